@@ -1,0 +1,160 @@
+//! The calls that options become: on the `Builder` for `main` and `test`, on
+//! the static that describes the function for `worker`.
+
+use core::time::Duration;
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::Path;
+
+use crate::attr::grammar::Attribute;
+use crate::attr::options::{Given, Maybe, RuntimeOptions, WorkerOptions};
+use crate::attr::signal::Signal;
+use crate::attr::value::{Budget, Time};
+use crate::expand::place::at;
+
+/// `::graceful`, or what `crate = ..` says.
+pub(crate) fn krate(option: &Maybe<Path>, place: Span) -> TokenStream {
+    match value(option) {
+        Some(path) => path.to_token_stream(),
+        None => quote_spanned!(at(place)=> ::graceful),
+    }
+}
+
+/// Input:  `stop_timeout = "25s", reraise`
+/// Output: `::graceful::Builder::new().stop_timeout(..).reraise()`
+pub(crate) fn builder(
+    attribute: Attribute,
+    graceful: &TokenStream,
+    options: &RuntimeOptions,
+    place: Span,
+) -> TokenStream {
+    let mut chain = quote_spanned!(at(place)=> #graceful::Builder::new());
+    if let Some((key, budget)) = set(&options.stop_timeout) {
+        match budget {
+            Budget::Unlimited => call(&mut chain, key, "without_stop_timeout", &[]),
+            Budget::Limited(limit) => call(&mut chain, key, "stop_timeout", &[time(limit)]),
+        }
+    }
+    if let Some((key, drain)) = set(&options.drain) {
+        call(&mut chain, key, "drain", &[time(drain)]);
+    }
+    if let Some((key, signals)) = set(&options.signals) {
+        let signals = signals.iter().map(|it| signal(graceful, it));
+        let list = quote_spanned!(at(key.span())=> [#(#signals),*]);
+        call(&mut chain, key, "signals", &[list]);
+    }
+    if let Some((key, _)) = set(&options.reraise) {
+        call(&mut chain, key, "reraise", &[]);
+    }
+    if let Some((key, dump)) = set(&options.dump) {
+        call(&mut chain, key, "dump", &[signal(graceful, dump)]);
+    }
+    match set(&options.flavor) {
+        Some((key, flavor)) if flavor.text == "current_thread" => {
+            call(&mut chain, key, "current_thread", &[]);
+        }
+        None if attribute == Attribute::Test => {
+            chain.extend(quote_spanned!(at(place)=> .current_thread()));
+        }
+        _ => {}
+    }
+    if let Some((key, threads)) = set(&options.worker_threads) {
+        call(
+            &mut chain,
+            key,
+            "worker_threads",
+            &[threads.to_token_stream()],
+        );
+    }
+    if let Some((key, name)) = set(&options.name) {
+        call(&mut chain, key, "name", &[name.to_token_stream()]);
+    }
+    if let Some((key, _)) = set(&options.start_paused) {
+        let proof = quote_spanned!(at(key.span())=> #graceful::__private::PausedClock);
+        call(&mut chain, key, "start_paused", &[proof]);
+    }
+    chain
+}
+
+/// Input:  `on_failure = "log", stop = "early"`
+/// Output: `.on_failure(::graceful::OnFailure::Log).stage(::graceful::Stage::Early)`
+pub(crate) fn policy(graceful: &TokenStream, options: &WorkerOptions) -> TokenStream {
+    let mut chain = TokenStream::new();
+    if let Some((key, policy)) = set(&options.on_failure) {
+        let variant = variant(policy.text, policy.span);
+        let policy = quote_spanned!(at(policy.span)=> #graceful::OnFailure::#variant);
+        call(&mut chain, key, "on_failure", &[policy]);
+    }
+    if let Some((key, restarts)) = set(&options.max_restarts) {
+        call(
+            &mut chain,
+            key,
+            "max_restarts",
+            &[restarts.to_token_stream()],
+        );
+    }
+    if let Some((key, (min, max))) = set(&options.backoff) {
+        call(&mut chain, key, "backoff", &[time(min), time(max)]);
+    }
+    if let Some((key, _)) = set(&options.essential) {
+        call(&mut chain, key, "essential", &[]);
+    }
+    if let Some((key, period)) = set(&options.every) {
+        call(&mut chain, key, "every", &[time(period)]);
+    }
+    if let Some((key, limit)) = set(&options.stop_timeout) {
+        call(&mut chain, key, "stop_timeout", &[time(limit)]);
+    }
+    if let Some((key, stage)) = set(&options.stop) {
+        let variant = variant(stage.text, stage.span);
+        let stage = quote_spanned!(at(stage.span)=> #graceful::Stage::#variant);
+        call(&mut chain, key, "stage", &[stage]);
+    }
+    if let Some((key, _)) = set(&options.when_stopping) {
+        call(&mut chain, key, "refuse_when_stopping", &[]);
+    }
+    chain
+}
+
+/// Adds `.method(arguments)`, placed at the option's key.
+fn call(chain: &mut TokenStream, key: &Ident, method: &str, arguments: &[TokenStream]) {
+    let place = at(key.span());
+    let method = Ident::new(method, place);
+    chain.extend(quote_spanned!(place=> .#method(#(#arguments),*)));
+}
+
+/// The key and the value of an option that is set and right.
+fn set<T>(option: &Maybe<T>) -> Option<(&Ident, &T)> {
+    option
+        .as_ref()
+        .and_then(|given| Some((&given.key, given.get()?)))
+}
+
+fn value<T>(option: &Maybe<T>) -> Option<&T> {
+    option.as_ref().and_then(Given::get)
+}
+
+fn time(time: &Time) -> TokenStream {
+    match time {
+        Time::Expr(expr) => expr.to_token_stream(),
+        Time::Literal(duration, place) => literal(*duration, *place),
+    }
+}
+
+fn literal(duration: Duration, place: Span) -> TokenStream {
+    let seconds = Literal::u64_unsuffixed(duration.as_secs());
+    let nanos = Literal::u32_unsuffixed(duration.subsec_nanos());
+    quote_spanned!(at(place)=> ::core::time::Duration::new(#seconds, #nanos))
+}
+
+fn signal(graceful: &TokenStream, signal: &Signal) -> TokenStream {
+    let variant = &signal.variant;
+    quote!(#graceful::Signal::#variant)
+}
+
+/// `early` as `Early`.
+fn variant(word: &str, place: Span) -> Ident {
+    let (first, rest) = word.split_at(1);
+    Ident::new(&format!("{}{rest}", first.to_uppercase()), at(place))
+}

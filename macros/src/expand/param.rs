@@ -1,0 +1,92 @@
+//! The parameters of the outer function: one plain name for each of the
+//! user's, whatever pattern that one is.
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Attribute, Pat, Type};
+
+use crate::expand::place::at;
+use crate::item::Function;
+
+/// A parameter of the outer function.
+pub(crate) struct Param<'a> {
+    /// The `#[cfg]`s that decide whether it is there.
+    cfgs: Vec<&'a Attribute>,
+    /// Its name: the user's where that is a plain one, so that documentation
+    /// shows it and options can mention it.
+    name: Ident,
+    /// Its type, as the user wrote it.
+    ty: &'a Type,
+}
+
+/// Input:  `mut queue: Queue, (a, b): (u8, u8)`
+/// Output: `queue: Queue, __1: (u8, u8)`
+pub(crate) fn all(function: &Function) -> Vec<Param<'_>> {
+    let mut params: Vec<Param<'_>> = Vec::new();
+    for (index, typed) in function.typed().enumerate() {
+        let plain = plain(&typed.pat)
+            .filter(|name| params.iter().all(|earlier| earlier.name != **name))
+            .filter(|name| !name.to_string().starts_with('_'));
+        let name = match plain {
+            Some(name) => name.clone(),
+            None => format_ident!("__{index}", span = at(typed.pat.span())),
+        };
+        let cfgs = typed
+            .attrs
+            .iter()
+            .filter(|it| it.path().is_ident("cfg"))
+            .collect();
+        params.push(Param {
+            cfgs,
+            name,
+            ty: &typed.ty,
+        });
+    }
+    params
+}
+
+fn plain(pat: &Pat) -> Option<&Ident> {
+    match pat {
+        Pat::Ident(pat) if pat.subpat.is_none() => Some(&pat.ident),
+        _ => None,
+    }
+}
+
+impl Param<'_> {
+    /// `queue: Queue`, for the outer function's parentheses.
+    pub(crate) fn declared(&self) -> TokenStream {
+        let Self { cfgs, name, ty } = self;
+        quote!(#(#cfgs)* #name: #ty)
+    }
+
+    /// `queue`, for a call.
+    pub(crate) fn moved(&self) -> TokenStream {
+        let Self { cfgs, name, .. } = self;
+        quote!(#(#cfgs)* #name)
+    }
+
+    /// `copy::<Queue>(&queue)`, for a call that will come again. A type that
+    /// cannot be copied is reported at the type.
+    pub(crate) fn copied(&self, copy: &TokenStream) -> TokenStream {
+        let Self { cfgs, name, ty } = self;
+        let place = at(name.span());
+        // `impl Trait` has no name to write.
+        let named =
+            (!self.mentions(|word| word == "impl")).then(|| quote_spanned!(place=> ::<#ty>));
+        quote_spanned!(place=> #(#cfgs)* #copy #named (&#name))
+    }
+
+    /// Whether a word of the type passes.
+    pub(crate) fn mentions(&self, passes: impl Fn(&Ident) -> bool + Copy) -> bool {
+        mentions(self.ty.to_token_stream(), passes)
+    }
+}
+
+fn mentions(tokens: TokenStream, passes: impl Fn(&Ident) -> bool + Copy) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(word) => passes(&word),
+        TokenTree::Group(group) => mentions(group.stream(), passes),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}

@@ -1,0 +1,144 @@
+//! The item under the attribute: a function whose signature is parsed and
+//! whose body stays the tokens it is, so that a half-written body costs an
+//! editor nothing. Anything else is only recognised, for a good message.
+
+use proc_macro2::{Group, Ident, TokenStream};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::{Attribute, Error, FnArg, PatType, Receiver, ReturnType, Signature, Token, Type};
+use syn::{Visibility, token};
+
+use crate::attr::grammar::Attribute as Kind;
+use crate::errors::Errors;
+
+/// A function as the user wrote it.
+pub(crate) struct Function {
+    /// What stands above it, other attributes included.
+    pub(crate) attrs: Vec<Attribute>,
+    /// `pub` and the like.
+    pub(crate) vis: Visibility,
+    /// Everything from `async` to the `where` clause.
+    pub(crate) sig: Signature,
+    /// The body in its braces; `None` for a declaration that ends in `;`.
+    pub(crate) body: Option<Group>,
+}
+
+impl Function {
+    /// The parameters without a `self` receiver.
+    pub(crate) fn typed(&self) -> impl Iterator<Item = &PatType> {
+        self.sig.inputs.iter().filter_map(|input| match input {
+            FnArg::Typed(typed) => Some(typed),
+            FnArg::Receiver(_) => None,
+        })
+    }
+
+    /// The `self` receiver of a method.
+    pub(crate) fn receiver(&self) -> Option<&Receiver> {
+        self.sig.receiver()
+    }
+
+    /// The type after the arrow.
+    pub(crate) fn result(&self) -> Option<&Type> {
+        match &self.sig.output {
+            ReturnType::Default => None,
+            ReturnType::Type(_, result) => Some(result),
+        }
+    }
+
+    /// The function's name as people read it, without `r#`.
+    pub(crate) fn name(&self) -> String {
+        self.sig.ident.unraw().to_string()
+    }
+
+    /// Whether it is the program's entry point.
+    pub(crate) fn is_main(&self) -> bool {
+        self.sig.ident == "main"
+    }
+}
+
+impl Parse for Function {
+    fn parse(input: ParseStream<'_>) -> Result<Self, Error> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        let sig = input.parse()?;
+        let body = if input.peek(token::Brace) {
+            Some(input.parse()?)
+        } else {
+            input.parse::<Token![;]>()?;
+            None
+        };
+        Ok(Self {
+            attrs,
+            vis,
+            sig,
+            body,
+        })
+    }
+}
+
+/// Input:  the tokens under the attribute called `attribute`
+/// Output: the function, or an error that names what was found instead
+pub(crate) fn parse(attribute: Kind, item: &TokenStream, errors: &mut Errors) -> Option<Function> {
+    match syn::parse2(item.clone()) {
+        Ok(function) => Some(function),
+        Err(error) => {
+            let attribute = attribute.written();
+            let other = other.parse2(item.clone()).unwrap_or(None);
+            errors.push(match other {
+                Some(found) => Error::new_spanned(
+                    &found.tokens,
+                    format!(
+                        "`{attribute}` goes on a function, not on {}: put it on an `async fn`",
+                        found.what,
+                    ),
+                ),
+                None if item.is_empty() => Error::new(
+                    error.span(),
+                    format!("`{attribute}` goes on a function: put it above an `async fn`"),
+                ),
+                None => error,
+            });
+            None
+        }
+    }
+}
+
+/// An item that is not a function.
+struct Found {
+    tokens: TokenStream,
+    what: &'static str,
+}
+
+/// Looks past attributes and visibility for the word that says what this is.
+fn other(input: ParseStream<'_>) -> Result<Option<Found>, Error> {
+    input.call(Attribute::parse_outer)?;
+    input.parse::<Visibility>()?;
+    let mut found = None;
+    while found.is_none() && input.peek(Ident::peek_any) {
+        let word = input.call(Ident::parse_any)?;
+        let what = match word.to_string().as_str() {
+            "struct" => "a struct",
+            "enum" => "an enum",
+            "union" => "a union",
+            "trait" => "a trait",
+            "impl" => "an impl block",
+            "mod" => "a module",
+            "static" => "a static",
+            "const" if !input.peek(Token![fn]) && !input.peek(Token![async]) => "a constant",
+            "type" => "a type alias",
+            "use" => "an import",
+            "let" => "a `let` statement",
+            "macro_rules" => "a macro",
+            "extern" if !input.peek(Token![fn]) && !input.peek2(Token![fn]) => "an extern item",
+            "fn" => break,
+            _ => continue,
+        };
+        found = Some(Found {
+            tokens: word.into_token_stream(),
+            what,
+        });
+    }
+    drop(input.parse::<TokenStream>());
+    Ok(found)
+}

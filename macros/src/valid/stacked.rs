@@ -1,0 +1,65 @@
+//! Two attributes that both want to run the function.
+
+use proc_macro2::{TokenStream, TokenTree};
+use syn::{Attribute as SynAttribute, Path};
+
+use crate::attr::grammar::Attribute;
+use crate::errors::Errors;
+use crate::item::Function;
+
+/// Reports every runtime's attribute that stands below this one.
+pub(crate) fn check(attribute: Attribute, function: &Function, errors: &mut Errors) {
+    for other in function.attrs.iter().filter(|other| is_runtime(other)) {
+        let written = format!("#[{}]", written(other.path()));
+        let own = attribute.written();
+        let message = match attribute {
+            Attribute::Worker => format!(
+                "a function is a worker or an entry point, not both: remove `{written}` or `{own}`"
+            ),
+            Attribute::Main => {
+                format!("`{own}` starts the runtime itself: remove `{written}`")
+            }
+            Attribute::Test => format!("`{own}` makes the test itself: remove `{written}`"),
+        };
+        errors.at(other, message);
+    }
+}
+
+/// Whether an attribute starts a runtime, or the function as a test: any
+/// `crate::main`, `crate::test` and `graceful::worker`, and std's `test`.
+pub(crate) fn is_runtime(attribute: &SynAttribute) -> bool {
+    let path = attribute.path();
+    let Some(last) = path.segments.last() else {
+        return false;
+    };
+    let qualified = path.segments.len() > 1;
+    last.ident == "test" || qualified && (last.ident == "main" || last.ident == "worker")
+}
+
+/// Why a function is not `async` although its author wrote it so: a runtime's
+/// attribute above has already rewritten it.
+pub(crate) fn expanded(function: &Function) -> Option<&'static str> {
+    let body = function.body.as_ref()?;
+    mentions_block_on(&body.stream()).then_some(
+        "this is not an `async fn` any more: an attribute above, such as `#[tokio::main]`, has \
+         made it start a runtime of its own; remove that attribute",
+    )
+}
+
+fn mentions_block_on(tokens: &TokenStream) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Group(group) => mentions_block_on(&group.stream()),
+        TokenTree::Ident(ident) => ident == "block_on" || ident == "async_main",
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}
+
+/// `tokio::main`, without what stands in parentheses.
+fn written(path: &Path) -> String {
+    let segments: Vec<_> = path
+        .segments
+        .iter()
+        .map(|it| it.ident.to_string())
+        .collect();
+    segments.join("::")
+}

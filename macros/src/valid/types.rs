@@ -1,0 +1,105 @@
+//! What can be said about a type by looking at it.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::{AngleBracketedGenericArguments, GenericArgument, Lifetime, Path, PathArguments};
+use syn::{Type, TypeParamBound};
+
+/// The part of a type that borrows: a reference or a lifetime other than
+/// `'static`. What stands inside `fn(..)` and `Fn(..)` borrows nothing yet.
+pub(crate) fn borrowed(ty: &Type) -> Option<TokenStream> {
+    match ty {
+        Type::Reference(reference) => match &reference.lifetime {
+            Some(lifetime) => named(lifetime).or_else(|| borrowed(&reference.elem)),
+            None => Some(reference.to_token_stream()),
+        },
+        Type::Path(path) => path
+            .qself
+            .as_ref()
+            .and_then(|qself| borrowed(&qself.ty))
+            .or_else(|| borrowed_path(&path.path)),
+        Type::Array(array) => borrowed(&array.elem),
+        Type::Slice(slice) => borrowed(&slice.elem),
+        Type::Group(group) => borrowed(&group.elem),
+        Type::Paren(paren) => borrowed(&paren.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().find_map(borrowed),
+        Type::TraitObject(object) => object.bounds.iter().find_map(borrowed_bound),
+        Type::ImplTrait(object) => object.bounds.iter().find_map(borrowed_bound),
+        _ => None,
+    }
+}
+
+fn borrowed_path(path: &Path) -> Option<TokenStream> {
+    path.segments
+        .iter()
+        .find_map(|segment| match &segment.arguments {
+            PathArguments::AngleBracketed(arguments) => borrowed_arguments(arguments),
+            PathArguments::None | PathArguments::Parenthesized(_) => None,
+        })
+}
+
+fn borrowed_arguments(arguments: &AngleBracketedGenericArguments) -> Option<TokenStream> {
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Lifetime(lifetime) => named(lifetime),
+        GenericArgument::Type(ty) => borrowed(ty),
+        GenericArgument::AssocType(assoc) => borrowed(&assoc.ty),
+        _ => None,
+    })
+}
+
+fn borrowed_bound(bound: &TypeParamBound) -> Option<TokenStream> {
+    match bound {
+        TypeParamBound::Lifetime(lifetime) => named(lifetime),
+        // `for<'a>` names lifetimes that are nobody's yet.
+        TypeParamBound::Trait(bound) if bound.lifetimes.is_none() => borrowed_path(&bound.path),
+        _ => None,
+    }
+}
+
+fn named(lifetime: &Lifetime) -> Option<TokenStream> {
+    (lifetime.ident != "static").then(|| lifetime.to_token_stream())
+}
+
+/// Whether it is certain that a worker cannot return this. What the name of a
+/// type stands for is rustc's to say.
+pub(crate) fn never_an_outcome(ty: &Type) -> bool {
+    match ty {
+        Type::Group(group) => never_an_outcome(&group.elem),
+        Type::Paren(paren) => never_an_outcome(&paren.elem),
+        Type::Tuple(tuple) => !tuple.elems.is_empty(),
+        Type::Array(_)
+        | Type::FnPtr(_)
+        | Type::ImplTrait(_)
+        | Type::Never(_)
+        | Type::Ptr(_)
+        | Type::Reference(_)
+        | Type::Slice(_)
+        | Type::TraitObject(_) => true,
+        Type::Path(path) => path.path.get_ident().is_some_and(|name| {
+            const PRIMITIVES: &[&str] = &[
+                "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16",
+                "i32", "i64", "i128", "isize", "f32", "f64",
+            ];
+            PRIMITIVES.iter().any(|primitive| name == primitive)
+        }),
+        _ => false,
+    }
+}
+
+/// The type as its author would write it, on one line.
+pub(crate) fn written(ty: &Type) -> String {
+    let mut text = ty.to_token_stream().to_string();
+    for (spaced, tight) in [
+        (" :: ", "::"),
+        (" < ", "<"),
+        (" <", "<"),
+        ("< ", "<"),
+        (" >", ">"),
+        ("& ", "&"),
+        (" , ", ", "),
+        (" ;", ";"),
+    ] {
+        text = text.replace(spaced, tight);
+    }
+    text
+}

@@ -1,0 +1,122 @@
+//! The arithmetic of a stop's one budget: who gets how much of it, and when.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The most that is set aside for aborting, reporting and leaving.
+const MAX_RESERVE: Duration = Duration::from_secs(2);
+
+/// A stop that was asked for, and the time it has.
+///
+/// ```text
+/// asked                        abort          report      end
+///   |---- finish by yourselves ---|-- destructors --|- leave -|
+///   |                             |<------- reserve --------->|
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// When the stop was asked for.
+    asked: Instant,
+    /// From then until the process is gone. `None` where there is no deadline.
+    total: Option<Duration>,
+}
+
+impl Budget {
+    /// A total that reaches beyond what the clock can count is none.
+    pub(crate) fn new(asked: Instant, total: Option<Duration>) -> Self {
+        Self {
+            asked,
+            total: total.filter(|total| asked.checked_add(*total).is_some()),
+        }
+    }
+
+    pub(crate) fn asked(&self) -> Instant {
+        self.asked
+    }
+
+    pub(crate) fn total(&self) -> Option<Duration> {
+        self.total
+    }
+
+    /// When whoever still runs is aborted: a tenth of the budget before its end, 2 s at the most.
+    pub(crate) fn abort_at(&self) -> Option<Instant> {
+        self.total
+            .map(|total| self.asked + (total - reserve(total)))
+    }
+
+    /// When waiting for what was aborted ends and the report has to be written.
+    pub(crate) fn report_at(&self) -> Option<Instant> {
+        self.total
+            .map(|total| self.asked + (total - reserve(total) / 4))
+    }
+
+    /// When the process is gone.
+    pub(crate) fn end(&self) -> Option<Instant> {
+        self.total.map(|total| self.asked + total)
+    }
+
+    /// What is left until the abort; `Duration::MAX` where there is no deadline.
+    pub(crate) fn remaining(&self, now: Instant) -> Duration {
+        self.abort_at()
+            .map_or(Duration::MAX, |at| at.saturating_duration_since(now))
+    }
+
+    /// What is left until the process is gone; `Duration::MAX` where there is no deadline.
+    pub(crate) fn left(&self, now: Instant) -> Duration {
+        self.end()
+            .map_or(Duration::MAX, |at| at.saturating_duration_since(now))
+    }
+}
+
+fn reserve(total: Duration) -> Duration {
+    (total / 10).min(MAX_RESERVE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offsets(total: Duration) -> Option<(Duration, Duration, Duration)> {
+        let asked = Instant::now();
+        let budget = Budget::new(asked, Some(total));
+        Some((
+            budget.abort_at()? - asked,
+            budget.report_at()? - asked,
+            budget.end()? - asked,
+        ))
+    }
+
+    #[test]
+    fn a_tenth_is_set_aside() {
+        let ms = Duration::from_millis;
+        assert_eq!(offsets(ms(1000)), Some((ms(900), ms(975), ms(1000))));
+    }
+
+    #[test]
+    fn two_seconds_are_the_most_that_is_set_aside() {
+        let s = Duration::from_secs;
+        assert_eq!(
+            offsets(s(60)),
+            Some((s(58), Duration::from_millis(59_500), s(60)))
+        );
+    }
+
+    #[test]
+    fn a_zero_budget_is_over_at_once() {
+        assert_eq!(
+            offsets(Duration::ZERO),
+            Some((Duration::ZERO, Duration::ZERO, Duration::ZERO))
+        );
+    }
+
+    #[test]
+    fn a_budget_beyond_the_clock_is_no_deadline() {
+        assert_eq!(offsets(Duration::MAX), None);
+        let now = Instant::now();
+        assert_eq!(
+            Budget::new(now, Some(Duration::MAX)).remaining(now),
+            Duration::MAX
+        );
+    }
+}

@@ -1,0 +1,165 @@
+//! What went wrong first, and the exit code that follows from it.
+
+use std::any::Any;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::task::Id;
+
+use crate::handle;
+
+/// A worker failed and the policy was to stop; also what std gives for main's `Err`.
+pub(crate) const FAILED: u8 = 1;
+/// The configuration is wrong; main was not run.
+pub(crate) const MISCONFIGURED: u8 = 2;
+/// Main or a worker panicked: what std gives.
+pub(crate) const PANICKED: u8 = 101;
+/// The deadline passed with work still running: what `timeout(1)` gives.
+pub(crate) const OUT_OF_TIME: u8 = 124;
+/// A second interrupt forced the exit: 128 + SIGINT, as shells give it.
+pub(crate) const FORCED: u8 = 130;
+
+/// Failures beyond these are counted, not kept.
+const KEPT: usize = 32;
+
+/// One thing that went wrong.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) who: Who,
+    pub(crate) how: How,
+    code: u8,
+    task: Option<Id>,
+}
+
+/// Whose failure it is.
+#[derive(Clone, Debug)]
+pub(crate) enum Who {
+    Main,
+    Worker(Arc<str>),
+}
+
+/// In what way it went wrong, with the text of the error or the panic.
+#[derive(Clone, Debug)]
+pub(crate) enum How {
+    Error(String),
+    /// Main's own exit code; std has printed the error.
+    Code(u8),
+    Panic(String),
+    /// A destructor panicked; the panic hook has printed the text.
+    Destructor,
+}
+
+impl Failure {
+    pub(crate) fn error(who: Who, text: String) -> Self {
+        Self {
+            who,
+            how: How::Error(text),
+            code: FAILED,
+            task: None,
+        }
+    }
+
+    pub(crate) fn panic(who: Who, payload: &(dyn Any + Send)) -> Self {
+        let text = handle::message(payload).to_owned();
+        Self {
+            who,
+            how: How::Panic(text),
+            code: PANICKED,
+            task: None,
+        }
+    }
+
+    pub(crate) fn destructor(who: Who) -> Self {
+        Self {
+            who,
+            how: How::Destructor,
+            code: PANICKED,
+            task: None,
+        }
+    }
+
+    pub(crate) fn main_code(code: u8) -> Self {
+        Self {
+            who: Who::Main,
+            how: How::Code(code),
+            code,
+            task: None,
+        }
+    }
+
+    /// Whose result it was, so that a handle can take note of it.
+    pub(crate) fn of_task(mut self, task: Option<Id>) -> Self {
+        self.task = task;
+        self
+    }
+}
+
+/// What went wrong, in order. The first decides the exit code.
+#[derive(Debug, Default)]
+pub(crate) struct Failures(Mutex<List>);
+
+#[derive(Debug, Default)]
+struct List {
+    code: Option<u8>,
+    kept: Vec<Failure>,
+    more: usize,
+    observed: Vec<Id>,
+}
+
+impl Failures {
+    pub(crate) fn add(&self, failure: Failure) {
+        let mut list = self.lock();
+        list.code.get_or_insert(failure.code);
+        if list.kept.len() < KEPT {
+            list.kept.push(failure);
+        } else {
+            list.more += 1;
+        }
+    }
+
+    /// The deadline passed, or an interrupt forced the exit: `code`, unless something had failed before.
+    pub(crate) fn settle(&self, code: u8) -> u8 {
+        *self.lock().code.get_or_insert(code)
+    }
+
+    /// The exit code as it stands.
+    pub(crate) fn code(&self) -> u8 {
+        self.lock().code.unwrap_or(0)
+    }
+
+    /// A handle gave this task's failure to its owner.
+    pub(crate) fn observe(&self, task: Id) {
+        let mut list = self.lock();
+        if list.kept.iter().any(|failure| failure.task == Some(task)) {
+            list.observed.push(task);
+        }
+    }
+
+    /// What was kept, and how many more there were.
+    pub(crate) fn list(&self) -> (Vec<Failure>, usize) {
+        let list = self.lock();
+        (list.kept.clone(), list.more)
+    }
+
+    /// What was kept and nobody took from a handle.
+    pub(crate) fn unobserved(&self) -> Vec<Failure> {
+        let list = self.lock();
+        let taken = |failure: &&Failure| {
+            failure
+                .task
+                .is_none_or(|task| !list.observed.contains(&task))
+        };
+        list.kept.iter().filter(taken).cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, List> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The number inside main's own exit code. Std has no getter, but lets codes be compared.
+pub(crate) fn number(code: ExitCode) -> u8 {
+    (0..=u8::MAX)
+        .find(|&number| ExitCode::from(number) == code)
+        .unwrap_or(FAILED)
+}

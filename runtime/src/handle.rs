@@ -1,0 +1,176 @@
+//! What is left in the caller's hands of a worker that runs.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use tokio::task::JoinHandle;
+
+use crate::lifecycle::Lifecycle;
+use crate::rows::RowId;
+use crate::task::{Done, Ending};
+use crate::worker::Outcome;
+
+/// A running worker whose function returns `R`. A future of its result.
+///
+/// Awaiting it gives `Result<T, WorkerError<E>>` for a worker that returns `Result<T, E>`, and
+/// `Result<(), WorkerError<Infallible>>` for one that returns `()`. The handle observes: what the worker's
+/// failure means for the process is settled all the same. Dropping it detaches; the lifecycle still waits
+/// for the worker.
+///
+/// # Cancel safety
+///
+/// Awaiting `&mut handle` is cancel safe.
+#[derive(Debug)]
+pub struct WorkerHandle<R> {
+    life: Arc<Lifecycle>,
+    row: RowId,
+    /// `None` for a worker that was refused.
+    task: Option<JoinHandle<Done<R>>>,
+}
+
+impl<R> WorkerHandle<R> {
+    #[inline]
+    pub(crate) fn new(life: Arc<Lifecycle>, row: RowId, task: Option<JoinHandle<Done<R>>>) -> Self {
+        Self { life, row, task }
+    }
+
+    /// The worker's name, as reports show it.
+    pub fn name(&self) -> String {
+        self.life
+            .rows
+            .label(self.row)
+            .map_or_else(|| "main".to_owned(), |label| label.name.into_owned())
+    }
+
+    /// Tells this worker and the workers it started to stop, and nobody else. Returns at once.
+    ///
+    /// Its [`stopping`](crate::stopping) resolves, its [`token`](crate::token) is cancelled; when it ends is
+    /// its own affair.
+    pub fn stop(&self) {
+        if let Some(task) = &self.task {
+            self.life.stop_worker(task.abort_handle());
+        }
+    }
+
+    /// Drops the worker's future at its next await. Returns at once.
+    ///
+    /// A blocking worker that has begun cannot be aborted.
+    pub fn abort(&self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+
+    /// Whether the worker has ended, in whatever way.
+    pub fn is_finished(&self) -> bool {
+        self.task.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+}
+
+impl<R: Outcome> Future for WorkerHandle<R> {
+    type Output = Result<R::Success, WorkerError<R::Error>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(task) = &mut self.task else {
+            return Poll::Ready(Err(WorkerError::Refused));
+        };
+        let joined = ready!(Pin::new(&mut *task).poll(context));
+        let result = match joined.map(Done::take) {
+            Ok(Some(Ending::Finished(result))) => result.into_result().map_err(WorkerError::Failed),
+            Ok(Some(Ending::Panicked(payload))) => Err(WorkerError::Panicked(Panic::new(payload))),
+            Ok(Some(Ending::Aborted) | None) => Err(WorkerError::Aborted),
+            Err(error) => Err(error.try_into_panic().map_or(WorkerError::Aborted, |p| {
+                WorkerError::Panicked(Panic::new(p))
+            })),
+        };
+        let id = task.id();
+        if result.is_err() {
+            self.life.failures.observe(id);
+        }
+        Poll::Ready(result)
+    }
+}
+
+/// Why a worker gave no result.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum WorkerError<E> {
+    /// It returned this error.
+    Failed(E),
+    /// It panicked.
+    Panicked(Panic),
+    /// It was aborted: through its handle, or because the stop ran out of time.
+    Aborted,
+    /// It never ran: the lifecycle was over, or as good as over, when it was spawned.
+    Refused,
+}
+
+impl<E: fmt::Display> fmt::Display for WorkerError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => error.fmt(f),
+            Self::Panicked(panic) => write!(f, "the worker panicked: {}", panic.message()),
+            Self::Aborted => f.write_str("the worker was aborted"),
+            Self::Refused => f.write_str("the worker was refused: the lifecycle is over"),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for WorkerError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Failed(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
+/// What a worker panicked with.
+pub struct Panic {
+    message: String,
+    // The payload need not be `Sync`; behind a lock the error is.
+    payload: Mutex<Box<dyn Any + Send>>,
+}
+
+impl Panic {
+    fn new(payload: Box<dyn Any + Send>) -> Self {
+        Self {
+            message: message(payload.as_ref()).to_owned(),
+            payload: Mutex::new(payload),
+        }
+    }
+
+    /// The text given to `panic!`, or a stand-in where the payload is not text.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The payload, for [`resume_unwind`](std::panic::resume_unwind).
+    pub fn into_payload(self) -> Box<dyn Any + Send> {
+        self.payload
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Panic").field(&self.message).finish()
+    }
+}
+
+/// The text in a panic's payload.
+pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
+    match (
+        payload.downcast_ref::<&str>(),
+        payload.downcast_ref::<String>(),
+    ) {
+        (Some(text), _) => text,
+        (None, Some(text)) => text,
+        (None, None) => "a payload that is not text",
+    }
+}

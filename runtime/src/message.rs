@@ -1,0 +1,300 @@
+//! Every line this crate prints, and how durations and lists read in them.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use crate::budget::Budget;
+use crate::exit::{Failure, How, Who};
+use crate::report::{Report, Stuck};
+use crate::settings::Settings;
+use crate::signal::Signal;
+use crate::state::Cause;
+
+/// A line for the subscriber or for standard error.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) level: Level,
+    pub(crate) text: String,
+    /// Goes to standard error, whoever listens.
+    pub(crate) is_report: bool,
+}
+
+/// How much a line matters. `Debug` goes to a subscriber only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+impl Line {
+    fn new(level: Level, text: impl Into<String>) -> Self {
+        Self {
+            level,
+            text: text.into(),
+            is_report: false,
+        }
+    }
+
+    pub(crate) fn report(text: String) -> Self {
+        Self {
+            level: Level::Error,
+            text,
+            is_report: true,
+        }
+    }
+}
+
+// ----- start -----
+
+pub(crate) fn started(settings: &Settings) -> Line {
+    let signals: Vec<_> = settings
+        .signals
+        .iter()
+        .map(|signal| signal.name())
+        .collect();
+    let (timeout, from) = (limit(settings.stop_timeout), settings.stop_timeout_from);
+    Line::new(
+        Level::Debug,
+        format!(
+            "stop_timeout {timeout} ({from}); signals {}",
+            signals.join(", ")
+        ),
+    )
+}
+
+pub(crate) fn held_at_exec(signal: Signal) -> Line {
+    Line::new(
+        Level::Warn,
+        format!("{signal} was blocked when the process started; it is let through from now on"),
+    )
+}
+
+pub(crate) fn misconfigured(why: &str) -> String {
+    format!("graceful: {why}")
+}
+
+pub(crate) fn no_thread(error: &io::Error) -> String {
+    format!(
+        "graceful: cannot start: no thread to be had: {error}; look at the limits on processes and memory"
+    )
+}
+
+pub(crate) fn no_inbox(error: &io::Error) -> String {
+    format!(
+        "graceful: cannot start: no socket pair to be had: {error}; look at the limit on open files"
+    )
+}
+
+pub(crate) fn no_handler(signal: Signal, error: &io::Error) -> String {
+    format!("graceful: cannot start: no handler for {signal}: {error}")
+}
+
+pub(crate) fn no_runtime(error: &io::Error) -> String {
+    format!(
+        "graceful: cannot start: no tokio runtime: {error}; look at the limits on threads and open files"
+    )
+}
+
+// ----- panics -----
+
+pub(crate) fn outside(what: &str) -> String {
+    format!(
+        "{what} outside any lifecycle: annotate main with #[graceful::main] (or the test with #[graceful::test])"
+    )
+}
+
+pub(crate) const RUNS_ALREADY: &str = "a lifecycle runs in this process already: it has one #[graceful::main] at a time (tests take #[graceful::test])";
+
+pub(crate) const INSIDE_A_RUNTIME: &str = "a lifecycle cannot start inside a tokio runtime: call it from a synchronous main, without #[tokio::main]";
+
+pub(crate) const NO_SIGTERM: &str =
+    "signals without SIGTERM: a supervisor's stop would kill the process; add Signal::Terminate";
+
+pub(crate) fn test_aborted(report: Option<&Report>) -> String {
+    format!(
+        "the test had to be aborted: its stop_timeout passed{}",
+        left_behind(report)
+    )
+}
+
+pub(crate) fn test_failed(failures: &[Failure], report: Option<&Report>) -> String {
+    let failures: String = failures
+        .iter()
+        .map(|failure| format!("\n  {failure}"))
+        .collect();
+    format!(
+        "workers of the test did not end well:{failures}{}",
+        left_behind(report)
+    )
+}
+
+fn left_behind(report: Option<&Report>) -> String {
+    report
+        .map(|report| {
+            report
+                .stuck()
+                .iter()
+                .map(|stuck| format!("\n  {stuck}"))
+                .collect()
+        })
+        .unwrap_or_default()
+}
+
+// ----- the stop -----
+
+pub(crate) fn stopping(cause: &Cause, budget: &Budget) -> Line {
+    Line::new(
+        Level::Info,
+        format!(
+            "stopping: {cause}; gone in {} at the latest",
+            limit(budget.total())
+        ),
+    )
+}
+
+pub(crate) fn press_again() -> Line {
+    Line::new(Level::Info, "stopping; press Ctrl-C again to quit now")
+}
+
+pub(crate) fn already_stopping(signal: Signal) -> Line {
+    Line::new(Level::Info, format!("{signal} again; stopping already"))
+}
+
+pub(crate) fn main_ended_first(left: &[Stuck]) -> Line {
+    Line::new(
+        Level::Warn,
+        format!(
+            "main ended while workers run; stopping them: {}",
+            names(left)
+        ),
+    )
+}
+
+pub(crate) fn still_waiting(left: &[Stuck], waited: Duration) -> Line {
+    let each = |stuck: &Stuck| format!("{} ({})", stuck.tally(), span(waited));
+    let list: Vec<_> = left.iter().take(NAMED).map(each).collect();
+    Line::new(
+        Level::Warn,
+        format!(
+            "still waiting for: {}{}",
+            list.join(", "),
+            and_more(left.len())
+        ),
+    )
+}
+
+pub(crate) fn failed(failure: &Failure) -> Option<Line> {
+    // Std has printed main's error.
+    (!matches!(failure.how, How::Code(_))).then(|| Line::new(Level::Error, failure.to_string()))
+}
+
+pub(crate) fn stopped(took: Duration) -> Line {
+    Line::new(Level::Info, format!("stopped in {}", span(took)))
+}
+
+pub(crate) fn kept_value_panicked() -> Line {
+    Line::new(
+        Level::Warn,
+        "a value given to keep() panicked while it was dropped",
+    )
+}
+
+pub(crate) fn dropped(lines: usize) -> Line {
+    Line::new(
+        Level::Warn,
+        format!("{lines} lines were dropped: standard error or the subscriber did not keep up"),
+    )
+}
+
+pub(crate) fn test_never_yields() -> Line {
+    Line::new(
+        Level::Error,
+        "the test cannot be ended: some code of it never yields; ending the test process",
+    )
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.who {
+            Who::Main => f.write_str("main ")?,
+            Who::Worker(name) => write!(f, "worker `{name}` ")?,
+        }
+        match &self.how {
+            How::Error(text) => write!(f, "failed: {}", cut(text)),
+            How::Code(code) => write!(f, "ended with exit code {code}"),
+            How::Panic(text) => write!(f, "panicked: {}", cut(text)),
+            How::Destructor => f.write_str("panicked in a destructor"),
+        }
+    }
+}
+
+// ----- how things read -----
+
+/// Names in a list beyond these are counted.
+pub(crate) const NAMED: usize = 8;
+
+/// `consume ×3, crunch, main`.
+pub(crate) fn names(left: &[Stuck]) -> String {
+    let list: Vec<_> = left.iter().take(NAMED).map(Stuck::tally).collect();
+    format!("{}{}", list.join(", "), and_more(left.len()))
+}
+
+fn and_more(total: usize) -> String {
+    match total.saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    }
+}
+
+/// A person's text, short enough for a line and on one line.
+pub(crate) fn cut(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let mut line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(LONGEST)
+        .collect();
+    if text.chars().nth(LONGEST).is_some() {
+        line.push('…');
+    }
+    line
+}
+
+/// `25 s`, `900 ms`, `1.5 s`.
+pub(crate) fn span(duration: Duration) -> String {
+    match duration.as_millis() {
+        ms @ 0..1000 => format!("{ms} ms"),
+        ms @ 1000..60_000 if ms % 1000 >= 50 => format!("{:.1} s", duration.as_secs_f64()),
+        _ => format!("{} s", duration.as_secs()),
+    }
+}
+
+fn limit(duration: Option<Duration>) -> String {
+    duration.map_or_else(|| "no time limit".to_owned(), span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_read_as_people_write_them() {
+        let ms = Duration::from_millis;
+        let read: Vec<_> = [0, 7, 999, 1000, 1500, 25_000, 90_000]
+            .map(|n| span(ms(n)))
+            .into();
+        assert_eq!(
+            read,
+            ["0 ms", "7 ms", "999 ms", "1 s", "1.5 s", "25 s", "90 s"]
+        );
+    }
+
+    #[test]
+    fn texts_are_cut_to_one_line() {
+        assert_eq!(cut("a\nb"), "a b");
+        assert_eq!(cut(&"x".repeat(1000)).chars().count(), 201);
+    }
+}

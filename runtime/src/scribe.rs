@@ -1,0 +1,173 @@
+//! The thread that writes. Standard error may be a full pipe and a subscriber may block; whoever has
+//! something to say leaves it here and goes on.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::message::{Level, Line};
+
+/// Lines that wait beyond these are dropped, oldest first, and counted.
+const WAITING: usize = 256;
+
+/// The way to the writing thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Scribe(Arc<Desk>);
+
+#[derive(Debug)]
+struct Desk {
+    pile: Mutex<Pile>,
+    /// There is something to write, or nothing will come any more.
+    more: Condvar,
+    /// Everything was written.
+    empty: Condvar,
+    /// Written before each line: `graceful: `.
+    prefix: String,
+    /// Output of tests is captured by their harness, which knows `eprint!` only.
+    is_captured: bool,
+}
+
+#[derive(Debug, Default)]
+struct Pile {
+    lines: VecDeque<Line>,
+    dropped: usize,
+    is_writing: bool,
+    is_over: bool,
+}
+
+impl Scribe {
+    /// What the thread runs is returned, for the caller to start it.
+    pub(crate) fn new(name: Option<&str>, is_captured: bool) -> Self {
+        let prefix = name.map_or_else(
+            || "graceful: ".to_owned(),
+            |name| format!("graceful[{name}]: "),
+        );
+        let (more, empty) = (Condvar::new(), Condvar::new());
+        Self(Arc::new(Desk {
+            pile: Mutex::default(),
+            more,
+            empty,
+            prefix,
+            is_captured,
+        }))
+    }
+
+    /// Starts the thread.
+    pub(crate) fn start(&self, prepare: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let desk = Arc::clone(&self.0);
+        let run = move || {
+            prepare();
+            desk.write_all();
+        };
+        thread::Builder::new()
+            .name("graceful-scribe".to_owned())
+            .spawn(run)
+            .map(drop)
+    }
+
+    /// Leaves a line to be written. Never blocks on what writing blocks on.
+    pub(crate) fn say(&self, line: Line) {
+        let mut pile = self.0.lock();
+        if pile.lines.len() == WAITING {
+            pile.lines.pop_front();
+            pile.dropped += 1;
+        }
+        pile.lines.push_back(line);
+        drop(pile);
+        self.0.more.notify_one();
+    }
+
+    /// Waits until everything was written, for `limit` at the most.
+    pub(crate) fn flush(&self, limit: Duration) {
+        let pile = self.0.lock();
+        let busy = |pile: &mut Pile| pile.is_writing || !pile.lines.is_empty();
+        drop(self.0.empty.wait_timeout_while(pile, limit, busy));
+    }
+
+    /// Ends the thread once everything was written.
+    pub(crate) fn end(&self) {
+        self.0.lock().is_over = true;
+        self.0.more.notify_one();
+    }
+}
+
+impl Desk {
+    fn lock(&self) -> MutexGuard<'_, Pile> {
+        self.pile.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The thread's loop.
+    fn write_all(&self) {
+        let mut pile = self.lock();
+        loop {
+            if let Some(line) = pile.lines.pop_front() {
+                let dropped = std::mem::take(&mut pile.dropped);
+                pile.is_writing = true;
+                drop(pile);
+                if dropped > 0 {
+                    self.write(&crate::message::dropped(dropped));
+                }
+                self.write(&line);
+                pile = self.lock();
+                pile.is_writing = false;
+            } else if pile.is_over {
+                return;
+            } else {
+                self.empty.notify_all();
+                pile = self.more.wait(pile).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    fn write(&self, line: &Line) {
+        if !line.is_report && subscriber::tell(line) || line.level == Level::Debug {
+            return;
+        }
+        let mut text = String::with_capacity(line.text.len() + 16);
+        for row in line.text.lines() {
+            text.extend([
+                if row.starts_with(' ') {
+                    ""
+                } else {
+                    &self.prefix
+                },
+                row,
+                "\n",
+            ]);
+        }
+        if self.is_captured {
+            eprint!("{text}");
+        } else {
+            // One write, so that lines of others do not fall into it. A closed stderr is nobody's failure.
+            let _ = io::stderr().write_all(text.as_bytes());
+        }
+    }
+}
+
+#[cfg(feature = "tracing")]
+mod subscriber {
+    use super::{Level, Line};
+
+    /// Hands the line to the `tracing` subscriber; `false` if none is set.
+    pub(super) fn tell(line: &Line) -> bool {
+        let is_set = tracing::dispatcher::has_been_set();
+        if is_set {
+            match line.level {
+                Level::Debug => tracing::debug!(target: "graceful", "{}", line.text),
+                Level::Info => tracing::info!(target: "graceful", "{}", line.text),
+                Level::Warn => tracing::warn!(target: "graceful", "{}", line.text),
+                Level::Error => tracing::error!(target: "graceful", "{}", line.text),
+            }
+        }
+        is_set
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+mod subscriber {
+    pub(super) fn tell(_: &super::Line) -> bool {
+        false
+    }
+}

@@ -1,0 +1,294 @@
+//! Where waiting workers are found: a worker that first returns `Pending` takes a seat.
+//!
+//! A seat holds what others need of a worker while it waits: how to wake it, since when it runs, and the
+//! token it stops by. A worker that never waits takes none. Only wakers of tokio's own tasks are kept
+//! here, so that waking everybody runs no code of the user's.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use tokio::task::{AbortHandle, Id};
+use tokio_util::sync::CancellationToken;
+
+use crate::rows::RowId;
+
+/// Threads take seats in shards of their own, so that they rarely wait for each other.
+const SHARDS: usize = 8;
+
+/// How many wakers are copied out of a shard at a time. They are called outside the lock.
+const BATCH: usize = 64;
+
+/// A seat's place and how often the place was taken, so that an old key never opens a new worker's seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SeatKey {
+    place: u32,
+    taken: NonZeroU32,
+}
+
+impl SeatKey {
+    pub(crate) const fn to_bits(self) -> u64 {
+        (self.place as u64) << 32 | self.taken.get() as u64
+    }
+
+    /// The inverse of `to_bits`; zero is no seat.
+    #[allow(clippy::cast_possible_truncation)] // the two halves
+    pub(crate) fn from_bits(bits: u64) -> Option<Self> {
+        Some(Self {
+            place: (bits >> 32) as u32,
+            taken: NonZeroU32::new(bits as u32)?,
+        })
+    }
+
+    const fn shard(self) -> usize {
+        self.place as usize % SHARDS
+    }
+
+    const fn index(self) -> usize {
+        self.place as usize / SHARDS
+    }
+}
+
+#[derive(Debug)]
+struct Seat {
+    /// How often this place was taken; odd while it is taken.
+    taken: u32,
+    row: u32,
+    /// Milliseconds from the lifecycle's beginning to when the seat was taken.
+    since: u32,
+    /// Whether `token` is the worker's own (and not its parent's).
+    own: bool,
+    /// Set once the worker waits.
+    waker: Option<Waker>,
+    /// The tokio task; main has none.
+    task: Option<Id>,
+    /// What stops this worker before its stage: its own token if it was asked for, else its parent's.
+    token: Option<CancellationToken>,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    seats: Vec<Seat>,
+    free: Vec<u32>,
+    /// Seats by task, from the first time somebody stops a single worker.
+    by_task: Option<HashMap<Id, u32>>,
+}
+
+/// The workers of one function that have a seat.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sitting {
+    pub(crate) count: u64,
+    /// When the first of them took its seat, in milliseconds of the lifecycle's age.
+    pub(crate) oldest: u32,
+}
+
+/// All seats of a lifecycle.
+#[derive(Debug, Default)]
+pub(crate) struct Seats {
+    shards: [Mutex<Shard>; SHARDS],
+    /// Workers stopped one by one before they had a seat.
+    early: Mutex<Vec<AbortHandle>>,
+}
+
+impl Seats {
+    /// Takes a seat in the shard this thread prefers.
+    pub(crate) fn take(
+        &self,
+        preferred: usize,
+        row: RowId,
+        task: Option<Id>,
+        parent: Option<CancellationToken>,
+        since: u32,
+    ) -> SeatKey {
+        let shard_number = preferred % SHARDS;
+        let mut shard = self.lock(shard_number);
+        let index = shard.free.pop().unwrap_or_else(|| {
+            shard.seats.push(Seat {
+                taken: 0,
+                row: 0,
+                since: 0,
+                own: false,
+                waker: None,
+                task: None,
+                token: None,
+            });
+            u32::try_from(shard.seats.len() - 1).expect("fewer than 2^29 workers wait at a time")
+        });
+        if let (Some(by_task), Some(task)) = (&mut shard.by_task, task) {
+            by_task.insert(task, index);
+        }
+        let seat = &mut shard.seats[index as usize];
+        seat.taken = seat.taken.wrapping_add(1);
+        (seat.row, seat.since, seat.task) = (row.to_bits(), since, task);
+        (seat.token, seat.own) = (parent, false);
+        SeatKey {
+            place: index * SHARDS as u32 + shard_number as u32,
+            taken: NonZeroU32::new(seat.taken).unwrap_or(NonZeroU32::MIN),
+        }
+    }
+
+    /// Leaves how to wake the worker, for as long as it sits here.
+    pub(crate) fn set_waker(&self, key: SeatKey, waker: &Waker) {
+        self.with(key, |seat| seat.waker = Some(waker.clone()));
+    }
+
+    pub(crate) fn leave(&self, key: SeatKey) {
+        let mut shard = self.lock(key.shard());
+        let Some(seat) = shard
+            .seats
+            .get_mut(key.index())
+            .filter(|seat| seat.taken == key.taken.get())
+        else {
+            return;
+        };
+        seat.taken = seat.taken.wrapping_add(1);
+        let (task, waker, token) = (seat.task.take(), seat.waker.take(), seat.token.take());
+        shard
+            .free
+            .push(u32::try_from(key.index()).unwrap_or_default());
+        if let (Some(by_task), Some(task)) = (&mut shard.by_task, task) {
+            by_task.remove(&task);
+        }
+        drop(shard);
+        // A token's last clone takes its tree's locks, a waker's may free a task: not under ours.
+        drop((waker, token));
+    }
+
+    /// Whether the worker was stopped apart from its stage: through its handle, its token or its parent.
+    pub(crate) fn is_stopped(&self, key: SeatKey) -> bool {
+        self.token(key).is_some_and(|token| token.is_cancelled())
+    }
+
+    /// What stops the worker before its stage does, if there is such a thing.
+    pub(crate) fn token(&self, key: SeatKey) -> Option<CancellationToken> {
+        self.with(key, |seat| seat.token.clone()).flatten()
+    }
+
+    /// The worker's own token, made now if this is the first time: a child of its parent's or of `stage`.
+    ///
+    /// Whoever waits for the stop by the seat's waker is woken, to wait for the token from now on.
+    pub(crate) fn own_token(&self, key: SeatKey, stage: &CancellationToken) -> CancellationToken {
+        let made = self.with(key, |seat| seat.own_token(stage));
+        let (token, waker) = made.unwrap_or_else(|| (stage.child_token(), None));
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        token
+    }
+
+    /// Stops one worker, by its task.
+    pub(crate) fn stop(&self, handle: AbortHandle, stage: &CancellationToken) {
+        // Under this lock, so that a worker that takes its seat meanwhile is found by one of the two looks.
+        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+        for (number, shard) in self.shards.iter().enumerate() {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(key) = shard.find(handle.id(), number) else {
+                continue;
+            };
+            drop(shard);
+            drop(early);
+            self.own_token(key, stage).cancel();
+            return;
+        }
+        early.retain(|handle| !handle.is_finished());
+        if !handle.is_finished() {
+            early.push(handle);
+        }
+    }
+
+    /// Whether this worker was stopped before it had a seat; forgets it.
+    pub(crate) fn was_stopped_early(&self, task: Option<Id>) -> bool {
+        let Some(task) = task else { return false };
+        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = early.iter().position(|handle| handle.id() == task);
+        found.map(|index| early.swap_remove(index)).is_some()
+    }
+
+    /// Wakes everybody who waits. New ones that sit down meanwhile look for themselves.
+    pub(crate) fn wake_all(&self) {
+        let mut wakers = Vec::with_capacity(BATCH);
+        for number in 0..SHARDS {
+            let mut from = 0;
+            loop {
+                let shard = self.lock(number);
+                let rest = shard.seats.get(from..).unwrap_or_default();
+                let batch = &rest[..rest.len().min(BATCH)];
+                wakers.extend(batch.iter().filter_map(|seat| seat.waker.clone()));
+                from += batch.len();
+                let done = batch.len() == rest.len();
+                drop(shard);
+                wakers.drain(..).for_each(Waker::wake);
+                if done {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Who sits, by function.
+    pub(crate) fn tally(&self) -> HashMap<RowId, Sitting> {
+        let mut tally = HashMap::new();
+        for number in 0..SHARDS {
+            let shard = self.lock(number);
+            for seat in shard.seats.iter().filter(|seat| seat.taken % 2 == 1) {
+                let row = tally.entry(RowId::from_bits(seat.row)).or_insert(Sitting {
+                    count: 0,
+                    oldest: seat.since,
+                });
+                row.count += 1;
+                row.oldest = row.oldest.min(seat.since);
+            }
+        }
+        tally
+    }
+
+    fn with<T>(&self, key: SeatKey, act: impl FnOnce(&mut Seat) -> T) -> Option<T> {
+        let mut shard = self.lock(key.shard());
+        shard
+            .seats
+            .get_mut(key.index())
+            .filter(|seat| seat.taken == key.taken.get())
+            .map(act)
+    }
+
+    fn lock(&self, shard: usize) -> MutexGuard<'_, Shard> {
+        self.shards[shard]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seat {
+    /// The token, and whom to wake because it is new.
+    fn own_token(&mut self, stage: &CancellationToken) -> (CancellationToken, Option<Waker>) {
+        match &self.token {
+            Some(token) if self.own => (token.clone(), None),
+            parent => {
+                let token = parent.as_ref().unwrap_or(stage).child_token();
+                self.token = Some(token.clone());
+                self.own = true;
+                (token, self.waker.clone())
+            }
+        }
+    }
+}
+
+impl Shard {
+    /// The seat of a task. The first question makes the index.
+    fn find(&mut self, task: Id, shard_number: usize) -> Option<SeatKey> {
+        let Self { seats, by_task, .. } = self;
+        let by_task = by_task.get_or_insert_with(|| {
+            let taken = (0..).zip(&*seats);
+            taken
+                .filter_map(|(index, seat)| Some((seat.task?, index)))
+                .collect()
+        });
+        let index = *by_task.get(&task)?;
+        let place = index * SHARDS as u32 + shard_number as u32;
+        Some(SeatKey {
+            place,
+            taken: NonZeroU32::new(seats[index as usize].taken)?,
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! Unix: handlers that set a flag and write a byte to a socket the watch reads.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use signal_hook::{SigId, consts, flag, low_level};
+
+use super::Signal;
+use crate::sys::{self, Mask};
+
+impl Signal {
+    pub(crate) const fn number(self) -> i32 {
+        match self {
+            Self::Terminate => consts::SIGTERM,
+            Self::Interrupt => consts::SIGINT,
+            Self::Quit => consts::SIGQUIT,
+            Self::Hangup => consts::SIGHUP,
+            Self::User1 => consts::SIGUSR1,
+            Self::User2 => consts::SIGUSR2,
+        }
+    }
+}
+
+/// The two ends of what wakes the watch: it reads, everybody else (signal handlers too) nudges.
+pub(crate) fn inbox() -> io::Result<(Inbox, Nudge)> {
+    let (reader, writer) = UnixStream::pair()?;
+    writer.set_nonblocking(true)?;
+    let arrived = Arc::new(Signal::ALL.map(|_| Arc::new(AtomicBool::new(false))));
+    Ok((
+        Inbox {
+            reader,
+            arrived: Arc::clone(&arrived),
+        },
+        Nudge { writer, arrived },
+    ))
+}
+
+/// The watch's end.
+pub(crate) struct Inbox {
+    reader: UnixStream,
+    /// Per signal of [`Signal::ALL`]: whether it came since it was last looked at.
+    arrived: Arc<[Arc<AtomicBool>; 6]>,
+}
+
+impl Inbox {
+    /// Waits until a signal came, somebody nudged, or `limit` passed (`None` waits for ever).
+    pub(crate) fn wait(&mut self, limit: Option<Duration>) {
+        // A zero timeout means "for ever" to the socket.
+        let limit = limit.map(|limit| limit.max(Duration::from_micros(1)));
+        if self.reader.set_read_timeout(limit).is_err() {
+            // The kernel refuses only spans beyond its range; a day is as good, and the caller looks again.
+            let _ = self.reader.set_read_timeout(Some(Duration::from_hours(24)));
+        }
+        let _ = self.reader.read(&mut [0; 64]);
+    }
+
+    /// The signals that came since the last call. A signal counts once, however often it was sent.
+    pub(crate) fn take(&self) -> impl Iterator<Item = Signal> + '_ {
+        let came = |index: usize| self.arrived[index].swap(false, Ordering::AcqRel);
+        Signal::ALL
+            .into_iter()
+            .enumerate()
+            .filter(move |&(index, _)| came(index))
+            .map(|(_, signal)| signal)
+    }
+}
+
+/// Everybody else's end.
+#[derive(Debug)]
+pub(crate) struct Nudge {
+    writer: UnixStream,
+    arrived: Arc<[Arc<AtomicBool>; 6]>,
+}
+
+impl Nudge {
+    /// Wakes the watch. Never blocks: where the socket is full, the watch is about to wake anyway.
+    pub(crate) fn nudge(&self) {
+        let _ = (&self.writer).write(&[0]);
+    }
+}
+
+/// The installation of the handlers, in three steps: while this value lives, the signals are held back on
+/// the thread that made it and on the threads it starts.
+///
+/// A signal that lands inside the registration would fall back to the action before and be lost; one that
+/// lands before it should find the handler. Held back, it waits for the handler.
+pub(crate) struct Arming {
+    signals: Vec<Signal>,
+    original: Mask,
+    /// Signals that were already held back when the process started, and are let through from now on.
+    pub(crate) held_at_exec: Vec<Signal>,
+}
+
+impl Arming {
+    /// Holds back `signals`, save those that are ignored in this process: `nohup` means it.
+    pub(crate) fn begin(signals: &[Signal]) -> Self {
+        let signals: Vec<Signal> = signals
+            .iter()
+            .copied()
+            .filter(|s| !sys::is_ignored(s.number()))
+            .collect();
+        let numbers: Vec<i32> = signals.iter().map(|s| s.number()).collect();
+        let (original, held) = Mask::block(&numbers).without(&numbers);
+        let held_at_exec = signals
+            .iter()
+            .copied()
+            .filter(|s| held.contains(&s.number()))
+            .collect();
+        Self {
+            signals,
+            original,
+            held_at_exec,
+        }
+    }
+
+    /// Gives the calling thread the process's own mask, with our signals let through.
+    pub(crate) fn restore(&self) -> impl Fn() + Send + 'static {
+        let original = self.original;
+        move || original.apply()
+    }
+
+    /// Registers the handlers.
+    ///
+    /// # Errors
+    ///
+    /// The signal that could not be registered, with the reason. What was registered before it is undone.
+    pub(crate) fn register(&self, nudge: &Nudge) -> Result<Handlers, (Signal, io::Error)> {
+        let mut handlers = Handlers { ids: Vec::new() };
+        for &signal in &self.signals {
+            handlers
+                .add(signal, nudge)
+                .map_err(|error| (signal, error))?;
+        }
+        UNATTENDED.store(false, Ordering::SeqCst);
+        Ok(handlers)
+    }
+}
+
+impl Drop for Arming {
+    fn drop(&mut self) {
+        self.original.apply();
+    }
+}
+
+/// While nobody listens, a signal we have a handler for must do what it does by default: an unregistered
+/// handler stays installed, and would swallow it.
+static UNATTENDED: AtomicBool = AtomicBool::new(true);
+
+/// The signals whose default is kept up in this way. The registration is for the life of the process.
+static KEPT_UP: Mutex<Vec<Signal>> = Mutex::new(Vec::new());
+
+/// The registered handlers. Dropping it gives the signals their default meaning back.
+pub(crate) struct Handlers {
+    ids: Vec<SigId>,
+}
+
+impl Handlers {
+    fn add(&mut self, signal: Signal, nudge: &Nudge) -> io::Result<()> {
+        let number = signal.number();
+        let mut kept_up = KEPT_UP.lock().unwrap_or_else(PoisonError::into_inner);
+        if !kept_up.contains(&signal) {
+            flag::register_conditional_default(number, &UNATTENDED)?;
+            kept_up.push(signal);
+        }
+        // Handlers run in the order of registration: the flag is up before the byte wakes the watch.
+        self.ids.push(flag::register(
+            number,
+            Arc::clone(&nudge.arrived[signal as usize]),
+        )?);
+        self.ids.push(low_level::pipe::register(
+            number,
+            nudge.writer.try_clone()?,
+        )?);
+        Ok(())
+    }
+}
+
+impl Drop for Handlers {
+    fn drop(&mut self) {
+        UNATTENDED.store(true, Ordering::SeqCst);
+        for id in self.ids.drain(..) {
+            low_level::unregister(id);
+        }
+    }
+}

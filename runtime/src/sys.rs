@@ -1,0 +1,95 @@
+//! The few calls to the operating system that need `unsafe`. Nothing else in the workspace has any.
+#![allow(unsafe_code)]
+
+#[cfg(unix)]
+pub(crate) use unix::{Mask, exit_now, is_ignored};
+
+#[cfg(windows)]
+pub(crate) use windows::exit_now;
+
+#[cfg(unix)]
+mod unix {
+    use std::mem::MaybeUninit;
+    use std::ptr;
+
+    /// Ends the process without atexit handlers, destructors or flushing: `_exit(2)`.
+    ///
+    /// `std::process::exit` would wait for whoever is exiting already, and for handlers that may hang.
+    pub(crate) fn exit_now(code: u8) -> ! {
+        // SAFETY: `_exit` takes any status, touches no memory of ours and does not return.
+        unsafe { libc::_exit(i32::from(code)) }
+    }
+
+    /// Whether `signal` is ignored in this process, as `nohup` and `sh -c 'x &'` leave it.
+    pub(crate) fn is_ignored(signal: i32) -> bool {
+        let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: a null new action only reads; the kernel fills `action`, and zeroed is a valid value
+        // should the call fail for a number that is no signal.
+        let action = unsafe {
+            libc::sigaction(signal, ptr::null(), action.as_mut_ptr());
+            action.assume_init()
+        };
+        action.sa_sigaction == libc::SIG_IGN
+    }
+
+    /// The signals a thread holds back.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Mask(libc::sigset_t);
+
+    impl Mask {
+        /// Holds `signals` back on this thread and returns what was held back before.
+        pub(crate) fn block(signals: &[i32]) -> Self {
+            Self::change(libc::SIG_BLOCK, &Self::of(signals))
+        }
+
+        /// Makes this the calling thread's mask.
+        pub(crate) fn apply(&self) {
+            Self::change(libc::SIG_SETMASK, self);
+        }
+
+        /// The same mask with `signals` let through, and those of them that were held back.
+        pub(crate) fn without(mut self, signals: &[i32]) -> (Self, Vec<i32>) {
+            let mut held = Vec::new();
+            for &signal in signals {
+                // SAFETY: `self.0` is an initialised set; a number that is no signal is refused by both.
+                unsafe {
+                    if libc::sigismember(&raw const self.0, signal) == 1 {
+                        held.push(signal);
+                    }
+                    libc::sigdelset(&raw mut self.0, signal);
+                }
+            }
+            (self, held)
+        }
+
+        fn of(signals: &[i32]) -> Self {
+            let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+            // SAFETY: `sigemptyset` initialises the set before anything reads it.
+            unsafe {
+                libc::sigemptyset(set.as_mut_ptr());
+                for &signal in signals {
+                    libc::sigaddset(set.as_mut_ptr(), signal);
+                }
+                Self(set.assume_init())
+            }
+        }
+
+        fn change(how: i32, to: &Self) -> Self {
+            let mut old = MaybeUninit::<libc::sigset_t>::zeroed();
+            // SAFETY: both sets are valid for the call; zeroed is a valid set should it fail, which it
+            // cannot with these values of `how`.
+            unsafe {
+                libc::pthread_sigmask(how, &raw const to.0, old.as_mut_ptr());
+                Self(old.assume_init())
+            }
+        }
+    }
+}
+
+#[cfg(windows)]
+mod windows {
+    /// Ends the process. Windows has no `_exit`; `ExitProcess` stops all other threads first.
+    pub(crate) fn exit_now(code: u8) -> ! {
+        std::process::exit(i32::from(code))
+    }
+}

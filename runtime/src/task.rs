@@ -1,0 +1,286 @@
+//! A worker while it runs: the future tokio polls, and the ticket that is given back whatever happens.
+//!
+//! This is the hot path. A worker that never waits costs two counters, and two stores around its poll; one
+//! that waits takes a seat on top. Nothing is allocated beside tokio's own task.
+
+use std::any::Any;
+use std::future::Future;
+use std::mem::needs_drop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use tokio_util::sync::CancellationToken;
+
+use crate::exit::{self, Failure};
+use crate::lifecycle::Lifecycle;
+use crate::rows::RowId;
+use crate::seats::SeatKey;
+use crate::thread::{self, Current, WakerId};
+
+/// A place among the living. Taken when a worker is spawned, given back when its future is gone: finished,
+/// panicked, aborted or dropped with its runtime.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    pub(crate) life: Arc<Lifecycle>,
+    pub(crate) seat: Option<SeatKey>,
+    pub(crate) row: RowId,
+    /// Whether the seat knows how to wake this task.
+    waits: bool,
+    /// Whether the worker can be stopped apart from its stage: it has a token, its own or its parent's.
+    scoped: bool,
+    /// The parent's token, until the first poll takes it to the seat.
+    parent: Option<CancellationToken>,
+}
+
+impl Ticket {
+    /// Counts one more of `row`, whose start has been counted. `None` when newcomers are refused.
+    #[inline]
+    pub(crate) fn issue(
+        life: Arc<Lifecycle>,
+        row: RowId,
+        parent: Option<CancellationToken>,
+    ) -> Option<Self> {
+        if life.arrive() {
+            Some(Self {
+                life,
+                seat: None,
+                row,
+                waits: false,
+                scoped: parent.is_some(),
+                parent,
+            })
+        } else {
+            life.rows.get(row).ended.fetch_add(1, Ordering::Release);
+            None
+        }
+    }
+
+    /// Main's, which the lifecycle counts by itself.
+    pub(crate) fn of_main(life: Arc<Lifecycle>) -> Self {
+        Self {
+            life,
+            seat: None,
+            row: RowId::MAIN,
+            waits: false,
+            scoped: false,
+            parent: None,
+        }
+    }
+
+    /// Runs a worker's code once: a poll, or the whole of a blocking one.
+    #[inline]
+    fn run<T>(&mut self, waker: WakerId, code: impl FnOnce() -> Poll<T>) -> Poll<Ending<T>> {
+        let guarded = || match catch_unwind(AssertUnwindSafe(code)) {
+            Ok(poll) => poll.map(Ending::Finished),
+            Err(payload) => Poll::Ready(Ending::Panicked(payload)),
+        };
+        if let Some(parent) = self.parent.take() {
+            self.seat = Some(self.life.take_seat(self.row, Some(parent)));
+        }
+        let worker = Current {
+            row: self.row,
+            seat: self.seat,
+            scoped: self.scoped,
+        };
+        let (poll, worker) = thread::polling(&self.life, worker, waker, guarded, Poll::is_ready);
+        (self.seat, self.scoped) = (worker.seat, worker.scoped);
+        poll
+    }
+
+    /// Settles how it ended, on the thread it ran on: errors are formatted here.
+    fn settle<T>(&mut self, ending: &Ending<T>, judge: impl FnOnce(&T) -> Option<String>) {
+        let failure = match ending {
+            Ending::Finished(result) => match catch_unwind(AssertUnwindSafe(|| judge(result))) {
+                Ok(None) => return,
+                Ok(Some(text)) => Failure::error(self.who(), text),
+                Err(payload) => Failure::panic(self.who(), payload.as_ref()),
+            },
+            Ending::Panicked(payload) => Failure::panic(self.who(), payload.as_ref()),
+            Ending::Aborted => return,
+        };
+        self.life.fail(failure.of_task(tokio::task::try_id()));
+    }
+
+    fn who(&self) -> exit::Who {
+        match self.life.rows.label(self.row) {
+            Some(label) => exit::Who::Worker(label.name.into()),
+            None => exit::Who::Main,
+        }
+    }
+
+    /// Sits down to wait. Wakes the worker at once if the stop came while it did.
+    #[cold]
+    fn sit(&mut self, context: &Context<'_>) {
+        let seat = match self.seat {
+            Some(seat) => seat,
+            None => self.life.take_seat(self.row, None),
+        };
+        self.seat = Some(seat);
+        self.waits = true;
+        if self.life.wait_in(seat, context.waker()) {
+            context.waker().wake_by_ref();
+        }
+    }
+}
+
+impl Drop for Ticket {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(seat) = self.seat {
+            self.life.seats.leave(seat);
+        }
+        // The worker's own panics are caught: this one comes from a destructor.
+        if std::thread::panicking() {
+            self.life
+                .fail(Failure::destructor(self.who()).of_task(tokio::task::try_id()));
+        }
+        thread::left(self.row);
+        if self.row == RowId::MAIN {
+            self.life.main_gone();
+        } else {
+            self.life
+                .rows
+                .get(self.row)
+                .ended
+                .fetch_add(1, Ordering::Release);
+            self.life.leave();
+        }
+    }
+}
+
+/// How a worker's code ended.
+#[derive(Debug)]
+pub(crate) enum Ending<T> {
+    Finished(T),
+    Panicked(Box<dyn Any + Send>),
+    Aborted,
+}
+
+pin_project! {
+    /// A worker's future, tracked. Resolves early, to `Aborted`, when the stop has run out of time; tokio then
+    /// drops the worker's own future in its own task.
+    pub(crate) struct Tracked<F, J> {
+        #[pin]
+        future: F,
+        judge: Option<J>,
+        // Last, so that the worker counts as alive until its future is dropped.
+        ticket: Ticket,
+    }
+}
+
+impl<F, J> Tracked<F, J> {
+    #[inline]
+    pub(crate) fn new(future: F, judge: J, ticket: Ticket) -> Self {
+        Self {
+            future,
+            judge: Some(judge),
+            ticket,
+        }
+    }
+}
+
+impl<F, J> Future for Tracked<F, J>
+where
+    F: Future,
+    J: FnOnce(&F::Output) -> Option<String>,
+{
+    type Output = Done<F::Output>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Done<F::Output>> {
+        let this = self.project();
+        let ticket = this.ticket;
+        let ending = if ticket.life.is_aborting() {
+            // Marked, so that a destructor that blocks is seen for what it is.
+            thread::busy_with(&ticket.life, ticket.row);
+            Ending::Aborted
+        } else {
+            let future = this.future;
+            match ticket.run(WakerId::of(context.waker()), || future.poll(context)) {
+                Poll::Ready(ending) => ending,
+                Poll::Pending => {
+                    if !ticket.waits {
+                        ticket.sit(context);
+                    }
+                    return Poll::Pending;
+                }
+            }
+        };
+        let judge = this.judge.take();
+        ticket.settle(&ending, |result| judge.and_then(|judge| judge(result)));
+        Poll::Ready(Done::new(ending, ticket))
+    }
+}
+
+/// Runs a blocking worker on the thread tokio gave it.
+pub(crate) fn run_blocking<T>(
+    mut ticket: Ticket,
+    code: impl FnOnce() -> T,
+    judge: impl FnOnce(&T) -> Option<String>,
+) -> Done<T> {
+    if ticket.life.is_aborting() {
+        return Done::new(Ending::Aborted, &ticket);
+    }
+    let Poll::Ready(ending) = ticket.run(WakerId::NONE, || Poll::Ready(code())) else {
+        unreachable!("a closure is ready when it returns")
+    };
+    ticket.settle(&ending, judge);
+    Done::new(ending, &ticket)
+}
+
+/// What a worker leaves behind for its handle.
+///
+/// The worker counts as gone when its future is. Should nobody want the result, then its destructor is part
+/// of the stop as well: it is waited for, and named when it blocks.
+#[derive(Debug)]
+pub struct Done<T> {
+    ending: Option<Ending<T>>,
+    /// Whose result it is, where dropping it runs any code.
+    of: Option<(Arc<Lifecycle>, RowId)>,
+}
+
+impl<T> Done<T> {
+    #[inline]
+    fn new(ending: Ending<T>, ticket: &Ticket) -> Self {
+        let runs_code = needs_drop::<T>() || matches!(ending, Ending::Panicked(_));
+        Self {
+            ending: Some(ending),
+            of: runs_code.then(|| (Arc::clone(&ticket.life), ticket.row)),
+        }
+    }
+
+    pub(crate) fn take(mut self) -> Option<Ending<T>> {
+        self.ending.take()
+    }
+}
+
+impl<T> Drop for Done<T> {
+    fn drop(&mut self) {
+        if let (Some(ending), Some((life, row))) = (self.ending.take(), &self.of) {
+            let _dropping = Dropping::begin(life, *row);
+            drop(ending);
+        }
+    }
+}
+
+/// A result being dropped, counted until that is over, by return or by panic.
+struct Dropping<'a>(&'a Lifecycle, RowId);
+
+impl<'a> Dropping<'a> {
+    fn begin(life: &'a Arc<Lifecycle>, row: RowId) -> Self {
+        life.result_dropping();
+        thread::busy_with(life, row);
+        Self(life, row)
+    }
+}
+
+impl Drop for Dropping<'_> {
+    fn drop(&mut self) {
+        thread::left(self.1);
+        self.0.result_dropped();
+    }
+}

@@ -1,0 +1,80 @@
+//! `#[graceful::test]`: a lifecycle in a test, on the test's own runtime, without signals.
+
+use std::future::Future;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+
+use crate::ambient;
+use crate::builder::{self, Builder};
+use crate::coordinator::Clock;
+use crate::lifecycle::Lifecycle;
+use crate::message;
+use crate::scribe::Scribe;
+use crate::settings::Settings;
+use crate::signal;
+use crate::state::Cause;
+use crate::stop;
+use crate::task::Ending;
+use crate::thread;
+use crate::watch;
+
+/// Proof that the feature `test-util` is on: only then has tokio a clock that can be paused.
+#[cfg(feature = "test-util")]
+#[derive(Debug)]
+pub struct PausedClock;
+
+/// Runs a test inside a lifecycle of its own.
+///
+/// Not public API. Used by generated code.
+///
+/// # Panics
+///
+/// When the test panics, and when a worker of it failed, panicked or had to be aborted and the test did not
+/// take that result from the worker's handle.
+#[track_caller]
+pub fn test<F: Future>(builder: Builder, main: F) -> F::Output {
+    let (options, runtime) = builder.into_parts();
+    let settings = Settings::of_test(options);
+    let (inbox, nudge) =
+        signal::inbox().unwrap_or_else(|error| panic!("{}", message::no_inbox(&error)));
+    let life = Lifecycle::new(settings, Scribe::new(None, true), nudge);
+    let no_thread = |error| panic!("{}", message::no_thread(&error));
+    life.scribe.start(|| {}).unwrap_or_else(no_thread);
+    watch::start(&life, inbox, || {}).unwrap_or_else(no_thread);
+    let runtime = runtime
+        .build(&life, None)
+        .unwrap_or_else(|error| panic!("{}", message::no_runtime(&error)));
+    let enlisted = ambient::enlist_runtime(runtime.handle(), &life);
+    let entered = thread::enter(&life);
+
+    let ending = runtime.block_on(async {
+        tokio::spawn(stop::conduct(Arc::clone(&life), Clock::Tokio));
+        let ending = builder::track_main(&life, main).await;
+        life.begin_stop(Cause::MainEnded);
+        life.joined().await;
+        ending
+    });
+    runtime.shutdown_background();
+    drop(life.take_kept());
+    drop((entered, enlisted));
+    life.scribe.flush(builder::LAST_LINES);
+    life.end();
+    verdict(&life, ending)
+}
+
+/// The test's output, or the panic that fails it.
+#[track_caller]
+fn verdict<T>(life: &Lifecycle, ending: Option<Ending<T>>) -> T {
+    let output = match ending {
+        Some(Ending::Finished(output)) => output,
+        Some(Ending::Panicked(payload)) => resume_unwind(payload),
+        Some(Ending::Aborted) | None => panic!("{}", message::test_aborted(life.report.get())),
+    };
+    let failures = life.failures.unobserved();
+    assert!(
+        failures.is_empty() && life.report.get().is_none(),
+        "{}",
+        message::test_failed(&failures, life.report.get())
+    );
+    output
+}

@@ -1,0 +1,332 @@
+//! What each thread knows: whose code it runs, and which worker it is polling right now.
+//!
+//! The second half can be read from other threads. That is how a report tells a worker that waits in an
+//! await from one that blocks its thread.
+
+use std::cell::{Cell, RefCell};
+use std::ptr;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{RawWakerVTable, Waker};
+
+use crate::lifecycle::Lifecycle;
+use crate::rows::RowId;
+use crate::seats::SeatKey;
+
+thread_local! {
+    /// The lifecycle whose code this thread runs, if any.
+    static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
+    /// The waker of the worker being polled: who is polled with this very waker is woken through the seat.
+    static WAKER: Cell<WakerId> = const { Cell::new(WakerId::NONE) };
+}
+
+/// Which waker a poll was made with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WakerId(*const (), *const RawWakerVTable);
+
+impl WakerId {
+    /// No waker: the code of a blocking worker.
+    pub(crate) const NONE: Self = Self(ptr::null(), ptr::null());
+
+    #[inline]
+    pub(crate) fn of(waker: &Waker) -> Self {
+        Self(waker.data(), waker.vtable())
+    }
+}
+
+/// A thread's record.
+struct Here {
+    life: Arc<Lifecycle>,
+    seen: Arc<Seen>,
+    /// Whether the worker being polled can be stopped apart from its stage.
+    scoped: Cell<bool>,
+}
+
+/// What others may see of a thread: two plain stores around each poll.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// The thread's name, for people.
+    pub(crate) name: String,
+    /// Which shard of seats this thread prefers.
+    shard: usize,
+    /// One more than the row of the worker inside a poll; 0 between polls.
+    row: AtomicU32,
+    /// Its seat, once it has one.
+    seat: AtomicU64,
+    /// How many polls there were: the same number twice is the same poll.
+    polls: AtomicU64,
+}
+
+/// A poll under way on some thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Poll {
+    pub(crate) row: RowId,
+    pub(crate) seat: Option<SeatKey>,
+    number: u64,
+}
+
+impl Seen {
+    /// The poll this thread is inside of.
+    pub(crate) fn poll(&self) -> Option<Poll> {
+        let row = RowId::from_bits(self.row.load(Ordering::Acquire).checked_sub(1)?);
+        let seat = SeatKey::from_bits(self.seat.load(Ordering::Relaxed));
+        Some(Poll {
+            row,
+            seat,
+            number: self.polls.load(Ordering::Relaxed),
+        })
+    }
+}
+
+/// Makes this thread one of the lifecycle's.
+pub(crate) fn adopt(life: &Arc<Lifecycle>) {
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    let seen = Arc::new(Seen {
+        name: std::thread::current()
+            .name()
+            .unwrap_or("unnamed")
+            .to_owned(),
+        shard: THREADS.fetch_add(1, Ordering::Relaxed),
+        row: AtomicU32::new(0),
+        seat: AtomicU64::new(0),
+        polls: AtomicU64::new(0),
+    });
+    life.threads.add(&seen);
+    replace(Some(Here {
+        life: Arc::clone(life),
+        seen,
+        scoped: Cell::new(false),
+    }));
+}
+
+fn replace(here: Option<Here>) -> Option<Here> {
+    HERE.with(|cell| cell.replace(here))
+}
+
+/// Makes this thread one of the lifecycle's while the guard lives.
+pub(crate) fn enter(life: &Arc<Lifecycle>) -> Entered {
+    let outer = replace(None);
+    adopt(life);
+    Entered { outer }
+}
+
+/// Gives the thread back to whom it belonged.
+pub(crate) struct Entered {
+    outer: Option<Here>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        drop(replace(self.outer.take()));
+    }
+}
+
+/// The lifecycle this thread belongs to.
+pub(crate) fn lifecycle() -> Option<Arc<Lifecycle>> {
+    HERE.with(|here| here.borrow().as_ref().map(|here| Arc::clone(&here.life)))
+}
+
+/// Whether nothing at all suggests that the code running here is to stop. What else it says has to be
+/// looked into.
+#[inline]
+pub(crate) fn is_undisturbed() -> bool {
+    HERE.with(|here| {
+        here.borrow()
+            .as_ref()
+            .is_some_and(|here| here.life.is_undisturbed() && !here.scoped.get())
+    })
+}
+
+/// The worker being polled on this thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Current {
+    pub(crate) row: RowId,
+    pub(crate) seat: Option<SeatKey>,
+    /// Whether it can be stopped apart from its stage: it has a token, its own or its parent's.
+    pub(crate) scoped: bool,
+}
+
+/// The shard of seats this thread prefers.
+pub(crate) fn shard() -> usize {
+    HERE.with(|here| here.borrow().as_ref().map_or(0, |here| here.seen.shard))
+}
+
+/// Which worker of this thread's lifecycle is being polled here, if one is.
+pub(crate) fn current() -> Option<Current> {
+    HERE.with(|here| {
+        let here = here.borrow();
+        let here = here.as_ref()?;
+        let poll = here.seen.poll()?;
+        Some(Current {
+            row: poll.row,
+            seat: poll.seat,
+            scoped: here.scoped.get(),
+        })
+    })
+}
+
+/// Notes that the worker being polled took a seat.
+pub(crate) fn seated(key: SeatKey) {
+    HERE.with(|here| {
+        if let Some(here) = &*here.borrow() {
+            here.seen.seat.store(key.to_bits(), Ordering::Relaxed);
+        }
+    });
+}
+
+/// Notes that the worker being polled has a token.
+pub(crate) fn scoped() {
+    HERE.with(|here| {
+        if let Some(here) = &*here.borrow() {
+            here.scoped.set(true);
+        }
+    });
+}
+
+/// Whether `waker` is the one the current worker itself is polled with.
+pub(crate) fn is_workers_own(waker: &Waker) -> bool {
+    WAKER.get() == WakerId::of(waker)
+}
+
+/// Runs one poll of a worker with the record set, and returns what became of the worker meanwhile.
+///
+/// The record stays set when the poll is over if `lingers` says so: destructors that follow belong to it,
+/// until [`left`] is called.
+#[inline]
+pub(crate) fn polling<T>(
+    life: &Arc<Lifecycle>,
+    worker: Current,
+    waker: WakerId,
+    poll: impl FnOnce() -> T,
+    lingers: impl FnOnce(&T) -> bool,
+) -> (T, Current) {
+    let outer = set(life, worker).unwrap_or_else(|| {
+        adopt(life);
+        set(life, worker).unwrap_or(Record {
+            row: 0,
+            seat: 0,
+            scoped: false,
+        })
+    });
+    let outer_waker = WAKER.replace(waker);
+    let result = poll();
+    WAKER.set(outer_waker);
+    let worker = HERE.with(|here| {
+        let here = here.borrow();
+        let Some(here) = here.as_ref() else {
+            return worker;
+        };
+        let seat = SeatKey::from_bits(here.seen.seat.load(Ordering::Relaxed));
+        let scoped = if lingers(&result) {
+            worker.scoped
+        } else {
+            here.restore(outer)
+        };
+        Current {
+            row: worker.row,
+            seat,
+            scoped,
+        }
+    });
+    (result, worker)
+}
+
+/// What a thread's record says at some moment.
+#[derive(Clone, Copy)]
+struct Record {
+    row: u32,
+    seat: u64,
+    scoped: bool,
+}
+
+impl Here {
+    #[inline]
+    fn set(&self, worker: Current) -> Record {
+        let seen = &self.seen;
+        let before = Record {
+            row: seen.row.load(Ordering::Relaxed),
+            seat: seen.seat.load(Ordering::Relaxed),
+            scoped: self.scoped.replace(worker.scoped),
+        };
+        seen.polls.store(
+            seen.polls.load(Ordering::Relaxed).wrapping_add(1),
+            Ordering::Relaxed,
+        );
+        seen.seat
+            .store(worker.seat.map_or(0, SeatKey::to_bits), Ordering::Relaxed);
+        seen.row.store(worker.row.to_bits() + 1, Ordering::Release);
+        before
+    }
+
+    /// Puts the record back, and returns whether the worker had a token at the end.
+    #[inline]
+    fn restore(&self, record: Record) -> bool {
+        self.seen.seat.store(record.seat, Ordering::Relaxed);
+        self.seen.row.store(record.row, Ordering::Release);
+        self.scoped.replace(record.scoped)
+    }
+}
+
+/// Sets the record, if this thread is one of the lifecycle's.
+#[inline]
+fn set(life: &Arc<Lifecycle>, worker: Current) -> Option<Record> {
+    HERE.with(|here| {
+        Some(
+            here.borrow()
+                .as_ref()
+                .filter(|here| Arc::ptr_eq(&here.life, life))?
+                .set(worker),
+        )
+    })
+}
+
+/// Marks this thread as busy with what a worker of `row` left behind, until [`left`] is called. A thread
+/// that is none of the lifecycle's stays unmarked.
+pub(crate) fn busy_with(life: &Arc<Lifecycle>, row: RowId) {
+    set(
+        life,
+        Current {
+            row,
+            seat: None,
+            scoped: false,
+        },
+    );
+}
+
+/// Clears the record if it still speaks of `row`: the worker is gone from this thread.
+pub(crate) fn left(row: RowId) {
+    // A thread that is ending has no record any more.
+    let _ = HERE.try_with(|here| {
+        if let Some(here) = &*here.borrow() {
+            if here.seen.row.load(Ordering::Relaxed) == row.to_bits() + 1 {
+                here.restore(Record {
+                    row: 0,
+                    seat: 0,
+                    scoped: false,
+                });
+            }
+        }
+    });
+}
+
+/// The threads that ran a lifecycle's code.
+#[derive(Debug, Default)]
+pub(crate) struct Threads {
+    seen: Mutex<Vec<Arc<Seen>>>,
+}
+
+impl Threads {
+    fn add(&self, new: &Arc<Seen>) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.retain(|thread| Arc::strong_count(thread) > 1);
+        seen.push(Arc::clone(new));
+    }
+
+    /// The polls under way, by thread.
+    pub(crate) fn polls(&self) -> Vec<(Arc<Seen>, Poll)> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.iter()
+            .filter_map(|thread| Some((Arc::clone(thread), thread.poll()?)))
+            .collect()
+    }
+}

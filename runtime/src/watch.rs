@@ -1,0 +1,158 @@
+//! The watch: a thread that nothing of the user's can block.
+//!
+//! It hears the signals, holds the deadline, honours the second interrupt and, as a last resort, ends the
+//! process. It never runs, wakes or drops anything of the user's, never writes to standard error, and waits
+//! for nobody who does, beyond a bounded moment.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::budget::Budget;
+use crate::exit;
+use crate::lifecycle::Lifecycle;
+use crate::message;
+use crate::report;
+use crate::signal::{Inbox, Signal};
+use crate::state::Cause;
+use crate::sys;
+
+/// The same signal twice within this is one: a terminal signals the whole process group while a parent
+/// forwards.
+const SAME: Duration = Duration::from_millis(100);
+
+/// The longest the process stays for a report to be written.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
+/// The shortest: what a healthy pipe takes, with room to spare.
+const LAST_WORDS_AT_LEAST: Duration = Duration::from_millis(20);
+
+/// How much longer than its own budget a test may take in real time, its clock being perhaps paused.
+const TEST_GRACE: Duration = Duration::from_secs(1);
+
+/// Starts the watch.
+pub(crate) fn start(
+    life: &Arc<Lifecycle>,
+    inbox: Inbox,
+    prepare: impl FnOnce() + Send + 'static,
+) -> io::Result<()> {
+    let mut watch = Watch {
+        life: Arc::clone(life),
+        inbox,
+        deadline: None,
+        latest: [None; 6],
+        interrupts: 0,
+    };
+    let run = move || {
+        prepare();
+        watch.run();
+    };
+    thread::Builder::new()
+        .name("graceful-watch".to_owned())
+        .spawn(run)
+        .map(drop)
+}
+
+struct Watch {
+    life: Arc<Lifecycle>,
+    inbox: Inbox,
+    /// Set when the stop began.
+    deadline: Option<Budget>,
+    /// When each signal came last.
+    latest: [Option<Instant>; 6],
+    interrupts: u32,
+}
+
+impl Watch {
+    fn run(&mut self) {
+        while !self.life.is_over() {
+            let next = self.next();
+            self.inbox
+                .wait(next.map(|at| at.saturating_duration_since(Instant::now())));
+            let came: Vec<_> = self.inbox.take().collect();
+            for signal in came {
+                self.hear(signal);
+            }
+            self.hold_deadline();
+        }
+    }
+
+    /// When there is something to do without being asked.
+    fn next(&self) -> Option<Instant> {
+        let deadline = self.deadline?;
+        let report_at = deadline.report_at().filter(|_| !self.life.is_reported());
+        report_at
+            .or(deadline.end())
+            .map(tokio::time::Instant::into_std)
+    }
+
+    fn hear(&mut self, signal: Signal) {
+        let now = Instant::now();
+        let latest = self.latest[signal as usize].replace(now);
+        if latest.is_some_and(|latest| now - latest < SAME) {
+            return;
+        }
+        self.interrupts += u32::from(signal == Signal::Interrupt);
+        if signal == Signal::Interrupt && self.interrupts == 2 {
+            self.exit(exit::FORCED);
+        }
+        if self.life.begin_stop(Cause::Signal(signal)) {
+            if signal == Signal::Interrupt && is_at_a_terminal() {
+                self.life.scribe.say(message::press_again());
+            }
+        } else {
+            self.life.scribe.say(message::already_stopping(signal));
+        }
+    }
+
+    fn hold_deadline(&mut self) {
+        let Some(budget) = self.life.budget() else {
+            return;
+        };
+        let is_test = self.life.settings.is_test;
+        let deadline = *self.deadline.get_or_insert_with(|| {
+            if is_test {
+                in_real_time(budget)
+            } else {
+                *budget
+            }
+        });
+        let passed =
+            |at: Option<tokio::time::Instant>| at.is_some_and(|at| at.into_std() <= Instant::now());
+        if passed(deadline.report_at()) {
+            let code = self.life.failures.settle(exit::OUT_OF_TIME);
+            report::publish(&self.life, code, 0);
+        }
+        if passed(deadline.end()) {
+            if is_test {
+                self.life.scribe.say(message::test_never_yields());
+            }
+            self.exit(exit::OUT_OF_TIME);
+        }
+    }
+
+    /// The last resort.
+    fn exit(&self, code: u8) -> ! {
+        let code = self.life.failures.settle(code);
+        report::publish(&self.life, code, 0);
+        let left = self.deadline.map_or(LAST_WORDS, |deadline| {
+            deadline.left(tokio::time::Instant::now())
+        });
+        self.life
+            .scribe
+            .flush(left.clamp(LAST_WORDS_AT_LEAST, LAST_WORDS));
+        sys::exit_now(code)
+    }
+}
+
+/// The budget of a test whose own clock may stand still.
+fn in_real_time(budget: &Budget) -> Budget {
+    let total = budget.total().map(|total| total.saturating_add(TEST_GRACE));
+    Budget::new(tokio::time::Instant::from_std(Instant::now()), total)
+}
+
+/// Whether a person pressed the keys.
+fn is_at_a_terminal() -> bool {
+    io::IsTerminal::is_terminal(&io::stderr())
+}

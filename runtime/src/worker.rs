@@ -1,0 +1,422 @@
+//! A worker before it runs: what calling an annotated function returns, and how it is started.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use crate::ambient;
+use crate::handle::WorkerHandle;
+use crate::lifecycle::Lifecycle;
+use crate::rows::{Function, Label, RowId};
+use crate::task::{self, Done, Ticket, Tracked};
+use crate::thread;
+
+/// A worker that has not been started: a body with its arguments.
+///
+/// Calling a function annotated with [`#[graceful::worker]`](macro@crate::worker) returns one, as does
+/// [`Worker::new`]. [`spawn`](Worker::spawn) runs it in the background; `.await` runs it right here, as part
+/// of the caller, unsupervised: that is how its body is unit-tested, with or without a lifecycle.
+#[must_use = "a worker does nothing until you `.spawn()` it (in the background) or `.await` it (right here)"]
+pub struct Worker<B> {
+    name: Name,
+    body: B,
+}
+
+/// Where a worker's name comes from.
+enum Name {
+    /// The annotated function.
+    Function(&'static Function),
+    /// A name given at run time.
+    Given(Label),
+}
+
+impl Worker<()> {
+    /// A worker made of a closure that returns a future, called `name` in reports.
+    ///
+    /// The same as an annotated function, for bodies that are not functions. For a future that is at hand
+    /// there is [`spawn`](crate::spawn()).
+    ///
+    /// ```
+    /// # #[graceful::main] async fn main() {
+    /// let sweep = graceful::Worker::new("sweep", || async { /* ... */ });
+    /// sweep.spawn();
+    /// # }
+    /// ```
+    #[track_caller]
+    #[allow(clippy::new_ret_no_self)] // `Self` here has no body yet
+    pub fn new<F, Fut>(
+        name: impl Into<Cow<'static, str>>,
+        run: F,
+    ) -> Worker<impl Body<Output = Fut::Output>>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output: Outcome> + Send + 'static,
+    {
+        let body = Once {
+            future: async move { run().await },
+            judge: judge::<Fut::Output>,
+        };
+        Worker {
+            name: Name::Given(Label::at(name.into(), Location::caller())),
+            body,
+        }
+    }
+}
+
+impl<B> Worker<B> {
+    /// The same worker under another name in reports: one function, several roles.
+    ///
+    /// Names are kept apart in [reports](crate#exit-codes). Give roles (`"consume-eu"`), not identities
+    /// (`"connection-48151"`).
+    #[track_caller]
+    pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.name = Name::Given(match self.name {
+            Name::Function(function) => function.label().renamed(name.into()),
+            Name::Given(label) => label.renamed(name.into()),
+        });
+        self
+    }
+}
+
+impl<B: Body> Worker<B> {
+    /// Runs the worker in the background: tracked, told to stop with its stage, and waited for at the stop.
+    ///
+    /// A worker spawned inside a worker is its child: stopping the parent stops the child. Dropping the
+    /// handle detaches; the lifecycle still waits. While the lifecycle is stopping a new worker runs with its
+    /// token already cancelled; once everybody was joined it is refused, and the handle says so.
+    ///
+    /// # Panics
+    ///
+    /// At the caller's line, where no lifecycle is: `main` lacks `#[graceful::main]`.
+    #[inline]
+    #[track_caller]
+    pub fn spawn(self) -> WorkerHandle<B::Output> {
+        let life = thread::lifecycle().unwrap_or_else(|| ambient::expect("spawning a worker"));
+        let row = match self.name {
+            Name::Function(function) => {
+                let row = function.row();
+                life.rows.get(row).started.fetch_add(1, Ordering::Relaxed);
+                row
+            }
+            Name::Given(label) => life.rows.start_named(label),
+        };
+        let Some(ticket) = Ticket::issue(Arc::clone(&life), row, parent_token(&life)) else {
+            return WorkerHandle::new(life, row, None);
+        };
+        let task = life
+            .runtime
+            .get()
+            .map(|runtime| self.body.launch(Launch { ticket, runtime }));
+        WorkerHandle::new(life, row, task)
+    }
+}
+
+/// The token of the worker that is spawning, which stops its children.
+#[inline]
+fn parent_token(life: &Arc<Lifecycle>) -> Option<tokio_util::sync::CancellationToken> {
+    let current = thread::current()?;
+    (current.row != RowId::MAIN).then(|| {
+        ambient::Caller {
+            life: Arc::clone(life),
+            current: Some(current),
+        }
+        .own_token(current)
+    })
+}
+
+impl<B: Body> IntoFuture for Worker<B> {
+    type Output = B::Output;
+    type IntoFuture = B::Future;
+
+    fn into_future(self) -> B::Future {
+        self.body.inline()
+    }
+}
+
+impl<B> fmt::Debug for Worker<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match &self.name {
+            Name::Function(function) => &function.label().name,
+            Name::Given(label) => &label.name,
+        };
+        f.debug_struct("Worker")
+            .field("name", name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Starts `future` as a worker called `name`: [`Worker::spawn`] for an async block.
+///
+/// # Panics
+///
+/// As [`Worker::spawn`].
+#[track_caller]
+pub fn spawn<F>(name: impl Into<Cow<'static, str>>, future: F) -> WorkerHandle<F::Output>
+where
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    let name = Name::Given(Label::at(name.into(), Location::caller()));
+    Worker {
+        name,
+        body: Once {
+            future,
+            judge: judge::<F::Output>,
+        },
+    }
+    .spawn()
+}
+
+/// Starts a closure that blocks, as a worker called `name`, on tokio's pool of blocking threads.
+///
+/// It is waited for at the stop like any worker. It cannot be aborted: look at
+/// [`is_stopping`](crate::is_stopping) between two pieces of work.
+///
+/// # Panics
+///
+/// As [`Worker::spawn`].
+#[track_caller]
+pub fn spawn_blocking<F, R>(name: impl Into<Cow<'static, str>>, run: F) -> WorkerHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Outcome,
+{
+    let name = Name::Given(Label::at(name.into(), Location::caller()));
+    Worker {
+        name,
+        body: Blocking {
+            run,
+            judge: judge::<R>,
+        },
+    }
+    .spawn()
+}
+
+/// What a worker may return: `()`, or `Result<T, E>` with `E: Debug`.
+#[diagnostic::on_unimplemented(
+    message = "a worker returns `()` or `Result<T, E>` with `E: Debug`, not `{Self}`",
+    label = "this is not a worker's result"
+)]
+pub trait Outcome: Send + 'static {
+    /// What it gives when all went well.
+    type Success: Send + 'static;
+    /// What it gives when it failed.
+    type Error: Send + 'static;
+
+    /// The failure as text, if it is one.
+    #[doc(hidden)]
+    fn failure(&self) -> Option<String>;
+
+    /// As a plain result.
+    #[doc(hidden)]
+    fn into_result(self) -> Result<Self::Success, Self::Error>;
+}
+
+impl Outcome for () {
+    type Success = ();
+    type Error = Infallible;
+
+    #[inline]
+    fn failure(&self) -> Option<String> {
+        None
+    }
+
+    fn into_result(self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+/// `!`, which stable Rust lets one reach through the return type of a function pointer only.
+type Never = <fn() -> ! as Returns>::Type;
+
+/// A function pointer, seen as what it returns.
+pub trait Returns {
+    /// What it returns.
+    type Type;
+}
+
+impl<T> Returns for fn() -> T {
+    type Type = T;
+}
+
+/// An endless loop is a worker too.
+impl Outcome for Never {
+    type Success = Infallible;
+    type Error = Infallible;
+
+    fn failure(&self) -> Option<String> {
+        *self
+    }
+
+    fn into_result(self) -> Result<Infallible, Infallible> {
+        self
+    }
+}
+
+impl<T: Send + 'static, E: fmt::Debug + Send + 'static> Outcome for Result<T, E> {
+    type Success = T;
+    type Error = E;
+
+    #[inline]
+    fn failure(&self) -> Option<String> {
+        self.as_ref().err().map(|error| format!("{error:?}"))
+    }
+
+    fn into_result(self) -> Self {
+        self
+    }
+}
+
+/// The failure in a worker's result, as text.
+///
+/// Not public API. Used by generated code, which puts the one bound on the result at the return type.
+#[inline]
+pub fn judge<R: Outcome>(result: &R) -> Option<String> {
+    result.failure()
+}
+
+/// What a [`Worker`] holds. Implemented by this crate only: nobody else can make a [`Launch`].
+pub trait Body: Send + 'static {
+    /// What the worker returns.
+    type Output: Send + 'static;
+    /// What `.await` polls.
+    type Future: Future<Output = Self::Output> + Send + 'static;
+
+    /// One run, right here.
+    #[doc(hidden)]
+    fn inline(self) -> Self::Future;
+
+    /// One supervised run in the background.
+    #[doc(hidden)]
+    fn launch(self, launch: Launch<'_>) -> JoinHandle<Done<Self::Output>>;
+}
+
+/// The right to run in the background, and where.
+#[derive(Debug)]
+pub struct Launch<'a> {
+    ticket: Ticket,
+    runtime: &'a Handle,
+}
+
+/// A body that is a future.
+#[derive(Debug)]
+pub struct Once<F, J> {
+    future: F,
+    judge: J,
+}
+
+impl<F, J> Body for Once<F, J>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+    J: FnOnce(&F::Output) -> Option<String> + Send + 'static,
+{
+    type Output = F::Output;
+    type Future = F;
+
+    fn inline(self) -> F {
+        self.future
+    }
+
+    #[inline]
+    fn launch(self, launch: Launch<'_>) -> JoinHandle<Done<F::Output>> {
+        launch
+            .runtime
+            .spawn(Tracked::new(self.future, self.judge, launch.ticket))
+    }
+}
+
+/// A body that blocks its thread.
+#[derive(Debug)]
+pub struct Blocking<F, J> {
+    run: F,
+    judge: J,
+}
+
+impl<F, J, R> Body for Blocking<F, J>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+    J: FnOnce(&R) -> Option<String> + Send + 'static,
+{
+    type Output = R;
+    type Future = Unsupervised<F, R>;
+
+    fn inline(self) -> Unsupervised<F, R> {
+        Unsupervised::NotStarted(Some(self.run))
+    }
+
+    fn launch(self, launch: Launch<'_>) -> JoinHandle<Done<R>> {
+        let Self { run, judge } = self;
+        launch
+            .runtime
+            .spawn_blocking(move || task::run_blocking(launch.ticket, run, judge))
+    }
+}
+
+/// A blocking body awaited in place: it runs on tokio's pool of blocking threads from the first poll on.
+#[derive(Debug)]
+pub enum Unsupervised<F, R> {
+    /// The closure, until the first poll.
+    NotStarted(Option<F>),
+    /// The running closure.
+    Running(JoinHandle<R>),
+}
+
+// The closure is never pinned: it is moved out before it is called.
+impl<F, R> Unpin for Unsupervised<F, R> {}
+
+impl<F, R> Future for Unsupervised<F, R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    type Output = R;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<R> {
+        if let Self::NotStarted(run) = &mut *self {
+            let run = run.take().expect("it is replaced in the same poll");
+            *self = Self::Running(tokio::task::spawn_blocking(run));
+        }
+        let Self::Running(task) = &mut *self else {
+            return Poll::Pending;
+        };
+        match ready!(Pin::new(task).poll(context)) {
+            Ok(result) => Poll::Ready(result),
+            Err(error) => match error.try_into_panic() {
+                Ok(payload) => std::panic::resume_unwind(payload),
+                // The runtime is shutting down, and this future with it.
+                Err(_) => Poll::Pending,
+            },
+        }
+    }
+}
+
+/// A worker that is one future. Unbounded on purpose: what is wrong with the future or its result is said
+/// once, where the attribute names its type.
+///
+/// Not public API. Used by generated code.
+pub fn once<F, J>(function: &'static Function, future: F, judge: J) -> Worker<Once<F, J>> {
+    Worker {
+        name: Name::Function(function),
+        body: Once { future, judge },
+    }
+}
+
+/// A worker that blocks its thread. Unbounded on purpose, as [`once`].
+///
+/// Not public API. Used by generated code.
+pub fn blocking<F, J>(function: &'static Function, run: F, judge: J) -> Worker<Blocking<F, J>> {
+    Worker {
+        name: Name::Function(function),
+        body: Blocking { run, judge },
+    }
+}

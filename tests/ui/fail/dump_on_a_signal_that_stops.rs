@@ -1,0 +1,2 @@
+#[graceful::main(dump = "SIGTERM")]
+async fn main() {}

@@ -1,0 +1,2 @@
+#[graceful::main(stop_timeout = "99999999999999999999s")]
+async fn main() {}

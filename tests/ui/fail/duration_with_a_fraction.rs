@@ -1,0 +1,2 @@
+#[graceful::main(stop_timeout = "1.5s")]
+async fn main() {}

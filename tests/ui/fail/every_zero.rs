@@ -1,0 +1,6 @@
+#[graceful::worker(every = "0s")]
+async fn consume() {}
+
+fn main() {
+    let _ = consume().spawn();
+}

@@ -1,0 +1,2 @@
+#[graceful::main(reraise = "yes")]
+async fn main() {}

@@ -1,0 +1,6 @@
+#[graceful::worker]
+const PORT: u16 = 80;
+
+fn main() {
+    let _ = PORT;
+}

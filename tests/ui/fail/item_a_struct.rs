@@ -1,0 +1,4 @@
+#[graceful::worker]
+pub struct Consumer;
+
+fn main() {}

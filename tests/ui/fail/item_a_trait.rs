@@ -1,0 +1,6 @@
+#[graceful::test]
+trait Consume {
+    async fn run();
+}
+
+fn main() {}

@@ -1,0 +1,3 @@
+#[graceful::main]
+#[tokio::main(flavor = "current_thread")]
+async fn main() {}

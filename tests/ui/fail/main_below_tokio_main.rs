@@ -1,0 +1,3 @@
+#[tokio::main]
+#[graceful::main]
+async fn main() {}

@@ -1,0 +1,2 @@
+#[graceful::main]
+const async unsafe extern "C" fn main() {}

@@ -1,0 +1,6 @@
+#[graceful::worker(max_restarts = 5)]
+async fn consume() {}
+
+fn main() {
+    let _ = consume().spawn();
+}

@@ -1,0 +1,2 @@
+#[graceful::main(name = "")]
+async fn main() {}

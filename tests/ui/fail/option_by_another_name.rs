@@ -1,0 +1,2 @@
+#[graceful::main(deadline = "25s")]
+async fn main() {}

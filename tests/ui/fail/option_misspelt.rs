@@ -1,0 +1,2 @@
+#[graceful::main(stop_timout = "25s")]
+async fn main() {}

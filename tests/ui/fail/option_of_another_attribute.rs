@@ -1,0 +1,6 @@
+#[graceful::worker(drain = "5s")]
+async fn consume() {}
+
+fn main() {
+    let _ = consume().spawn();
+}

@@ -1,0 +1,2 @@
+#[graceful::main(colour = "red")]
+async fn main() {}

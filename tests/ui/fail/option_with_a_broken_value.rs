@@ -1,0 +1,2 @@
+#[graceful::main(stop_timeout = , drain = ;, name = "api")]
+async fn main() {}

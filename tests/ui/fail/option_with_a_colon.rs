@@ -1,0 +1,2 @@
+#[graceful::main(drain: "5s", stop_timeout =)]
+async fn main() {}

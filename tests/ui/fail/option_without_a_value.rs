@@ -1,0 +1,2 @@
+#[graceful::main(stop_timeout)]
+async fn main() {}

@@ -1,0 +1,2 @@
+#[graceful::main(stop_timeout "25s")]
+async fn main() {}

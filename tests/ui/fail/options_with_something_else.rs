@@ -1,0 +1,2 @@
+#[graceful::main("25s", reraise; name = "api")]
+async fn main() {}

@@ -1,0 +1,2 @@
+#[graceful::main(signals = ["SIGTERM", "INT", "SIGWINCH"])]
+async fn main() {}

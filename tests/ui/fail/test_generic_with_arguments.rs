@@ -1,0 +1,6 @@
+#[graceful::test]
+async fn works<T>(value: T) {
+    drop(value);
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[graceful::test]
+fn works() {}
+
+fn main() {}

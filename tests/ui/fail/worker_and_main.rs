@@ -1,0 +1,5 @@
+#[graceful::worker]
+#[graceful::main]
+async fn run() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[graceful::worker(blocking)]
+async fn consume() {}
+
+fn main() {
+    let _ = consume().spawn();
+}

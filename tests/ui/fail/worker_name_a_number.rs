@@ -1,0 +1,6 @@
+#[graceful::worker(name = 3)]
+async fn consume() {}
+
+fn main() {
+    let _ = consume().spawn();
+}

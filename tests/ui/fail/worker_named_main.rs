@@ -1,0 +1,2 @@
+#[graceful::worker]
+async fn main() {}

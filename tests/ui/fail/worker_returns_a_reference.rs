@@ -1,0 +1,8 @@
+#[graceful::worker]
+async fn consume() -> &'static str {
+    "done"
+}
+
+fn main() {
+    let _ = consume().spawn();
+}

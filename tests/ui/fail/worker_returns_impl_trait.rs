@@ -1,0 +1,8 @@
+#[graceful::worker]
+async fn consume() -> impl std::fmt::Debug {
+    ()
+}
+
+fn main() {
+    let _ = consume().spawn();
+}

@@ -1,0 +1,8 @@
+#[graceful::worker]
+async fn consume() -> ! {
+    loop {}
+}
+
+fn main() {
+    let _ = consume().spawn();
+}
