@@ -15,21 +15,8 @@ static PROCESS: RwLock<Option<Arc<Lifecycle>>> = RwLock::new(None);
 /// Lifecycles by the runtime they run on, for tasks on threads that no lifecycle has marked yet.
 static RUNTIMES: Mutex<Vec<(runtime::Id, Weak<Lifecycle>)>> = Mutex::new(Vec::new());
 
-/// The lifecycle the calling code belongs to: its thread's, else its runtime's, else the process's.
-pub(crate) fn lifecycle() -> Option<Arc<Lifecycle>> {
-    thread::lifecycle().or_else(of_runtime).or_else(of_process)
-}
-
-/// As [`lifecycle`], for calls that make no sense without one.
-#[track_caller]
-pub(crate) fn expect(what: &str) -> Arc<Lifecycle> {
-    match lifecycle() {
-        Some(life) => life,
-        None => panic!("{}", crate::message::outside(what)),
-    }
-}
-
 /// Who is asking.
+#[derive(Debug)]
 pub(crate) struct Caller {
     pub(crate) life: Arc<Lifecycle>,
     /// The worker being polled on this thread, or main; `None` for an untracked task or a foreign thread.
@@ -37,13 +24,24 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    /// The calling code's lifecycle: its thread's, else its runtime's, else the process's.
+    #[inline]
     pub(crate) fn find() -> Option<Self> {
-        let life = lifecycle()?;
-        let current = thread::current();
-        if current.is_some_and(|current| current.row == RowId::MAIN) && life.is_cancelled() {
+        let (life, current) = thread::caller().or_else(elsewhere)?;
+        if life.is_cancelled() && current.is_some_and(|current| current.row == RowId::MAIN) {
             life.note_main_looked();
         }
         Some(Self { life, current })
+    }
+
+    /// As `find`, for calls that make no sense without a lifecycle.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn expect(what: &str) -> Self {
+        match Self::find() {
+            Some(caller) => caller,
+            None => panic!("{}", crate::message::outside(what)),
+        }
     }
 
     /// The own token of the worker, or of main, that is being polled here.
@@ -54,9 +52,20 @@ impl Caller {
     }
 
     /// The worker, where it is one and not main.
+    #[inline]
     pub(crate) fn worker(&self) -> Option<Current> {
         self.current.filter(|current| current.row != RowId::MAIN)
     }
+}
+
+/// The calling code's lifecycle. Unlike [`Caller::find`], no sign that main looks after itself.
+pub(crate) fn lifecycle() -> Option<Arc<Lifecycle>> {
+    thread::caller().or_else(elsewhere).map(|(life, _)| life)
+}
+
+#[cold]
+fn elsewhere() -> Option<(Arc<Lifecycle>, Option<Current>)> {
+    of_runtime().or_else(of_process).map(|life| (life, None))
 }
 
 fn of_runtime() -> Option<Arc<Lifecycle>> {

@@ -23,11 +23,11 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// A total that reaches beyond what the clock can count is none.
-    pub(crate) fn new(asked: Instant, total: Option<Duration>) -> Self {
+    /// A total that reaches beyond what the clock can count is no deadline.
+    pub(crate) fn new(asked: Instant, total: Duration) -> Self {
         Self {
             asked,
-            total: total.filter(|total| asked.checked_add(*total).is_some()),
+            total: Some(total).filter(|total| asked.checked_add(*total).is_some()),
         }
     }
 
@@ -42,13 +42,13 @@ impl Budget {
     /// When whoever still runs is aborted: a tenth of the budget before its end, 2 s at the most.
     pub(crate) fn abort_at(&self) -> Option<Instant> {
         self.total
-            .map(|total| self.asked + (total - reserve(total)))
+            .map(|total| self.asked + total.saturating_sub(reserve(total)))
     }
 
     /// When waiting for what was aborted ends and the report has to be written.
     pub(crate) fn report_at(&self) -> Option<Instant> {
         self.total
-            .map(|total| self.asked + (total - reserve(total) / 4))
+            .map(|total| self.asked + total.saturating_sub(reserve(total) / 4))
     }
 
     /// When the process is gone.
@@ -79,7 +79,7 @@ mod tests {
 
     fn offsets(total: Duration) -> Option<(Duration, Duration, Duration)> {
         let asked = Instant::now();
-        let budget = Budget::new(asked, Some(total));
+        let budget = Budget::new(asked, total);
         Some((
             budget.abort_at()? - asked,
             budget.report_at()? - asked,
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(offsets(Duration::MAX), None);
         let now = Instant::now();
         assert_eq!(
-            Budget::new(now, Some(Duration::MAX)).remaining(now),
+            Budget::new(now, Duration::MAX).remaining(now),
             Duration::MAX
         );
     }

@@ -18,7 +18,7 @@ use crate::lifecycle::Lifecycle;
 use crate::message;
 use crate::report;
 use crate::scribe::Scribe;
-use crate::settings::{Options, Settings};
+use crate::settings::{self, Options, Settings};
 use crate::signal::{self, Arming, Handlers, Signal};
 use crate::state::Cause;
 use crate::task::{Ending, Ticket, Tracked};
@@ -81,13 +81,13 @@ impl Builder {
     /// leaving. Zero is an immediate hard stop. A time too long for the clock is no deadline.
     /// `GRACEFUL_STOP_TIMEOUT` in the environment wins over it.
     pub fn stop_timeout(mut self, budget: Duration) -> Self {
-        self.options.stop_timeout = Some(Some(budget));
+        self.options.stop_timeout = Some(budget);
         self
     }
 
     /// No deadline at all: for sessions with a debugger.
     pub fn without_stop_timeout(mut self) -> Self {
-        self.options.stop_timeout = Some(None);
+        self.options.stop_timeout = Some(settings::NO_LIMIT);
         self
     }
 

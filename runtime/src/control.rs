@@ -19,7 +19,9 @@ use crate::state::{Cause, State};
 /// At the caller's line, outside any lifecycle.
 #[track_caller]
 pub fn stop() {
-    ambient::expect("stop()").begin_stop(Cause::Request(Location::caller()));
+    Caller::expect("stop()")
+        .life
+        .begin_stop(Cause::Request(Location::caller()));
 }
 
 /// Says that the service is ready: [`is_ready`] and [`State::Ready`] from now on, until the stop or
@@ -101,5 +103,5 @@ pub fn remaining() -> Option<Duration> {
 /// At the caller's line, outside any lifecycle.
 #[track_caller]
 pub fn keep<T: Any + Send>(value: T) {
-    ambient::expect("keep()").keep(Box::new(value));
+    Caller::expect("keep()").life.keep(Box::new(value));
 }

@@ -299,9 +299,7 @@ impl Lifecycle {
     /// Takes a seat for the task being polled here, or for `parent`'s child.
     pub(crate) fn take_seat(&self, row: RowId, parent: Option<CancellationToken>) -> SeatKey {
         let task = tokio::task::try_id();
-        let key = self
-            .seats
-            .take(thread::shard(), row, task, parent, self.age());
+        let key = self.seats.take(thread::shard(), row, task, parent);
         if self.word.load(Ordering::SeqCst) & SINGLED_OUT != 0 && self.seats.was_stopped_early(task)
         {
             self.own_token(key).cancel();
@@ -314,10 +312,6 @@ impl Lifecycle {
     pub(crate) fn wait_in(&self, seat: SeatKey, waker: &Waker) -> bool {
         self.seats.set_waker(seat, waker);
         !self.is_undisturbed() && self.is_stopping(Some(seat))
-    }
-
-    pub(crate) fn age(&self) -> u32 {
-        u32::try_from(self.born.elapsed().as_millis()).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn note_main_looked(&self) {

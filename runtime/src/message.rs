@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::budget::Budget;
 use crate::exit::{Failure, How, Who};
 use crate::report::{Report, Stuck};
-use crate::settings::Settings;
+use crate::settings::{NO_LIMIT, Settings};
 use crate::signal::Signal;
 use crate::state::Cause;
 
@@ -55,7 +55,10 @@ pub(crate) fn started(settings: &Settings) -> Line {
         .iter()
         .map(|signal| signal.name())
         .collect();
-    let (timeout, from) = (limit(settings.stop_timeout), settings.stop_timeout_from);
+    let (timeout, from) = (
+        limit(Some(settings.stop_timeout).filter(|limit| *limit != NO_LIMIT)),
+        settings.stop_timeout_from,
+    );
     Line::new(
         Level::Debug,
         format!(
@@ -121,26 +124,22 @@ pub(crate) fn test_aborted(report: Option<&Report>) -> String {
 }
 
 pub(crate) fn test_failed(failures: &[Failure], report: Option<&Report>) -> String {
-    let failures: String = failures
-        .iter()
-        .map(|failure| format!("\n  {failure}"))
-        .collect();
     format!(
-        "workers of the test did not end well:{failures}{}",
+        "workers of the test did not end well:{}{}",
+        indented(failures),
         left_behind(report)
     )
 }
 
 fn left_behind(report: Option<&Report>) -> String {
-    report
-        .map(|report| {
-            report
-                .stuck()
-                .iter()
-                .map(|stuck| format!("\n  {stuck}"))
-                .collect()
-        })
-        .unwrap_or_default()
+    report.map_or_else(String::new, |report| indented(report.stuck()))
+}
+
+/// A line each.
+fn indented(items: &[impl fmt::Display]) -> String {
+    items.iter().fold(String::new(), |list, item| {
+        list + "\n  " + &item.to_string()
+    })
 }
 
 // ----- the stop -----

@@ -77,7 +77,6 @@ impl Stuck {
     fn find(life: &Lifecycle, earlier: Option<&Sample>) -> Vec<Self> {
         let polls = life.threads.polls();
         let seats = life.seats.tally();
-        let age = life.age();
         let one = |row: RowId, label: Option<Label>, count: u64| {
             let seats = seats.get(&row);
             let first_polls = polls
@@ -90,9 +89,7 @@ impl Stuck {
             Self {
                 label,
                 count,
-                oldest: seats.map(|seats| {
-                    Duration::from_millis(u64::from(age.saturating_sub(seats.oldest)))
-                }),
+                oldest: seats.map(|seats| seats.oldest.elapsed()),
                 blocking: polls
                     .iter()
                     .filter(same)

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Instant;
 
 use tokio::task::{AbortHandle, Id};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::rows::RowId;
 
 /// Threads take seats in shards of their own, so that they rarely wait for each other.
-const SHARDS: usize = 8;
+const SHARDS: u32 = 8;
 
 /// How many wakers are copied out of a shard at a time. They are called outside the lock.
 const BATCH: usize = 64;
@@ -42,21 +43,27 @@ impl SeatKey {
     }
 
     const fn shard(self) -> usize {
-        self.place as usize % SHARDS
+        (self.place % SHARDS) as usize
     }
 
-    const fn index(self) -> usize {
-        self.place as usize / SHARDS
+    const fn index(self) -> u32 {
+        self.place / SHARDS
     }
+}
+
+/// Where a seat can be. Places never go away; who leaves makes room for the next.
+#[derive(Debug)]
+struct Place {
+    /// One more than how often it was taken before.
+    taken: NonZeroU32,
+    seat: Option<Seat>,
 }
 
 #[derive(Debug)]
 struct Seat {
-    /// How often this place was taken; odd while it is taken.
-    taken: u32,
-    row: u32,
-    /// Milliseconds from the lifecycle's beginning to when the seat was taken.
-    since: u32,
+    row: RowId,
+    /// When the seat was taken.
+    since: Instant,
     /// Whether `token` is the worker's own (and not its parent's).
     own: bool,
     /// Set once the worker waits.
@@ -69,9 +76,9 @@ struct Seat {
 
 #[derive(Debug, Default)]
 struct Shard {
-    seats: Vec<Seat>,
+    places: Vec<Place>,
     free: Vec<u32>,
-    /// Seats by task, from the first time somebody stops a single worker.
+    /// Places by task, from the first time somebody stops a single worker.
     by_task: Option<HashMap<Id, u32>>,
 }
 
@@ -79,14 +86,14 @@ struct Shard {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sitting {
     pub(crate) count: u64,
-    /// When the first of them took its seat, in milliseconds of the lifecycle's age.
-    pub(crate) oldest: u32,
+    /// When the first of them took its seat.
+    pub(crate) oldest: Instant,
 }
 
 /// All seats of a lifecycle.
 #[derive(Debug, Default)]
 pub(crate) struct Seats {
-    shards: [Mutex<Shard>; SHARDS],
+    shards: [Mutex<Shard>; SHARDS as usize],
     /// Workers stopped one by one before they had a seat.
     early: Mutex<Vec<AbortHandle>>,
 }
@@ -95,36 +102,29 @@ impl Seats {
     /// Takes a seat in the shard this thread prefers.
     pub(crate) fn take(
         &self,
-        preferred: usize,
+        preferred: u32,
         row: RowId,
         task: Option<Id>,
         parent: Option<CancellationToken>,
-        since: u32,
     ) -> SeatKey {
-        let shard_number = preferred % SHARDS;
-        let mut shard = self.lock(shard_number);
-        let index = shard.free.pop().unwrap_or_else(|| {
-            shard.seats.push(Seat {
-                taken: 0,
-                row: 0,
-                since: 0,
-                own: false,
-                waker: None,
-                task: None,
-                token: None,
-            });
-            u32::try_from(shard.seats.len() - 1).expect("fewer than 2^29 workers wait at a time")
-        });
+        let number = preferred % SHARDS;
+        let mut shard = self.lock(number as usize);
+        let index = shard.vacancy();
         if let (Some(by_task), Some(task)) = (&mut shard.by_task, task) {
             by_task.insert(task, index);
         }
-        let seat = &mut shard.seats[index as usize];
-        seat.taken = seat.taken.wrapping_add(1);
-        (seat.row, seat.since, seat.task) = (row.to_bits(), since, task);
-        (seat.token, seat.own) = (parent, false);
+        let place = &mut shard.places[index as usize];
+        place.seat = Some(Seat {
+            row,
+            since: Instant::now(),
+            own: false,
+            waker: None,
+            task,
+            token: parent,
+        });
         SeatKey {
-            place: index * SHARDS as u32 + shard_number as u32,
-            taken: NonZeroU32::new(seat.taken).unwrap_or(NonZeroU32::MIN),
+            place: index * SHARDS + number,
+            taken: place.taken,
         }
     }
 
@@ -135,24 +135,16 @@ impl Seats {
 
     pub(crate) fn leave(&self, key: SeatKey) {
         let mut shard = self.lock(key.shard());
-        let Some(seat) = shard
-            .seats
-            .get_mut(key.index())
-            .filter(|seat| seat.taken == key.taken.get())
-        else {
+        let Some(seat) = shard.place(key).and_then(Place::vacate) else {
             return;
         };
-        seat.taken = seat.taken.wrapping_add(1);
-        let (task, waker, token) = (seat.task.take(), seat.waker.take(), seat.token.take());
-        shard
-            .free
-            .push(u32::try_from(key.index()).unwrap_or_default());
-        if let (Some(by_task), Some(task)) = (&mut shard.by_task, task) {
+        shard.free.push(key.index());
+        if let (Some(by_task), Some(task)) = (&mut shard.by_task, seat.task) {
             by_task.remove(&task);
         }
         drop(shard);
         // A token's last clone takes its tree's locks, a waker's may free a task: not under ours.
-        drop((waker, token));
+        drop(seat);
     }
 
     /// Whether the worker was stopped apart from its stage: through its handle, its token or its parent.
@@ -181,7 +173,7 @@ impl Seats {
     pub(crate) fn stop(&self, handle: AbortHandle, stage: &CancellationToken) {
         // Under this lock, so that a worker that takes its seat meanwhile is found by one of the two looks.
         let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
-        for (number, shard) in self.shards.iter().enumerate() {
+        for (number, shard) in (0..).zip(&self.shards) {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(key) = shard.find(handle.id(), number) else {
                 continue;
@@ -208,13 +200,17 @@ impl Seats {
     /// Wakes everybody who waits. New ones that sit down meanwhile look for themselves.
     pub(crate) fn wake_all(&self) {
         let mut wakers = Vec::with_capacity(BATCH);
-        for number in 0..SHARDS {
+        for number in 0..self.shards.len() {
             let mut from = 0;
             loop {
                 let shard = self.lock(number);
-                let rest = shard.seats.get(from..).unwrap_or_default();
+                let rest = shard.places.get(from..).unwrap_or_default();
                 let batch = &rest[..rest.len().min(BATCH)];
-                wakers.extend(batch.iter().filter_map(|seat| seat.waker.clone()));
+                wakers.extend(
+                    batch
+                        .iter()
+                        .filter_map(|place| place.seat.as_ref()?.waker.clone()),
+                );
                 from += batch.len();
                 let done = batch.len() == rest.len();
                 drop(shard);
@@ -229,10 +225,10 @@ impl Seats {
     /// Who sits, by function.
     pub(crate) fn tally(&self) -> HashMap<RowId, Sitting> {
         let mut tally = HashMap::new();
-        for number in 0..SHARDS {
+        for number in 0..self.shards.len() {
             let shard = self.lock(number);
-            for seat in shard.seats.iter().filter(|seat| seat.taken % 2 == 1) {
-                let row = tally.entry(RowId::from_bits(seat.row)).or_insert(Sitting {
+            for seat in shard.places.iter().filter_map(|place| place.seat.as_ref()) {
+                let row = tally.entry(seat.row).or_insert(Sitting {
                     count: 0,
                     oldest: seat.since,
                 });
@@ -244,11 +240,9 @@ impl Seats {
     }
 
     fn with<T>(&self, key: SeatKey, act: impl FnOnce(&mut Seat) -> T) -> Option<T> {
-        let mut shard = self.lock(key.shard());
-        shard
-            .seats
-            .get_mut(key.index())
-            .filter(|seat| seat.taken == key.taken.get())
+        self.lock(key.shard())
+            .place(key)
+            .and_then(|place| place.seat.as_mut())
             .map(act)
     }
 
@@ -274,21 +268,50 @@ impl Seat {
     }
 }
 
+impl Place {
+    /// Empties the place. The old key does not open it again.
+    fn vacate(&mut self) -> Option<Seat> {
+        let seat = self.seat.take()?;
+        self.taken = self.taken.checked_add(1).unwrap_or(NonZeroU32::MIN);
+        Some(seat)
+    }
+}
+
 impl Shard {
+    /// An empty place.
+    fn vacancy(&mut self) -> u32 {
+        if let Some(index) = self.free.pop() {
+            return index;
+        }
+        self.places.push(Place {
+            taken: NonZeroU32::MIN,
+            seat: None,
+        });
+        u32::try_from(self.places.len() - 1).expect("fewer than 2^29 workers wait at a time")
+    }
+
+    /// The place a key opens.
+    fn place(&mut self, key: SeatKey) -> Option<&mut Place> {
+        self.places
+            .get_mut(key.index() as usize)
+            .filter(|place| place.taken == key.taken)
+    }
+
     /// The seat of a task. The first question makes the index.
-    fn find(&mut self, task: Id, shard_number: usize) -> Option<SeatKey> {
-        let Self { seats, by_task, .. } = self;
+    fn find(&mut self, task: Id, number: u32) -> Option<SeatKey> {
+        let Self {
+            places, by_task, ..
+        } = self;
         let by_task = by_task.get_or_insert_with(|| {
-            let taken = (0..).zip(&*seats);
-            taken
-                .filter_map(|(index, seat)| Some((seat.task?, index)))
+            let tasks = (0..).zip(&*places);
+            tasks
+                .filter_map(|(index, place)| Some((place.seat.as_ref()?.task?, index)))
                 .collect()
         });
         let index = *by_task.get(&task)?;
-        let place = index * SHARDS as u32 + shard_number as u32;
         Some(SeatKey {
-            place,
-            taken: NonZeroU32::new(seats[index as usize].taken)?,
+            place: index * SHARDS + number,
+            taken: places[index as usize].taken,
         })
     }
 }

@@ -11,12 +11,14 @@ use crate::signal::Signal;
 /// Under the 30 s that Kubernetes grants by default (`terminationGracePeriodSeconds`).
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(25);
 
+/// No deadline: what reaches beyond the clock never comes.
+pub(crate) const NO_LIMIT: Duration = Duration::MAX;
+
 /// What the attribute or the builder asked for. `None`: not asked.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
     pub(crate) name: Option<Cow<'static, str>>,
-    /// `Some(None)`: no deadline.
-    pub(crate) stop_timeout: Option<Option<Duration>>,
+    pub(crate) stop_timeout: Option<Duration>,
     pub(crate) signals: Option<Vec<Signal>>,
 }
 
@@ -24,8 +26,8 @@ pub(crate) struct Options {
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) name: Option<Cow<'static, str>>,
-    /// The budget of a stop; `None` for no deadline.
-    pub(crate) stop_timeout: Option<Duration>,
+    /// The budget of a stop.
+    pub(crate) stop_timeout: Duration,
     pub(crate) stop_timeout_from: Source,
     pub(crate) signals: Vec<Signal>,
     /// A test: no signals, no environment, and its failures are the test's.
@@ -78,7 +80,7 @@ impl Settings {
     fn new(options: Options, is_test: bool) -> Self {
         Self {
             name: options.name,
-            stop_timeout: options.stop_timeout.unwrap_or(Some(DEFAULT_STOP_TIMEOUT)),
+            stop_timeout: options.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
             stop_timeout_from: if options.stop_timeout.is_some() {
                 Source::Code
             } else {
@@ -93,11 +95,11 @@ impl Settings {
 }
 
 /// A duration, or `none`.
-fn parse_limit(text: &str) -> Result<Option<Duration>, String> {
+fn parse_limit(text: &str) -> Result<Duration, String> {
     if text == "none" {
-        Ok(None)
+        Ok(NO_LIMIT)
     } else {
-        duration::parse(text).map(Some)
+        duration::parse(text)
     }
 }
 
@@ -107,15 +109,15 @@ mod tests {
 
     #[test]
     fn none_is_no_deadline() {
-        assert_eq!(parse_limit("none"), Ok(None));
-        assert_eq!(parse_limit("1m 30s"), Ok(Some(Duration::from_secs(90))));
+        assert_eq!(parse_limit("none"), Ok(NO_LIMIT));
+        assert_eq!(parse_limit("1m 30s"), Ok(Duration::from_secs(90)));
         assert!(parse_limit("abc").is_err());
     }
 
     #[test]
     fn the_default_is_under_what_kubernetes_grants() {
         let settings = Settings::of_test(Options::default());
-        assert_eq!(settings.stop_timeout, Some(Duration::from_secs(25)));
+        assert_eq!(settings.stop_timeout, Duration::from_secs(25));
         assert_eq!(settings.stop_timeout_from, Source::Default);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::budget::Budget;
 use crate::coordinator::Clock;
 use crate::exit;
 use crate::lifecycle::Lifecycle;
@@ -23,9 +24,11 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
     let life = &*life;
 
     // Wait for the first cause. State and cause have changed when it rings.
-    life.watch_alive();
     until(life, clock, None, || life.budget().is_some()).await;
-    let Some(budget) = life.budget() else { return };
+    let Some(budget) = life.budget() else {
+        return;
+    };
+    life.watch_alive();
 
     // Tell everybody. Workers that live when main has ended by itself are worth a word.
     if matches!(life.cause(), Some(Cause::MainEnded)) && life.alive() > 0 {
@@ -55,9 +58,7 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
 
 /// Waits until nobody is left, and says for whom it waits: after a second, then at doubling intervals.
 async fn join(life: &Lifecycle, clock: Clock, deadline: Option<Instant>) -> bool {
-    let begun = life
-        .budget()
-        .map_or_else(Instant::now, |budget| budget.asked());
+    let begun = life.budget().map_or_else(Instant::now, Budget::asked);
     let mut patience = PATIENCE;
     while begun + patience <= Instant::now() {
         patience *= 2;

@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ptr;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{RawWakerVTable, Waker};
 
@@ -48,7 +48,7 @@ pub(crate) struct Seen {
     /// The thread's name, for people.
     pub(crate) name: String,
     /// Which shard of seats this thread prefers.
-    shard: usize,
+    shard: u32,
     /// One more than the row of the worker inside a poll; 0 between polls.
     row: AtomicU32,
     /// Its seat, once it has one.
@@ -80,7 +80,7 @@ impl Seen {
 
 /// Makes this thread one of the lifecycle's.
 pub(crate) fn adopt(life: &Arc<Lifecycle>) {
-    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    static THREADS: AtomicU32 = AtomicU32::new(0);
     let seen = Arc::new(Seen {
         name: std::thread::current()
             .name()
@@ -121,9 +121,14 @@ impl Drop for Entered {
     }
 }
 
-/// The lifecycle this thread belongs to.
-pub(crate) fn lifecycle() -> Option<Arc<Lifecycle>> {
-    HERE.with(|here| here.borrow().as_ref().map(|here| Arc::clone(&here.life)))
+/// The lifecycle this thread belongs to, and which worker of it is being polled here, if one is.
+#[inline]
+pub(crate) fn caller() -> Option<(Arc<Lifecycle>, Option<Current>)> {
+    HERE.with(|here| {
+        let here = here.borrow();
+        let here = here.as_ref()?;
+        Some((Arc::clone(&here.life), here.current()))
+    })
 }
 
 /// Whether nothing at all suggests that the code running here is to stop. What else it says has to be
@@ -147,22 +152,15 @@ pub(crate) struct Current {
 }
 
 /// The shard of seats this thread prefers.
-pub(crate) fn shard() -> usize {
+#[inline]
+pub(crate) fn shard() -> u32 {
     HERE.with(|here| here.borrow().as_ref().map_or(0, |here| here.seen.shard))
 }
 
 /// Which worker of this thread's lifecycle is being polled here, if one is.
+#[inline]
 pub(crate) fn current() -> Option<Current> {
-    HERE.with(|here| {
-        let here = here.borrow();
-        let here = here.as_ref()?;
-        let poll = here.seen.poll()?;
-        Some(Current {
-            row: poll.row,
-            seat: poll.seat,
-            scoped: here.scoped.get(),
-        })
-    })
+    HERE.with(|here| here.borrow().as_ref()?.current())
 }
 
 /// Notes that the worker being polled took a seat.
@@ -184,6 +182,7 @@ pub(crate) fn scoped() {
 }
 
 /// Whether `waker` is the one the current worker itself is polled with.
+#[inline]
 pub(crate) fn is_workers_own(waker: &Waker) -> bool {
     WAKER.get() == WakerId::of(waker)
 }
@@ -241,6 +240,17 @@ struct Record {
 
 impl Here {
     #[inline]
+    fn current(&self) -> Option<Current> {
+        let row = RowId::from_bits(self.seen.row.load(Ordering::Relaxed).checked_sub(1)?);
+        let seat = SeatKey::from_bits(self.seen.seat.load(Ordering::Relaxed));
+        Some(Current {
+            row,
+            seat,
+            scoped: self.scoped.get(),
+        })
+    }
+
+    #[inline]
     fn set(&self, worker: Current) -> Record {
         let seen = &self.seen;
         let before = Record {
@@ -294,17 +304,18 @@ pub(crate) fn busy_with(life: &Arc<Lifecycle>, row: RowId) {
 }
 
 /// Clears the record if it still speaks of `row`: the worker is gone from this thread.
+#[inline]
 pub(crate) fn left(row: RowId) {
     // A thread that is ending has no record any more.
     let _ = HERE.try_with(|here| {
-        if let Some(here) = &*here.borrow() {
-            if here.seen.row.load(Ordering::Relaxed) == row.to_bits() + 1 {
-                here.restore(Record {
-                    row: 0,
-                    seat: 0,
-                    scoped: false,
-                });
-            }
+        if let Some(here) = &*here.borrow()
+            && here.seen.row.load(Ordering::Relaxed) == row.to_bits() + 1
+        {
+            here.restore(Record {
+                row: 0,
+                seat: 0,
+                scoped: false,
+            });
         }
     });
 }

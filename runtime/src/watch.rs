@@ -14,6 +14,7 @@ use crate::exit;
 use crate::lifecycle::Lifecycle;
 use crate::message;
 use crate::report;
+use crate::settings::NO_LIMIT;
 use crate::signal::{Inbox, Signal};
 use crate::state::Cause;
 use crate::sys;
@@ -148,8 +149,11 @@ impl Watch {
 
 /// The budget of a test whose own clock may stand still.
 fn in_real_time(budget: &Budget) -> Budget {
-    let total = budget.total().map(|total| total.saturating_add(TEST_GRACE));
-    Budget::new(tokio::time::Instant::from_std(Instant::now()), total)
+    let total = budget.total().unwrap_or(NO_LIMIT);
+    Budget::new(
+        tokio::time::Instant::from_std(Instant::now()),
+        total.saturating_add(TEST_GRACE),
+    )
 }
 
 /// Whether a person pressed the keys.

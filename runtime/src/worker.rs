@@ -13,12 +13,10 @@ use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::ambient;
+use crate::ambient::Caller;
 use crate::handle::WorkerHandle;
-use crate::lifecycle::Lifecycle;
-use crate::rows::{Function, Label, RowId};
+use crate::rows::{Function, Label};
 use crate::task::{self, Done, Ticket, Tracked};
-use crate::thread;
 
 /// A worker that has not been started: a body with its arguments.
 ///
@@ -100,7 +98,9 @@ impl<B: Body> Worker<B> {
     #[inline]
     #[track_caller]
     pub fn spawn(self) -> WorkerHandle<B::Output> {
-        let life = thread::lifecycle().unwrap_or_else(|| ambient::expect("spawning a worker"));
+        let caller = Caller::expect("spawning a worker");
+        let parent = caller.worker().map(|worker| caller.own_token(worker));
+        let life = caller.life;
         let row = match self.name {
             Name::Function(function) => {
                 let row = function.row();
@@ -109,7 +109,7 @@ impl<B: Body> Worker<B> {
             }
             Name::Given(label) => life.rows.start_named(label),
         };
-        let Some(ticket) = Ticket::issue(Arc::clone(&life), row, parent_token(&life)) else {
+        let Some(ticket) = Ticket::issue(Arc::clone(&life), row, parent) else {
             return WorkerHandle::new(life, row, None);
         };
         let task = life
@@ -118,19 +118,6 @@ impl<B: Body> Worker<B> {
             .map(|runtime| self.body.launch(Launch { ticket, runtime }));
         WorkerHandle::new(life, row, task)
     }
-}
-
-/// The token of the worker that is spawning, which stops its children.
-#[inline]
-fn parent_token(life: &Arc<Lifecycle>) -> Option<tokio_util::sync::CancellationToken> {
-    let current = thread::current()?;
-    (current.row != RowId::MAIN).then(|| {
-        ambient::Caller {
-            life: Arc::clone(life),
-            current: Some(current),
-        }
-        .own_token(current)
-    })
 }
 
 impl<B: Body> IntoFuture for Worker<B> {

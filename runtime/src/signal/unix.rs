@@ -38,6 +38,9 @@ pub(crate) fn inbox() -> io::Result<(Inbox, Nudge)> {
     ))
 }
 
+/// As good as for ever, where a wait has to have an end.
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The watch's end.
 pub(crate) struct Inbox {
     reader: UnixStream,
@@ -52,7 +55,7 @@ impl Inbox {
         let limit = limit.map(|limit| limit.max(Duration::from_micros(1)));
         if self.reader.set_read_timeout(limit).is_err() {
             // The kernel refuses only spans beyond its range; a day is as good, and the caller looks again.
-            let _ = self.reader.set_read_timeout(Some(Duration::from_hours(24)));
+            let _ = self.reader.set_read_timeout(Some(A_DAY));
         }
         let _ = self.reader.read(&mut [0; 64]);
     }

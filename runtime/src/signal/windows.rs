@@ -31,7 +31,7 @@ pub(crate) struct Inbox {
 impl Inbox {
     /// Waits until a signal came, somebody nudged, or `limit` passed (`None` waits for ever).
     pub(crate) fn wait(&mut self, limit: Option<Duration>) {
-        let limit = limit.unwrap_or(Duration::from_hours(24));
+        let limit = limit.unwrap_or(Duration::from_secs(24 * 60 * 60));
         if let Ok(Some(signal)) = self.receiver.recv_timeout(limit) {
             self.arrived.push(signal);
         }
