@@ -296,7 +296,7 @@ impl Started {
         let untracked = runtime
             .metrics()
             .num_alive_tasks()
-            .saturating_sub(life.alive());
+            .saturating_sub(life.workers_alive());
         let left = life
             .budget()
             .map_or(Duration::MAX, |budget| budget.left(Instant::now()));
@@ -305,7 +305,7 @@ impl Started {
         } else {
             Duration::ZERO
         });
-        for value in life.take_kept().into_iter().rev() {
+        for value in life.take_kept() {
             if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
                 life.scribe.say(message::kept_value_panicked());
             }

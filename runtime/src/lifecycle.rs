@@ -354,6 +354,12 @@ impl Lifecycle {
         self.alive.load(Ordering::Acquire) / ONE
     }
 
+    /// How many workers are alive.
+    pub(crate) fn workers_alive(&self) -> usize {
+        self.alive()
+            .saturating_sub(usize::from(self.is_main_alive()))
+    }
+
     /// Whether main and all workers are gone, and their results with them. From then on newcomers are
     /// refused: nobody would wait for them.
     pub(crate) fn close_if_empty(&self) -> bool {
@@ -443,7 +449,9 @@ impl Lifecycle {
             .push(value);
     }
 
-    pub(crate) fn take_kept(&self) -> Vec<Box<dyn Any + Send>> {
-        std::mem::take(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    /// What was kept, in the order in which it is to be dropped: the last first.
+    pub(crate) fn take_kept(&self) -> impl Iterator<Item = Box<dyn Any + Send>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *kept).into_iter().rev()
     }
 }

@@ -159,7 +159,7 @@ pub(crate) fn press_again() -> Line {
 }
 
 pub(crate) fn already_stopping(signal: Signal) -> Line {
-    Line::new(Level::Info, format!("{signal} again; stopping already"))
+    Line::new(Level::Info, format!("{signal}; stopping already"))
 }
 
 pub(crate) fn main_ended_first(left: &[Stuck]) -> Line {

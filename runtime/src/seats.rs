@@ -158,34 +158,33 @@ impl Seats {
     }
 
     /// The worker's own token, made now if this is the first time: a child of its parent's or of `stage`.
-    ///
-    /// Whoever waits for the stop by the seat's waker is woken, to wait for the token from now on.
     pub(crate) fn own_token(&self, key: SeatKey, stage: &CancellationToken) -> CancellationToken {
-        let made = self.with(key, |seat| seat.own_token(stage));
-        let (token, waker) = made.unwrap_or_else(|| (stage.child_token(), None));
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        token
+        self.with(key, |seat| seat.own_token(stage))
+            .unwrap_or_else(|| stage.child_token())
     }
 
     /// Stops one worker, by its task.
     pub(crate) fn stop(&self, handle: AbortHandle, stage: &CancellationToken) {
         // Under this lock, so that a worker that takes its seat meanwhile is found by one of the two looks.
         let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
-        for (number, shard) in (0..).zip(&self.shards) {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(key) = shard.find(handle.id(), number) else {
-                continue;
-            };
-            drop(shard);
+        let found = (0..).zip(&self.shards).find_map(|(number, shard)| {
+            shard
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .find(handle.id(), number)
+        });
+        if let Some(key) = found {
             drop(early);
             self.own_token(key, stage).cancel();
-            return;
-        }
-        early.retain(|handle| !handle.is_finished());
-        if !handle.is_finished() {
-            early.push(handle);
+            // Whoever waits by the seat alone does not hear the token.
+            if let Some(waker) = self.with(key, |seat| seat.waker.clone()).flatten() {
+                waker.wake();
+            }
+        } else {
+            early.retain(|handle| !handle.is_finished());
+            if !handle.is_finished() {
+                early.push(handle);
+            }
         }
     }
 
@@ -254,15 +253,13 @@ impl Seats {
 }
 
 impl Seat {
-    /// The token, and whom to wake because it is new.
-    fn own_token(&mut self, stage: &CancellationToken) -> (CancellationToken, Option<Waker>) {
+    fn own_token(&mut self, stage: &CancellationToken) -> CancellationToken {
         match &self.token {
-            Some(token) if self.own => (token.clone(), None),
+            Some(token) if self.own => token.clone(),
             parent => {
                 let token = parent.as_ref().unwrap_or(stage).child_token();
-                self.token = Some(token.clone());
-                self.own = true;
-                (token, self.waker.clone())
+                (self.token, self.own) = (Some(token.clone()), true);
+                token
             }
         }
     }

@@ -200,11 +200,16 @@ where
             Ending::Aborted
         } else {
             let future = this.future;
+            let was_scoped = ticket.scoped;
             match ticket.run(WakerId::of(context.waker()), || future.poll(context)) {
                 Poll::Ready(ending) => ending,
                 Poll::Pending => {
                     if !ticket.waits {
                         ticket.sit(context);
+                    }
+                    if ticket.scoped && !was_scoped {
+                        // It has a token since this poll. What waits by the seat alone goes to the token.
+                        context.waker().wake_by_ref();
                     }
                     return Poll::Pending;
                 }

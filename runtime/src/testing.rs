@@ -55,7 +55,7 @@ pub fn test<F: Future>(builder: Builder, main: F) -> F::Output {
         ending
     });
     runtime.shutdown_background();
-    drop(life.take_kept());
+    life.take_kept().for_each(drop);
     drop((entered, enlisted));
     life.scribe.flush(builder::LAST_LINES);
     life.end();

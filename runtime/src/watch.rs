@@ -60,7 +60,7 @@ struct Watch {
     inbox: Inbox,
     /// Set when the stop began.
     deadline: Option<Budget>,
-    /// When each signal came last.
+    /// When each signal was last taken for one.
     latest: [Option<Instant>; 6],
     interrupts: u32,
 }
@@ -90,10 +90,11 @@ impl Watch {
 
     fn hear(&mut self, signal: Signal) {
         let now = Instant::now();
-        let latest = self.latest[signal as usize].replace(now);
-        if latest.is_some_and(|latest| now - latest < SAME) {
+        let latest = &mut self.latest[signal as usize];
+        if latest.is_some_and(|latest| now.duration_since(latest) < SAME) {
             return;
         }
+        *latest = Some(now);
         self.interrupts += u32::from(signal == Signal::Interrupt);
         if signal == Signal::Interrupt && self.interrupts == 2 {
             self.exit(exit::FORCED);

@@ -270,7 +270,7 @@ pub fn judge<R: Outcome>(result: &R) -> Option<String> {
     result.failure()
 }
 
-/// What a [`Worker`] holds. Implemented by this crate only: nobody else can make a [`Launch`].
+/// What a [`Worker`] holds. Implemented by this crate only: nobody else can launch one.
 pub trait Body: Send + 'static {
     /// What the worker returns.
     type Output: Send + 'static;
