@@ -32,6 +32,8 @@ pub(crate) struct Ticket {
     waits: bool,
     /// Whether the worker can be stopped apart from its stage: it has a token, its own or its parent's.
     scoped: bool,
+    /// Whether its thread's record still speaks of it after the last poll: its destructors are running.
+    lingers: bool,
     /// The parent's token, until the first poll takes it to the seat.
     parent: Option<CancellationToken>,
 }
@@ -45,14 +47,7 @@ impl Ticket {
         parent: Option<CancellationToken>,
     ) -> Option<Self> {
         if life.arrive() {
-            Some(Self {
-                life,
-                seat: None,
-                row,
-                waits: false,
-                scoped: parent.is_some(),
-                parent,
-            })
+            Some(Self::new(life, row, parent))
         } else {
             life.rows.get(row).ended.fetch_add(1, Ordering::Release);
             None
@@ -61,19 +56,32 @@ impl Ticket {
 
     /// Main's, which the lifecycle counts by itself.
     pub(crate) fn of_main(life: Arc<Lifecycle>) -> Self {
+        Self::new(life, RowId::MAIN, None)
+    }
+
+    #[inline]
+    fn new(life: Arc<Lifecycle>, row: RowId, parent: Option<CancellationToken>) -> Self {
+        let scoped = parent.is_some();
         Self {
             life,
             seat: None,
-            row: RowId::MAIN,
+            row,
             waits: false,
-            scoped: false,
-            parent: None,
+            scoped,
+            lingers: false,
+            parent,
         }
     }
 
-    /// Runs a worker's code once: a poll, or the whole of a blocking one.
+    /// Runs a worker's code once: a poll, or the whole of a blocking one. `dropped` says whether destructors
+    /// follow when it is done.
     #[inline]
-    fn run<T>(&mut self, waker: WakerId, code: impl FnOnce() -> Poll<T>) -> Poll<Ending<T>> {
+    fn run<T>(
+        &mut self,
+        waker: WakerId,
+        dropped: bool,
+        code: impl FnOnce() -> Poll<T>,
+    ) -> Poll<Ending<T>> {
         let guarded = || match catch_unwind(AssertUnwindSafe(code)) {
             Ok(poll) => poll.map(Ending::Finished),
             Err(payload) => Poll::Ready(Ending::Panicked(payload)),
@@ -86,23 +94,42 @@ impl Ticket {
             seat: self.seat,
             scoped: self.scoped,
         };
-        let (poll, worker) = thread::polling(&self.life, worker, waker, guarded, Poll::is_ready);
-        (self.seat, self.scoped) = (worker.seat, worker.scoped);
+        let lingers = |poll: &Poll<_>| dropped && poll.is_ready();
+        let (poll, worker) = thread::polling(&self.life, worker, waker, guarded, lingers);
+        (self.seat, self.scoped, self.lingers) = (worker.seat, worker.scoped, lingers(&poll));
         poll
     }
 
     /// Settles how it ended, on the thread it ran on: errors are formatted here.
+    #[inline]
     fn settle<T>(&mut self, ending: &Ending<T>, judge: impl FnOnce(&T) -> Option<String>) {
-        let failure = match ending {
+        match ending {
             Ending::Finished(result) => match catch_unwind(AssertUnwindSafe(|| judge(result))) {
-                Ok(None) => return,
-                Ok(Some(text)) => Failure::error(self.who(), text),
-                Err(payload) => Failure::panic(self.who(), payload.as_ref()),
+                Ok(None) => {}
+                Ok(Some(text)) => self.failed(text),
+                Err(payload) => self.panicked(payload.as_ref()),
             },
-            Ending::Panicked(payload) => Failure::panic(self.who(), payload.as_ref()),
-            Ending::Aborted => return,
-        };
-        self.life.fail(failure.of_task(tokio::task::try_id()));
+            Ending::Panicked(payload) => self.panicked(payload.as_ref()),
+            Ending::Aborted => {}
+        }
+    }
+
+    #[cold]
+    fn failed(&self, text: String) {
+        self.life
+            .fail(Failure::error(self.who(), text).of_task(tokio::task::try_id()));
+    }
+
+    #[cold]
+    fn panicked(&self, payload: &(dyn Any + Send)) {
+        self.life
+            .fail(Failure::panic(self.who(), payload).of_task(tokio::task::try_id()));
+    }
+
+    #[cold]
+    fn panicked_in_destructor(&self) {
+        self.life
+            .fail(Failure::destructor(self.who()).of_task(tokio::task::try_id()));
     }
 
     fn who(&self) -> exit::Who {
@@ -135,10 +162,11 @@ impl Drop for Ticket {
         }
         // The worker's own panics are caught: this one comes from a destructor.
         if std::thread::panicking() {
-            self.life
-                .fail(Failure::destructor(self.who()).of_task(tokio::task::try_id()));
+            self.panicked_in_destructor();
         }
-        thread::left(self.row);
+        if self.lingers {
+            thread::left(self.row);
+        }
         if self.row == RowId::MAIN {
             self.life.main_gone();
         } else {
@@ -197,11 +225,14 @@ where
         let ending = if ticket.life.is_aborting() {
             // Marked, so that a destructor that blocks is seen for what it is.
             thread::busy_with(&ticket.life, ticket.row);
+            ticket.lingers = true;
             Ending::Aborted
         } else {
             let future = this.future;
             let was_scoped = ticket.scoped;
-            match ticket.run(WakerId::of(context.waker()), || future.poll(context)) {
+            match ticket.run(WakerId::of(context.waker()), needs_drop::<F>(), || {
+                future.poll(context)
+            }) {
                 Poll::Ready(ending) => ending,
                 Poll::Pending => {
                     if !ticket.waits {
@@ -230,7 +261,7 @@ pub(crate) fn run_blocking<T>(
     if ticket.life.is_aborting() {
         return Done::new(Ending::Aborted, &ticket);
     }
-    let Poll::Ready(ending) = ticket.run(WakerId::NONE, || Poll::Ready(code())) else {
+    let Poll::Ready(ending) = ticket.run(WakerId::NONE, false, || Poll::Ready(code())) else {
         unreachable!("a closure is ready when it returns")
     };
     ticket.settle(&ending, judge);

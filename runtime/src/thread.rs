@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ptr;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{RawWakerVTable, Waker};
@@ -15,9 +16,7 @@ use crate::seats::SeatKey;
 
 thread_local! {
     /// The lifecycle whose code this thread runs, if any.
-    static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
-    /// The waker of the worker being polled: who is polled with this very waker is woken through the seat.
-    static WAKER: Cell<WakerId> = const { Cell::new(WakerId::NONE) };
+    static HERE: RefCell<Option<Rc<Here>>> = const { RefCell::new(None) };
 }
 
 /// Which waker a poll was made with.
@@ -40,6 +39,8 @@ struct Here {
     seen: Arc<Seen>,
     /// Whether the worker being polled can be stopped apart from its stage.
     scoped: Cell<bool>,
+    /// The waker of the worker being polled: who is polled with this very waker is woken through the seat.
+    waker: Cell<WakerId>,
 }
 
 /// What others may see of a thread: two plain stores around each poll.
@@ -80,6 +81,11 @@ impl Seen {
 
 /// Makes this thread one of the lifecycle's.
 pub(crate) fn adopt(life: &Arc<Lifecycle>) {
+    settle_in(life);
+}
+
+#[cold]
+fn settle_in(life: &Arc<Lifecycle>) -> Rc<Here> {
     static THREADS: AtomicU32 = AtomicU32::new(0);
     let seen = Arc::new(Seen {
         name: std::thread::current()
@@ -92,14 +98,17 @@ pub(crate) fn adopt(life: &Arc<Lifecycle>) {
         polls: AtomicU64::new(0),
     });
     life.threads.add(&seen);
-    replace(Some(Here {
+    let here = Rc::new(Here {
         life: Arc::clone(life),
         seen,
         scoped: Cell::new(false),
-    }));
+        waker: Cell::new(WakerId::NONE),
+    });
+    replace(Some(Rc::clone(&here)));
+    here
 }
 
-fn replace(here: Option<Here>) -> Option<Here> {
+fn replace(here: Option<Rc<Here>>) -> Option<Rc<Here>> {
     HERE.with(|cell| cell.replace(here))
 }
 
@@ -112,13 +121,24 @@ pub(crate) fn enter(life: &Arc<Lifecycle>) -> Entered {
 
 /// Gives the thread back to whom it belonged.
 pub(crate) struct Entered {
-    outer: Option<Here>,
+    outer: Option<Rc<Here>>,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
         drop(replace(self.outer.take()));
     }
+}
+
+/// The lifecycle this thread belongs to, and whether a worker of it, main aside, is being polled here.
+#[inline]
+pub(crate) fn spawner() -> Option<(Arc<Lifecycle>, bool)> {
+    HERE.with(|here| {
+        let here = here.borrow();
+        let here = here.as_ref()?;
+        let row = here.seen.row.load(Ordering::Relaxed);
+        Some((Arc::clone(&here.life), row > RowId::MAIN.to_bits() + 1))
+    })
 }
 
 /// The lifecycle this thread belongs to, and which worker of it is being polled here, if one is.
@@ -184,13 +204,17 @@ pub(crate) fn scoped() {
 /// Whether `waker` is the one the current worker itself is polled with.
 #[inline]
 pub(crate) fn is_workers_own(waker: &Waker) -> bool {
-    WAKER.get() == WakerId::of(waker)
+    HERE.with(|here| {
+        here.borrow()
+            .as_ref()
+            .is_some_and(|here| here.waker.get() == WakerId::of(waker))
+    })
 }
 
 /// Runs one poll of a worker with the record set, and returns what became of the worker meanwhile.
 ///
-/// The record stays set when the poll is over if `lingers` says so: destructors that follow belong to it,
-/// until [`left`] is called.
+/// Where `lingers` says so the record stays set when the poll is over: the destructors that follow belong to
+/// it, until [`left`] is called.
 #[inline]
 pub(crate) fn polling<T>(
     life: &Arc<Lifecycle>,
@@ -199,35 +223,33 @@ pub(crate) fn polling<T>(
     poll: impl FnOnce() -> T,
     lingers: impl FnOnce(&T) -> bool,
 ) -> (T, Current) {
-    let outer = set(life, worker).unwrap_or_else(|| {
-        adopt(life);
-        set(life, worker).unwrap_or(Record {
-            row: 0,
-            seat: 0,
-            scoped: false,
-        })
-    });
-    let outer_waker = WAKER.replace(waker);
+    let here = of(life).unwrap_or_else(|| settle_in(life));
+    let outer = here.set(worker, waker);
     let result = poll();
-    WAKER.set(outer_waker);
-    let worker = HERE.with(|here| {
-        let here = here.borrow();
-        let Some(here) = here.as_ref() else {
-            return worker;
-        };
-        let seat = SeatKey::from_bits(here.seen.seat.load(Ordering::Relaxed));
-        let scoped = if lingers(&result) {
-            worker.scoped
-        } else {
-            here.restore(outer)
-        };
+    let seat = SeatKey::from_bits(here.seen.seat.load(Ordering::Relaxed));
+    let scoped = here.scoped.get();
+    if !lingers(&result) {
+        here.restore(outer);
+    }
+    (
+        result,
         Current {
             row: worker.row,
             seat,
             scoped,
-        }
-    });
-    (result, worker)
+        },
+    )
+}
+
+/// This thread's record, if the thread is one of the lifecycle's.
+#[inline]
+fn of(life: &Arc<Lifecycle>) -> Option<Rc<Here>> {
+    HERE.with(|here| {
+        here.borrow()
+            .as_ref()
+            .filter(|here| Arc::ptr_eq(&here.life, life))
+            .map(Rc::clone)
+    })
 }
 
 /// What a thread's record says at some moment.
@@ -236,6 +258,17 @@ struct Record {
     row: u32,
     seat: u64,
     scoped: bool,
+    waker: WakerId,
+}
+
+impl Record {
+    /// Between two polls.
+    const IDLE: Self = Self {
+        row: 0,
+        seat: 0,
+        scoped: false,
+        waker: WakerId::NONE,
+    };
 }
 
 impl Here {
@@ -251,12 +284,13 @@ impl Here {
     }
 
     #[inline]
-    fn set(&self, worker: Current) -> Record {
+    fn set(&self, worker: Current, waker: WakerId) -> Record {
         let seen = &self.seen;
         let before = Record {
             row: seen.row.load(Ordering::Relaxed),
             seat: seen.seat.load(Ordering::Relaxed),
             scoped: self.scoped.replace(worker.scoped),
+            waker: self.waker.replace(waker),
         };
         seen.polls.store(
             seen.polls.load(Ordering::Relaxed).wrapping_add(1),
@@ -268,39 +302,28 @@ impl Here {
         before
     }
 
-    /// Puts the record back, and returns whether the worker had a token at the end.
     #[inline]
-    fn restore(&self, record: Record) -> bool {
+    fn restore(&self, record: Record) {
         self.seen.seat.store(record.seat, Ordering::Relaxed);
         self.seen.row.store(record.row, Ordering::Release);
-        self.scoped.replace(record.scoped)
+        self.scoped.set(record.scoped);
+        self.waker.set(record.waker);
     }
-}
-
-/// Sets the record, if this thread is one of the lifecycle's.
-#[inline]
-fn set(life: &Arc<Lifecycle>, worker: Current) -> Option<Record> {
-    HERE.with(|here| {
-        Some(
-            here.borrow()
-                .as_ref()
-                .filter(|here| Arc::ptr_eq(&here.life, life))?
-                .set(worker),
-        )
-    })
 }
 
 /// Marks this thread as busy with what a worker of `row` left behind, until [`left`] is called. A thread
 /// that is none of the lifecycle's stays unmarked.
 pub(crate) fn busy_with(life: &Arc<Lifecycle>, row: RowId) {
-    set(
-        life,
-        Current {
-            row,
-            seat: None,
-            scoped: false,
-        },
-    );
+    if let Some(here) = of(life) {
+        here.set(
+            Current {
+                row,
+                seat: None,
+                scoped: false,
+            },
+            WakerId::NONE,
+        );
+    }
 }
 
 /// Clears the record if it still speaks of `row`: the worker is gone from this thread.
@@ -311,11 +334,7 @@ pub(crate) fn left(row: RowId) {
         if let Some(here) = &*here.borrow()
             && here.seen.row.load(Ordering::Relaxed) == row.to_bits() + 1
         {
-            here.restore(Record {
-                row: 0,
-                seat: 0,
-                scoped: false,
-            });
+            here.restore(Record::IDLE);
         }
     });
 }

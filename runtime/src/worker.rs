@@ -12,11 +12,14 @@ use std::task::{Context, Poll, ready};
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::ambient::Caller;
 use crate::handle::WorkerHandle;
+use crate::lifecycle::Lifecycle;
 use crate::rows::{Function, Label};
 use crate::task::{self, Done, Ticket, Tracked};
+use crate::thread;
 
 /// A worker that has not been started: a body with its arguments.
 ///
@@ -34,7 +37,7 @@ enum Name {
     /// The annotated function.
     Function(&'static Function),
     /// A name given at run time.
-    Given(Label),
+    Given(Box<Label>),
 }
 
 impl Worker<()> {
@@ -64,7 +67,7 @@ impl Worker<()> {
             judge: judge::<Fut::Output>,
         };
         Worker {
-            name: Name::Given(Label::at(name.into(), Location::caller())),
+            name: Name::here(name.into()),
             body,
         }
     }
@@ -77,10 +80,10 @@ impl<B> Worker<B> {
     /// (`"connection-48151"`).
     #[track_caller]
     pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.name = Name::Given(match self.name {
+        self.name = Name::Given(Box::new(match self.name {
             Name::Function(function) => function.label().renamed(name.into()),
             Name::Given(label) => label.renamed(name.into()),
-        });
+        }));
         self
     }
 }
@@ -98,16 +101,17 @@ impl<B: Body> Worker<B> {
     #[inline]
     #[track_caller]
     pub fn spawn(self) -> WorkerHandle<B::Output> {
-        let caller = Caller::expect("spawning a worker");
-        let parent = caller.worker().map(|worker| caller.own_token(worker));
-        let life = caller.life;
+        let (life, parent) = match thread::spawner() {
+            Some((life, false)) => (life, None),
+            _ => spawner(),
+        };
         let row = match self.name {
             Name::Function(function) => {
                 let row = function.row();
                 life.rows.get(row).started.fetch_add(1, Ordering::Relaxed);
                 row
             }
-            Name::Given(label) => life.rows.start_named(label),
+            Name::Given(label) => life.rows.start_named(*label),
         };
         let Some(ticket) = Ticket::issue(Arc::clone(&life), row, parent) else {
             return WorkerHandle::new(life, row, None);
@@ -117,6 +121,24 @@ impl<B: Body> Worker<B> {
             .get()
             .map(|runtime| self.body.launch(Launch { ticket, runtime }));
         WorkerHandle::new(life, row, task)
+    }
+}
+
+/// The lifecycle a worker is spawned in, where that takes a second look, and the token of its parent, which
+/// stops its children.
+#[cold]
+#[track_caller]
+fn spawner() -> (Arc<Lifecycle>, Option<CancellationToken>) {
+    let caller = Caller::expect("spawning a worker");
+    let parent = caller.worker().map(|worker| caller.own_token(worker));
+    (caller.life, parent)
+}
+
+impl Name {
+    /// A name given by the caller's code.
+    #[track_caller]
+    fn here(name: Cow<'static, str>) -> Self {
+        Self::Given(Box::new(Label::at(name, Location::caller())))
     }
 }
 
@@ -151,7 +173,7 @@ pub fn spawn<F>(name: impl Into<Cow<'static, str>>, future: F) -> WorkerHandle<F
 where
     F: Future<Output: Outcome> + Send + 'static,
 {
-    let name = Name::Given(Label::at(name.into(), Location::caller()));
+    let name = Name::here(name.into());
     Worker {
         name,
         body: Once {
@@ -176,7 +198,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Outcome,
 {
-    let name = Name::Given(Label::at(name.into(), Location::caller()));
+    let name = Name::here(name.into());
     Worker {
         name,
         body: Blocking {
