@@ -28,9 +28,6 @@ impl Caller {
     #[inline]
     pub(crate) fn find() -> Option<Self> {
         let (life, current) = thread::caller().or_else(elsewhere)?;
-        if life.is_cancelled() && current.is_some_and(|current| current.row == RowId::MAIN) {
-            life.note_main_looked();
-        }
         Some(Self { life, current })
     }
 
@@ -58,7 +55,7 @@ impl Caller {
     }
 }
 
-/// The calling code's lifecycle. Unlike [`Caller::find`], no sign that main looks after itself.
+/// The calling code's lifecycle.
 pub(crate) fn lifecycle() -> Option<Arc<Lifecycle>> {
     thread::caller().or_else(elsewhere).map(|(life, _)| life)
 }

@@ -53,8 +53,9 @@ pub struct Builder {
 /// How the runtime is made.
 #[derive(Debug, Default)]
 pub(crate) struct RuntimeOptions {
-    is_current_thread: Option<bool>,
+    is_current_thread: bool,
     worker_threads: Option<usize>,
+    #[cfg(feature = "test-util")]
     is_paused: bool,
     /// The user's own, which then decides everything.
     own: Option<runtime::Builder>,
@@ -116,7 +117,7 @@ impl Builder {
 
     /// Runs everything on the thread that calls [`block_on`](Builder::block_on).
     pub fn current_thread(mut self) -> Self {
-        self.runtime.is_current_thread = Some(true);
+        self.runtime.is_current_thread = true;
         self
     }
 
@@ -240,7 +241,7 @@ impl RuntimeOptions {
     }
 
     fn of_ours(self, life: &Arc<Lifecycle>, name: Option<Cow<'static, str>>) -> runtime::Builder {
-        let mut builder = if self.is_current_thread == Some(true) {
+        let mut builder = if self.is_current_thread {
             runtime::Builder::new_current_thread()
         } else {
             runtime::Builder::new_multi_thread()
@@ -292,19 +293,7 @@ impl Started {
             life.joined().await;
         });
 
-        // Teardown. Untracked tasks get a moment for their destructors; blocking threads get none.
-        let untracked = runtime
-            .metrics()
-            .num_alive_tasks()
-            .saturating_sub(life.workers_alive());
-        let left = life
-            .budget()
-            .map_or(Duration::MAX, |budget| budget.left(Instant::now()));
-        runtime.shutdown_timeout(if untracked > 0 {
-            left.min(UNTRACKED)
-        } else {
-            Duration::ZERO
-        });
+        let untracked = tear_down(&life, runtime);
         for value in life.take_kept() {
             if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
                 life.scribe.say(message::kept_value_panicked());
@@ -314,10 +303,7 @@ impl Started {
         // The last lines, and home.
         let code = life.failures.code();
         if code == 0 {
-            life.scribe.say(message::stopped(
-                life.budget()
-                    .map_or(Duration::ZERO, |b| b.asked().elapsed()),
-            ));
+            farewell(&life, untracked);
         } else {
             report::publish(&life, code, untracked);
         }
@@ -332,6 +318,43 @@ impl Started {
         drop((entered, claim));
         ExitCode::from(code)
     }
+}
+
+/// Shuts the runtime down without waiting for anybody, but for a moment in which untracked tasks can run their
+/// destructors. Returns how many of those there were.
+fn tear_down(life: &Lifecycle, runtime: Runtime) -> usize {
+    let metrics = runtime.metrics();
+    let count = || {
+        metrics
+            .num_alive_tasks()
+            .saturating_sub(life.workers_alive())
+    };
+    // A worker's task is gone a moment after the worker is: this long, at the most.
+    let settled = std::time::Instant::now() + Duration::from_millis(1);
+    while count() > 0 && std::time::Instant::now() < settled {
+        std::thread::yield_now();
+    }
+    let untracked = count();
+    let left = life
+        .budget()
+        .map_or(Duration::MAX, |budget| budget.left(Instant::now()));
+    runtime.shutdown_timeout(if untracked > 0 {
+        left.min(UNTRACKED)
+    } else {
+        Duration::ZERO
+    });
+    untracked
+}
+
+/// The lines of a clean end.
+fn farewell(life: &Lifecycle, untracked: usize) {
+    if untracked > 0 {
+        life.scribe.say(message::untracked_dropped(untracked));
+    }
+    let took = life
+        .budget()
+        .map_or(Duration::ZERO, |budget| budget.asked().elapsed());
+    life.scribe.say(message::stopped(life.cause(), took));
 }
 
 /// Runs main as the first among the tracked, and asks for the stop when it has ended.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::ambient::{self, Caller};
+use crate::scope;
 use crate::state::{Cause, State};
 
 /// Asks for the stop of the whole lifecycle, from any thread. Returns at once.
@@ -55,7 +56,7 @@ pub fn state() -> State {
 ///
 /// Dropping it loses nothing.
 pub fn wait_for(state: State) -> impl Future<Output = ()> + Send + 'static {
-    let caller = Caller::find();
+    let caller = scope::asking();
     async move {
         match caller {
             Some(caller) => caller.life.reach(state).await,

@@ -27,7 +27,7 @@ const KEPT: usize = 32;
 pub(crate) struct Failure {
     pub(crate) who: Who,
     pub(crate) how: How,
-    code: u8,
+    pub(crate) code: u8,
     task: Option<Id>,
 }
 
@@ -84,6 +84,20 @@ impl Failure {
             how: How::Code(code),
             code,
             task: None,
+        }
+    }
+
+    /// Main's own exit code, and nothing else.
+    pub(crate) fn is_mains(&self) -> bool {
+        matches!(self.how, How::Code(_))
+    }
+
+    /// The failure as the reason of an exit code.
+    pub(crate) fn reason(&self) -> String {
+        if self.is_mains() {
+            "main's own".to_owned()
+        } else {
+            self.to_string()
         }
     }
 

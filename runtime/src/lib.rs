@@ -204,6 +204,7 @@ mod exit;
 mod message;
 mod report;
 mod scribe;
+mod stuck;
 
 mod testing;
 

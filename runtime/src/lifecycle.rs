@@ -31,6 +31,7 @@ use crate::seats::{SeatKey, Seats};
 use crate::settings::Settings;
 use crate::signal::Nudge;
 use crate::state::{Cause, State};
+use crate::stuck::Sample;
 use crate::thread::{self, Current, Threads};
 
 /// The low bits of the word hold the [`State`].
@@ -62,7 +63,7 @@ pub(crate) struct Lifecycle {
     results: AtomicUsize,
     /// Set while main runs.
     main_alive: AtomicBool,
-    /// Set when main, after the stop began, asked for its token or its state.
+    /// Set when main asks for its token, its flag or its future.
     main_looked: AtomicBool,
     /// What cancels main and the workers of its stage; parent of every token handed out.
     token: CancellationToken,
@@ -77,6 +78,10 @@ pub(crate) struct Lifecycle {
     pub(crate) seats: Seats,
     pub(crate) threads: Threads,
     pub(crate) failures: Failures,
+    /// Who was inside a poll when the stop began.
+    pub(crate) first_look: OnceLock<Sample>,
+    /// Set while waiters are being told of the stop, which their wakers can hold up.
+    telling: AtomicBool,
     /// The facts of a stop that ran out of time, taken before the abort.
     pub(crate) report: OnceLock<Report>,
     pub(crate) scribe: Scribe,
@@ -114,6 +119,8 @@ impl Lifecycle {
             seats: Seats::default(),
             threads: Threads::default(),
             failures: Failures::default(),
+            first_look: OnceLock::new(),
+            telling: AtomicBool::new(false),
             report: OnceLock::new(),
             reported: AtomicBool::new(false),
             over: AtomicBool::new(false),
@@ -233,9 +240,16 @@ impl Lifecycle {
     /// Wakes everybody who waits for the stop: those who sit by their seats, then the tokens, whose waiters
     /// may be woken by code of the user's.
     pub(crate) fn cancel(&self) {
+        self.telling.store(true, Ordering::Release);
         self.seats.wake_all();
         self.changed.notify_waiters();
         self.token.cancel();
+        self.telling.store(false, Ordering::Release);
+    }
+
+    /// Whether waiters are being told of the stop just now.
+    pub(crate) fn is_telling(&self) -> bool {
+        self.telling.load(Ordering::Acquire)
     }
 
     /// Whether nobody has asked for any stop, of the whole or of a single worker through its handle.

@@ -1,15 +1,16 @@
 //! Every line this crate prints, and how durations and lists read in them.
 
 use std::fmt;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::exit::{Failure, How, Who};
-use crate::report::{Report, Stuck};
+use crate::report::Report;
 use crate::settings::{NO_LIMIT, Settings};
 use crate::signal::Signal;
 use crate::state::Cause;
+use crate::stuck::Stuck;
 
 /// A line for the subscriber or for standard error.
 #[derive(Debug)]
@@ -132,7 +133,7 @@ pub(crate) fn test_failed(failures: &[Failure], report: Option<&Report>) -> Stri
 }
 
 fn left_behind(report: Option<&Report>) -> String {
-    report.map_or_else(String::new, |report| indented(report.stuck()))
+    report.map_or_else(String::new, |report| indented(&report.stuck))
 }
 
 /// A line each.
@@ -145,17 +146,19 @@ fn indented(items: &[impl fmt::Display]) -> String {
 // ----- the stop -----
 
 pub(crate) fn stopping(cause: &Cause, budget: &Budget) -> Line {
-    Line::new(
-        Level::Info,
-        format!(
-            "stopping: {cause}; gone in {} at the latest",
-            limit(budget.total())
+    let limit = match budget.total() {
+        Some(total) => format!("gone in {} at the latest", span(total)),
+        None => "no time limit".to_owned(),
+    };
+    match cause {
+        Cause::Signal(Signal::Interrupt) if io::stderr().is_terminal() => Line::new(
+            Level::Info,
+            format!("stopping; press Ctrl-C again to quit now ({limit})"),
         ),
-    )
-}
-
-pub(crate) fn press_again() -> Line {
-    Line::new(Level::Info, "stopping; press Ctrl-C again to quit now")
+        // The usual end of a program that does one thing: nobody needs to be told.
+        Cause::MainEnded => Line::new(Level::Debug, format!("stopping: {cause}; {limit}")),
+        _ => Line::new(Level::Info, format!("stopping: {cause}; {limit}")),
+    }
 }
 
 pub(crate) fn already_stopping(signal: Signal) -> Line {
@@ -174,14 +177,9 @@ pub(crate) fn main_ended_first(left: &[Stuck]) -> Line {
 
 pub(crate) fn still_waiting(left: &[Stuck], waited: Duration) -> Line {
     let each = |stuck: &Stuck| format!("{} ({})", stuck.tally(), span(waited));
-    let list: Vec<_> = left.iter().take(NAMED).map(each).collect();
     Line::new(
         Level::Warn,
-        format!(
-            "still waiting for: {}{}",
-            list.join(", "),
-            and_more(left.len())
-        ),
+        format!("still waiting for: {}", listed(left.iter().map(each))),
     )
 }
 
@@ -190,8 +188,17 @@ pub(crate) fn failed(failure: &Failure) -> Option<Line> {
     (!matches!(failure.how, How::Code(_))).then(|| Line::new(Level::Error, failure.to_string()))
 }
 
-pub(crate) fn stopped(took: Duration) -> Line {
-    Line::new(Level::Info, format!("stopped in {}", span(took)))
+pub(crate) fn stopped(cause: Option<&Cause>, took: Duration) -> Line {
+    let level = if matches!(cause, Some(Cause::MainEnded)) {
+        Level::Debug
+    } else {
+        Level::Info
+    };
+    Line::new(level, format!("stopped in {}", span(took)))
+}
+
+pub(crate) fn untracked_dropped(tasks: usize) -> Line {
+    Line::new(Level::Info, untracked(tasks))
 }
 
 pub(crate) fn kept_value_panicked() -> Line {
@@ -230,15 +237,38 @@ impl fmt::Display for Failure {
     }
 }
 
+// ----- the report -----
+
+pub(crate) const MAIN_NEVER_LOOKED: &str = "main never looked at its token: select! on graceful::stopping(), or give it to with_graceful_shutdown";
+
+pub(crate) const HELD_UP: &str = "the stop is held up by a waker that blocks: something woken by a cancelled token does not return";
+
+pub(crate) const HELD_UP_AT_THE_END: &str =
+    "everybody was joined; a destructor, a value given to keep() or an exit handler took the rest";
+
+/// `2 untracked tasks were dropped`.
+pub(crate) fn untracked(tasks: usize) -> String {
+    match tasks {
+        1 => "1 untracked task was dropped".to_owned(),
+        tasks => format!("{tasks} untracked tasks were dropped"),
+    }
+}
+
 // ----- how things read -----
 
 /// Names in a list beyond these are counted.
-pub(crate) const NAMED: usize = 8;
+const NAMED: usize = 8;
 
 /// `consume ×3, crunch, main`.
-pub(crate) fn names(left: &[Stuck]) -> String {
-    let list: Vec<_> = left.iter().take(NAMED).map(Stuck::tally).collect();
-    format!("{}{}", list.join(", "), and_more(left.len()))
+pub(crate) fn names(stuck: &[Stuck]) -> String {
+    listed(stuck.iter().map(Stuck::tally))
+}
+
+/// The first few, and how many more.
+pub(crate) fn listed(items: impl ExactSizeIterator<Item = String>) -> String {
+    let total = items.len();
+    let list: Vec<_> = items.take(NAMED).collect();
+    format!("{}{}", list.join(", "), and_more(total))
 }
 
 fn and_more(total: usize) -> String {

@@ -25,7 +25,7 @@ use crate::thread;
 ///
 /// A token costs an allocation the first time a worker asks for it. [`stopping`] costs none.
 pub fn token() -> CancellationToken {
-    let Some(caller) = Caller::find() else {
+    let Some(caller) = asking() else {
         return CancellationToken::new();
     };
     match caller.current {
@@ -44,9 +44,22 @@ pub fn is_stopping() -> bool {
     !thread::is_undisturbed() && look()
 }
 
+/// Who is asking about the stop. A main that never does is told so in the report.
+#[inline]
+pub(crate) fn asking() -> Option<Caller> {
+    let caller = Caller::find()?;
+    if caller
+        .current
+        .is_some_and(|current| current.row == RowId::MAIN)
+    {
+        caller.life.note_main_looked();
+    }
+    Some(caller)
+}
+
 #[cold]
 fn look() -> bool {
-    Caller::find().is_some_and(|caller| {
+    asking().is_some_and(|caller| {
         // With a seat, so that a worker stopped through its handle before it had one learns of it.
         let seat = caller.current.map(|current| caller.life.seat(current));
         caller.life.is_stopping(seat)
@@ -63,12 +76,9 @@ fn look() -> bool {
 ///
 /// Dropping it loses nothing; it can be made again.
 pub fn stopping() -> Stopping {
-    let whose = Caller::find().map(|caller| {
+    let whose = asking().map(|caller| {
         let seat = caller.current.map(|current| caller.life.seat(current));
         Whose {
-            is_main: caller
-                .current
-                .is_some_and(|current| current.row == RowId::MAIN),
             life: caller.life,
             seat,
         }
@@ -92,7 +102,6 @@ pub struct Stopping {
 struct Whose {
     life: Arc<Lifecycle>,
     seat: Option<SeatKey>,
-    is_main: bool,
 }
 
 impl Whose {
@@ -130,9 +139,6 @@ impl Future for Stopping {
             return Poll::Pending;
         };
         if whose.is_stopping() {
-            if whose.is_main {
-                whose.life.note_main_looked();
-            }
             return Poll::Ready(());
         }
         if elsewhere.is_none() && whose.is_woken_by_its_seat(context) {

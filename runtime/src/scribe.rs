@@ -67,6 +67,11 @@ impl Scribe {
             .map(drop)
     }
 
+    /// What stands in front of each line.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.0.prefix
+    }
+
     /// Leaves a line to be written. Never blocks on what writing blocks on.
     pub(crate) fn say(&self, line: Line) {
         let mut pile = self.0.lock();
@@ -127,15 +132,7 @@ impl Desk {
         }
         let mut text = String::with_capacity(line.text.len() + 16);
         for row in line.text.lines() {
-            text.extend([
-                if row.starts_with(' ') {
-                    ""
-                } else {
-                    &self.prefix
-                },
-                row,
-                "\n",
-            ]);
+            text.extend([&self.prefix, row, "\n"]);
         }
         if self.is_captured {
             eprint!("{text}");

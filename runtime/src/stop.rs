@@ -10,8 +10,9 @@ use crate::coordinator::Clock;
 use crate::exit;
 use crate::lifecycle::Lifecycle;
 use crate::message;
-use crate::report::{Report, Sample, Stuck};
+use crate::report::Report;
 use crate::state::Cause;
+use crate::stuck::{Sample, Stuck};
 
 /// Two looks this far apart that see the same poll see a poll that blocks.
 const APART: Duration = Duration::from_millis(10);
@@ -31,21 +32,22 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
     life.watch_alive();
 
     // Tell everybody. Workers that live when main has ended by itself are worth a word.
-    if matches!(life.cause(), Some(Cause::MainEnded)) && life.alive() > 0 {
+    if matches!(life.cause(), Some(Cause::MainEnded)) && life.workers_alive() > 0 {
         life.scribe
-            .say(message::main_ended_first(&Stuck::now(life)));
+            .say(message::main_ended_first(&Stuck::workers(life, &[])));
     }
+    let _ = life.first_look.set(Sample::take(life));
     life.cancel();
 
-    // Wait for them, up to the abort, and have a first look at those who may be blocking just before it.
+    // Wait for them, up to the abort, and have another look at who is inside a poll just before it.
     let look_at = budget
         .abort_at()
         .map(|at| budget.asked().max(at.checked_sub(APART).unwrap_or(at)));
     if !join(life, clock, look_at).await {
-        let earlier = Sample::take(life);
+        let second_look = Sample::take(life);
         if !join(life, clock, budget.abort_at()).await {
             // Out of time. First the facts, then the abort that destroys them; destructors get what is left.
-            let _ = life.report.set(Report::take(life, &earlier));
+            let _ = life.report.set(Report::take(life, Some(&second_look)));
             life.failures.settle(exit::OUT_OF_TIME);
             life.begin_abort();
             until(life, clock, budget.report_at(), || life.close_if_empty()).await;
@@ -73,7 +75,7 @@ async fn join(life: &Lifecycle, clock: Clock, deadline: Option<Instant>) -> bool
             return false;
         }
         life.scribe
-            .say(message::still_waiting(&Stuck::now(life), patience));
+            .say(message::still_waiting(&Stuck::find(life, &[]), patience));
         patience = patience.saturating_mul(2);
     }
 }

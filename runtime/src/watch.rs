@@ -99,11 +99,7 @@ impl Watch {
         if signal == Signal::Interrupt && self.interrupts == 2 {
             self.exit(exit::FORCED);
         }
-        if self.life.begin_stop(Cause::Signal(signal)) {
-            if signal == Signal::Interrupt && is_at_a_terminal() {
-                self.life.scribe.say(message::press_again());
-            }
-        } else {
+        if !self.life.begin_stop(Cause::Signal(signal)) {
             self.life.scribe.say(message::already_stopping(signal));
         }
     }
@@ -155,9 +151,4 @@ fn in_real_time(budget: &Budget) -> Budget {
         tokio::time::Instant::from_std(Instant::now()),
         total.saturating_add(TEST_GRACE),
     )
-}
-
-/// Whether a person pressed the keys.
-fn is_at_a_terminal() -> bool {
-    io::IsTerminal::is_terminal(&io::stderr())
 }

@@ -1,0 +1,224 @@
+//! Who is still there, and what they are doing: waiting in an await, or blocking a thread.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::lifecycle::Lifecycle;
+use crate::message::{listed, span};
+use crate::rows::{Label, RowId};
+use crate::thread::{Poll, Seen};
+
+/// Two looks less far apart than this say nothing: any poll is the same poll a moment later.
+const APART: Duration = Duration::from_millis(5);
+
+/// Workers of one function that are still there, or main.
+#[derive(Clone, Debug)]
+pub(crate) struct Stuck {
+    /// `None` for main.
+    label: Option<Label>,
+    count: u64,
+    /// For how long the oldest of them is known to run.
+    oldest: Option<Duration>,
+    /// Those that were inside the same poll in two looks.
+    blocking: Vec<Blocking>,
+    /// Those inside a poll of which no more is known.
+    polled: u64,
+    /// Those that have not been polled once.
+    not_started: u64,
+}
+
+/// A worker that blocks its thread.
+#[derive(Clone, Debug)]
+struct Blocking {
+    thread: String,
+    /// It was the same poll this long ago.
+    at_least: Duration,
+}
+
+/// Which polls were under way at some moment.
+#[derive(Debug)]
+pub(crate) struct Sample {
+    at: Instant,
+    polls: Vec<(Arc<Seen>, Poll)>,
+}
+
+impl Sample {
+    pub(crate) fn take(life: &Lifecycle) -> Self {
+        Self {
+            at: Instant::now(),
+            polls: life.threads.polls(),
+        }
+    }
+
+    /// How long ago this poll was under way already, if that is long enough to mean something.
+    fn since(&self, seen: &Arc<Seen>, poll: Poll) -> Option<Duration> {
+        let ago = self.at.elapsed();
+        let is_same =
+            |(thread, earlier): &(Arc<Seen>, Poll)| Arc::ptr_eq(thread, seen) && *earlier == poll;
+        (ago >= APART && self.polls.iter().any(is_same)).then_some(ago)
+    }
+}
+
+impl Stuck {
+    /// Who is there now: workers by function, main last. `earlier` looks, the earliest first, tell a poll that
+    /// blocks from one that happens to be under way.
+    pub(crate) fn find(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Self> {
+        let mut found = Self::workers(life, earlier);
+        if life.is_main_alive() {
+            let scene = Scene::now(life, earlier);
+            found.push(scene.describe(RowId::MAIN, None, 1));
+        }
+        found
+    }
+
+    /// Which workers are there now.
+    pub(crate) fn workers(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Self> {
+        let scene = Scene::now(life, earlier);
+        let mut rows = life.rows.live();
+        // A function nobody runs any more can still hold a thread: with the destructor of a result.
+        for (_, poll) in &scene.polls {
+            if poll.row != RowId::MAIN && rows.iter().all(|(row, ..)| *row != poll.row) {
+                rows.extend(life.rows.label(poll.row).map(|label| (poll.row, label, 1)));
+            }
+        }
+        rows.into_iter()
+            .map(|(row, label, count)| scene.describe(row, Some(label), count))
+            .collect()
+    }
+
+    pub(crate) fn is_main(&self) -> bool {
+        self.label.is_none()
+    }
+
+    /// `consume ×3`.
+    pub(crate) fn tally(&self) -> String {
+        let name = self.label.as_ref().map_or("main", |label| &label.name);
+        if self.count == 1 {
+            name.to_owned()
+        } else {
+            format!("{name} ×{}", self.count)
+        }
+    }
+}
+
+/// What can be seen of a lifecycle at one moment.
+struct Scene<'a> {
+    polls: Vec<(Arc<Seen>, Poll)>,
+    seats: std::collections::HashMap<RowId, crate::seats::Sitting>,
+    earlier: &'a [&'a Sample],
+}
+
+impl<'a> Scene<'a> {
+    fn now(life: &Lifecycle, earlier: &'a [&'a Sample]) -> Self {
+        Self {
+            polls: life.threads.polls(),
+            seats: life.seats.tally(),
+            earlier,
+        }
+    }
+
+    fn describe(&self, row: RowId, label: Option<Label>, count: u64) -> Stuck {
+        let polls = self.polls.iter().filter(|(_, poll)| poll.row == row);
+        let blocking: Vec<_> = polls
+            .clone()
+            .filter_map(|(seen, poll)| {
+                let at_least = self
+                    .earlier
+                    .iter()
+                    .find_map(|sample| sample.since(seen, *poll))?;
+                Some(Blocking {
+                    thread: seen.name.clone(),
+                    at_least,
+                })
+            })
+            .collect();
+        let seats = self.seats.get(&row);
+        let first_polls = polls
+            .clone()
+            .filter(|(_, poll)| poll.seat.is_none())
+            .count() as u64;
+        Stuck {
+            label,
+            count,
+            oldest: seats.map(|seats| seats.oldest.elapsed()),
+            polled: (polls.count() - blocking.len()) as u64,
+            not_started: count.saturating_sub(seats.map_or(0, |seats| seats.count) + first_polls),
+            blocking,
+        }
+    }
+}
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.label {
+            Some(label) => write!(f, "{label}: ")?,
+            None => f.write_str("main: ")?,
+        }
+        if self.count > 1 {
+            write!(f, "{} ", self.count)?;
+        }
+        f.write_str("still running")?;
+        if let Some(oldest) = self.oldest {
+            write!(f, " after {}", span(oldest))?;
+        }
+        let blocking = self.blocking.len() as u64;
+        let waiting = self
+            .count
+            .saturating_sub(blocking + self.polled + self.not_started);
+        let threads = || listed(self.blocking.iter().map(Blocking::to_string));
+        let kinds = [
+            (blocking, format!("blocking its thread ({})", threads())),
+            (waiting, "waiting in an await".to_owned()),
+            (
+                self.not_started,
+                "never polled: no thread was free".to_owned(),
+            ),
+        ];
+        for (count, kind) in kinds.into_iter().filter(|(count, _)| *count > 0) {
+            if count == self.count {
+                write!(f, ", {kind}")?;
+            } else {
+                write!(f, ", {count} of them {kind}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Blocking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} for {} at least", self.thread, span(self.at_least))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_are_told_apart_by_what_they_do() {
+        let label = Label {
+            name: "consume".into(),
+            file: "src/main.rs",
+            line: 7,
+        };
+        let blocking = Blocking {
+            thread: "tokio-rt-worker".to_owned(),
+            at_least: Duration::from_millis(900),
+        };
+        let stuck = Stuck {
+            label: Some(label),
+            count: 3,
+            oldest: Some(Duration::from_secs(12)),
+            blocking: vec![blocking],
+            polled: 0,
+            not_started: 0,
+        };
+        assert_eq!(
+            stuck.to_string(),
+            "consume (src/main.rs:7): 3 still running after 12 s, 1 of them blocking its thread (tokio-rt-worker \
+             for 900 ms at least), 2 of them waiting in an await"
+        );
+    }
+}
