@@ -23,12 +23,12 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let mut sum = Duration::ZERO;
     while !rest.is_empty() {
         let (digits, after) = split(rest, |c| c.is_ascii_digit());
-        if digits.is_empty() {
+        if digits.is_empty() || after.starts_with(['.', ',', '_']) {
             return Err(format!(
                 "`{text}` is not a duration: write whole numbers with units, {EXAMPLES}"
             ));
         }
-        let (unit, after) = split(after.trim_start(), |c| c.is_alphabetic());
+        let (unit, after) = split(after.trim_start(), char::is_alphabetic);
         let part = term(text, digits, unit)?;
         sum = sum.checked_add(part).ok_or_else(|| too_long(text))?;
         rest = after.trim_start();

@@ -6,7 +6,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::Error;
 
-/// The mistakes found so far, in the order they were found.
+/// The mistakes found so far.
 #[derive(Default)]
 pub(crate) struct Errors(Vec<Error>);
 
@@ -28,7 +28,15 @@ impl Errors {
 }
 
 impl ToTokens for Errors {
+    /// In the order of the source, whatever was checked first.
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        tokens.extend(self.0.iter().map(Error::to_compile_error));
+        let mut errors: Vec<&Error> = self.0.iter().collect();
+        if proc_macro::is_available() {
+            errors.sort_by_key(|error| {
+                let start = error.span().unwrap();
+                (start.line(), start.column())
+            });
+        }
+        tokens.extend(errors.into_iter().map(Error::to_compile_error));
     }
 }

@@ -40,7 +40,7 @@ use crate::item::Function;
 ///
 /// A function of another name keeps its arguments and calls `__private::run`.
 pub(crate) fn main(function: &Function, options: &RuntimeOptions, sound: bool) -> TokenStream {
-    let (vis, name) = (&function.vis, &function.sig.ident);
+    let (vis, fn_token, name) = (&function.vis, &function.sig.fn_token, &function.sig.ident);
     let here = at(name.span());
     let attrs = placement::outer(function);
     let inner = inner::function(function, sound, false);
@@ -49,7 +49,7 @@ pub(crate) fn main(function: &Function, options: &RuntimeOptions, sound: bool) -
     let signature = if function.is_main() && function.receiver().is_none() {
         quote_spanned!(here=> () -> #code)
     } else {
-        signature(function, &params, &code)
+        signature(function, &params, code, sound)
     };
     let body = if sound {
         let graceful = krate(&options.krate, name.span());
@@ -60,13 +60,8 @@ pub(crate) fn main(function: &Function, options: &RuntimeOptions, sound: bool) -
     } else {
         quote_spanned!(here=> loop {})
     };
-    quote! {
-        #(#attrs)*
-        #vis fn #name #signature {
-            #inner
-            #body
-        }
-    }
+    let body = place::braced(quote!(#inner #body), function);
+    quote!(#(#attrs)* #vis #fn_token #name #signature #body)
 }
 
 /// Input:
@@ -87,7 +82,7 @@ pub(crate) fn main(function: &Function, options: &RuntimeOptions, sound: bool) -
 /// }
 /// ```
 pub(crate) fn test(function: &Function, options: &RuntimeOptions, sound: bool) -> TokenStream {
-    let (vis, name) = (&function.vis, &function.sig.ident);
+    let (vis, fn_token, name) = (&function.vis, &function.sig.fn_token, &function.sig.ident);
     let here = at(name.span());
     let attrs = placement::outer(function);
     let inner = inner::function(function, sound, false);
@@ -104,28 +99,28 @@ pub(crate) fn test(function: &Function, options: &RuntimeOptions, sound: bool) -
     let test = receiver
         .is_none()
         .then(|| quote_spanned!(here=> #[::core::prelude::v1::test]));
-    quote! {
-        #test
-        #(#attrs)*
-        #vis fn #name(#receiver) #output {
-            #inner
-            #body
-        }
-    }
+    let body = place::braced(quote!(#inner #body), function);
+    quote!(#test #(#attrs)* #vis #fn_token #name(#receiver) #output #body)
 }
 
 /// `<T>(&self, queue: Queue) -> Output where ..` of an outer function.
 pub(crate) fn signature(
     function: &Function,
     params: &[Param<'_>],
-    output: &TokenStream,
+    output: TokenStream,
+    sound: bool,
 ) -> TokenStream {
     let generics = &function.sig.generics;
     let clause = &generics.where_clause;
     let receiver = function.receiver().into_iter();
-    let params = params.iter().map(Param::declared);
+    let params = params.iter().map(|param| param.declared(sound));
+    let output = place::ending(output, function);
+    let mut inputs = TokenStream::new();
+    function.sig.paren_token.surround(&mut inputs, |inside| {
+        inside.extend(quote!(#(#receiver,)* #(#params),*));
+    });
     let arrow = quote_spanned!(at(function.sig.ident.span())=> ->);
-    quote!(#generics (#(#receiver,)* #(#params),*) #arrow #output #clause)
+    quote!(#generics #inputs #arrow #output #clause)
 }
 
 /// `run::<T>(args)`: the inner function's future, placed at the return type,

@@ -20,8 +20,16 @@ pub(crate) struct Function {
     pub(crate) vis: Visibility,
     /// Everything from `async` to the `where` clause.
     pub(crate) sig: Signature,
-    /// The body in its braces; `None` for a declaration that ends in `;`.
-    pub(crate) body: Option<Group>,
+    /// What follows.
+    pub(crate) body: Body,
+}
+
+/// What follows the signature.
+pub(crate) enum Body {
+    /// The body in its braces.
+    Block(Group),
+    /// Nothing, in a declaration.
+    Missing(Token![;]),
 }
 
 impl Function {
@@ -63,10 +71,9 @@ impl Parse for Function {
         let vis = input.parse()?;
         let sig = input.parse()?;
         let body = if input.peek(token::Brace) {
-            Some(input.parse()?)
+            Body::Block(input.parse()?)
         } else {
-            input.parse::<Token![;]>()?;
-            None
+            Body::Missing(input.parse()?)
         };
         Ok(Self {
             attrs,

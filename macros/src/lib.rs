@@ -1,4 +1,21 @@
-//! x
+//! The attributes of `graceful`: [`macro@main`], [`macro@worker`] and [`macro@test`].
+//!
+//! Use them through the crate `graceful`, which has the code that they call. They are thin: a function
+//! stays the function that was written, inside another one that hands it to the runtime. Errors in it are
+//! rustc's own, at the user's own tokens.
+//!
+//! # How it is built
+//!
+//! The path of the tokens is the list of files: `attr` parses the options and reads their values, `item`
+//! parses the function's signature and leaves its body alone, `valid` checks both, `expand` writes the
+//! result. A mistake never ends the run: all of them are collected, each is one error, and the function is
+//! still written, without what was wrong about it, so that neither rustc nor an editor finds more.
+//!
+//! # What it costs to build
+//!
+//! proc-macro2, quote and syn, which tokio's own `macros` feature needs as well. A cold debug build of a tokio
+//! hello-world took 3.5 s on two cores with rustc 1.95; with tokio's `macros` feature 4.8 s; with `graceful`,
+//! its attributes included and that feature off, 6.4 s.
 
 mod pipeline;
 
@@ -10,22 +27,274 @@ mod valid;
 mod duration;
 mod errors;
 
+#[cfg(test)]
+mod expansion;
+#[cfg(test)]
+mod fuzz;
+
 use proc_macro::TokenStream;
 
-/// x
+/// Makes an `async fn main` a process that stops gracefully.
+///
+/// Signals are watched before anything of yours runs. Then a tokio runtime is built and the body runs on it,
+/// until it ends or a stop is asked for. What was started is waited for, the budget holds whatever the code
+/// does, and the exit code says what happened.
+///
+/// ```no_run
+/// #[graceful::main]
+/// async fn main() {
+///     println!("press Ctrl-C");
+///     graceful::stopping().await;
+/// }
+/// ```
+///
+/// `main` may return whatever a plain `main` may: `()`, `Result<(), E>`, `ExitCode`, `Result<ExitCode, E>`,
+/// `!`, `impl Termination`.
+///
+/// # Options
+///
+/// A duration is text with units (`"25s"`, `"1m 30s"`, `"500ms"`; `ns`, `us`, `ms`, `s`, `m`, `h`, `d`),
+/// checked while compiling, or any expression of type [`Duration`](core::time::Duration).
+///
+/// | option | meaning | default |
+/// |---|---|---|
+/// | `stop_timeout = "25s"` | The budget of a stop: from the moment it is asked for until the process is gone. `"none"` lifts it. Set it a little shorter than what your supervisor grants; use `"none"` under a debugger. | 25 s |
+/// | `drain = "5s"` | How long to go on serving at the beginning of a stop while readiness is already false; a part of the budget. Set it to the time your load balancer takes to notice. | 5 s inside Kubernetes, else none |
+/// | `signals = ["SIGTERM", "SIGINT"]` | The complete list of signals that ask for a stop: `SIGTERM`, `SIGINT`, `SIGQUIT`, `SIGHUP`, `SIGUSR1`, `SIGUSR2`. Set it when another program stops yours with one of the others. | `SIGTERM` and `SIGINT` |
+/// | `reraise` | After a clean stop by a signal, die of that signal. For command-line tools, whose shell wants to know. | off |
+/// | `dump = "SIGUSR1"` | A signal that prints the state of every worker and stops nothing. | none |
+/// | `flavor = "current_thread"` | tokio's runtime with one thread; `"multi_thread"` for several. | `"multi_thread"` |
+/// | `worker_threads = 4` | How many threads poll tasks: a number above zero, or any expression of type `usize`. | one for each core |
+/// | `name = "api"` | What the process is called in its log lines and reports: text, or any expression that turns into a string. | the program's name |
+/// | `crate = my_crate::graceful` | Where to find `graceful`, bare or as a string. Set it when the crate is renamed or re-exported. | `::graceful` |
+///
+/// # Another name than `main`
+///
+/// On a function of another name the attribute keeps the arguments and makes it return the
+/// [`ExitCode`](std::process::ExitCode), so that a plain `main` can look at its arguments first. The options
+/// may use the arguments.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+/// use std::time::Duration;
+///
+/// fn main() -> ExitCode {
+///     run(Duration::from_secs(25))
+/// }
+///
+/// #[graceful::main(stop_timeout = limit)]
+/// async fn run(limit: Duration) {
+///     println!("stops within {limit:?}");
+/// }
+/// ```
+///
+/// # What it expands to
+///
+/// ```text
+/// fn main() -> ::std::process::ExitCode {
+///     async fn main() -> anyhow::Result<()> {
+///         // the body
+///     }
+///     ::graceful::__private::main(
+///         ::graceful::Builder::new().stop_timeout(::core::time::Duration::new(25, 0)),
+///         main(),
+///     )
+/// }
+/// ```
+///
+/// Doc comments, visibility, lint levels, `#[inline]`, `#[cfg]`, `#[deprecated]` and `#[must_use]` stay on the
+/// outer function. Every other attribute, such as `#[tracing::instrument]`, goes to the inner one.
+///
+/// # The following restrictions apply
+///
+/// Each is an error of its own, at the token that is wrong, and all of them are reported at once.
+///
+/// The function
+///
+/// - is a function: no struct, enum, union, trait, impl block, module, constant, static, type alias, import;
+/// - is `async`, and not `const`, `unsafe`, `extern` or variadic;
+/// - has no `self` and has a body;
+/// - takes no arguments and is not generic when it is called `main`;
+/// - has no other attribute that starts a runtime, such as `#[tokio::main]`, above it or below it.
+///
+/// The options
+///
+/// - are known, set once, and separated by commas;
+/// - have a value of the kind that the table says, after an `=`; flags may stand alone, or be `true` or `false`;
+/// - `drain` is shorter than `stop_timeout` when both are text;
+/// - `signals` has `SIGTERM`, and none twice;
+/// - `dump` is not a signal that stops the process;
+/// - `worker_threads` is not used with `flavor = "current_thread"`.
 #[proc_macro_attribute]
 pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    pipeline::main(attribute.into(), item.into()).into()
+    pipeline::main(attribute.into(), &item.into()).into()
 }
 
-/// x
+/// Makes a function a worker: background work that is started on purpose, watched, and waited for at the stop.
+///
+/// Calling the function gives a `Worker`, which does nothing yet. `.spawn()` starts it in the background and
+/// gives a handle; `.await` runs the body once, right here, which is how it is tested.
+///
+/// ```no_run
+/// #[graceful::worker]
+/// async fn consume(queue: Vec<String>) -> Result<(), std::io::Error> {
+///     for job in queue {
+///         if graceful::is_stopping() {
+///             break;
+///         }
+///         println!("{job}");
+///     }
+///     Ok(())
+/// }
+///
+/// #[graceful::main]
+/// async fn main() {
+///     consume(vec!["a job".to_owned()]).spawn();
+///     graceful::stopping().await;
+/// }
+/// ```
+///
+/// A worker returns `()` or `Result<T, E>` with `E: Debug`. Its arguments are owned, and the body is `Send`.
+/// In the body the function's own name means the worker: a worker may start further ones of itself.
+///
+/// # Options
+///
+/// A duration is text with units (`"5s"`, `"1m 30s"`, `"500ms"`), checked while compiling, or a constant
+/// expression of type [`Duration`](core::time::Duration): it becomes a part of a `static`.
+///
+/// | option | meaning | default |
+/// |---|---|---|
+/// | `name = "consume"` | What the worker is called in log lines and reports: text, or a constant `&'static str`. | the function's name |
+/// | `on_failure = "stop"` | What an `Err` or a panic does: `"stop"` stops the process, `"log"` says so and goes on, `"restart"` runs the worker again, with copies of its arguments. | `"stop"`; `"log"` with `every` |
+/// | `max_restarts = 5` | How many restarts in a minute are too many, and count as a failure of the process: a number above zero, or a constant `u32`. | unlimited |
+/// | `backoff = "100ms..10s"` | The first and the longest wait before a restart; each is twice the one before. Two constants work too: `MIN..MAX`. | set by the runtime |
+/// | `essential` | The process has no purpose without this worker: its end, of whatever kind, is the process's stop. | off |
+/// | `every = "60s"` | Runs the body again and again, with that much time from one beginning to the next. | once |
+/// | `stop_timeout = "5s"` | A budget of its own inside the process's. For work that is not worth the whole budget. | the process's budget |
+/// | `stop = "early"` | When its token is cancelled: `"early"`, at the beginning of the drain, for what takes in new work; `"late"`, after main and the ordinary workers, for what they depend on; `"last"`, after everything, for health and metrics. | together with main |
+/// | `when_stopping = "refuse"` | A worker that is spawned during a stop is dropped instead of run. | it runs, with its token cancelled |
+/// | `blocking` | The function is a plain `fn` that blocks its thread and gets one of tokio's blocking threads. For code that computes long or calls a library that waits. | off |
+/// | `crate = my_crate::graceful` | Where to find `graceful`, bare or as a string. | `::graceful` |
+///
+/// # What it expands to
+///
+/// ```text
+/// fn consume(queue: Queue) -> ::graceful::Worker<impl ::graceful::__private::Body<Output = R>> {
+///     struct __GracefulBody;
+///     impl __GracefulBody {
+///         async fn consume(mut queue: Queue) -> R {
+///             // the body
+///         }
+///     }
+///     static __GRACEFUL_FUNCTION: ::graceful::__private::Function =
+///         ::graceful::__private::Function::new("consume", ::core::module_path!(), "src/main.rs", 8)
+///             .stage(::graceful::Stage::Early);
+///     ::graceful::__private::once(
+///         &__GRACEFUL_FUNCTION,
+///         __GracefulBody::consume(queue),
+///         |__result: &_| ::graceful::__private::judge(&*__result),
+///     )
+/// }
+/// ```
+///
+/// Doc comments, visibility, lint levels, `#[inline]`, `#[cfg]`, `#[deprecated]` and a `#[must_use]` with a
+/// message stay on the outer function; a bare `#[must_use]` is dropped, because `Worker` has one. Every other
+/// attribute goes to the inner function: with `#[tracing::instrument]`, above or below, the span has the
+/// function's name and covers the run of the body.
+///
+/// # The following restrictions apply
+///
+/// Each is an error of its own, at the token that is wrong, and all of them are reported at once.
+///
+/// The function
+///
+/// - is a function: no struct, enum, union, trait, impl block, module, constant, static, type alias, import;
+/// - is `async`, or a plain `fn` with `blocking`, and not `const`, `unsafe`, `extern` or variadic;
+/// - has no `self`, no `Self` in its signature, and has a body;
+/// - is not called `main`, and has no attribute of an entry point or a test;
+/// - borrows nothing: no reference and no lifetime other than `'static` in its arguments;
+/// - returns `()` or `Result<T, E>` with `E: Debug`;
+/// - is `Send` while it waits; rustc names the `.await`;
+/// - has arguments that are `Clone` when `on_failure = "restart"` or `every` asks for copies.
+///
+/// The options
+///
+/// - are known, set once, and separated by commas;
+/// - have a value of the kind that the table says, after an `=`; flags may stand alone, or be `true` or `false`;
+/// - `max_restarts` and `backoff` need `on_failure = "restart"`, and a backoff begins with the shorter wait;
+/// - `every` is longer than zero, and goes neither with `essential` nor with `on_failure = "restart"`;
+/// - `blocking` does not go with `async`.
 #[proc_macro_attribute]
 pub fn worker(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    pipeline::worker(attribute.into(), item.into()).into()
+    pipeline::worker(attribute.into(), &item.into()).into()
 }
 
-/// x
+/// Makes an `async fn` a test in a lifecycle of its own.
+///
+/// The test runs as main would: it may spawn workers, ask for the stop and wait for it. No signal of the
+/// process is touched, and two tests in parallel know nothing of each other. The test fails when it panics,
+/// and when a worker of it failed, panicked or had to be aborted and the test did not take that result from
+/// its handle.
+///
+/// ```
+/// #[graceful::worker]
+/// async fn double(n: u32) -> Result<u32, String> {
+///     n.checked_mul(2).ok_or_else(|| "too much".to_owned())
+/// }
+///
+/// #[graceful::test]
+/// async fn doubling_doubles() {
+///     assert_eq!(double(2).await, Ok(4));
+///     assert!(double(u32::MAX).spawn().await.is_err());
+/// }
+/// ```
+///
+/// # Options
+///
+/// | option | meaning | default |
+/// |---|---|---|
+/// | `stop_timeout = "5s"` | The budget of the test's stop: text with units, or any expression of type [`Duration`](core::time::Duration). | as for `main` |
+/// | `start_paused` | Time stands still until every task waits, then jumps to the next timer. For tests of timeouts. Needs the feature `test-util`. Real input and output, and threads of other runtimes, do not stop the clock from jumping. | off |
+/// | `flavor = "multi_thread"` | tokio's runtime with several threads; `"current_thread"` for one. | `"current_thread"` |
+/// | `worker_threads = 2` | How many threads poll tasks: a number above zero, or any expression of type `usize`. | one for each core |
+/// | `crate = my_crate::graceful` | Where to find `graceful`, bare or as a string. | `::graceful` |
+///
+/// # What it expands to
+///
+/// ```text
+/// #[::core::prelude::v1::test]
+/// fn doubling_doubles() {
+///     async fn doubling_doubles() {
+///         // the body
+///     }
+///     ::graceful::__private::test(
+///         ::graceful::Builder::new().current_thread(),
+///         doubling_doubles(),
+///     )
+/// }
+/// ```
+///
+/// `#[should_panic]`, `#[ignore]` and lint levels stay on the outer function.
+///
+/// # The following restrictions apply
+///
+/// Each is an error of its own, at the token that is wrong, and all of them are reported at once.
+///
+/// The function
+///
+/// - is a function: no struct, enum, union, trait, impl block, module, constant, static, type alias, import;
+/// - is `async`, and not `const`, `unsafe`, `extern` or variadic;
+/// - has no `self` and has a body;
+/// - takes no arguments and is not generic;
+/// - has no other attribute that makes it a test, such as `#[test]` or `#[tokio::test]`.
+///
+/// The options
+///
+/// - are known, set once, and separated by commas;
+/// - have a value of the kind that the table says, after an `=`; flags may stand alone, or be `true` or `false`;
+/// - `worker_threads` needs `flavor = "multi_thread"`;
+/// - `start_paused` does not go with `flavor = "multi_thread"`.
 #[proc_macro_attribute]
 pub fn test(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    pipeline::test(attribute.into(), item.into()).into()
+    pipeline::test(attribute.into(), &item.into()).into()
 }

@@ -13,11 +13,11 @@ use crate::item;
 use crate::valid;
 
 /// `#[graceful::main]`
-pub(crate) fn main(attribute: TokenStream, tokens: TokenStream) -> TokenStream {
+pub(crate) fn main(attribute: TokenStream, tokens: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let settings = attr::parse(Attribute::Main, attribute, &mut errors);
     let options = RuntimeOptions::read(settings, &mut errors);
-    let Some(function) = item::parse(Attribute::Main, &tokens, &mut errors) else {
+    let Some(function) = item::parse(Attribute::Main, tokens, &mut errors) else {
         return quote!(#errors #tokens);
     };
     valid::main(&function, &options, &mut errors);
@@ -26,11 +26,11 @@ pub(crate) fn main(attribute: TokenStream, tokens: TokenStream) -> TokenStream {
 }
 
 /// `#[graceful::test]`
-pub(crate) fn test(attribute: TokenStream, tokens: TokenStream) -> TokenStream {
+pub(crate) fn test(attribute: TokenStream, tokens: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let settings = attr::parse(Attribute::Test, attribute, &mut errors);
     let options = RuntimeOptions::read(settings, &mut errors);
-    let Some(function) = item::parse(Attribute::Test, &tokens, &mut errors) else {
+    let Some(function) = item::parse(Attribute::Test, tokens, &mut errors) else {
         return quote!(#errors #tokens);
     };
     valid::test(&function, &options, &mut errors);
@@ -39,11 +39,11 @@ pub(crate) fn test(attribute: TokenStream, tokens: TokenStream) -> TokenStream {
 }
 
 /// `#[graceful::worker]`
-pub(crate) fn worker(attribute: TokenStream, tokens: TokenStream) -> TokenStream {
+pub(crate) fn worker(attribute: TokenStream, tokens: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let settings = attr::parse(Attribute::Worker, attribute, &mut errors);
     let options = WorkerOptions::read(settings, &mut errors);
-    let Some(function) = item::parse(Attribute::Worker, &tokens, &mut errors) else {
+    let Some(function) = item::parse(Attribute::Worker, tokens, &mut errors) else {
         return quote!(#errors #tokens);
     };
     valid::worker(&function, &options, &mut errors);

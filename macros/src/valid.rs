@@ -3,14 +3,15 @@
 
 mod conflict;
 pub(crate) mod stacked;
-mod types;
+pub(crate) mod types;
 
+use quote::ToTokens;
 use syn::{Error, Safety};
 
 use crate::attr::grammar::Attribute;
 use crate::attr::options::{Maybe, RuntimeOptions, WorkerOptions};
 use crate::errors::Errors;
-use crate::item::Function;
+use crate::item::{Body, Function};
 
 /// Checks the function under `#[graceful::main]`.
 pub(crate) fn main(function: &Function, options: &RuntimeOptions, errors: &mut Errors) {
@@ -58,6 +59,7 @@ pub(crate) fn worker(function: &Function, options: &WorkerOptions, errors: &mut 
         errors.at(&function.sig.ident, message);
     }
     receiver(attribute, function, errors);
+    own_type(function, errors);
     arguments(function, errors);
     outcome(function, errors);
     body(attribute, function, errors);
@@ -65,7 +67,7 @@ pub(crate) fn worker(function: &Function, options: &WorkerOptions, errors: &mut 
 
 /// What stands before `fn`, and the dots of C.
 fn head(attribute: Attribute, function: &Function, errors: &mut Errors) {
-    let it = noun(attribute);
+    let it = noun(attribute, function);
     let sig = &function.sig;
     if let Some(constness) = &sig.constness {
         errors.at(constness, format!("{it} cannot be `const`: remove it"));
@@ -79,7 +81,7 @@ fn head(attribute: Attribute, function: &Function, errors: &mut Errors) {
     }
     if let Some(variadic) = &sig.variadic {
         errors.at(
-            &variadic.dots,
+            variadic.dots.to_token_stream(),
             format!("{it} cannot be variadic: take a `Vec`"),
         );
     }
@@ -89,25 +91,24 @@ fn asynchronous(attribute: Attribute, function: &Function, errors: &mut Errors) 
     if function.sig.asyncness.is_some() {
         return;
     }
-    match stacked::expanded(function) {
-        Some(message) => errors.at(&function.sig.ident, message),
-        None => {
-            let message = format!("`{}` needs an `async fn`", attribute.written());
-            errors.at(&function.sig.fn_token, message);
-        }
+    if let Some(message) = stacked::expanded(function) {
+        errors.at(&function.sig.ident, message);
+    } else {
+        let message = format!("`{}` needs an `async fn`", attribute.written());
+        errors.push(Error::new(function.sig.fn_token.span, message));
     }
 }
 
-fn blocking(function: &Function, blocking: &Maybe<bool>, errors: &mut Errors) {
-    match (&function.sig.asyncness, blocking) {
-        (Some(_), Some(given)) => {
+fn blocking(function: &Function, blocking: &Maybe<()>, errors: &mut Errors) {
+    match (&function.sig.asyncness, blocking.key()) {
+        (Some(_), Some(key)) => {
             let message = "`blocking` is for a plain `fn`: remove it, or remove `async`";
-            errors.push(Error::new(given.key.span(), message));
+            errors.push(Error::new(key.span(), message));
         }
         (None, None) => {
             let message = "a worker is an `async fn`; write `#[graceful::worker(blocking)]` for a \
                            plain one, which gets a thread of its own";
-            errors.at(&function.sig.fn_token, message);
+            errors.push(Error::new(function.sig.fn_token.span, message));
         }
         (Some(_), None) | (None, Some(_)) => {}
     }
@@ -115,18 +116,29 @@ fn blocking(function: &Function, blocking: &Maybe<bool>, errors: &mut Errors) {
 
 fn receiver(attribute: Attribute, function: &Function, errors: &mut Errors) {
     if let Some(receiver) = function.receiver() {
+        let it = noun(attribute, function);
         let instead = match attribute {
-            Attribute::Worker => {
-                "take what it needs as owned arguments, such as `this: Self` in \
-                                  an `Arc`"
-            }
+            Attribute::Worker => "take the value as an ordinary argument, such as an `Arc`",
             Attribute::Main | Attribute::Test => "remove it",
         };
-        let message = format!(
-            "{} is a free function without `self`: {instead}",
-            noun(attribute)
+        errors.at(
+            receiver,
+            format!("{it} is a free function, without `self`: {instead}"),
         );
-        errors.at(receiver, message);
+    }
+}
+
+fn own_type(function: &Function, errors: &mut Errors) {
+    if function.receiver().is_some() {
+        return;
+    }
+    let types = function
+        .typed()
+        .map(|argument| &*argument.ty)
+        .chain(function.result());
+    for ty in types.filter(|ty| types::mentions(ty, "Self")) {
+        let message = "a worker is a free function: write the type's name instead of `Self`";
+        errors.at(ty, message);
     }
 }
 
@@ -170,16 +182,20 @@ fn outcome(function: &Function, errors: &mut Errors) {
 }
 
 fn body(attribute: Attribute, function: &Function, errors: &mut Errors) {
-    if function.body.is_none() {
-        let message = format!("{} has a body: write `{{ .. }}`", noun(attribute));
-        errors.at(&function.sig.ident, message);
+    if let Body::Missing(semi) = &function.body {
+        let it = noun(attribute, function);
+        errors.at(
+            semi,
+            format!("{it} needs a body: write `{{ .. }}` instead of `;`"),
+        );
     }
 }
 
 /// What the function is called in messages.
-fn noun(attribute: Attribute) -> &'static str {
+fn noun(attribute: Attribute, function: &Function) -> &'static str {
     match attribute {
-        Attribute::Main => "`main`",
+        Attribute::Main if function.is_main() => "`main`",
+        Attribute::Main => "an entry point",
         Attribute::Worker => "a worker",
         Attribute::Test => "a test",
     }

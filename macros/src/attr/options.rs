@@ -8,17 +8,57 @@ use crate::attr::signal::Signal;
 use crate::attr::value::{Budget, Time, Word};
 use crate::errors::Errors;
 
-/// An option that was given, and its key; the value is `None` when it was
-/// wrong, so that nothing more is said about it.
-pub(crate) struct Given<T> {
-    /// The word before the `=`.
-    pub(crate) key: Ident,
-    /// What it was set to.
-    pub(crate) value: Option<T>,
+/// An option that may have been given.
+#[derive(Default)]
+pub(crate) enum Maybe<T> {
+    /// It was not, or it is a flag that is off.
+    #[default]
+    Absent,
+    /// It was, with this key and with a value that was wrong and reported.
+    Wrong(Ident),
+    /// It was, with this key and this value.
+    Set(Ident, T),
 }
 
-/// An option that may have been given.
-pub(crate) type Maybe<T> = Option<Given<T>>;
+impl<T> Maybe<T> {
+    fn new(key: Ident, value: Option<T>) -> Self {
+        match value {
+            Some(value) => Self::Set(key, value),
+            None => Self::Wrong(key),
+        }
+    }
+
+    /// The key, if it was given.
+    pub(crate) fn key(&self) -> Option<&Ident> {
+        match self {
+            Self::Absent => None,
+            Self::Wrong(key) | Self::Set(key, _) => Some(key),
+        }
+    }
+
+    /// The value, if it was given and right.
+    pub(crate) fn value(&self) -> Option<&T> {
+        self.set().map(|(_, value)| value)
+    }
+
+    /// The key and the value, if it was given and right.
+    pub(crate) fn set(&self) -> Option<(&Ident, &T)> {
+        match self {
+            Self::Absent | Self::Wrong(_) => None,
+            Self::Set(key, value) => Some((key, value)),
+        }
+    }
+}
+
+impl Maybe<()> {
+    fn flag(key: Ident, value: Option<bool>) -> Self {
+        match value {
+            Some(true) => Self::Set(key, ()),
+            Some(false) => Self::Absent,
+            None => Self::Wrong(key),
+        }
+    }
+}
 
 /// The options of `main` and `test`.
 #[derive(Default)]
@@ -26,12 +66,12 @@ pub(crate) struct RuntimeOptions {
     pub(crate) stop_timeout: Maybe<Budget>,
     pub(crate) drain: Maybe<Time>,
     pub(crate) signals: Maybe<Vec<Signal>>,
-    pub(crate) reraise: Maybe<bool>,
+    pub(crate) reraise: Maybe<()>,
     pub(crate) dump: Maybe<Signal>,
     pub(crate) flavor: Maybe<Word>,
     pub(crate) worker_threads: Maybe<Expr>,
     pub(crate) name: Maybe<Expr>,
-    pub(crate) start_paused: Maybe<bool>,
+    pub(crate) start_paused: Maybe<()>,
     pub(crate) krate: Maybe<Path>,
 }
 
@@ -42,29 +82,13 @@ pub(crate) struct WorkerOptions {
     pub(crate) on_failure: Maybe<Word>,
     pub(crate) max_restarts: Maybe<Expr>,
     pub(crate) backoff: Maybe<(Time, Time)>,
-    pub(crate) essential: Maybe<bool>,
+    pub(crate) essential: Maybe<()>,
     pub(crate) every: Maybe<Time>,
     pub(crate) stop_timeout: Maybe<Time>,
     pub(crate) stop: Maybe<Word>,
     pub(crate) when_stopping: Maybe<Word>,
-    pub(crate) blocking: Maybe<bool>,
+    pub(crate) blocking: Maybe<()>,
     pub(crate) krate: Maybe<Path>,
-}
-
-impl<T> Given<T> {
-    /// The value, unless it was wrong.
-    pub(crate) fn get(&self) -> Option<&T> {
-        self.value.as_ref()
-    }
-}
-
-/// What an option was set to; a flag that is off counts as not given.
-fn given<T>(key: Ident, value: Option<T>) -> Maybe<T> {
-    Some(Given { key, value })
-}
-
-fn given_flag(key: Ident, value: Option<bool>) -> Maybe<bool> {
-    given(key, value).filter(|flag| flag.value != Some(false))
 }
 
 impl RuntimeOptions {
@@ -75,19 +99,19 @@ impl RuntimeOptions {
         for setting in settings {
             let key = setting.key.clone();
             match key.to_string().as_str() {
-                "stop_timeout" => options.stop_timeout = given(key, setting.budget(errors)),
-                "drain" => options.drain = given(key, setting.time(errors)),
-                "signals" => options.signals = given(key, setting.signals(errors)),
-                "reraise" => options.reraise = given_flag(key, setting.flag(errors)),
-                "dump" => options.dump = given(key, setting.signal(errors)),
+                "stop_timeout" => options.stop_timeout = Maybe::new(key, setting.budget(errors)),
+                "drain" => options.drain = Maybe::new(key, setting.time(errors)),
+                "signals" => options.signals = Maybe::new(key, setting.signals(errors)),
+                "reraise" => options.reraise = Maybe::flag(key, setting.flag(errors)),
+                "dump" => options.dump = Maybe::new(key, setting.signal(errors)),
                 "flavor" => {
                     let words = &["multi_thread", "current_thread"];
-                    options.flavor = given(key, setting.word(words, errors));
+                    options.flavor = Maybe::new(key, setting.word(words, errors));
                 }
-                "worker_threads" => options.worker_threads = given(key, setting.count(errors)),
-                "name" => options.name = given(key, setting.name(errors)),
-                "start_paused" => options.start_paused = given_flag(key, setting.flag(errors)),
-                "crate" => options.krate = given(key, setting.path(errors)),
+                "worker_threads" => options.worker_threads = Maybe::new(key, setting.count(errors)),
+                "name" => options.name = Maybe::new(key, setting.name(errors)),
+                "start_paused" => options.start_paused = Maybe::flag(key, setting.flag(errors)),
+                "crate" => options.krate = Maybe::new(key, setting.path(errors)),
                 _ => {}
             }
         }
@@ -103,25 +127,25 @@ impl WorkerOptions {
         for setting in settings {
             let key = setting.key.clone();
             match key.to_string().as_str() {
-                "name" => options.name = given(key, setting.name(errors)),
+                "name" => options.name = Maybe::new(key, setting.name(errors)),
                 "on_failure" => {
                     let words = &["stop", "log", "restart"];
-                    options.on_failure = given(key, setting.word(words, errors));
+                    options.on_failure = Maybe::new(key, setting.word(words, errors));
                 }
-                "max_restarts" => options.max_restarts = given(key, setting.count(errors)),
-                "backoff" => options.backoff = given(key, setting.backoff(errors)),
-                "essential" => options.essential = given_flag(key, setting.flag(errors)),
-                "every" => options.every = given(key, setting.time(errors)),
-                "stop_timeout" => options.stop_timeout = given(key, setting.time(errors)),
+                "max_restarts" => options.max_restarts = Maybe::new(key, setting.count(errors)),
+                "backoff" => options.backoff = Maybe::new(key, setting.backoff(errors)),
+                "essential" => options.essential = Maybe::flag(key, setting.flag(errors)),
+                "every" => options.every = Maybe::new(key, setting.time(errors)),
+                "stop_timeout" => options.stop_timeout = Maybe::new(key, setting.time(errors)),
                 "stop" => {
                     let words = &["early", "late", "last"];
-                    options.stop = given(key, setting.word(words, errors));
+                    options.stop = Maybe::new(key, setting.word(words, errors));
                 }
                 "when_stopping" => {
-                    options.when_stopping = given(key, setting.word(&["refuse"], errors));
+                    options.when_stopping = Maybe::new(key, setting.word(&["refuse"], errors));
                 }
-                "blocking" => options.blocking = given_flag(key, setting.flag(errors)),
-                "crate" => options.krate = given(key, setting.path(errors)),
+                "blocking" => options.blocking = Maybe::flag(key, setting.flag(errors)),
+                "crate" => options.krate = Maybe::new(key, setting.path(errors)),
                 _ => {}
             }
         }
@@ -131,8 +155,7 @@ impl WorkerOptions {
     /// Whether a failure starts the worker again.
     pub(crate) fn restarts(&self) -> bool {
         self.on_failure
-            .as_ref()
-            .and_then(Given::get)
-            .is_some_and(|word| word.text == "restart")
+            .value()
+            .is_some_and(|policy| policy.text == "restart")
     }
 }

@@ -113,7 +113,7 @@ impl Setting {
             expr,
             match near {
                 Some(near) => format!("unknown value for `{key}`: did you mean `\"{near}\"`?"),
-                None => format!("`{key}` is {}", listed(words)),
+                None => format!("`{key}` takes {}", listed(words)),
             },
         );
         None

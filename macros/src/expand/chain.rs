@@ -8,17 +8,17 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::Path;
 
 use crate::attr::grammar::Attribute;
-use crate::attr::options::{Given, Maybe, RuntimeOptions, WorkerOptions};
+use crate::attr::options::{Maybe, RuntimeOptions, WorkerOptions};
 use crate::attr::signal::Signal;
 use crate::attr::value::{Budget, Time};
 use crate::expand::place::at;
 
 /// `::graceful`, or what `crate = ..` says.
 pub(crate) fn krate(option: &Maybe<Path>, place: Span) -> TokenStream {
-    match value(option) {
-        Some(path) => path.to_token_stream(),
-        None => quote_spanned!(at(place)=> ::graceful),
-    }
+    option.value().map_or_else(
+        || quote_spanned!(at(place)=> ::graceful),
+        ToTokens::to_token_stream,
+    )
 }
 
 /// Input:  `stop_timeout = "25s", reraise`
@@ -30,27 +30,27 @@ pub(crate) fn builder(
     place: Span,
 ) -> TokenStream {
     let mut chain = quote_spanned!(at(place)=> #graceful::Builder::new());
-    if let Some((key, budget)) = set(&options.stop_timeout) {
+    if let Some((key, budget)) = options.stop_timeout.set() {
         match budget {
             Budget::Unlimited => call(&mut chain, key, "without_stop_timeout", &[]),
             Budget::Limited(limit) => call(&mut chain, key, "stop_timeout", &[time(limit)]),
         }
     }
-    if let Some((key, drain)) = set(&options.drain) {
+    if let Some((key, drain)) = options.drain.set() {
         call(&mut chain, key, "drain", &[time(drain)]);
     }
-    if let Some((key, signals)) = set(&options.signals) {
+    if let Some((key, signals)) = options.signals.set() {
         let signals = signals.iter().map(|it| signal(graceful, it));
         let list = quote_spanned!(at(key.span())=> [#(#signals),*]);
         call(&mut chain, key, "signals", &[list]);
     }
-    if let Some((key, _)) = set(&options.reraise) {
+    if let Some((key, ())) = options.reraise.set() {
         call(&mut chain, key, "reraise", &[]);
     }
-    if let Some((key, dump)) = set(&options.dump) {
+    if let Some((key, dump)) = options.dump.set() {
         call(&mut chain, key, "dump", &[signal(graceful, dump)]);
     }
-    match set(&options.flavor) {
+    match options.flavor.set() {
         Some((key, flavor)) if flavor.text == "current_thread" => {
             call(&mut chain, key, "current_thread", &[]);
         }
@@ -59,7 +59,7 @@ pub(crate) fn builder(
         }
         _ => {}
     }
-    if let Some((key, threads)) = set(&options.worker_threads) {
+    if let Some((key, threads)) = options.worker_threads.set() {
         call(
             &mut chain,
             key,
@@ -67,10 +67,10 @@ pub(crate) fn builder(
             &[threads.to_token_stream()],
         );
     }
-    if let Some((key, name)) = set(&options.name) {
+    if let Some((key, name)) = options.name.set() {
         call(&mut chain, key, "name", &[name.to_token_stream()]);
     }
-    if let Some((key, _)) = set(&options.start_paused) {
+    if let Some((key, ())) = options.start_paused.set() {
         let proof = quote_spanned!(at(key.span())=> #graceful::__private::PausedClock);
         call(&mut chain, key, "start_paused", &[proof]);
     }
@@ -81,12 +81,12 @@ pub(crate) fn builder(
 /// Output: `.on_failure(::graceful::OnFailure::Log).stage(::graceful::Stage::Early)`
 pub(crate) fn policy(graceful: &TokenStream, options: &WorkerOptions) -> TokenStream {
     let mut chain = TokenStream::new();
-    if let Some((key, policy)) = set(&options.on_failure) {
+    if let Some((key, policy)) = options.on_failure.set() {
         let variant = variant(policy.text, policy.span);
         let policy = quote_spanned!(at(policy.span)=> #graceful::OnFailure::#variant);
         call(&mut chain, key, "on_failure", &[policy]);
     }
-    if let Some((key, restarts)) = set(&options.max_restarts) {
+    if let Some((key, restarts)) = options.max_restarts.set() {
         call(
             &mut chain,
             key,
@@ -94,24 +94,24 @@ pub(crate) fn policy(graceful: &TokenStream, options: &WorkerOptions) -> TokenSt
             &[restarts.to_token_stream()],
         );
     }
-    if let Some((key, (min, max))) = set(&options.backoff) {
+    if let Some((key, (min, max))) = options.backoff.set() {
         call(&mut chain, key, "backoff", &[time(min), time(max)]);
     }
-    if let Some((key, _)) = set(&options.essential) {
+    if let Some((key, ())) = options.essential.set() {
         call(&mut chain, key, "essential", &[]);
     }
-    if let Some((key, period)) = set(&options.every) {
+    if let Some((key, period)) = options.every.set() {
         call(&mut chain, key, "every", &[time(period)]);
     }
-    if let Some((key, limit)) = set(&options.stop_timeout) {
+    if let Some((key, limit)) = options.stop_timeout.set() {
         call(&mut chain, key, "stop_timeout", &[time(limit)]);
     }
-    if let Some((key, stage)) = set(&options.stop) {
+    if let Some((key, stage)) = options.stop.set() {
         let variant = variant(stage.text, stage.span);
         let stage = quote_spanned!(at(stage.span)=> #graceful::Stage::#variant);
         call(&mut chain, key, "stage", &[stage]);
     }
-    if let Some((key, _)) = set(&options.when_stopping) {
+    if let Some((key, _)) = options.when_stopping.set() {
         call(&mut chain, key, "refuse_when_stopping", &[]);
     }
     chain
@@ -122,17 +122,6 @@ fn call(chain: &mut TokenStream, key: &Ident, method: &str, arguments: &[TokenSt
     let place = at(key.span());
     let method = Ident::new(method, place);
     chain.extend(quote_spanned!(place=> .#method(#(#arguments),*)));
-}
-
-/// The key and the value of an option that is set and right.
-fn set<T>(option: &Maybe<T>) -> Option<(&Ident, &T)> {
-    option
-        .as_ref()
-        .and_then(|given| Some((&given.key, given.get()?)))
-}
-
-fn value<T>(option: &Maybe<T>) -> Option<&T> {
-    option.as_ref().and_then(Given::get)
 }
 
 fn time(time: &Time) -> TokenStream {

@@ -7,7 +7,7 @@ use syn::{GenericParam, Safety, Signature};
 
 use crate::expand::place::at;
 use crate::expand::placement;
-use crate::item::Function;
+use crate::item::{Body, Function};
 
 /// Input:  `pub const async fn f(mut a: A) -> R { body }`
 /// Output: `async fn f(mut a: A) -> R { body }`
@@ -15,7 +15,7 @@ use crate::item::Function;
 /// A function that is not `sound` comes without what was wrong about it, and
 /// is not there at all when nothing sensible remains.
 pub(crate) fn function(function: &Function, sound: bool, may_block: bool) -> TokenStream {
-    let (Some(body), None) = (&function.body, function.receiver()) else {
+    let (Body::Block(body), None) = (&function.body, function.receiver()) else {
         return TokenStream::new();
     };
     let attrs = placement::inner(function);
@@ -28,16 +28,27 @@ pub(crate) fn function(function: &Function, sound: bool, may_block: bool) -> Tok
         output,
         ..
     } = &function.sig;
-    let forgotten =
-        (asyncness.is_none() && !may_block).then(|| quote_spanned!(at(fn_token.span)=> async));
+    // A head that begins with a token of the attribute's is nobody's, and no
+    // lint asks for another one.
+    let start = match asyncness {
+        Some(asyncness) => quote_spanned!(at(asyncness.span)=> async),
+        None if may_block => TokenStream::new(),
+        None => quote_spanned!(at(fn_token.span)=> async),
+    };
+    let keyword = quote_spanned!(at(fn_token.span)=> fn);
     let unused = (!sound).then(|| quote!(#[allow(dead_code)]));
     let safety = matches!(safety, Safety::Unsafe(_)).then_some(safety);
-    let inputs = function.typed();
+    // The parentheses are the user's own: rustc places hints at their end.
+    let mut inputs = TokenStream::new();
+    function.sig.paren_token.surround(&mut inputs, |inside| {
+        let typed = function.typed();
+        inside.extend(quote!(#(#typed),*));
+    });
     let clause = &generics.where_clause;
     quote! {
         #unused
         #(#attrs)*
-        #asyncness #forgotten #safety #fn_token #ident #generics (#(#inputs),*) #output
+        #start #safety #keyword #ident #generics #inputs #output
         #clause
         #body
     }

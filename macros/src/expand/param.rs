@@ -1,13 +1,14 @@
 //! The parameters of the outer function: one plain name for each of the
 //! user's, whatever pattern that one is.
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Attribute, Pat, Type};
 
 use crate::expand::place::at;
 use crate::item::Function;
+use crate::valid::types;
 
 /// A parameter of the outer function.
 pub(crate) struct Param<'a> {
@@ -27,6 +28,8 @@ pub(crate) fn all(function: &Function) -> Vec<Param<'_>> {
     for (index, typed) in function.typed().enumerate() {
         let plain = plain(&typed.pat)
             .filter(|name| params.iter().all(|earlier| earlier.name != **name))
+            // The inner function hides a parameter of its name.
+            .filter(|name| **name != function.sig.ident)
             .filter(|name| !name.to_string().starts_with('_'));
         let name = match plain {
             Some(name) => name.clone(),
@@ -54,10 +57,13 @@ fn plain(pat: &Pat) -> Option<&Ident> {
 }
 
 impl Param<'_> {
-    /// `queue: Queue`, for the outer function's parentheses.
-    pub(crate) fn declared(&self) -> TokenStream {
+    /// `queue: Queue`, for the outer function's parentheses; `_: Queue` for one
+    /// that does nothing with it.
+    pub(crate) fn declared(&self, used: bool) -> TokenStream {
         let Self { cfgs, name, ty } = self;
-        quote!(#(#cfgs)* #name: #ty)
+        let unused = (!used).then(|| quote!(_));
+        let name = used.then_some(name);
+        quote!(#(#cfgs)* #name #unused: #ty)
     }
 
     /// `queue`, for a call.
@@ -72,21 +78,13 @@ impl Param<'_> {
         let Self { cfgs, name, ty } = self;
         let place = at(name.span());
         // `impl Trait` has no name to write.
-        let named =
-            (!self.mentions(|word| word == "impl")).then(|| quote_spanned!(place=> ::<#ty>));
+        let named = (!types::mentions(ty, "impl")).then(|| quote_spanned!(place=> ::<#ty>));
         quote_spanned!(place=> #(#cfgs)* #copy #named (&#name))
     }
 
-    /// Whether a word of the type passes.
-    pub(crate) fn mentions(&self, passes: impl Fn(&Ident) -> bool + Copy) -> bool {
-        mentions(self.ty.to_token_stream(), passes)
+    /// Whether the type mentions one of the function's type parameters.
+    pub(crate) fn is_generic(&self, function: &Function) -> bool {
+        let mut names = function.sig.generics.type_params().map(|it| &it.ident);
+        names.any(|name| types::mentions(self.ty, name))
     }
-}
-
-fn mentions(tokens: TokenStream, passes: impl Fn(&Ident) -> bool + Copy) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(word) => passes(&word),
-        TokenTree::Group(group) => mentions(group.stream(), passes),
-        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
-    })
 }

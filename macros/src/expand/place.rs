@@ -1,10 +1,10 @@
 //! Where generated tokens say that they are: somewhere in the user's code, so
 //! that errors point there, but with names that meet none of the user's.
 
-use proc_macro2::{Span, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 
-use crate::item::Function;
+use crate::item::{Body, Function};
 
 /// A place of the user's, for tokens that see none of the user's locals.
 pub(crate) fn at(place: Span) -> Span {
@@ -30,4 +30,33 @@ pub(crate) fn of_result(function: &Function) -> (Span, Span) {
         Some(result) => of(result),
         None => of(&function.sig.ident),
     }
+}
+
+/// The last token of the user's head of the function: rustc takes an item for
+/// the user's, and warns about it, when it begins and ends with tokens of the
+/// user's, and so does its head.
+pub(crate) fn ending(tokens: TokenStream, function: &Function) -> TokenStream {
+    let end = match function.result() {
+        Some(result) => result.to_token_stream().into_iter().last(),
+        None => None,
+    };
+    let end = end.map_or_else(
+        || function.sig.paren_token.span.close(),
+        |token| token.span(),
+    );
+    let mut tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    if let Some(last) = tokens.last_mut() {
+        last.set_span(end);
+    }
+    tokens.into_iter().collect()
+}
+
+/// The tokens in the braces of the user's body.
+pub(crate) fn braced(tokens: TokenStream, function: &Function) -> Group {
+    let mut group = Group::new(Delimiter::Brace, tokens);
+    match &function.body {
+        Body::Block(body) => group.set_span(body.span()),
+        Body::Missing(semi) => group.set_span(semi.span),
+    }
+    group
 }

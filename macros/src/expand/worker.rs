@@ -4,7 +4,8 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::Safety;
 
-use crate::attr::options::{Given, WorkerOptions};
+use crate::attr::options::{RuntimeOptions, WorkerOptions};
+use crate::expand;
 use crate::expand::chain::{self, krate};
 use crate::expand::inner;
 use crate::expand::owned::owned;
@@ -32,7 +33,7 @@ use crate::item::Function;
 ///     ::graceful::__private::once(
 ///         &__GRACEFUL_FUNCTION,
 ///         __GracefulBody::consume(queue),
-///         |__result: &R| ::graceful::__private::judge::<R>(__result),
+///         |__result: &_| ::graceful::__private::judge(&*__result),
 ///     )
 /// }
 /// ```
@@ -41,40 +42,43 @@ use crate::item::Function;
 /// `#[tracing::instrument]`, without hiding the outer one from a body that
 /// calls itself.
 pub(crate) fn worker(function: &Function, options: &WorkerOptions, sound: bool) -> TokenStream {
-    let (vis, name) = (&function.vis, &function.sig.ident);
+    if function.is_main() {
+        // Reported. What is called `main` can only be one.
+        return expand::main(function, &RuntimeOptions::default(), false);
+    }
+    let (vis, fn_token, name) = (&function.vis, &function.sig.fn_token, &function.sig.ident);
     let here = at(name.span());
     let graceful = krate(&options.krate, name.span());
     let attrs = placement::outer(function).filter(|it| !placement::is_bare_must_use(it));
     let safety = matches!(function.sig.safety, Safety::Unsafe(_)).then_some(&function.sig.safety);
     let params = param::all(function);
     let result = result(function, sound);
+    // The brackets stand apart: as one token they would be nobody's.
     let output = quote_spanned! {here=>
-        #graceful::Worker<impl #graceful::__private::Body<Output = #result>>
+        #graceful::Worker<impl #graceful::__private::Body<Output = #result> >
     };
-    let signature = signature(function, &params, &output);
-    let inner = inner::function(function, sound, options.blocking.is_some());
-    let described = described(function, &graceful, options);
-    let built = if sound {
-        built(function, options, &graceful, &params, &result)
+    let signature = signature(function, &params, output, sound);
+    let inner = inner::function(function, sound, options.blocking.key().is_some());
+    let (described, built) = if sound {
+        let described = described(function, &graceful, options);
+        (described, built(function, options, &graceful, &params))
     } else {
-        unbuilt(&graceful, &result, here)
+        let described = described(function, &graceful, &WorkerOptions::default());
+        (described, unbuilt(&graceful, here))
     };
     let inner = (!inner.is_empty()).then(|| {
+        // With the `impl` at the name, rustc's hint to add a type parameter is
+        // the same for both functions, and is given once.
+        let block = Ident::new("impl", name.span());
         quote_spanned! {here=>
             struct __GracefulBody;
-            impl __GracefulBody {
+            #block __GracefulBody {
                 #inner
             }
         }
     });
-    quote! {
-        #(#attrs)*
-        #vis #safety fn #name #signature {
-            #inner
-            #described
-            #built
-        }
-    }
+    let body = place::braced(quote!(#inner #described #built), function);
+    quote!(#(#attrs)* #vis #safety #fn_token #name #signature #body)
 }
 
 /// The type of the body's result. In a function that is not sound it is one
@@ -91,7 +95,7 @@ fn result(function: &Function, sound: bool) -> TokenStream {
 /// to be run.
 fn described(function: &Function, graceful: &TokenStream, options: &WorkerOptions) -> TokenStream {
     let here = at(function.sig.ident.span());
-    let name = match options.name.as_ref().and_then(Given::get) {
+    let name = match options.name.value() {
         Some(name) => name.to_token_stream(),
         None => Literal::string(&function.name()).into_token_stream(),
     };
@@ -125,12 +129,11 @@ fn built(
     options: &WorkerOptions,
     graceful: &TokenStream,
     params: &[Param<'_>],
-    result: &TokenStream,
 ) -> TokenStream {
     let name = &function.sig.ident;
     let here = at(name.span());
     let turbofish = inner::turbofish(function);
-    let again = options.restarts() || options.every.is_some();
+    let again = options.restarts() || options.every.key().is_some();
     let arguments: Vec<TokenStream> = if again {
         params
             .iter()
@@ -140,14 +143,14 @@ fn built(
         params.iter().map(Param::moved).collect()
     };
     let call = quote_spanned!(here=> __GracefulBody::#name #turbofish(#(#arguments),*));
-    let (how, body) = match (options.blocking.is_some(), again) {
+    let (how, body) = match (options.blocking.key().is_some(), again) {
         (false, false) => ("once", call),
         (false, true) => ("again", quote_spanned!(here=> move || #call)),
         (true, false) => ("blocking", quote_spanned!(here=> move || #call)),
         (true, true) => ("blocking_again", quote_spanned!(here=> move || #call)),
     };
     let how = Ident::new(how, here);
-    let judge = judge(function, graceful, result);
+    let judge = judge(function, options);
     quote_spanned!(here=> #graceful::__private::#how(&__GRACEFUL_FUNCTION, #body, #judge))
 }
 
@@ -160,9 +163,7 @@ fn copy(
     graceful: &TokenStream,
     param: &Param<'_>,
 ) -> TokenStream {
-    let generics = &function.sig.generics;
-    let generic = param.mentions(|word| generics.type_params().any(|it| it.ident == *word));
-    let copy = match (options.restarts(), generic) {
+    let copy = match (options.restarts(), param.is_generic(function)) {
         (true, false) => "copy_for_restart",
         (true, true) => "clone_for_restart",
         (false, false) => "copy_for_every",
@@ -173,21 +174,24 @@ fn copy(
     quote_spanned!(here=> #graceful::__private::#copy)
 }
 
-/// `|__result: &R| judge::<R>(__result)`, placed at the return type: it is here
-/// that rustc learns what a worker may return.
-fn judge(function: &Function, graceful: &TokenStream, result: &TokenStream) -> TokenStream {
+/// `|__result: &_| judge(&*__result)`, with an argument that reaches from the
+/// first token of the return type to its last: here, and only here, rustc
+/// learns what a worker may return. The type is not written out once more,
+/// which would double an error in it, and `judge` itself would be asked twice.
+fn judge(function: &Function, options: &WorkerOptions) -> TokenStream {
     let (first, last) = place::of_result(function);
-    let argument = quote_spanned!(last=> (__result));
-    quote_spanned!(first=> |__result: &#result| #graceful::__private::judge::<#result> #argument)
+    let graceful = krate(&options.krate, first);
+    let result = Ident::new("__result", last);
+    quote_spanned!(first=> |#result: &_| #graceful::__private::judge(&*#result))
 }
 
 /// A worker of the right type for a function that is not sound. It never runs.
-fn unbuilt(graceful: &TokenStream, result: &TokenStream, here: Span) -> TokenStream {
+fn unbuilt(graceful: &TokenStream, here: Span) -> TokenStream {
     quote_spanned! {here=>
         #graceful::__private::once(
             &__GRACEFUL_FUNCTION,
-            ::core::future::pending::<#result>(),
-            |_: &#result| #graceful::__private::judge::<()>(&()),
+            ::core::future::pending(),
+            |_: &_| #graceful::__private::judge(&()),
         )
     }
 }

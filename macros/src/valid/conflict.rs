@@ -1,5 +1,5 @@
 //! Options that contradict each other, reported at the one that has to go.
-//! An option whose own value is wrong takes no part: that was said already.
+//! Where it depends on a value that is wrong, nothing more is said.
 
 use core::time::Duration;
 
@@ -7,7 +7,7 @@ use proc_macro2::Ident;
 use syn::Error;
 
 use crate::attr::grammar::Attribute;
-use crate::attr::options::{Given, Maybe, RuntimeOptions, WorkerOptions};
+use crate::attr::options::{Maybe, RuntimeOptions, WorkerOptions};
 use crate::attr::value::{Budget, Time};
 use crate::errors::Errors;
 
@@ -27,16 +27,12 @@ pub(crate) fn worker(options: &WorkerOptions, errors: &mut Errors) {
 }
 
 fn threads(attribute: Attribute, options: &RuntimeOptions, errors: &mut Errors) {
-    let Some(Given { key, .. }) = &options.worker_threads else {
-        return;
-    };
     let single = match &options.flavor {
-        Some(flavor) => flavor
-            .get()
-            .is_some_and(|word| word.text == "current_thread"),
-        None => attribute == Attribute::Test,
+        Maybe::Set(_, flavor) => flavor.text == "current_thread",
+        Maybe::Absent => attribute == Attribute::Test,
+        Maybe::Wrong(_) => false,
     };
-    if single {
+    if let Some(key) = options.worker_threads.key().filter(|_| single) {
         report(
             errors,
             key,
@@ -46,10 +42,11 @@ fn threads(attribute: Attribute, options: &RuntimeOptions, errors: &mut Errors) 
 }
 
 fn paused(options: &RuntimeOptions, errors: &mut Errors) {
-    let multi = value(&options.flavor).is_some_and(|word| word.text == "multi_thread");
-    if let Some(Given { key, .. }) = &options.start_paused
-        && multi
-    {
+    let many = options
+        .flavor
+        .value()
+        .is_some_and(|flavor| flavor.text == "multi_thread");
+    if let Some(key) = options.start_paused.key().filter(|_| many) {
         let message = "`start_paused` needs `flavor = \"current_thread\"`: tokio's clock can be \
                        paused on one thread only";
         report(errors, key, message);
@@ -57,8 +54,8 @@ fn paused(options: &RuntimeOptions, errors: &mut Errors) {
 }
 
 fn drain(options: &RuntimeOptions, errors: &mut Errors) {
-    if let Some(Time::Literal(drain, span)) = value(&options.drain)
-        && let Some(Budget::Limited(Time::Literal(budget, _))) = value(&options.stop_timeout)
+    if let Some(Time::Literal(drain, span)) = options.drain.value()
+        && let Some(Budget::Limited(Time::Literal(budget, _))) = options.stop_timeout.value()
         && drain >= budget
     {
         let message = "`drain` is a part of `stop_timeout`: make it the shorter of the two";
@@ -67,10 +64,7 @@ fn drain(options: &RuntimeOptions, errors: &mut Errors) {
 }
 
 fn signals(options: &RuntimeOptions, errors: &mut Errors) {
-    if let Some(Given {
-        key,
-        value: Some(signals),
-    }) = &options.signals
+    if let Some((key, signals)) = options.signals.set()
         && !signals.iter().any(|signal| signal.name == "SIGTERM")
     {
         let message = "`signals` is the complete list: add \"SIGTERM\", or a supervisor's stop \
@@ -80,16 +74,13 @@ fn signals(options: &RuntimeOptions, errors: &mut Errors) {
 }
 
 fn dump(options: &RuntimeOptions, errors: &mut Errors) {
-    let Some(dump) = value(&options.dump) else {
+    let Some(dump) = options.dump.value() else {
         return;
     };
     let stops = match &options.signals {
-        Some(Given {
-            value: Some(signals),
-            ..
-        }) => signals.iter().any(|signal| signal.name == dump.name),
-        Some(Given { value: None, .. }) => false,
-        None => dump.name == "SIGTERM" || dump.name == "SIGINT",
+        Maybe::Set(_, signals) => signals.iter().any(|signal| signal.name == dump.name),
+        Maybe::Absent => dump.name == "SIGTERM" || dump.name == "SIGINT",
+        Maybe::Wrong(_) => false,
     };
     if stops {
         let message = format!("{} stops the process: dump on another one", dump.name);
@@ -98,15 +89,12 @@ fn dump(options: &RuntimeOptions, errors: &mut Errors) {
 }
 
 fn restarts(options: &WorkerOptions, errors: &mut Errors) {
-    // A policy that is wrong may have been meant as the right one.
-    let unknown = matches!(&options.on_failure, Some(Given { value: None, .. }));
+    let unknown = matches!(options.on_failure, Maybe::Wrong(_));
     if unknown || options.restarts() {
         return;
     }
-    for key in [key(&options.max_restarts), key(&options.backoff)]
-        .into_iter()
-        .flatten()
-    {
+    let keys = [options.max_restarts.key(), options.backoff.key()];
+    for key in keys.into_iter().flatten() {
         report(
             errors,
             key,
@@ -116,37 +104,28 @@ fn restarts(options: &WorkerOptions, errors: &mut Errors) {
 }
 
 fn every(options: &WorkerOptions, errors: &mut Errors) {
-    let Some(Given { value, .. }) = &options.every else {
-        return;
-    };
-    if let Some(Time::Literal(Duration::ZERO, span)) = value {
+    if let Some(Time::Literal(Duration::ZERO, span)) = options.every.value() {
         errors.push(Error::new(
             *span,
             "`every` is longer than zero: write `every = \"60s\"`",
         ));
     }
-    if let Some(key) = key(&options.essential) {
+    if options.every.key().is_none() {
+        return;
+    }
+    if let Some((key, ())) = options.essential.set() {
         let message = "a worker with `every` never ends by itself: remove `essential` or `every`";
         report(errors, key, message);
     }
-    if let Some(Given {
-        value: Some(policy),
-        ..
-    }) = &options.on_failure
-        && policy.text == "restart"
+    if let Some(policy) = options
+        .on_failure
+        .value()
+        .filter(|policy| policy.text == "restart")
     {
         let message = "a worker with `every` runs again anyway: use \"log\" or \"stop\", or remove \
                        `every`";
         errors.push(Error::new(policy.span, message));
     }
-}
-
-fn key<T>(option: &Maybe<T>) -> Option<&Ident> {
-    option.as_ref().map(|given| &given.key)
-}
-
-fn value<T>(option: &Maybe<T>) -> Option<&T> {
-    option.as_ref().and_then(Given::get)
 }
 
 fn report(errors: &mut Errors, key: &Ident, message: &str) {

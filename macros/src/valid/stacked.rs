@@ -5,7 +5,7 @@ use syn::{Attribute as SynAttribute, Path};
 
 use crate::attr::grammar::Attribute;
 use crate::errors::Errors;
-use crate::item::Function;
+use crate::item::{Body, Function};
 
 /// Reports every runtime's attribute that stands below this one.
 pub(crate) fn check(attribute: Attribute, function: &Function, errors: &mut Errors) {
@@ -13,9 +13,9 @@ pub(crate) fn check(attribute: Attribute, function: &Function, errors: &mut Erro
         let written = format!("#[{}]", written(other.path()));
         let own = attribute.written();
         let message = match attribute {
-            Attribute::Worker => format!(
-                "a function is a worker or an entry point, not both: remove `{written}` or `{own}`"
-            ),
+            Attribute::Worker => {
+                format!("`{own}` makes the function a worker and nothing else: remove `{written}`")
+            }
             Attribute::Main => {
                 format!("`{own}` starts the runtime itself: remove `{written}`")
             }
@@ -39,7 +39,9 @@ pub(crate) fn is_runtime(attribute: &SynAttribute) -> bool {
 /// Why a function is not `async` although its author wrote it so: a runtime's
 /// attribute above has already rewritten it.
 pub(crate) fn expanded(function: &Function) -> Option<&'static str> {
-    let body = function.body.as_ref()?;
+    let Body::Block(body) = &function.body else {
+        return None;
+    };
     mentions_block_on(&body.stream()).then_some(
         "this is not an `async fn` any more: an attribute above, such as `#[tokio::main]`, has \
          made it start a runtime of its own; remove that attribute",

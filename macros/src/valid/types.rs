@@ -1,6 +1,6 @@
 //! What can be said about a type by looking at it.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{AngleBracketedGenericArguments, GenericArgument, Lifetime, Path, PathArguments};
 use syn::{Type, TypeParamBound};
@@ -84,6 +84,25 @@ pub(crate) fn never_an_outcome(ty: &Type) -> bool {
         }),
         _ => false,
     }
+}
+
+/// Whether a word is part of a type.
+pub(crate) fn mentions<W: ?Sized>(ty: &Type, word: &W) -> bool
+where
+    Ident: PartialEq<W>,
+{
+    has(ty.to_token_stream(), word)
+}
+
+fn has<W: ?Sized>(tokens: TokenStream, word: &W) -> bool
+where
+    Ident: PartialEq<W>,
+{
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(found) => found == *word,
+        TokenTree::Group(group) => has(group.stream(), word),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
 }
 
 /// The type as its author would write it, on one line.

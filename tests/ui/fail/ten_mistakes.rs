@@ -1,9 +1,7 @@
 #[graceful::worker(
     nmae = "consume",
-    max_restarts = 3,
     every = 60,
     stop = "erly",
-    essential = "yes",
     stop = "late",
     drain = "5s",
 )]

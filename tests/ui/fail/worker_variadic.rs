@@ -1,5 +1,5 @@
 #[graceful::worker]
-async unsafe extern "C" fn consume(first: u8, ...) {
+async unsafe extern "C" fn consume(first: u8, _: ...) {
     let _ = first;
 }
 

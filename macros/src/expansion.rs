@@ -1,0 +1,161 @@
+//! What the attributes expand to, as text.
+
+use quote::quote;
+
+use crate::pipeline;
+
+/// The part of an expansion between two pieces of text, without spaces.
+fn between(text: &str, start: &str, end: &str) -> String {
+    let text: String = text.split_whitespace().collect();
+    let (_, text) = text
+        .split_once(start)
+        .unwrap_or_else(|| panic!("{start} in {text}"));
+    let (text, _) = text
+        .split_once(end)
+        .unwrap_or_else(|| panic!("{end} in {text}"));
+    text.to_owned()
+}
+
+fn builder(attribute: &str) -> String {
+    let attribute = attribute.parse().expect("the attribute is made of tokens");
+    let output = pipeline::main(
+        attribute,
+        &quote!(
+            async fn main() {}
+        ),
+    );
+    between(&output.to_string(), "Builder::new()", ",main())")
+}
+
+fn policy(attribute: &str) -> String {
+    let attribute = attribute.parse().expect("the attribute is made of tokens");
+    let output = pipeline::worker(
+        attribute,
+        &quote!(
+            async fn consume() {}
+        ),
+    );
+    between(&output.to_string(), "::core::line!())", ";")
+}
+
+#[test]
+fn without_options_nothing_is_called() {
+    assert_eq!(builder(""), "");
+    assert_eq!(policy(""), "");
+}
+
+#[test]
+fn each_option_of_main_is_one_call() {
+    for (option, call) in [
+        (
+            "stop_timeout = \"1m 500ms\"",
+            ".stop_timeout(::core::time::Duration::new(60,500000000))",
+        ),
+        ("stop_timeout = LIMIT", ".stop_timeout(LIMIT)"),
+        ("stop_timeout = \"none\"", ".without_stop_timeout()"),
+        ("drain = \"5s\"", ".drain(::core::time::Duration::new(5,0))"),
+        (
+            "signals = [\"SIGTERM\"]",
+            ".signals([::graceful::Signal::Terminate])",
+        ),
+        ("reraise", ".reraise()"),
+        ("reraise = true", ".reraise()"),
+        ("reraise = false", ""),
+        ("dump = \"SIGUSR2\"", ".dump(::graceful::Signal::User2)"),
+        ("flavor = \"current_thread\"", ".current_thread()"),
+        ("flavor = \"multi_thread\"", ""),
+        ("worker_threads = n()", ".worker_threads(n())"),
+        ("name = \"api\"", ".name(\"api\")"),
+    ] {
+        assert_eq!(builder(option), call, "{option}");
+    }
+}
+
+#[test]
+fn each_option_of_a_worker_is_one_call() {
+    let restart = ".on_failure(::graceful::OnFailure::Restart)";
+    for (option, call) in [
+        (
+            "on_failure = \"log\"",
+            ".on_failure(::graceful::OnFailure::Log)",
+        ),
+        ("essential", ".essential()"),
+        (
+            "every = \"60s\"",
+            ".every(::core::time::Duration::new(60,0))",
+        ),
+        ("stop_timeout = LIMIT", ".stop_timeout(LIMIT)"),
+        ("stop = \"early\"", ".stage(::graceful::Stage::Early)"),
+        ("when_stopping = \"refuse\"", ".refuse_when_stopping()"),
+        (
+            "on_failure = \"restart\", max_restarts = 5",
+            &format!("{restart}.max_restarts(5)"),
+        ),
+        (
+            "on_failure = \"restart\", backoff = A..B",
+            &format!("{restart}.backoff(A,B)"),
+        ),
+        (
+            "on_failure = \"restart\", backoff = \"100ms..1s\"",
+            &format!(
+                "{restart}.backoff(::core::time::Duration::new(0,100000000),\
+                 ::core::time::Duration::new(1,0))"
+            ),
+        ),
+    ] {
+        assert_eq!(policy(option), call, "{option}");
+    }
+}
+
+#[test]
+fn a_worker_that_runs_again_copies_its_arguments() {
+    let item = quote!(
+        async fn consume<T: Clone>(a: A, (b, c): (T, u8)) {}
+    );
+    let output = pipeline::worker(quote!(on_failure = "restart"), &item).to_string();
+    let arguments = between(
+        &output,
+        "move||__GracefulBody::consume::<T>(",
+        "),|__result",
+    );
+    assert_eq!(
+        arguments,
+        "::graceful::__private::copy_for_restart::<A>(&a),\
+         ::graceful::__private::clone_for_restart::<(T,u8)>(&__1)",
+    );
+}
+
+#[test]
+fn a_test_has_one_thread_unless_it_asks_for_more() {
+    let item = quote!(
+        async fn works() {}
+    );
+    let chain = |attribute| {
+        let output = pipeline::test(attribute, &item).to_string();
+        between(&output, "Builder::new()", ",works())")
+    };
+    assert_eq!(chain(quote!()), ".current_thread()");
+    assert_eq!(
+        chain(quote!(flavor = "multi_thread", worker_threads = 2)),
+        ".worker_threads(2)"
+    );
+    assert_eq!(
+        chain(quote!(start_paused)),
+        ".current_thread().start_paused(::graceful::__private::PausedClock)",
+    );
+}
+
+#[test]
+fn the_crate_may_be_anywhere() {
+    for path in [quote!(a::b), quote!("a::b")] {
+        let item = quote!(
+            async fn consume() {}
+        );
+        let output = pipeline::worker(quote!(crate = #path), &item).to_string();
+        assert!(
+            !output.replace(' ', "").contains("::graceful::"),
+            "{output}"
+        );
+        assert_eq!(between(&output, "->", "<"), "a::b::Worker");
+    }
+}

@@ -1,0 +1,4 @@
+#[graceful::worker(crate = gracefull)]
+async fn consume() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[graceful::worker]
+async fn consume(queue: Queue) -> Result<Offset, Error> {
+    queue.drain().await
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+struct Silent;
+
+#[graceful::worker]
+async fn consume() -> Result<(), Silent> {
+    Err(Silent)
+}
+
+fn main() {
+    drop(consume());
+}

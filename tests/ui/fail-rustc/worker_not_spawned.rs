@@ -1,0 +1,8 @@
+#![deny(unused_must_use)]
+
+#[graceful::worker]
+async fn consume() {}
+
+fn main() {
+    consume();
+}
