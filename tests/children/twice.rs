@@ -1,0 +1,48 @@
+//! A synchronous main that runs a lifecycle of its own accord: `twice <case>`.
+
+use std::env::args;
+use std::io;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match args().nth(1).expect("a case").as_str() {
+        "in_a_row" => in_a_row(),
+        "inside_a_runtime" => inside_a_runtime(),
+        "inside_another" => inside_another::main(),
+        other => panic!("no case {other}"),
+    }
+}
+
+#[graceful::main(flavor = "current_thread", stop_timeout = "1s")]
+async fn run(name: String) -> ExitCode {
+    println!("{name} entered");
+    graceful::spawn("serve", graceful::stopping());
+    graceful::stopping().await;
+    println!("{name} stopped");
+    ExitCode::from(3)
+}
+
+fn in_a_row() -> ExitCode {
+    for name in ["first", "second"] {
+        let code = run(name.to_owned());
+        println!("{name} returned 3: {}", code == ExitCode::from(3));
+    }
+    println!("on its own");
+    let _ = io::stdin().read_line(&mut String::new());
+    ExitCode::SUCCESS
+}
+
+fn inside_a_runtime() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async { run("inner".to_owned()) })
+}
+
+mod inside_another {
+    #[graceful::main]
+    pub(crate) async fn main() {
+        let thread = std::thread::spawn(|| super::run("inner".to_owned()));
+        println!("refused: {}", thread.join().is_err());
+    }
+}
