@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lifecycle::Lifecycle;
 use crate::rows::RowId;
+use crate::state::Stage;
 use crate::thread::{self, Current};
 
 /// The lifecycle of the process, which any thread may ask. Tests have none.
@@ -43,9 +44,15 @@ impl Caller {
 
     /// The own token of the worker, or of main, that is being polled here.
     pub(crate) fn own_token(&self, current: Current) -> CancellationToken {
-        let token = self.life.own_token(self.life.seat(current));
+        let token = self.life.own_token(current.stage, self.life.seat(current));
         thread::scoped();
         token
+    }
+
+    /// The stage the caller's token belongs to.
+    #[inline]
+    pub(crate) fn stage(&self) -> Stage {
+        self.current.map_or(Stage::Main, |current| current.stage)
     }
 
     /// The worker, where it is one and not main.

@@ -39,6 +39,17 @@ impl Budget {
         self.total
     }
 
+    /// The longest the drain lasts, hooks and all.
+    pub(crate) fn half(&self) -> Option<Instant> {
+        self.total.map(|total| self.asked + total / 2)
+    }
+
+    /// When those are aborted whose turn to stop had not come.
+    pub(crate) fn half_reserve(&self) -> Option<Instant> {
+        self.total
+            .map(|total| self.asked + total.saturating_sub(reserve(total) / 2))
+    }
+
     /// When whoever still runs is aborted: a tenth of the budget before its end, 2 s at the most.
     pub(crate) fn abort_at(&self) -> Option<Instant> {
         self.total

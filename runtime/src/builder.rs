@@ -21,6 +21,7 @@ use crate::scribe::Scribe;
 use crate::settings::{self, Options, Settings};
 use crate::signal::{self, Arming, Handlers, Signal};
 use crate::state::Cause;
+use crate::sys;
 use crate::task::{Ending, Ticket, Tracked};
 use crate::thread;
 use crate::watch;
@@ -106,6 +107,41 @@ impl Builder {
             message::NO_SIGTERM
         );
         self.options.signals = Some(signals);
+        self
+    }
+
+    /// How long to go on serving at the beginning of a stop, with readiness already false; a part of the budget.
+    ///
+    /// The time a load balancer takes to notice. It is skipped when main has ended, when a person pressed
+    /// Ctrl-C, and ended by the first SIGINT. 5 s inside Kubernetes and zero elsewhere, unless set; where it is
+    /// set, it is kept even if the service never became ready. `GRACEFUL_DRAIN` in the environment wins over it.
+    pub fn drain(mut self, drain: Duration) -> Self {
+        self.options.drain = Some(drain);
+        self
+    }
+
+    /// After a stop that a signal caused, ends in death by that signal, as shells expect of command-line tools
+    /// and supervisors of batch jobs: unless something else failed. As PID 1, which the kernel protects, it is
+    /// exit code 128 plus the signal's number.
+    pub fn reraise(mut self) -> Self {
+        self.options.reraise = true;
+        self
+    }
+
+    /// A signal that prints [`status`](crate::status) to standard error and stops nothing.
+    ///
+    /// # Panics
+    ///
+    /// When it is one of the signals that ask for the stop.
+    #[track_caller]
+    pub fn dump(mut self, signal: Signal) -> Self {
+        let stops = self
+            .options
+            .signals
+            .as_deref()
+            .unwrap_or(&[Signal::Terminate, Signal::Interrupt]);
+        assert!(!stops.contains(&signal), "{}", message::DUMP_STOPS);
+        self.options.dump = Some(signal);
         self
     }
 
@@ -195,7 +231,13 @@ impl Builder {
             Settings::of_process(self.options).map_err(|why| message::misconfigured(&why))?;
         let name = settings.name.clone();
         // Held back from here on, on this thread and on those it starts.
-        let arming = Arming::begin(&settings.signals);
+        let heard: Vec<_> = settings
+            .signals
+            .iter()
+            .copied()
+            .chain(settings.dump)
+            .collect();
+        let arming = Arming::begin(&heard);
         let (inbox, nudge) = signal::inbox().map_err(|error| message::no_inbox(&error))?;
         let scribe = Scribe::new(name.as_deref(), false);
         let life = Lifecycle::new(settings, scribe, nudge);
@@ -308,6 +350,10 @@ impl Started {
             report::publish(&life, code, untracked);
         }
         life.scribe.flush(LAST_LINES);
+        if let Some(signal) = life.fatal_signal() {
+            sys::die_of(signal.number());
+            return ExitCode::from(exit::of_signal(signal));
+        }
         if is_last {
             // The watch stays armed, and signals stay held, until the process is gone.
             std::mem::forget(handlers);

@@ -3,10 +3,13 @@
 use std::any::Any;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::task::Id;
 
 use crate::handle;
+use crate::hooks::HookStage;
+use crate::signal::Signal;
 
 /// A worker failed and the policy was to stop; also what std gives for main's `Err`.
 pub(crate) const FAILED: u8 = 1;
@@ -36,6 +39,7 @@ pub(crate) struct Failure {
 pub(crate) enum Who {
     Main,
     Worker(Arc<str>),
+    Hook(HookStage, Arc<str>),
 }
 
 /// In what way it went wrong, with the text of the error or the panic.
@@ -45,6 +49,10 @@ pub(crate) enum How {
     /// Main's own exit code; std has printed the error.
     Code(u8),
     Panic(String),
+    /// It did not stop within its own budget, or its share, and was aborted.
+    Overrun(Duration),
+    /// It was not run: no time was left, or it came too late.
+    NotRun,
     /// A destructor panicked; the panic hook has printed the text.
     Destructor,
 }
@@ -74,6 +82,29 @@ impl Failure {
             who,
             how: How::Destructor,
             code: PANICKED,
+            task: None,
+        }
+    }
+
+    pub(crate) fn overrun(who: Who, budget: Duration) -> Self {
+        Self {
+            who,
+            how: How::Overrun(budget),
+            code: OUT_OF_TIME,
+            task: None,
+        }
+    }
+
+    pub(crate) fn of_hook(who: Who, how: How) -> Self {
+        let code = if matches!(how, How::Overrun(_)) {
+            OUT_OF_TIME
+        } else {
+            FAILED
+        };
+        Self {
+            who,
+            how,
+            code,
             task: None,
         }
     }
@@ -149,6 +180,16 @@ impl Failures {
         }
     }
 
+    /// Whether nothing failed, or nothing but main's own result.
+    pub(crate) fn are_mains_alone(&self) -> bool {
+        let list = self.lock();
+        list.more == 0
+            && list.kept.iter().all(Failure::is_mains)
+            && list
+                .code
+                .is_none_or(|code| list.kept.first().is_some_and(|first| first.code == code))
+    }
+
     /// What was kept, and how many more there were.
     pub(crate) fn list(&self) -> (Vec<Failure>, usize) {
         let list = self.lock();
@@ -169,6 +210,11 @@ impl Failures {
     fn lock(&self) -> MutexGuard<'_, List> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What shells make of a death by a signal.
+pub(crate) fn of_signal(signal: Signal) -> u8 {
+    u8::try_from(signal.number()).map_or(FAILED, |number| number.saturating_add(128))
 }
 
 /// The number inside main's own exit code. Std has no getter, but lets codes be compared.

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::lifecycle::Lifecycle;
 use crate::rows::RowId;
+use crate::state::Stage;
 use crate::task::{Done, Ending};
 use crate::worker::Outcome;
 
@@ -28,14 +29,25 @@ use crate::worker::Outcome;
 pub struct WorkerHandle<R> {
     life: Arc<Lifecycle>,
     row: RowId,
+    stage: Stage,
     /// `None` for a worker that was refused.
     task: Option<JoinHandle<Done<R>>>,
 }
 
 impl<R> WorkerHandle<R> {
     #[inline]
-    pub(crate) fn new(life: Arc<Lifecycle>, row: RowId, task: Option<JoinHandle<Done<R>>>) -> Self {
-        Self { life, row, task }
+    pub(crate) fn new(
+        life: Arc<Lifecycle>,
+        row: RowId,
+        stage: Stage,
+        task: Option<JoinHandle<Done<R>>>,
+    ) -> Self {
+        Self {
+            life,
+            row,
+            stage,
+            task,
+        }
     }
 
     /// The worker's name, as reports show it.
@@ -52,7 +64,7 @@ impl<R> WorkerHandle<R> {
     /// its own affair.
     pub fn stop(&self) {
         if let Some(task) = &self.task {
-            self.life.stop_worker(task.abort_handle());
+            self.life.stop_worker(self.stage, task.abort_handle());
         }
     }
 

@@ -183,20 +183,28 @@ mod signal;
 mod sys;
 mod watch;
 
+mod alive;
 mod ambient;
 mod budget;
 mod lifecycle;
 mod state;
 mod thread;
 
+mod copies;
 mod handle;
+mod policy;
 mod rows;
 mod scope;
 mod seats;
+mod supervise;
 mod task;
 mod worker;
 
 mod control;
+mod hold;
+mod hooks;
+mod reload;
+
 mod coordinator;
 mod stop;
 
@@ -204,6 +212,7 @@ mod exit;
 mod message;
 mod report;
 mod scribe;
+mod status;
 mod stuck;
 
 mod testing;
@@ -214,9 +223,14 @@ pub use control::{
 };
 pub use graceful_macros::{main, test, worker};
 pub use handle::{Panic, WorkerError, WorkerHandle};
+pub use hold::{Hold, hold};
+pub use hooks::{HookStage, Progress, after_stop, before_stop, on_stop};
+pub use policy::OnFailure;
+pub use reload::{Reloads, reloads};
 pub use scope::{RunUntilStopping, Stopping, is_stopping, run_until_stopping, stopping, token};
 pub use signal::Signal;
-pub use state::{Cause, State};
+pub use state::{Cause, Stage, State};
+pub use status::{HoldStatus, HookStatus, Status, Timings, WorkerStatus, status};
 pub use tokio_util::sync::CancellationToken;
 pub use worker::{Outcome, Worker, spawn, spawn_blocking};
 
@@ -224,9 +238,10 @@ pub use worker::{Outcome, Worker, spawn, spawn_blocking};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::builder::{main, run};
+    pub use crate::copies::{clone_for_every, clone_for_restart, copy_for_every, copy_for_restart};
     pub use crate::rows::Function;
     #[cfg(feature = "test-util")]
     pub use crate::testing::PausedClock;
     pub use crate::testing::test;
-    pub use crate::worker::{Body, blocking, judge, once};
+    pub use crate::worker::{Body, again, blocking, blocking_again, judge, once};
 }

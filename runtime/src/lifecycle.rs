@@ -15,65 +15,68 @@ use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::alive::Alive;
 use crate::budget::Budget;
 use crate::exit::{Failure, Failures, Who};
+use crate::hooks::Hooks;
 use crate::message;
+use crate::reload::Reloading;
 use crate::report::Report;
 use crate::rows::{RowId, Rows};
 use crate::scribe::Scribe;
 use crate::seats::{SeatKey, Seats};
-use crate::settings::Settings;
-use crate::signal::Nudge;
-use crate::state::{Cause, State};
+use crate::settings::{Settings, Source};
+use crate::signal::{Nudge, Signal};
+use crate::state::{Cause, Stage, State};
 use crate::stuck::Sample;
 use crate::thread::{self, Current, Threads};
 
 /// The low bits of the word hold the [`State`].
 const STATE: u32 = 0b111;
-/// Main's stage has been cancelled.
+/// The first stage is cancelled; those of the others follow.
 const CANCELLED: u32 = 1 << 3;
-/// Whoever still runs is dropped at its next poll.
-const ABORTING: u32 = 1 << 4;
+/// Whoever still runs in the first stage is dropped at its next poll; the other stages follow.
+const ABORTING: u32 = 1 << 7;
 /// Somebody has stopped a single worker through its handle: "am I stopping" needs a look at one's seat.
-const SINGLED_OUT: u32 = 1 << 5;
-
-/// The count refuses newcomers.
-const CLOSED: usize = 1;
-/// Somebody waits for the count to fall.
-const WATCHED: usize = 1 << 1;
-/// One more alive.
-const ONE: usize = 1 << 2;
-/// Waiters hear of the count from here on down: main, the waiter itself, nobody.
-const FEW: usize = 2;
+const SINGLED_OUT: u32 = 1 << 11;
+/// Nothing is served any longer than it has to be: an interrupt, or main's end, ended the drain.
+const DRAINED: u32 = 1 << 12;
 
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
     pub(crate) settings: Settings,
     /// State and flags. Each bit but `Ready`'s is set once and stays.
     word: AtomicU32,
-    /// Main and the workers that are alive, in steps of `ONE`, with `CLOSED` and `WATCHED` below.
-    alive: AtomicUsize,
+    /// Who is alive, by stage. Main counts in its own.
+    alive: [Alive; 4],
     /// Results of workers being dropped at this moment.
     results: AtomicUsize,
     /// Set while main runs.
     main_alive: AtomicBool,
     /// Set when main asks for its token, its flag or its future.
     main_looked: AtomicBool,
-    /// What cancels main and the workers of its stage; parent of every token handed out.
-    token: CancellationToken,
+    /// What cancels each stage; parents of every token handed out.
+    tokens: [CancellationToken; 4],
     cause: OnceLock<Cause>,
     /// The budget of the stop, from the first cause on.
     budget: OnceLock<Budget>,
+    /// When main and its workers were told to stop.
+    told_at: OnceLock<Instant>,
+    /// When everybody was joined or aborted.
+    joined_at: OnceLock<Instant>,
     /// When the lifecycle began.
     pub(crate) born: Instant,
     /// The runtime that workers are spawned on, from when it is built.
     pub(crate) runtime: OnceLock<Handle>,
+    pub(crate) hooks: Hooks,
+    pub(crate) reloads: Reloading,
     pub(crate) rows: Rows,
     pub(crate) seats: Seats,
     pub(crate) threads: Threads,
@@ -106,13 +109,17 @@ impl Lifecycle {
         Arc::new(Self {
             settings,
             word: AtomicU32::new(State::Starting as u32),
-            alive: AtomicUsize::new(0),
+            alive: Default::default(),
             results: AtomicUsize::new(0),
             main_alive: AtomicBool::new(false),
             main_looked: AtomicBool::new(false),
-            token: CancellationToken::new(),
+            tokens: Default::default(),
+            hooks: Hooks::default(),
+            reloads: Reloading::default(),
             cause: OnceLock::new(),
             budget: OnceLock::new(),
+            told_at: OnceLock::new(),
+            joined_at: OnceLock::new(),
             born: Instant::now(),
             runtime: OnceLock::new(),
             rows: Rows::default(),
@@ -172,11 +179,19 @@ impl Lifecycle {
     /// Asks for the stop. The first cause is kept and starts the budget; when this returns, the state has
     /// changed, whoever came first.
     pub(crate) fn begin_stop(&self, cause: Cause) -> bool {
+        let drains = self.drains(&cause);
         let first = self.cause.set(cause).is_ok();
         let budget = self
             .budget
             .get_or_init(|| Budget::new(Instant::now(), self.settings.stop_timeout));
-        self.advance(State::Stopping, CANCELLED);
+        if first && !drains {
+            self.word.fetch_or(DRAINED, Ordering::SeqCst);
+        }
+        if drains || self.hooks.must_be_heard_first() {
+            self.advance(State::Draining, &[Stage::Early]);
+        } else {
+            self.advance(State::Stopping, &[Stage::Early, Stage::Main]);
+        }
         if first {
             self.scribe.say(message::stopping(
                 self.cause.get().unwrap_or(&Cause::MainEnded),
@@ -188,18 +203,59 @@ impl Lifecycle {
         first
     }
 
-    /// Everybody still running is to be dropped at the next poll.
-    pub(crate) fn begin_abort(&self) {
-        self.word.fetch_or(ABORTING, Ordering::SeqCst);
-        self.seats.wake_all();
+    /// Whether what is there is served for a while after this cause.
+    fn drains(&self, cause: &Cause) -> bool {
+        let was_ready = self.state() == State::Ready;
+        !self.settings.drain.is_zero()
+            && !matches!(cause, Cause::MainEnded)
+            && !message::is_pressed(cause)
+            && (was_ready || self.settings.drain_from != Source::Default)
+    }
+
+    pub(crate) fn told_at(&self) -> Option<Instant> {
+        self.told_at.get().copied()
+    }
+
+    pub(crate) fn joined_at(&self) -> Option<Instant> {
+        self.joined_at.get().copied()
+    }
+
+    /// Ends the drain, if there is one.
+    pub(crate) fn end_drain(&self) {
+        self.word.fetch_or(DRAINED, Ordering::SeqCst);
+        self.bell.notify_one();
+    }
+
+    pub(crate) fn is_drained(&self) -> bool {
+        self.word.load(Ordering::Acquire) & DRAINED != 0
+    }
+
+    pub(crate) fn set_stopping(&self) {
+        let _ = self.told_at.set(Instant::now());
+        self.advance(State::Stopping, &[Stage::Early, Stage::Main]);
+    }
+
+    /// Whoever still runs in these stages is to be dropped at the next poll.
+    pub(crate) fn begin_abort(&self, stages: &[Stage]) {
+        let flags = stages.iter().fold(0, |flags, stage| {
+            flags | (CANCELLED | ABORTING) << stage.index()
+        });
+        self.word.fetch_or(flags, Ordering::SeqCst);
+        for &stage in stages {
+            self.seats.wake(stage);
+        }
     }
 
     pub(crate) fn set_stopped(&self) {
-        self.alive.fetch_or(CLOSED, Ordering::SeqCst);
-        self.advance(State::Stopped, CANCELLED);
-        // Main's thread first: other waiters may be woken by code of the user's, which may block.
-        self.done.notify_one();
+        let _ = self.joined_at.set(Instant::now());
+        self.alive.iter().for_each(Alive::close);
+        self.advance(State::Stopped, &Stage::ALL);
         self.changed.notify_waiters();
+    }
+
+    /// Lets main's thread leave the runtime.
+    pub(crate) fn let_go(&self) {
+        self.done.notify_one();
     }
 
     /// Resolves when everybody was joined or aborted. For main's thread alone.
@@ -227,8 +283,11 @@ impl Lifecycle {
         self.over.load(Ordering::Acquire)
     }
 
-    /// Raises the state, never lowers it.
-    fn advance(&self, to: State, flags: u32) {
+    /// Raises the state, never lowers it, and cancels stages.
+    fn advance(&self, to: State, stages: &[Stage]) {
+        let flags = stages
+            .iter()
+            .fold(0, |flags, stage| flags | CANCELLED << stage.index());
         let raise = |word: u32| Some(word & !STATE | flags | (word & STATE).max(to as u32));
         let _ = self
             .word
@@ -237,13 +296,15 @@ impl Lifecycle {
 
     // ----- what callers ask -----
 
-    /// Wakes everybody who waits for the stop: those who sit by their seats, then the tokens, whose waiters
-    /// may be woken by code of the user's.
-    pub(crate) fn cancel(&self) {
+    /// Tells a stage to stop: those who sit by their seats first, then the tokens, whose waiters may be woken
+    /// by code of the user's.
+    pub(crate) fn cancel(&self, stage: Stage) {
+        self.word
+            .fetch_or(CANCELLED << stage.index(), Ordering::SeqCst);
         self.telling.store(true, Ordering::Release);
-        self.seats.wake_all();
+        self.seats.wake(stage);
         self.changed.notify_waiters();
-        self.token.cancel();
+        self.tokens[stage.index()].cancel();
         self.telling.store(false, Ordering::Release);
     }
 
@@ -252,80 +313,88 @@ impl Lifecycle {
         self.telling.load(Ordering::Acquire)
     }
 
-    /// Whether nobody has asked for any stop, of the whole or of a single worker through its handle.
+    /// Whether nobody has asked for any stop: of this stage, or of a single worker through its handle.
     #[inline]
-    pub(crate) fn is_undisturbed(&self) -> bool {
-        self.word.load(Ordering::Acquire) & (CANCELLED | SINGLED_OUT) == 0
+    pub(crate) fn is_undisturbed(&self, stage: Stage) -> bool {
+        self.word.load(Ordering::Acquire) & (CANCELLED << stage.index() | SINGLED_OUT) == 0
     }
 
-    pub(crate) fn is_cancelled(&self) -> bool {
-        self.word.load(Ordering::SeqCst) & CANCELLED != 0
+    pub(crate) fn is_cancelled(&self, stage: Stage) -> bool {
+        self.word.load(Ordering::SeqCst) & CANCELLED << stage.index() != 0
     }
 
     #[inline]
-    pub(crate) fn is_aborting(&self) -> bool {
-        self.word.load(Ordering::Acquire) & ABORTING != 0
+    pub(crate) fn is_aborting(&self, stage: Stage) -> bool {
+        self.word.load(Ordering::Acquire) & ABORTING << stage.index() != 0
     }
 
     /// Whether the worker with this seat is to stop, with its stage or by itself.
-    pub(crate) fn is_stopping(&self, seat: Option<SeatKey>) -> bool {
-        self.is_cancelled() || seat.is_some_and(|seat| self.seats.is_stopped(seat))
+    pub(crate) fn is_stopping(&self, stage: Stage, seat: Option<SeatKey>) -> bool {
+        self.is_cancelled(stage) || seat.is_some_and(|seat| self.seats.is_stopped(seat))
     }
 
-    pub(crate) fn stage_token(&self) -> &CancellationToken {
-        &self.token
+    pub(crate) fn stage_token(&self, stage: Stage) -> &CancellationToken {
+        &self.tokens[stage.index()]
     }
 
     /// A token for a caller who has no seat: a child of the stage's.
-    pub(crate) fn child_token(&self) -> CancellationToken {
-        self.in_step(self.token.child_token())
+    pub(crate) fn child_token(&self, stage: Stage) -> CancellationToken {
+        self.in_step(stage, self.tokens[stage.index()].child_token())
     }
 
     /// The own token of the worker in this seat.
-    pub(crate) fn own_token(&self, seat: SeatKey) -> CancellationToken {
-        self.in_step(self.seats.own_token(seat, &self.token))
+    pub(crate) fn own_token(&self, stage: Stage, seat: SeatKey) -> CancellationToken {
+        self.in_step(
+            stage,
+            self.seats.own_token(seat, &self.tokens[stage.index()]),
+        )
     }
 
     /// The flag is up before the coordinator has cancelled the token: a token handed out in between agrees
     /// with the flag.
-    fn in_step(&self, token: CancellationToken) -> CancellationToken {
-        if self.is_cancelled() {
+    fn in_step(&self, stage: Stage, token: CancellationToken) -> CancellationToken {
+        if self.is_cancelled(stage) {
             token.cancel();
         }
         token
     }
 
     /// Stops one worker and its children.
-    pub(crate) fn stop_worker(&self, handle: tokio::task::AbortHandle) {
+    pub(crate) fn stop_worker(&self, stage: Stage, handle: tokio::task::AbortHandle) {
         self.word.fetch_or(SINGLED_OUT, Ordering::SeqCst);
-        self.seats.stop(handle, &self.token);
+        self.seats.stop(handle, &self.tokens[stage.index()]);
     }
 
     /// The seat of the worker being polled here, taken now if it has none.
     pub(crate) fn seat(&self, current: Current) -> SeatKey {
         current.seat.unwrap_or_else(|| {
-            let key = self.take_seat(current.row, None);
+            let key = self.take_seat(current.row, current.stage, None);
             thread::seated(key);
             key
         })
     }
 
     /// Takes a seat for the task being polled here, or for `parent`'s child.
-    pub(crate) fn take_seat(&self, row: RowId, parent: Option<CancellationToken>) -> SeatKey {
+    pub(crate) fn take_seat(
+        &self,
+        row: RowId,
+        stage: Stage,
+        parent: Option<CancellationToken>,
+    ) -> SeatKey {
         let task = tokio::task::try_id();
-        let key = self.seats.take(thread::shard(), row, task, parent);
+        let key = self.seats.take(thread::shard(), row, stage, task, parent);
         if self.word.load(Ordering::SeqCst) & SINGLED_OUT != 0 && self.seats.was_stopped_early(task)
         {
-            self.own_token(key).cancel();
+            self.own_token(stage, key).cancel();
         }
         key
     }
 
     /// Lets the worker wait in its seat. Returns whether it should look again at once: what would have
     /// woken it may have happened while it sat down.
-    pub(crate) fn wait_in(&self, seat: SeatKey, waker: &Waker) -> bool {
+    pub(crate) fn wait_in(&self, seat: SeatKey, stage: Stage, waker: &Waker) -> bool {
         self.seats.set_waker(seat, waker);
-        !self.is_undisturbed() && self.is_stopping(Some(seat))
+        !self.is_undisturbed(stage) && self.is_stopping(stage, Some(seat))
     }
 
     pub(crate) fn note_main_looked(&self) {
@@ -340,19 +409,18 @@ impl Lifecycle {
 
     /// Counts one more alive; `false` when newcomers are refused.
     #[inline]
-    pub(crate) fn arrive(&self) -> bool {
-        let before = self.alive.fetch_add(ONE, Ordering::AcqRel);
-        if before & CLOSED != 0 {
-            self.leave();
+    pub(crate) fn arrive(&self, stage: Stage) -> bool {
+        let welcome = self.alive[stage.index()].arrive();
+        if !welcome {
+            self.leave(stage);
         }
-        before & CLOSED == 0
+        welcome
     }
 
     /// Counts one less.
     #[inline]
-    pub(crate) fn leave(&self) {
-        let before = self.alive.fetch_sub(ONE, Ordering::AcqRel);
-        if before & WATCHED != 0 && before / ONE <= FEW + 1 {
+    pub(crate) fn leave(&self, stage: Stage) {
+        if self.alive[stage.index()].leave() {
             self.few_left();
         }
     }
@@ -363,36 +431,32 @@ impl Lifecycle {
         self.changed.notify_waiters();
     }
 
-    /// How many are alive: workers, and main.
+    /// How many are alive: workers, holds, and main.
     pub(crate) fn alive(&self) -> usize {
-        self.alive.load(Ordering::Acquire) / ONE
+        self.alive.iter().map(Alive::count).sum()
     }
 
-    /// How many workers are alive.
+    /// How many workers and holds are alive.
     pub(crate) fn workers_alive(&self) -> usize {
         self.alive()
             .saturating_sub(usize::from(self.is_main_alive()))
     }
 
-    /// Whether main and all workers are gone, and their results with them. From then on newcomers are
-    /// refused: nobody would wait for them.
-    pub(crate) fn close_if_empty(&self) -> bool {
+    /// Whether nobody is left in these stages, and no result of anybody. From then on newcomers to them are
+    /// refused.
+    pub(crate) fn close_if_empty(&self, stages: &[Stage]) -> bool {
+        let alive = |stage: &Stage| &self.alive[stage.index()];
         self.results.load(Ordering::SeqCst) == 0
-            && (self
-                .alive
-                .compare_exchange(
-                    WATCHED,
-                    WATCHED | CLOSED,
-                    Ordering::SeqCst,
-                    Ordering::SeqCst,
-                )
-                .is_ok()
-                || self.alive.load(Ordering::SeqCst) == WATCHED | CLOSED)
+            && stages.iter().all(|stage| alive(stage).count() == 0)
+            && stages
+                .iter()
+                .rev()
+                .all(|stage| alive(stage).close_if_empty())
     }
 
     /// From now on, a count that becomes small rings the bell.
     pub(crate) fn watch_alive(&self) {
-        self.alive.fetch_or(WATCHED, Ordering::SeqCst);
+        self.alive.iter().for_each(Alive::watch);
     }
 
     /// Resolves when no worker is left but `me`.
@@ -404,7 +468,7 @@ impl Lifecycle {
 
     pub(crate) fn main_started(&self) {
         self.main_alive.store(true, Ordering::Release);
-        self.arrive();
+        self.arrive(Stage::Main);
     }
 
     pub(crate) fn is_main_alive(&self) -> bool {
@@ -413,7 +477,8 @@ impl Lifecycle {
 
     pub(crate) fn main_gone(&self) {
         self.main_alive.store(false, Ordering::Release);
-        self.leave();
+        self.leave(Stage::Main);
+        self.end_drain();
     }
 
     pub(crate) fn result_dropping(&self) {
@@ -427,7 +492,7 @@ impl Lifecycle {
     }
 
     /// Waits for something that `changed` announces.
-    async fn until(&self, reached: impl Fn() -> bool) {
+    pub(crate) async fn until(&self, reached: impl Fn() -> bool) {
         loop {
             let changed = self.changed.notified();
             if reached() {
@@ -435,6 +500,16 @@ impl Lifecycle {
             }
             changed.await;
         }
+    }
+
+    /// Rings for the coordinator.
+    pub(crate) fn ring(&self) {
+        self.bell.notify_one();
+    }
+
+    /// Tells those who wait for something that only the coordinator may tell: a waker may block.
+    pub(crate) fn tell_waiters(&self) {
+        self.changed.notify_waiters();
     }
 
     /// The coordinator's wake-up call.
@@ -447,13 +522,35 @@ impl Lifecycle {
     pub(crate) fn fail(&self, failure: Failure) {
         let cause = match &failure.who {
             Who::Main => Cause::MainEnded,
-            Who::Worker(name) => Cause::Failure(Arc::clone(name)),
+            Who::Worker(name) | Who::Hook(_, name) => Cause::Failure(Arc::clone(name)),
         };
         if let Some(line) = message::failed(&failure) {
             self.scribe.say(line);
         }
         self.failures.add(failure);
         self.begin_stop(cause);
+    }
+
+    /// The signal to die of: one caused the stop, that was asked for, and nothing failed but main because of it.
+    pub(crate) fn fatal_signal(&self) -> Option<Signal> {
+        let Some(Cause::Signal(signal)) = self.cause.get() else {
+            return None;
+        };
+        (self.settings.reraise && self.failures.are_mains_alone()).then_some(*signal)
+    }
+
+    /// Whose failure it is that happened to a worker of this row.
+    pub(crate) fn who(&self, row: RowId) -> Who {
+        self.rows
+            .label(row)
+            .map_or(Who::Main, |label| Who::Worker(label.name.into()))
+    }
+
+    /// A worker did not stop within its own budget and was aborted.
+    pub(crate) fn overran(&self, row: RowId, budget: Duration) {
+        let failure = Failure::overrun(self.who(row), budget).of_task(tokio::task::try_id());
+        self.scribe.say(message::hook_failed(&failure));
+        self.failures.add(failure);
     }
 
     pub(crate) fn keep(&self, value: Box<dyn Any + Send>) {

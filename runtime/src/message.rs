@@ -60,12 +60,11 @@ pub(crate) fn started(settings: &Settings) -> Line {
         limit(Some(settings.stop_timeout).filter(|limit| *limit != NO_LIMIT)),
         settings.stop_timeout_from,
     );
+    let (drain, drain_from) = (span(settings.drain), settings.drain_from);
+    let signals = signals.join(", ");
     Line::new(
         Level::Debug,
-        format!(
-            "stop_timeout {timeout} ({from}); signals {}",
-            signals.join(", ")
-        ),
+        format!("stop_timeout {timeout} ({from}); drain {drain} ({drain_from}); signals {signals}"),
     )
 }
 
@@ -117,6 +116,8 @@ pub(crate) const INSIDE_A_RUNTIME: &str = "a lifecycle cannot start inside a tok
 pub(crate) const NO_SIGTERM: &str =
     "signals without SIGTERM: a supervisor's stop would kill the process; add Signal::Terminate";
 
+pub(crate) const DUMP_STOPS: &str = "dump with a signal that asks for the stop: take another";
+
 pub(crate) fn test_aborted(report: Option<&Report>) -> String {
     format!(
         "the test had to be aborted: its stop_timeout passed{}",
@@ -143,7 +144,18 @@ fn indented(items: &[impl fmt::Display]) -> String {
     })
 }
 
+pub(crate) const SIGHUP_STOPS: &str =
+    "reloads() while SIGHUP asks for the stop: take SIGHUP out of `signals`";
+
+pub(crate) const NO_RESTART: &str =
+    "this worker cannot be run again: it is one future; make it with an attribute or Worker::new";
+
 // ----- the stop -----
+
+/// Whether a person pressed Ctrl-C.
+pub(crate) fn is_pressed(cause: &Cause) -> bool {
+    matches!(cause, Cause::Signal(Signal::Interrupt)) && io::stderr().is_terminal()
+}
 
 pub(crate) fn stopping(cause: &Cause, budget: &Budget) -> Line {
     let limit = match budget.total() {
@@ -151,7 +163,7 @@ pub(crate) fn stopping(cause: &Cause, budget: &Budget) -> Line {
         None => "no time limit".to_owned(),
     };
     match cause {
-        Cause::Signal(Signal::Interrupt) if io::stderr().is_terminal() => Line::new(
+        cause if is_pressed(cause) => Line::new(
             Level::Info,
             format!("stopping; press Ctrl-C again to quit now ({limit})"),
         ),
@@ -186,6 +198,19 @@ pub(crate) fn still_waiting(left: &[Stuck], waited: Duration) -> Line {
 pub(crate) fn failed(failure: &Failure) -> Option<Line> {
     // Std has printed main's error.
     (!matches!(failure.how, How::Code(_))).then(|| Line::new(Level::Error, failure.to_string()))
+}
+
+/// A failure that the policy tolerates.
+pub(crate) fn logged(failure: &Failure) -> Line {
+    Line::new(Level::Warn, failure.to_string())
+}
+
+pub(crate) fn restarting(failure: &Failure, pause: Duration) -> Line {
+    Line::new(Level::Warn, format!("{failure}; again in {}", span(pause)))
+}
+
+pub(crate) fn hook_failed(failure: &Failure) -> Line {
+    Line::new(Level::Error, failure.to_string())
 }
 
 pub(crate) fn stopped(cause: Option<&Cause>, took: Duration) -> Line {
@@ -227,11 +252,16 @@ impl fmt::Display for Failure {
         match &self.who {
             Who::Main => f.write_str("main ")?,
             Who::Worker(name) => write!(f, "worker `{name}` ")?,
+            Who::Hook(stage, name) => write!(f, "{stage} hook `{name}` ")?,
         }
         match &self.how {
             How::Error(text) => write!(f, "failed: {}", cut(text)),
             How::Code(code) => write!(f, "ended with exit code {code}"),
             How::Panic(text) => write!(f, "panicked: {}", cut(text)),
+            How::Overrun(budget) => {
+                write!(f, "did not end within {} and was aborted", span(*budget))
+            }
+            How::NotRun => f.write_str("was not run: no time was left"),
             How::Destructor => f.write_str("panicked in a destructor"),
         }
     }

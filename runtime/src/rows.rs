@@ -9,7 +9,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use crate::policy::{OnFailure, Policy};
+use crate::state::Stage;
 
 /// What the attribute knows of a function: its name and where it stands.
 ///
@@ -19,6 +23,7 @@ pub struct Function {
     /// Its number in this process, from 1; 0 until it is first used.
     number: AtomicU32,
     label: Label,
+    policy: Policy,
 }
 
 /// The numbered functions of this process; number `n` at index `n - 1`.
@@ -38,8 +43,72 @@ impl Function {
                 name: Cow::Borrowed(name),
                 file,
                 line,
+                is_hold: false,
+                policy: None,
             },
+            policy: Policy::new(),
         }
+    }
+
+    /// What a failure means.
+    #[must_use]
+    pub const fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.policy.set_on_failure(on_failure);
+        self
+    }
+
+    /// How many restarts a minute are too many.
+    #[must_use]
+    pub const fn max_restarts(mut self, restarts: u32) -> Self {
+        self.policy.max_restarts = Some(restarts);
+        self
+    }
+
+    /// The pauses before a restart.
+    #[must_use]
+    pub const fn backoff(mut self, first: Duration, longest: Duration) -> Self {
+        self.policy.backoff = (first, longest);
+        self
+    }
+
+    /// Its end is the process's stop.
+    #[must_use]
+    pub const fn essential(mut self) -> Self {
+        self.policy.essential = true;
+        self
+    }
+
+    /// Runs again and again.
+    #[must_use]
+    pub const fn every(mut self, period: Duration) -> Self {
+        self.policy.every = Some(period);
+        self
+    }
+
+    /// A budget of its own.
+    #[must_use]
+    pub const fn stop_timeout(mut self, budget: Duration) -> Self {
+        self.policy.stop_timeout = Some(budget);
+        self
+    }
+
+    /// When it is told to stop.
+    #[must_use]
+    pub const fn stage(mut self, stage: Stage) -> Self {
+        self.policy.stage = Some(stage);
+        self
+    }
+
+    /// Not started any more once the stop has begun.
+    #[must_use]
+    pub const fn refuse_when_stopping(mut self) -> Self {
+        self.policy.refuse = true;
+        self
+    }
+
+    #[inline]
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     pub(crate) fn label(&self) -> &Label {
@@ -66,12 +135,14 @@ impl Function {
     }
 }
 
-/// A worker's name and where it is written.
+/// A worker's name and where it is written, with what a call changed of its policy; or a hold's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Label {
     pub(crate) name: Cow<'static, str>,
     pub(crate) file: &'static str,
     pub(crate) line: u32,
+    pub(crate) is_hold: bool,
+    pub(crate) policy: Option<Arc<Policy>>,
 }
 
 impl Label {
@@ -80,11 +151,16 @@ impl Label {
             name,
             file: location.file(),
             line: location.line(),
+            is_hold: false,
+            policy: None,
         }
     }
 
-    pub(crate) fn renamed(&self, name: Cow<'static, str>) -> Self {
-        Self { name, ..*self }
+    pub(crate) fn of_hold(self) -> Self {
+        Self {
+            is_hold: true,
+            ..self
+        }
     }
 }
 
@@ -114,18 +190,55 @@ impl RowId {
     }
 }
 
+/// How one worker of a row ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Finished = 0,
+    Failed = 1,
+    Panicked = 2,
+    Aborted = 3,
+}
+
 /// The counters of one function.
 #[derive(Debug, Default)]
 pub(crate) struct Row {
     pub(crate) started: AtomicU64,
-    pub(crate) ended: AtomicU64,
+    /// By [`Way`].
+    ended: [AtomicU64; 4],
+    pub(crate) restarted: AtomicU64,
+    pub(crate) refused: AtomicU64,
 }
 
 impl Row {
     /// How many are alive. Read without stopping anybody, so a moment out of date.
     pub(crate) fn live(&self) -> u64 {
-        let ended = self.ended.load(Ordering::Acquire);
+        let ended = self
+            .ended
+            .iter()
+            .map(|count| count.load(Ordering::Acquire))
+            .sum();
         self.started.load(Ordering::Acquire).saturating_sub(ended)
+    }
+
+    /// The count of those that ended in this way.
+    #[inline]
+    pub(crate) fn end(&self, way: Way) -> &AtomicU64 {
+        &self.ended[way as usize]
+    }
+
+    /// Takes a start back: the worker was refused.
+    #[cold]
+    pub(crate) fn refuse(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        self.started.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Forgets everything, for a new name.
+    fn clear(&self) {
+        let counters = [&self.started, &self.restarted, &self.refused];
+        for counter in counters.into_iter().chain(&self.ended) {
+            counter.store(0, Ordering::Relaxed);
+        }
     }
 }
 
@@ -179,6 +292,7 @@ impl Rows {
                 .find(|&(index, _)| self.names.get(index).live() == 0);
             if let Some((index, old)) = idle.map(|(index, old)| (index, old.clone())) {
                 names.by_label.remove(&old);
+                self.names.get(index).clear();
                 names.labels[index as usize] = label.clone();
                 names.by_label.insert(label, index);
                 return index;
@@ -190,22 +304,60 @@ impl Rows {
         index
     }
 
-    /// The rows somebody runs under now, with their names and how many.
-    pub(crate) fn live(&self) -> Vec<(RowId, Label, u64)> {
+    /// The rows in use, with their names: functions first, in the order of their first use.
+    pub(crate) fn all(&self) -> Vec<(RowId, Label, &Row)> {
         let functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut live: Vec<_> = (1..)
+        let mut all: Vec<_> = (1..)
             .zip(functions.iter())
             .filter_map(|(number, function)| {
-                let count = self.functions.existing(number)?.live();
-                (count > 0).then(|| (RowId(number), function.label.clone(), count))
+                Some((
+                    RowId(number),
+                    function.label.clone(),
+                    self.functions.existing(number)?,
+                ))
             })
             .collect();
+        drop(functions);
         let names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-        live.extend((0..).zip(&names.labels).filter_map(|(index, label)| {
-            let count = self.names.existing(index)?.live();
-            (count > 0).then(|| (RowId(index | NAMED), label.clone(), count))
+        let named = (0..).zip(&names.labels);
+        all.extend(named.filter_map(|(index, label)| {
+            Some((
+                RowId(index | NAMED),
+                label.clone(),
+                self.names.existing(index)?,
+            ))
         }));
-        live
+        all.retain(|(_, _, row)| {
+            row.started.load(Ordering::Relaxed) + row.refused.load(Ordering::Relaxed) > 0
+        });
+        all
+    }
+
+    /// The rows somebody runs under now, with their names and how many.
+    pub(crate) fn live(&self) -> Vec<(RowId, Label, u64)> {
+        let all = self
+            .all()
+            .into_iter()
+            .map(|(id, label, row)| (id, label, row.live()));
+        all.filter(|(_, _, live)| *live > 0).collect()
+    }
+
+    /// The policy behind a row; the default for main's.
+    pub(crate) fn policy(&self, id: RowId) -> Policy {
+        if id.0 & NAMED == 0 {
+            let functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
+            let function = (id.0 as usize)
+                .checked_sub(1)
+                .and_then(|index| functions.get(index));
+            function.map_or_else(Policy::new, |function| function.policy.clone())
+        } else {
+            let names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+            let policy = names
+                .labels
+                .get((id.0 & !NAMED) as usize)
+                .and_then(|label| label.policy.as_deref());
+            policy.cloned().unwrap_or_else(Policy::new)
+        }
     }
 
     /// The name behind a row; `None` for main's.
@@ -273,7 +425,9 @@ mod tests {
         let rows = Rows::default();
         for i in 0..10_000 {
             let row = rows.start_named(label(format!("connection-{i}")));
-            rows.get(row).ended.fetch_add(1, Ordering::Relaxed);
+            rows.get(row)
+                .end(Way::Finished)
+                .fetch_add(1, Ordering::Relaxed);
         }
         assert_eq!(rows.named.lock().unwrap().labels.len(), NAMES_KEPT);
     }

@@ -15,6 +15,7 @@ use crate::ambient::Caller;
 use crate::lifecycle::Lifecycle;
 use crate::rows::RowId;
 use crate::seats::SeatKey;
+use crate::state::Stage;
 use crate::thread;
 
 /// The caller's own cancellation token.
@@ -30,7 +31,7 @@ pub fn token() -> CancellationToken {
     };
     match caller.current {
         Some(current) => caller.own_token(current),
-        None => caller.life.child_token(),
+        None => caller.life.child_token(Stage::Main),
     }
 }
 
@@ -62,7 +63,7 @@ fn look() -> bool {
     asking().is_some_and(|caller| {
         // With a seat, so that a worker stopped through its handle before it had one learns of it.
         let seat = caller.current.map(|current| caller.life.seat(current));
-        caller.life.is_stopping(seat)
+        caller.life.is_stopping(caller.stage(), seat)
     })
 }
 
@@ -79,6 +80,7 @@ pub fn stopping() -> Stopping {
     let whose = asking().map(|caller| {
         let seat = caller.current.map(|current| caller.life.seat(current));
         Whose {
+            stage: caller.stage(),
             life: caller.life,
             seat,
         }
@@ -101,12 +103,13 @@ pub struct Stopping {
 #[derive(Debug)]
 struct Whose {
     life: Arc<Lifecycle>,
+    stage: Stage,
     seat: Option<SeatKey>,
 }
 
 impl Whose {
     fn is_stopping(&self) -> bool {
-        self.life.is_stopping(self.seat)
+        self.life.is_stopping(self.stage, self.seat)
     }
 
     /// Whether the poll that is under way will be repeated when the seat's waker is called.
@@ -121,8 +124,8 @@ impl Whose {
     /// The token to wait for where the seat is not enough.
     fn token(&self) -> CancellationToken {
         match self.seat {
-            Some(seat) => self.life.own_token(seat),
-            None => self.life.stage_token().clone(),
+            Some(seat) => self.life.own_token(self.stage, seat),
+            None => self.life.stage_token(self.stage).clone(),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! something to say leaves it here and goes on.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -13,10 +14,9 @@ use crate::message::{Level, Line};
 const WAITING: usize = 256;
 
 /// The way to the writing thread.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Scribe(Arc<Desk>);
 
-#[derive(Debug)]
 struct Desk {
     pile: Mutex<Pile>,
     /// There is something to write, or nothing will come any more.
@@ -29,9 +29,12 @@ struct Desk {
     is_captured: bool,
 }
 
-#[derive(Debug, Default)]
+/// Makes a line, on the thread that writes it.
+type Draft = Box<dyn FnOnce() -> Line + Send>;
+
+#[derive(Default)]
 struct Pile {
-    lines: VecDeque<Line>,
+    lines: VecDeque<Draft>,
     dropped: usize,
     is_writing: bool,
     is_over: bool,
@@ -74,12 +77,17 @@ impl Scribe {
 
     /// Leaves a line to be written. Never blocks on what writing blocks on.
     pub(crate) fn say(&self, line: Line) {
+        self.say_later(move || line);
+    }
+
+    /// The same for a line that is yet to be made, by the thread that writes.
+    pub(crate) fn say_later(&self, draft: impl FnOnce() -> Line + Send + 'static) {
         let mut pile = self.0.lock();
         if pile.lines.len() == WAITING {
             pile.lines.pop_front();
             pile.dropped += 1;
         }
-        pile.lines.push_back(line);
+        pile.lines.push_back(Box::new(draft));
         drop(pile);
         self.0.more.notify_one();
     }
@@ -98,6 +106,12 @@ impl Scribe {
     }
 }
 
+impl fmt::Debug for Scribe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scribe").finish_non_exhaustive()
+    }
+}
+
 impl Desk {
     fn lock(&self) -> MutexGuard<'_, Pile> {
         self.pile.lock().unwrap_or_else(PoisonError::into_inner)
@@ -107,14 +121,14 @@ impl Desk {
     fn write_all(&self) {
         let mut pile = self.lock();
         loop {
-            if let Some(line) = pile.lines.pop_front() {
+            if let Some(draft) = pile.lines.pop_front() {
                 let dropped = std::mem::take(&mut pile.dropped);
                 pile.is_writing = true;
                 drop(pile);
                 if dropped > 0 {
                     self.write(&crate::message::dropped(dropped));
                 }
-                self.write(&line);
+                self.write(&draft());
                 pile = self.lock();
                 pile.is_writing = false;
             } else if pile.is_over {

@@ -14,6 +14,7 @@ use tokio::task::{AbortHandle, Id};
 use tokio_util::sync::CancellationToken;
 
 use crate::rows::RowId;
+use crate::state::Stage;
 
 /// Threads take seats in shards of their own, so that they rarely wait for each other.
 const SHARDS: u32 = 8;
@@ -62,6 +63,7 @@ struct Place {
 #[derive(Debug)]
 struct Seat {
     row: RowId,
+    stage: Stage,
     /// When the seat was taken.
     since: Instant,
     /// Whether `token` is the worker's own (and not its parent's).
@@ -104,6 +106,7 @@ impl Seats {
         &self,
         preferred: u32,
         row: RowId,
+        stage: Stage,
         task: Option<Id>,
         parent: Option<CancellationToken>,
     ) -> SeatKey {
@@ -116,6 +119,7 @@ impl Seats {
         let place = &mut shard.places[index as usize];
         place.seat = Some(Seat {
             row,
+            stage,
             since: Instant::now(),
             own: false,
             waker: None,
@@ -196,8 +200,8 @@ impl Seats {
         found.map(|index| early.swap_remove(index)).is_some()
     }
 
-    /// Wakes everybody who waits. New ones that sit down meanwhile look for themselves.
-    pub(crate) fn wake_all(&self) {
+    /// Wakes everybody of a stage who waits. New ones that sit down meanwhile look for themselves.
+    pub(crate) fn wake(&self, stage: Stage) {
         let mut wakers = Vec::with_capacity(BATCH);
         for number in 0..self.shards.len() {
             let mut from = 0;
@@ -205,11 +209,14 @@ impl Seats {
                 let shard = self.lock(number);
                 let rest = shard.places.get(from..).unwrap_or_default();
                 let batch = &rest[..rest.len().min(BATCH)];
-                wakers.extend(
-                    batch
-                        .iter()
-                        .filter_map(|place| place.seat.as_ref()?.waker.clone()),
-                );
+                wakers.extend(batch.iter().filter_map(|place| {
+                    place
+                        .seat
+                        .as_ref()
+                        .filter(|seat| seat.stage == stage)?
+                        .waker
+                        .clone()
+                }));
                 from += batch.len();
                 let done = batch.len() == rest.len();
                 drop(shard);

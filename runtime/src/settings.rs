@@ -11,15 +11,28 @@ use crate::signal::Signal;
 /// Under the 30 s that Kubernetes grants by default (`terminationGracePeriodSeconds`).
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(25);
 
+/// What endpoints take to hear, in a cluster of usual size, that a pod is not ready any more.
+const KUBERNETES_DRAIN: Duration = Duration::from_secs(5);
+
 /// No deadline: what reaches beyond the clock never comes.
 pub(crate) const NO_LIMIT: Duration = Duration::MAX;
+
+/// The variables that override the code.
+const STOP_TIMEOUT: &str = "GRACEFUL_STOP_TIMEOUT";
+const DRAIN: &str = "GRACEFUL_DRAIN";
+
+/// What Kubernetes sets in every container.
+const KUBERNETES: &str = "KUBERNETES_SERVICE_HOST";
 
 /// What the attribute or the builder asked for. `None`: not asked.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
     pub(crate) name: Option<Cow<'static, str>>,
     pub(crate) stop_timeout: Option<Duration>,
+    pub(crate) drain: Option<Duration>,
     pub(crate) signals: Option<Vec<Signal>>,
+    pub(crate) dump: Option<Signal>,
+    pub(crate) reraise: bool,
 }
 
 /// What is in force.
@@ -29,7 +42,14 @@ pub(crate) struct Settings {
     /// The budget of a stop.
     pub(crate) stop_timeout: Duration,
     pub(crate) stop_timeout_from: Source,
+    /// How much of it is spent serving.
+    pub(crate) drain: Duration,
+    pub(crate) drain_from: Source,
     pub(crate) signals: Vec<Signal>,
+    /// The signal that prints the status.
+    pub(crate) dump: Option<Signal>,
+    /// Whether a stop by a signal ends in death by that signal.
+    pub(crate) reraise: bool,
     /// A test: no signals, no environment, and its failures are the test's.
     pub(crate) is_test: bool,
 }
@@ -38,6 +58,7 @@ pub(crate) struct Settings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     Default,
+    Kubernetes,
     Code,
     Environment,
 }
@@ -46,14 +67,12 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Default => "default",
+            Self::Kubernetes => "default inside Kubernetes",
             Self::Code => "set in code",
-            Self::Environment => STOP_TIMEOUT,
+            Self::Environment => "set in the environment",
         })
     }
 }
-
-/// The variable that overrides the budget.
-const STOP_TIMEOUT: &str = "GRACEFUL_STOP_TIMEOUT";
 
 impl Settings {
     /// The options of a program, overridden by the environment.
@@ -62,34 +81,67 @@ impl Settings {
     ///
     /// One line that names the variable, its value and what would be accepted.
     pub(crate) fn of_process(options: Options) -> Result<Self, String> {
-        let mut settings = Self::new(options, false);
-        if let Some(value) = env::var_os(STOP_TIMEOUT) {
-            let text = value.to_string_lossy();
-            settings.stop_timeout =
-                parse_limit(&text).map_err(|why| format!("{STOP_TIMEOUT}={text}: {why}"))?;
-            settings.stop_timeout_from = Source::Environment;
-        }
-        Ok(settings)
+        let in_environment =
+            |name| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        Self::resolve(options, in_environment)
     }
 
     /// The options of a test.
     pub(crate) fn of_test(options: Options) -> Self {
-        Self::new(options, true)
+        let mut settings = Self::of_code(options);
+        settings.is_test = true;
+        settings
     }
 
-    fn new(options: Options, is_test: bool) -> Self {
-        Self {
-            name: options.name,
-            stop_timeout: options.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
-            stop_timeout_from: if options.stop_timeout.is_some() {
+    fn resolve(
+        options: Options,
+        variable: impl Fn(&'static str) -> Option<String>,
+    ) -> Result<Self, String> {
+        let mut settings = Self::of_code(options);
+        if let Some(text) = variable(STOP_TIMEOUT) {
+            settings.stop_timeout =
+                parse_limit(&text).map_err(|why| format!("{STOP_TIMEOUT}={text}: {why}"))?;
+            settings.stop_timeout_from = Source::Environment;
+        }
+        if let Some(text) = variable(DRAIN) {
+            settings.drain =
+                duration::parse(&text).map_err(|why| format!("{DRAIN}={text}: {why}"))?;
+            settings.drain_from = Source::Environment;
+        } else if settings.drain_from == Source::Default && variable(KUBERNETES).is_some() {
+            settings.drain = KUBERNETES_DRAIN.min(settings.stop_timeout / 4);
+            settings.drain_from = Source::Kubernetes;
+        }
+        if !settings.drain.is_zero() && settings.drain >= settings.stop_timeout {
+            let (drain, from) = (settings.drain, settings.drain_from);
+            let (budget, budget_from) = (settings.stop_timeout, settings.stop_timeout_from);
+            return Err(format!(
+                "a drain of {drain:?} ({from}) is not shorter than the stop_timeout of {budget:?} ({budget_from}), of \
+                 which it is a part: shorten {DRAIN} or lengthen {STOP_TIMEOUT}"
+            ));
+        }
+        Ok(settings)
+    }
+
+    fn of_code(options: Options) -> Self {
+        let source = |is_set| {
+            if is_set {
                 Source::Code
             } else {
                 Source::Default
-            },
+            }
+        };
+        Self {
+            stop_timeout_from: source(options.stop_timeout.is_some()),
+            drain_from: source(options.drain.is_some()),
+            name: options.name,
+            stop_timeout: options.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
+            drain: options.drain.unwrap_or_default(),
             signals: options
                 .signals
                 .unwrap_or_else(|| vec![Signal::Terminate, Signal::Interrupt]),
-            is_test,
+            dump: options.dump,
+            reraise: options.reraise,
+            is_test: false,
         }
     }
 }
@@ -107,6 +159,16 @@ fn parse_limit(text: &str) -> Result<Duration, String> {
 mod tests {
     use super::*;
 
+    fn resolve(variables: &[(&'static str, &str)]) -> Result<Settings, String> {
+        let value = |name| {
+            variables
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
+        Settings::resolve(Options::default(), value)
+    }
+
     #[test]
     fn none_is_no_deadline() {
         assert_eq!(parse_limit("none"), Ok(NO_LIMIT));
@@ -116,8 +178,40 @@ mod tests {
 
     #[test]
     fn the_default_is_under_what_kubernetes_grants() {
-        let settings = Settings::of_test(Options::default());
+        let settings = resolve(&[]).unwrap();
         assert_eq!(settings.stop_timeout, Duration::from_secs(25));
-        assert_eq!(settings.stop_timeout_from, Source::Default);
+        assert_eq!(
+            (settings.drain, settings.drain_from),
+            (Duration::ZERO, Source::Default)
+        );
+    }
+
+    #[test]
+    fn inside_kubernetes_the_default_drain_is_five_seconds_or_a_quarter() {
+        let kubernetes = (KUBERNETES, "10.0.0.1");
+        assert_eq!(
+            resolve(&[kubernetes]).unwrap().drain,
+            Duration::from_secs(5)
+        );
+        assert_eq!(
+            resolve(&[kubernetes, (STOP_TIMEOUT, "4s")]).unwrap().drain,
+            Duration::from_secs(1)
+        );
+        assert_eq!(
+            resolve(&[kubernetes, (DRAIN, "0s")]).unwrap().drain,
+            Duration::ZERO
+        );
+    }
+
+    #[test]
+    fn a_drain_that_is_not_shorter_than_the_budget_is_an_error() {
+        let why = resolve(&[(DRAIN, "25s")]).unwrap_err();
+        assert!(why.contains("not shorter than the stop_timeout"), "{why}");
+        assert!(resolve(&[(DRAIN, "24s")]).is_ok());
+        assert!(
+            resolve(&[(DRAIN, "soon")])
+                .unwrap_err()
+                .starts_with("GRACEFUL_DRAIN=soon: ")
+        );
     }
 }

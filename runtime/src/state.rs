@@ -11,6 +11,7 @@ use crate::signal::Signal;
 ///
 /// The order is the order of time, so `state() >= State::Draining` reads "a stop was asked for".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 #[repr(u8)]
 pub enum State {
@@ -51,6 +52,42 @@ impl fmt::Display for State {
     }
 }
 
+/// When a worker is told to stop, in the order of a stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Stage {
+    /// When the drain begins: consumers that should stop pulling work while what is in hand is still served.
+    Early = 0,
+    /// With main: the default.
+    #[default]
+    Main = 1,
+    /// When main and its workers are gone: what request handlers depend on, such as a batch writer.
+    Late = 2,
+    /// After all others: a health or metrics endpoint.
+    Last = 3,
+}
+
+impl Stage {
+    pub(crate) const ALL: [Self; 4] = [Self::Early, Self::Main, Self::Late, Self::Last];
+
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Early => "early",
+            Self::Main => "main",
+            Self::Late => "late",
+            Self::Last => "last",
+        })
+    }
+}
+
 /// Why a lifecycle stops: the first of these to happen. See [`cause`](crate::cause).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -61,6 +98,8 @@ pub enum Cause {
     Failure(Arc<str>),
     /// [`stop`](crate::stop) was called, here.
     Request(&'static Location<'static>),
+    /// A worker marked `essential` ended; its name.
+    Essential(Arc<str>),
     /// Main returned or panicked.
     MainEnded,
 }
@@ -73,6 +112,7 @@ impl fmt::Display for Cause {
             Self::Request(location) => {
                 write!(f, "stop() at {}:{}", location.file(), location.line())
             }
+            Self::Essential(worker) => write!(f, "essential worker `{worker}` ended"),
             Self::MainEnded => f.write_str("main ended"),
         }
     }

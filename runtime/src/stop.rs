@@ -7,59 +7,168 @@ use tokio::time::Instant;
 
 use crate::budget::Budget;
 use crate::coordinator::Clock;
-use crate::exit;
+use crate::exit::{self, How};
+use crate::hooks::{self, HookStage, Progress};
 use crate::lifecycle::Lifecycle;
 use crate::message;
 use crate::report::Report;
-use crate::state::Cause;
+use crate::state::{Cause, Stage};
 use crate::stuck::{Sample, Stuck};
 
 /// Two looks this far apart that see the same poll see a poll that blocks.
-const APART: Duration = Duration::from_millis(10);
+pub(crate) const APART: Duration = Duration::from_millis(10);
 
 /// The first of the lines that say for whom the stop waits; each later one takes twice as long.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs beside the user's code, never among it: on the coordinator's thread, or as a task of a test.
 pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
-    let life = &*life;
-
     // Wait for the first cause. State and cause have changed when it rings.
-    until(life, clock, None, || life.budget().is_some()).await;
-    let Some(budget) = life.budget() else {
-        return;
-    };
+    until(&life, clock, None, || life.budget().is_some()).await;
+    let Some(budget) = life.budget() else { return };
     life.watch_alive();
-
-    // Tell everybody. Workers that live when main has ended by itself are worth a word.
+    let _ = life.first_look.set(Sample::take(&life));
     if matches!(life.cause(), Some(Cause::MainEnded)) && life.workers_alive() > 0 {
         life.scribe
-            .say(message::main_ended_first(&Stuck::workers(life, &[])));
+            .say(message::main_ended_first(&Stuck::workers(&life, &[])));
     }
-    let _ = life.first_look.set(Sample::take(life));
-    life.cancel();
 
-    // Wait for them, up to the abort, and have another look at who is inside a poll just before it.
-    let look_at = budget
-        .abort_at()
-        .map(|at| budget.asked().max(at.checked_sub(APART).unwrap_or(at)));
-    if !join(life, clock, look_at).await {
-        let second_look = Sample::take(life);
-        if !join(life, clock, budget.abort_at()).await {
-            // Out of time. First the facts, then the abort that destroys them; destructors get what is left.
-            let _ = life.report.set(Report::take(life, Some(&second_look)));
-            life.failures.settle(exit::OUT_OF_TIME);
-            life.begin_abort();
-            until(life, clock, budget.report_at(), || life.close_if_empty()).await;
+    // Drain: consumers stop pulling and the first hooks run, while everything else is served. It lasts as long as was
+    // asked for, and until the hooks are done, but for no longer than half the budget.
+    life.cancel(Stage::Early);
+    life.hooks.open(HookStage::BeforeStop);
+    hooks::start(&life, HookStage::BeforeStop);
+    let served = || life.is_drained() || budget.asked().elapsed() >= life.settings.drain;
+    let is_over = || served() && !life.hooks.is_running(HookStage::BeforeStop);
+    let drained = budget
+        .asked()
+        .checked_add(life.settings.drain)
+        .filter(|_| !served());
+    until(&life, clock, earlier(drained, budget.half()), is_over).await;
+    until(&life, clock, budget.half(), is_over).await;
+
+    // Stop: tell main and its workers, then those whom they depend on, then those who watch. Each stage is joined
+    // before the next is told.
+    life.set_stopping();
+    life.hooks.open(HookStage::OnStop);
+    hooks::start(&life, HookStage::OnStop);
+    let mut told = Vec::new();
+    let mut joined = true;
+    for stages in [
+        &[Stage::Early, Stage::Main][..],
+        &[Stage::Late],
+        &[Stage::Last],
+    ] {
+        for &stage in stages {
+            life.cancel(stage);
+            told.push(stage);
+        }
+        joined = join_in_time(&life, clock, budget, &told).await;
+        if !joined {
+            break;
         }
     }
 
-    // Joined, or beyond waiting for: main's thread may go.
+    // Out of time. The facts were taken; now the abort that destroys them. Destructors get what is left, and so do, up
+    // to half of it, those whose turn had not come.
+    if !joined {
+        life.failures.settle(exit::OUT_OF_TIME);
+        life.begin_abort(&told);
+        for hook in life.hooks.abort() {
+            hooks::note(
+                &life,
+                hook.stage,
+                hook.name,
+                How::Overrun(hook.took.unwrap_or_default()),
+            );
+        }
+        let rest: Vec<_> = Stage::ALL
+            .into_iter()
+            .filter(|stage| !told.contains(stage))
+            .collect();
+        for &stage in &rest {
+            life.cancel(stage);
+        }
+        let everybody = || life.close_if_empty(&Stage::ALL);
+        if !until(&life, clock, budget.half_reserve(), everybody).await {
+            life.begin_abort(&rest);
+            until(&life, clock, budget.report_at(), everybody).await;
+        }
+    }
+
+    // Joined, or beyond waiting for. What all others used is closed now, one after the other, each with its share of
+    // what is left; then main's thread may go.
     life.set_stopped();
+    close(&life, clock, budget).await;
+    life.let_go();
 }
 
-/// Waits until nobody is left, and says for whom it waits: after a second, then at doubling intervals.
-async fn join(life: &Lifecycle, clock: Clock, deadline: Option<Instant>) -> bool {
+/// Runs the hooks of the end, the last registered first.
+async fn close(life: &Arc<Lifecycle>, clock: Clock, budget: &Budget) {
+    loop {
+        let waiting = u32::try_from(life.hooks.waiting(HookStage::AfterStop)).unwrap_or(u32::MAX);
+        let left = budget
+            .report_at()
+            .map(|at| at.saturating_duration_since(Instant::now()));
+        if waiting == 0 || left.is_some_and(|left| left.is_zero()) {
+            break;
+        }
+        hooks::start_last(life, HookStage::AfterStop);
+        let share = left.map(|left| Instant::now() + left / waiting);
+        if !until(life, clock, share, || {
+            !life.hooks.is_running(HookStage::AfterStop)
+        })
+        .await
+        {
+            for hook in life.hooks.abort() {
+                hooks::note(
+                    life,
+                    hook.stage,
+                    hook.name,
+                    How::Overrun(hook.took.unwrap_or_default()),
+                );
+            }
+        }
+    }
+    for hook in life
+        .hooks
+        .give_up()
+        .into_iter()
+        .filter(|hook| hook.progress == Progress::NotRun)
+    {
+        hooks::note(life, hook.stage, hook.name, How::NotRun);
+    }
+}
+
+/// Joins these stages before the abort. Where that fails, the facts about who is left have been taken.
+async fn join_in_time(
+    life: &Arc<Lifecycle>,
+    clock: Clock,
+    budget: &Budget,
+    stages: &[Stage],
+) -> bool {
+    let abort_at = budget.abort_at();
+    let look_at = abort_at.map(|at| budget.asked().max(at.checked_sub(APART).unwrap_or(at)));
+    if join(life, clock, look_at, stages).await {
+        return true;
+    }
+    let second_look = Sample::take(life);
+    if join(life, clock, abort_at, stages).await {
+        return true;
+    }
+    let _ = life.report.set(Report::take(life, Some(&second_look)));
+    false
+}
+
+/// Waits until nobody is left in these stages, and no hook; and says for whom it waits: after a second, then at
+/// doubling intervals.
+async fn join(life: &Lifecycle, clock: Clock, deadline: Option<Instant>, stages: &[Stage]) -> bool {
+    let is_empty = || {
+        let is_running = [HookStage::BeforeStop, HookStage::OnStop]
+            .into_iter()
+            .any(|stage| life.hooks.is_running(stage));
+        !is_running && life.close_if_empty(stages)
+    };
     let begun = life.budget().map_or_else(Instant::now, Budget::asked);
     let mut patience = PATIENCE;
     while begun + patience <= Instant::now() {
@@ -68,7 +177,7 @@ async fn join(life: &Lifecycle, clock: Clock, deadline: Option<Instant>) -> bool
     loop {
         let say_at = begun + patience;
         let next = deadline.map_or(say_at, |deadline| deadline.min(say_at));
-        if until(life, clock, Some(next), || life.close_if_empty()).await {
+        if until(life, clock, Some(next), is_empty).await {
             return true;
         }
         if deadline.is_some_and(|deadline| deadline <= next) {
@@ -97,5 +206,13 @@ async fn until(
             return reached();
         }
         clock.sleep(deadline, life.rung()).await;
+        life.pass_reloads_on();
+    }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }

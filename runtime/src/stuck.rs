@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::hooks::{HookStage, Progress};
 use crate::lifecycle::Lifecycle;
 use crate::message::{listed, span};
 use crate::rows::{Label, RowId};
@@ -12,11 +13,10 @@ use crate::thread::{Poll, Seen};
 /// Two looks less far apart than this say nothing: any poll is the same poll a moment later.
 const APART: Duration = Duration::from_millis(5);
 
-/// Workers of one function that are still there, or main.
+/// Workers of one function that are still there, holds of one name, a hook, or main.
 #[derive(Clone, Debug)]
 pub(crate) struct Stuck {
-    /// `None` for main.
-    label: Option<Label>,
+    what: What,
     count: u64,
     /// For how long the oldest of them is known to run.
     oldest: Option<Duration>,
@@ -26,6 +26,14 @@ pub(crate) struct Stuck {
     polled: u64,
     /// Those that have not been polled once.
     not_started: u64,
+}
+
+/// What is still there.
+#[derive(Clone, Debug)]
+enum What {
+    Main,
+    Worker(Label),
+    Hook(HookStage, Arc<str>),
 }
 
 /// A worker that blocks its thread.
@@ -52,7 +60,7 @@ impl Sample {
     }
 
     /// How long ago this poll was under way already, if that is long enough to mean something.
-    fn since(&self, seen: &Arc<Seen>, poll: Poll) -> Option<Duration> {
+    pub(crate) fn since(&self, seen: &Arc<Seen>, poll: Poll) -> Option<Duration> {
         let ago = self.at.elapsed();
         let is_same =
             |(thread, earlier): &(Arc<Seen>, Poll)| Arc::ptr_eq(thread, seen) && *earlier == poll;
@@ -65,9 +73,22 @@ impl Stuck {
     /// blocks from one that happens to be under way.
     pub(crate) fn find(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Self> {
         let mut found = Self::workers(life, earlier);
+        let hooks = life
+            .hooks
+            .seen()
+            .into_iter()
+            .filter(|hook| hook.progress == Progress::Running);
+        found.extend(hooks.map(|hook| Self {
+            what: What::Hook(hook.stage, hook.name),
+            count: 1,
+            oldest: hook.took,
+            blocking: Vec::new(),
+            polled: 1,
+            not_started: 0,
+        }));
         if life.is_main_alive() {
             let scene = Scene::now(life, earlier);
-            found.push(scene.describe(RowId::MAIN, None, 1));
+            found.push(scene.describe(RowId::MAIN, What::Main, 1));
         }
         found
     }
@@ -83,17 +104,21 @@ impl Stuck {
             }
         }
         rows.into_iter()
-            .map(|(row, label, count)| scene.describe(row, Some(label), count))
+            .map(|(row, label, count)| scene.describe(row, What::Worker(label), count))
             .collect()
     }
 
     pub(crate) fn is_main(&self) -> bool {
-        self.label.is_none()
+        matches!(self.what, What::Main)
     }
 
     /// `consume ×3`.
     pub(crate) fn tally(&self) -> String {
-        let name = self.label.as_ref().map_or("main", |label| &label.name);
+        let name = match &self.what {
+            What::Main => "main",
+            What::Worker(label) => &label.name,
+            What::Hook(_, name) => name,
+        };
         if self.count == 1 {
             name.to_owned()
         } else {
@@ -118,7 +143,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn describe(&self, row: RowId, label: Option<Label>, count: u64) -> Stuck {
+    fn describe(&self, row: RowId, what: What, count: u64) -> Stuck {
         let polls = self.polls.iter().filter(|(_, poll)| poll.row == row);
         let blocking: Vec<_> = polls
             .clone()
@@ -138,12 +163,22 @@ impl<'a> Scene<'a> {
             .clone()
             .filter(|(_, poll)| poll.seat.is_none())
             .count() as u64;
+        let is_hold = matches!(&what, What::Worker(label) if label.is_hold);
         Stuck {
-            label,
+            what,
             count,
             oldest: seats.map(|seats| seats.oldest.elapsed()),
-            polled: (polls.count() - blocking.len()) as u64,
-            not_started: count.saturating_sub(seats.map_or(0, |seats| seats.count) + first_polls),
+            // A hold is nothing that is polled.
+            polled: if is_hold {
+                count
+            } else {
+                (polls.count() - blocking.len()) as u64
+            },
+            not_started: if is_hold {
+                0
+            } else {
+                count.saturating_sub(seats.map_or(0, |seats| seats.count) + first_polls)
+            },
             blocking,
         }
     }
@@ -151,14 +186,18 @@ impl<'a> Scene<'a> {
 
 impl fmt::Display for Stuck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.label {
-            Some(label) => write!(f, "{label}: ")?,
-            None => f.write_str("main: ")?,
+        match &self.what {
+            What::Main => f.write_str("main: ")?,
+            What::Worker(label) => write!(f, "{label}: ")?,
+            What::Hook(stage, name) => write!(f, "{stage} hook `{name}`: ")?,
         }
         if self.count > 1 {
             write!(f, "{} ", self.count)?;
         }
-        f.write_str("still running")?;
+        f.write_str(match &self.what {
+            What::Worker(label) if label.is_hold => "still held",
+            _ => "still running",
+        })?;
         if let Some(oldest) = self.oldest {
             write!(f, " after {}", span(oldest))?;
         }
@@ -202,13 +241,15 @@ mod tests {
             name: "consume".into(),
             file: "src/main.rs",
             line: 7,
+            is_hold: false,
+            policy: None,
         };
         let blocking = Blocking {
             thread: "tokio-rt-worker".to_owned(),
             at_least: Duration::from_millis(900),
         };
         let stuck = Stuck {
-            label: Some(label),
+            what: What::Worker(label),
             count: 3,
             oldest: Some(Duration::from_secs(12)),
             blocking: vec![blocking],

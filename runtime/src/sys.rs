@@ -2,10 +2,10 @@
 #![allow(unsafe_code)]
 
 #[cfg(unix)]
-pub(crate) use unix::{Mask, exit_now, is_ignored};
+pub(crate) use unix::{Mask, die_of, exit_now, is_ignored};
 
 #[cfg(windows)]
-pub(crate) use windows::exit_now;
+pub(crate) use windows::{die_of, exit_now};
 
 #[cfg(unix)]
 mod unix {
@@ -18,6 +18,20 @@ mod unix {
     pub(crate) fn exit_now(code: u8) -> ! {
         // SAFETY: `_exit` takes any status, touches no memory of ours and does not return.
         unsafe { libc::_exit(i32::from(code)) }
+    }
+
+    /// Ends the process by `signal`, as if it had never been handled. Returns where the kernel does not let it:
+    /// as PID 1 of a namespace.
+    pub(crate) fn die_of(signal: i32) {
+        // SAFETY: the default action is installed and the signal let through and raised; no memory is involved.
+        unsafe {
+            libc::signal(signal, libc::SIG_DFL);
+            let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+            libc::sigemptyset(set.as_mut_ptr());
+            libc::sigaddset(set.as_mut_ptr(), signal);
+            libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), ptr::null_mut());
+            libc::raise(signal);
+        }
     }
 
     /// Whether `signal` is ignored in this process, as `nohup` and `sh -c 'x &'` leave it.
@@ -88,6 +102,9 @@ mod unix {
 
 #[cfg(windows)]
 mod windows {
+    /// There is no death by a signal on Windows.
+    pub(crate) fn die_of(_: i32) {}
+
     /// Ends the process. Windows has no `_exit`; `ExitProcess` stops all other threads first.
     pub(crate) fn exit_now(code: u8) -> ! {
         std::process::exit(i32::from(code))

@@ -17,8 +17,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit::{self, Failure};
 use crate::lifecycle::Lifecycle;
-use crate::rows::RowId;
+use crate::message;
+use crate::policy::OnFailure;
+use crate::rows::{RowId, Way};
 use crate::seats::SeatKey;
+use crate::state::{Cause, Stage};
 use crate::thread::{self, Current, WakerId};
 
 /// A place among the living. Taken when a worker is spawned, given back when its future is gone: finished,
@@ -28,6 +31,11 @@ pub(crate) struct Ticket {
     pub(crate) life: Arc<Lifecycle>,
     pub(crate) seat: Option<SeatKey>,
     pub(crate) row: RowId,
+    pub(crate) stage: Stage,
+    /// How it ended, as far as is known.
+    way: Way,
+    /// Whether its end is the process's stop.
+    essential: bool,
     /// Whether the seat knows how to wake this task.
     waits: bool,
     /// Whether the worker can be stopped apart from its stage: it has a token, its own or its parent's.
@@ -44,32 +52,38 @@ impl Ticket {
     pub(crate) fn issue(
         life: Arc<Lifecycle>,
         row: RowId,
+        stage: Stage,
+        essential: bool,
         parent: Option<CancellationToken>,
     ) -> Option<Self> {
-        if life.arrive() {
-            Some(Self::new(life, row, parent))
+        if life.arrive(stage) {
+            let mut ticket = Self::new(life, row, stage);
+            (ticket.essential, ticket.scoped, ticket.parent) =
+                (essential, parent.is_some(), parent);
+            Some(ticket)
         } else {
-            life.rows.get(row).ended.fetch_add(1, Ordering::Release);
             None
         }
     }
 
     /// Main's, which the lifecycle counts by itself.
     pub(crate) fn of_main(life: Arc<Lifecycle>) -> Self {
-        Self::new(life, RowId::MAIN, None)
+        Self::new(life, RowId::MAIN, Stage::Main)
     }
 
     #[inline]
-    fn new(life: Arc<Lifecycle>, row: RowId, parent: Option<CancellationToken>) -> Self {
-        let scoped = parent.is_some();
+    fn new(life: Arc<Lifecycle>, row: RowId, stage: Stage) -> Self {
         Self {
             life,
             seat: None,
             row,
+            stage,
+            way: Way::Aborted,
+            essential: false,
             waits: false,
-            scoped,
+            scoped: false,
             lingers: false,
-            parent,
+            parent: None,
         }
     }
 
@@ -87,11 +101,12 @@ impl Ticket {
             Err(payload) => Poll::Ready(Ending::Panicked(payload)),
         };
         if let Some(parent) = self.parent.take() {
-            self.seat = Some(self.life.take_seat(self.row, Some(parent)));
+            self.seat = Some(self.life.take_seat(self.row, self.stage, Some(parent)));
         }
         let worker = Current {
             row: self.row,
             seat: self.seat,
+            stage: self.stage,
             scoped: self.scoped,
         };
         let lingers = |poll: &Poll<_>| dropped && poll.is_ready();
@@ -105,38 +120,52 @@ impl Ticket {
     fn settle<T>(&mut self, ending: &Ending<T>, judge: impl FnOnce(&T) -> Option<String>) {
         match ending {
             Ending::Finished(result) => match catch_unwind(AssertUnwindSafe(|| judge(result))) {
-                Ok(None) => {}
-                Ok(Some(text)) => self.failed(text),
-                Err(payload) => self.panicked(payload.as_ref()),
+                Ok(None) => self.way = Way::Finished,
+                Ok(Some(text)) => {
+                    self.fail(Way::Failed, Failure::error(self.life.who(self.row), text))
+                }
+                Err(payload) => self.panic(payload.as_ref()),
             },
-            Ending::Panicked(payload) => self.panicked(payload.as_ref()),
+            Ending::Panicked(payload) => self.panic(payload.as_ref()),
             Ending::Aborted => {}
+        }
+        if self.essential {
+            self.essential_ended();
         }
     }
 
     #[cold]
-    fn failed(&self, text: String) {
-        self.life
-            .fail(Failure::error(self.who(), text).of_task(tokio::task::try_id()));
+    fn panic(&mut self, payload: &(dyn Any + Send)) {
+        self.fail(
+            Way::Panicked,
+            Failure::panic(self.life.who(self.row), payload),
+        );
     }
 
     #[cold]
-    fn panicked(&self, payload: &(dyn Any + Send)) {
-        self.life
-            .fail(Failure::panic(self.who(), payload).of_task(tokio::task::try_id()));
+    fn fail(&mut self, way: Way, failure: Failure) {
+        self.way = way;
+        let failure = failure.of_task(tokio::task::try_id());
+        match self.life.rows.policy(self.row).on_failure() {
+            OnFailure::Log => self.life.scribe.say(message::logged(&failure)),
+            OnFailure::Stop | OnFailure::Restart => self.life.fail(failure),
+        }
+    }
+
+    /// An essential worker that ends by itself ends the process. One that was told to stop does not.
+    #[cold]
+    fn essential_ended(&self) {
+        if !self.life.is_stopping(self.stage, self.seat) {
+            if let exit::Who::Worker(name) = self.life.who(self.row) {
+                self.life.begin_stop(Cause::Essential(name));
+            }
+        }
     }
 
     #[cold]
     fn panicked_in_destructor(&self) {
         self.life
-            .fail(Failure::destructor(self.who()).of_task(tokio::task::try_id()));
-    }
-
-    fn who(&self) -> exit::Who {
-        match self.life.rows.label(self.row) {
-            Some(label) => exit::Who::Worker(label.name.into()),
-            None => exit::Who::Main,
-        }
+            .fail(Failure::destructor(self.life.who(self.row)).of_task(tokio::task::try_id()));
     }
 
     /// Sits down to wait. Wakes the worker at once if the stop came while it did.
@@ -144,11 +173,11 @@ impl Ticket {
     fn sit(&mut self, context: &Context<'_>) {
         let seat = match self.seat {
             Some(seat) => seat,
-            None => self.life.take_seat(self.row, None),
+            None => self.life.take_seat(self.row, self.stage, None),
         };
         self.seat = Some(seat);
         self.waits = true;
-        if self.life.wait_in(seat, context.waker()) {
+        if self.life.wait_in(seat, self.stage, context.waker()) {
             context.waker().wake_by_ref();
         }
     }
@@ -173,9 +202,9 @@ impl Drop for Ticket {
             self.life
                 .rows
                 .get(self.row)
-                .ended
+                .end(self.way)
                 .fetch_add(1, Ordering::Release);
-            self.life.leave();
+            self.life.leave(self.stage);
         }
     }
 }
@@ -222,7 +251,7 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Done<F::Output>> {
         let this = self.project();
         let ticket = this.ticket;
-        let ending = if ticket.life.is_aborting() {
+        let ending = if ticket.life.is_aborting(ticket.stage) {
             // Marked, so that a destructor that blocks is seen for what it is.
             thread::busy_with(&ticket.life, ticket.row);
             ticket.lingers = true;
@@ -258,7 +287,7 @@ pub(crate) fn run_blocking<T>(
     code: impl FnOnce() -> T,
     judge: impl FnOnce(&T) -> Option<String>,
 ) -> Done<T> {
-    if ticket.life.is_aborting() {
+    if ticket.life.is_aborting(ticket.stage) {
         return Done::new(Ending::Aborted, &ticket);
     }
     let Poll::Ready(ending) = ticket.run(WakerId::NONE, false, || Poll::Ready(code())) else {
@@ -266,6 +295,27 @@ pub(crate) fn run_blocking<T>(
     };
     ticket.settle(&ending, judge);
     Done::new(ending, &ticket)
+}
+
+/// One run of a blocking body inside a supervised worker: on tokio's pool, in the worker's name.
+pub(crate) async fn blocking_run<R: Send + 'static>(
+    code: impl FnOnce() -> R + Send + 'static,
+) -> R {
+    let worker = thread::caller();
+    let run = move || match worker {
+        Some((life, Some(current))) => {
+            thread::polling(&life, current, WakerId::NONE, code, |_| false).0
+        }
+        _ => code(),
+    };
+    match tokio::task::spawn_blocking(run).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(payload) => std::panic::resume_unwind(payload),
+            // The runtime is shutting down, and this future with it.
+            Err(_) => std::future::pending().await,
+        },
+    }
 }
 
 /// What a worker leaves behind for its handle.
@@ -318,5 +368,21 @@ impl Drop for Dropping<'_> {
     fn drop(&mut self) {
         thread::left(self.1);
         self.0.result_dropped();
+    }
+}
+
+impl<T> Done<Ending<T>> {
+    /// What a supervised worker left: its last run's ending.
+    pub(crate) fn flatten(mut self) -> Done<T> {
+        let of = self.of.take();
+        let ending = match self.ending.take() {
+            Some(Ending::Finished(ending)) => ending,
+            Some(Ending::Panicked(payload)) => Ending::Panicked(payload),
+            Some(Ending::Aborted) | None => Ending::Aborted,
+        };
+        Done {
+            ending: Some(ending),
+            of,
+        }
     }
 }

@@ -13,6 +13,7 @@ use std::task::{RawWakerVTable, Waker};
 use crate::lifecycle::Lifecycle;
 use crate::rows::RowId;
 use crate::seats::SeatKey;
+use crate::state::Stage;
 
 thread_local! {
     /// The lifecycle whose code this thread runs, if any.
@@ -37,6 +38,8 @@ impl WakerId {
 struct Here {
     life: Arc<Lifecycle>,
     seen: Arc<Seen>,
+    /// The stage of the worker being polled; main's between polls.
+    stage: Cell<Stage>,
     /// Whether the worker being polled can be stopped apart from its stage.
     scoped: Cell<bool>,
     /// The waker of the worker being polled: who is polled with this very waker is woken through the seat.
@@ -101,6 +104,7 @@ fn settle_in(life: &Arc<Lifecycle>) -> Rc<Here> {
     let here = Rc::new(Here {
         life: Arc::clone(life),
         seen,
+        stage: Cell::new(Stage::Main),
         scoped: Cell::new(false),
         waker: Cell::new(WakerId::NONE),
     });
@@ -158,7 +162,7 @@ pub(crate) fn is_undisturbed() -> bool {
     HERE.with(|here| {
         here.borrow()
             .as_ref()
-            .is_some_and(|here| here.life.is_undisturbed() && !here.scoped.get())
+            .is_some_and(|here| here.life.is_undisturbed(here.stage.get()) && !here.scoped.get())
     })
 }
 
@@ -167,6 +171,7 @@ pub(crate) fn is_undisturbed() -> bool {
 pub(crate) struct Current {
     pub(crate) row: RowId,
     pub(crate) seat: Option<SeatKey>,
+    pub(crate) stage: Stage,
     /// Whether it can be stopped apart from its stage: it has a token, its own or its parent's.
     pub(crate) scoped: bool,
 }
@@ -236,6 +241,7 @@ pub(crate) fn polling<T>(
         Current {
             row: worker.row,
             seat,
+            stage: worker.stage,
             scoped,
         },
     )
@@ -257,6 +263,7 @@ fn of(life: &Arc<Lifecycle>) -> Option<Rc<Here>> {
 struct Record {
     row: u32,
     seat: u64,
+    stage: Stage,
     scoped: bool,
     waker: WakerId,
 }
@@ -266,6 +273,7 @@ impl Record {
     const IDLE: Self = Self {
         row: 0,
         seat: 0,
+        stage: Stage::Main,
         scoped: false,
         waker: WakerId::NONE,
     };
@@ -279,6 +287,7 @@ impl Here {
         Some(Current {
             row,
             seat,
+            stage: self.stage.get(),
             scoped: self.scoped.get(),
         })
     }
@@ -289,6 +298,7 @@ impl Here {
         let before = Record {
             row: seen.row.load(Ordering::Relaxed),
             seat: seen.seat.load(Ordering::Relaxed),
+            stage: self.stage.replace(worker.stage),
             scoped: self.scoped.replace(worker.scoped),
             waker: self.waker.replace(waker),
         };
@@ -306,6 +316,7 @@ impl Here {
     fn restore(&self, record: Record) {
         self.seen.seat.store(record.seat, Ordering::Relaxed);
         self.seen.row.store(record.row, Ordering::Release);
+        self.stage.set(record.stage);
         self.scoped.set(record.scoped);
         self.waker.set(record.waker);
     }
@@ -319,6 +330,7 @@ pub(crate) fn busy_with(life: &Arc<Lifecycle>, row: RowId) {
             Current {
                 row,
                 seat: None,
+                stage: Stage::Main,
                 scoped: false,
             },
             WakerId::NONE,

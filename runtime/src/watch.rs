@@ -17,6 +17,7 @@ use crate::report;
 use crate::settings::NO_LIMIT;
 use crate::signal::{Inbox, Signal};
 use crate::state::Cause;
+use crate::status;
 use crate::sys;
 
 /// The same signal twice within this is one: a terminal signals the whole process group while a parent
@@ -89,6 +90,9 @@ impl Watch {
     }
 
     fn hear(&mut self, signal: Signal) {
+        if !self.life.settings.signals.contains(&signal) {
+            return self.heed(signal);
+        }
         let now = Instant::now();
         let latest = &mut self.latest[signal as usize];
         if latest.is_some_and(|latest| now.duration_since(latest) < SAME) {
@@ -100,7 +104,20 @@ impl Watch {
             self.exit(exit::FORCED);
         }
         if !self.life.begin_stop(Cause::Signal(signal)) {
+            if signal == Signal::Interrupt {
+                self.life.end_drain();
+            }
             self.life.scribe.say(message::already_stopping(signal));
+        }
+    }
+
+    /// A signal that stops nothing.
+    fn heed(&self, signal: Signal) {
+        if self.life.settings.dump == Some(signal) {
+            status::publish(&self.life);
+        } else if signal == Signal::Hangup {
+            self.life.reloads.add();
+            self.life.ring();
         }
     }
 

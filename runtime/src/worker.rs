@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -17,7 +18,11 @@ use tokio_util::sync::CancellationToken;
 use crate::ambient::Caller;
 use crate::handle::WorkerHandle;
 use crate::lifecycle::Lifecycle;
+use crate::message;
+use crate::policy::{OnFailure, Policy};
 use crate::rows::{Function, Label};
+use crate::state::{Stage, State};
+use crate::supervise;
 use crate::task::{self, Done, Ticket, Tracked};
 use crate::thread;
 
@@ -59,16 +64,15 @@ impl Worker<()> {
         run: F,
     ) -> Worker<impl Body<Output = Fut::Output>>
     where
-        F: FnOnce() -> Fut + Send + 'static,
+        F: FnMut() -> Fut + Send + 'static,
         Fut: Future<Output: Outcome> + Send + 'static,
     {
-        let body = Once {
-            future: async move { run().await },
-            judge: judge::<Fut::Output>,
-        };
         Worker {
             name: Name::here(name.into()),
-            body,
+            body: Again {
+                make: run,
+                judge: judge::<Fut::Output>,
+            },
         }
     }
 }
@@ -76,19 +80,66 @@ impl Worker<()> {
 impl<B> Worker<B> {
     /// The same worker under another name in reports: one function, several roles.
     ///
-    /// Names are kept apart in [reports](crate#exit-codes). Give roles (`"consume-eu"`), not identities
-    /// (`"connection-48151"`).
-    #[track_caller]
+    /// Give roles (`"consume-eu"`), not identities (`"connection-48151"`).
     pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.name = Name::Given(Box::new(match self.name {
-            Name::Function(function) => function.label().renamed(name.into()),
-            Name::Given(label) => label.renamed(name.into()),
-        }));
+        self.label().name = name.into();
         self
+    }
+
+    /// When this one is told to stop: see [`Stage`]. It is nobody's child then.
+    pub fn stage(mut self, stage: Stage) -> Self {
+        self.policy().stage = Some(stage);
+        self
+    }
+
+    /// A budget of its own for this one, inside the big one: that long after it was told to stop it is aborted and
+    /// named, and the exit code is 124.
+    pub fn stop_timeout(mut self, budget: Duration) -> Self {
+        self.policy().stop_timeout = Some(budget);
+        self
+    }
+
+    fn policy(&mut self) -> &mut Policy {
+        Arc::make_mut(
+            self.label()
+                .policy
+                .get_or_insert_with(|| Arc::new(Policy::new())),
+        )
+    }
+
+    fn label(&mut self) -> &mut Label {
+        if let Name::Function(function) = self.name {
+            let policy = Some(Arc::new(function.policy().clone()));
+            self.name = Name::Given(Box::new(Label {
+                policy,
+                ..function.label().clone()
+            }));
+        }
+        match &mut self.name {
+            Name::Given(label) => label,
+            Name::Function(_) => unreachable!("it was replaced"),
+        }
     }
 }
 
 impl<B: Body> Worker<B> {
+    /// What a failure of this one means.
+    ///
+    /// # Panics
+    ///
+    /// For [`OnFailure::Restart`], if the worker can be run once only: an annotated function runs again when its
+    /// attribute says `on_failure = "restart"` or `every`, and so does a worker made by [`Worker::new`].
+    #[track_caller]
+    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        assert!(
+            B::REPEATS || on_failure != OnFailure::Restart,
+            "{}",
+            message::NO_RESTART
+        );
+        self.policy().set_on_failure(on_failure);
+        self
+    }
+
     /// Runs the worker in the background: tracked, told to stop with its stage, and waited for at the stop.
     ///
     /// A worker spawned inside a worker is its child: stopping the parent stops the child. Dropping the
@@ -101,10 +152,23 @@ impl<B: Body> Worker<B> {
     #[inline]
     #[track_caller]
     pub fn spawn(self) -> WorkerHandle<B::Output> {
-        let (life, parent) = match thread::spawner() {
-            Some((life, false)) => (life, None),
-            _ => spawner(),
+        let policy = self.name.policy();
+        let spawner = match thread::spawner() {
+            Some((life, false)) => Spawner {
+                life,
+                stage: policy.stage.unwrap_or_default(),
+                parent: None,
+            },
+            _ => Spawner::find(policy),
         };
+        let Spawner {
+            life,
+            stage,
+            parent,
+        } = spawner;
+        let refused = policy.refuse && life.state() >= State::Stopping;
+        let supervised = policy.is_supervised().then(|| policy.clone());
+        let essential = policy.essential;
         let row = match self.name {
             Name::Function(function) => {
                 let row = function.row();
@@ -113,28 +177,61 @@ impl<B: Body> Worker<B> {
             }
             Name::Given(label) => life.rows.start_named(*label),
         };
-        let Some(ticket) = Ticket::issue(Arc::clone(&life), row, parent) else {
-            return WorkerHandle::new(life, row, None);
+        let ticket = if refused {
+            None
+        } else {
+            Ticket::issue(Arc::clone(&life), row, stage, essential, parent)
         };
-        let task = life
-            .runtime
-            .get()
-            .map(|runtime| self.body.launch(Launch { ticket, runtime }));
-        WorkerHandle::new(life, row, task)
+        let (Some(ticket), Some(runtime)) = (ticket, life.runtime.get()) else {
+            life.rows.get(row).refuse();
+            return WorkerHandle::new(life, row, stage, None);
+        };
+        let task = self.body.launch(Launch {
+            ticket,
+            runtime,
+            supervised,
+        });
+        WorkerHandle::new(life, row, stage, Some(task))
     }
 }
 
-/// The lifecycle a worker is spawned in, where that takes a second look, and the token of its parent, which
-/// stops its children.
-#[cold]
-#[track_caller]
-fn spawner() -> (Arc<Lifecycle>, Option<CancellationToken>) {
-    let caller = Caller::expect("spawning a worker");
-    let parent = caller.worker().map(|worker| caller.own_token(worker));
-    (caller.life, parent)
+/// Where a worker is spawned.
+struct Spawner {
+    life: Arc<Lifecycle>,
+    stage: Stage,
+    /// The token of the worker that is spawning, which stops its children.
+    parent: Option<CancellationToken>,
+}
+
+impl Spawner {
+    /// Takes a second look: a thread that is none of the lifecycle's, or a worker that spawns a child. A worker
+    /// with a stage of its own is nobody's child.
+    #[cold]
+    #[track_caller]
+    fn find(policy: &Policy) -> Self {
+        let caller = Caller::expect("spawning a worker");
+        let parent = caller.worker().filter(|_| policy.stage.is_none());
+        Self {
+            stage: policy
+                .stage
+                .or(parent.map(|parent| parent.stage))
+                .unwrap_or_default(),
+            parent: parent.map(|parent| caller.own_token(parent)),
+            life: caller.life,
+        }
+    }
 }
 
 impl Name {
+    #[inline]
+    fn policy(&self) -> &Policy {
+        static PLAIN: Policy = Policy::new();
+        match self {
+            Self::Function(function) => function.policy(),
+            Self::Given(label) => label.policy.as_deref().unwrap_or(&PLAIN),
+        }
+    }
+
     /// A name given by the caller's code.
     #[track_caller]
     fn here(name: Cow<'static, str>) -> Self {
@@ -303,7 +400,11 @@ pub trait Body: Send + 'static {
     #[doc(hidden)]
     fn inline(self) -> Self::Future;
 
-    /// One supervised run in the background.
+    /// Whether it can be run more than once.
+    #[doc(hidden)]
+    const REPEATS: bool = false;
+
+    /// One tracked task in the background.
     #[doc(hidden)]
     fn launch(self, launch: Launch<'_>) -> JoinHandle<Done<Self::Output>>;
 }
@@ -313,6 +414,33 @@ pub trait Body: Send + 'static {
 pub struct Launch<'a> {
     ticket: Ticket,
     runtime: &'a Handle,
+    /// The policy, where it takes more than polling one future to its end.
+    supervised: Option<Policy>,
+}
+
+impl Launch<'_> {
+    /// Spawns runs under the policy. `next` makes a run, or says that there is no other.
+    fn supervise<Fut, J>(
+        self,
+        policy: Policy,
+        next: impl FnMut() -> Option<Fut> + Send + 'static,
+        judge: J,
+    ) -> JoinHandle<Done<Fut::Output>>
+    where
+        Fut: Future + Send + 'static,
+        Fut::Output: Send + 'static,
+        J: FnMut(&Fut::Output) -> Option<String> + Send + 'static,
+    {
+        let (life, row) = (Arc::clone(&self.ticket.life), self.ticket.row);
+        let mut next = next;
+        let runs = async move {
+            let next = move || next().map(supervise::guarded);
+            supervise::supervise(&life, row, &policy, next, judge).await
+        };
+        let ticket = self.ticket;
+        self.runtime
+            .spawn(async move { Tracked::new(runs, |_: &_| None, ticket).await.flatten() })
+    }
 }
 
 /// A body that is a future.
@@ -336,10 +464,55 @@ where
     }
 
     #[inline]
-    fn launch(self, launch: Launch<'_>) -> JoinHandle<Done<F::Output>> {
-        launch
-            .runtime
-            .spawn(Tracked::new(self.future, self.judge, launch.ticket))
+    fn launch(self, mut launch: Launch<'_>) -> JoinHandle<Done<F::Output>> {
+        let Self { future, judge } = self;
+        let Some(policy) = launch.supervised.take() else {
+            return launch
+                .runtime
+                .spawn(Tracked::new(future, judge, launch.ticket));
+        };
+        let (mut future, mut judge) = (Some(future), Some(judge));
+        launch.supervise(
+            policy,
+            move || future.take(),
+            move |result: &_| judge.take().and_then(|judge| judge(result)),
+        )
+    }
+}
+
+/// A body that makes a future for each run.
+#[derive(Debug)]
+pub struct Again<M, J> {
+    make: M,
+    judge: J,
+}
+
+impl<M, Fut, J> Body for Again<M, J>
+where
+    M: FnMut() -> Fut + Send + 'static,
+    Fut: Future + Send + 'static,
+    Fut::Output: Send + 'static,
+    J: FnMut(&Fut::Output) -> Option<String> + Send + 'static,
+{
+    type Output = Fut::Output;
+    type Future = Fut;
+
+    const REPEATS: bool = true;
+
+    fn inline(mut self) -> Fut {
+        (self.make)()
+    }
+
+    fn launch(self, mut launch: Launch<'_>) -> JoinHandle<Done<Fut::Output>> {
+        let Self { mut make, judge } = self;
+        match launch.supervised.take() {
+            None => launch.runtime.spawn(Tracked::new(
+                async move { make().await },
+                judge,
+                launch.ticket,
+            )),
+            Some(policy) => launch.supervise(policy, move || Some(make()), judge),
+        }
     }
 }
 
@@ -363,11 +536,55 @@ where
         Unsupervised::NotStarted(Some(self.run))
     }
 
-    fn launch(self, launch: Launch<'_>) -> JoinHandle<Done<R>> {
+    fn launch(self, mut launch: Launch<'_>) -> JoinHandle<Done<R>> {
         let Self { run, judge } = self;
-        launch
-            .runtime
-            .spawn_blocking(move || task::run_blocking(launch.ticket, run, judge))
+        let Some(policy) = launch.supervised.take() else {
+            return launch
+                .runtime
+                .spawn_blocking(move || task::run_blocking(launch.ticket, run, judge));
+        };
+        let (mut run, mut judge) = (Some(run), Some(judge));
+        let next = move || run.take().map(task::blocking_run);
+        launch.supervise(policy, next, move |result: &_| {
+            judge.take().and_then(|judge| judge(result))
+        })
+    }
+}
+
+/// A body that blocks its thread in each run.
+#[derive(Debug)]
+pub struct BlockingAgain<M, J> {
+    make: M,
+    judge: J,
+}
+
+impl<M, R, J> Body for BlockingAgain<M, J>
+where
+    M: FnMut() -> R + Clone + Send + 'static,
+    R: Send + 'static,
+    J: FnMut(&R) -> Option<String> + Send + 'static,
+{
+    type Output = R;
+    type Future = Unsupervised<M, R>;
+
+    const REPEATS: bool = true;
+
+    fn inline(self) -> Unsupervised<M, R> {
+        Unsupervised::NotStarted(Some(self.make))
+    }
+
+    fn launch(self, mut launch: Launch<'_>) -> JoinHandle<Done<R>> {
+        let Self { make, judge } = self;
+        match launch.supervised.take() {
+            None => launch
+                .runtime
+                .spawn_blocking(move || task::run_blocking(launch.ticket, make, judge)),
+            Some(policy) => launch.supervise(
+                policy,
+                move || Some(task::blocking_run(make.clone())),
+                judge,
+            ),
+        }
     }
 }
 
@@ -417,6 +634,30 @@ pub fn once<F, J>(function: &'static Function, future: F, judge: J) -> Worker<On
     Worker {
         name: Name::Function(function),
         body: Once { future, judge },
+    }
+}
+
+/// A worker that can be run again. Unbounded on purpose, as [`once`].
+///
+/// Not public API. Used by generated code.
+pub fn again<M, J>(function: &'static Function, make: M, judge: J) -> Worker<Again<M, J>> {
+    Worker {
+        name: Name::Function(function),
+        body: Again { make, judge },
+    }
+}
+
+/// A worker that blocks its thread and can be run again. Unbounded on purpose, as [`once`].
+///
+/// Not public API. Used by generated code.
+pub fn blocking_again<M, J>(
+    function: &'static Function,
+    make: M,
+    judge: J,
+) -> Worker<BlockingAgain<M, J>> {
+    Worker {
+        name: Name::Function(function),
+        body: BlockingAgain { make, judge },
     }
 }
 

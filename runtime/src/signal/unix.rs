@@ -161,6 +161,15 @@ pub(crate) struct Handlers {
 }
 
 impl Handlers {
+    /// A handler for one more signal, from now on.
+    pub(crate) fn of(signal: Signal, nudge: &Nudge) -> io::Result<Self> {
+        let mut handlers = Self { ids: Vec::new() };
+        let mask = Mask::block(&[signal.number()]);
+        let added = handlers.add(signal, nudge);
+        mask.apply();
+        added.map(|()| handlers)
+    }
+
     fn add(&mut self, signal: Signal, nudge: &Nudge) -> io::Result<()> {
         let number = signal.number();
         let mut kept_up = KEPT_UP.lock().unwrap_or_else(PoisonError::into_inner);

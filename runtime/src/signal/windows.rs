@@ -9,6 +9,20 @@ use tokio::signal::windows;
 
 use super::Signal;
 
+impl Signal {
+    /// The number POSIX gives it, for exit codes.
+    pub(crate) const fn number(self) -> i32 {
+        match self {
+            Self::Hangup => 1,
+            Self::Interrupt => 2,
+            Self::Quit => 3,
+            Self::User1 => 10,
+            Self::User2 => 12,
+            Self::Terminate => 15,
+        }
+    }
+}
+
 /// The two ends of what wakes the watch.
 #[allow(clippy::unnecessary_wraps)] // as on unix, where it can fail
 pub(crate) fn inbox() -> io::Result<(Inbox, Nudge)> {
@@ -118,6 +132,15 @@ impl Arming {
 /// Dropping it stops the forwarding.
 pub(crate) struct Handlers {
     over: Arc<AtomicBool>,
+}
+
+impl Handlers {
+    /// SIGHUP never comes on Windows.
+    pub(crate) fn of(_: Signal, _: &Nudge) -> io::Result<Self> {
+        Ok(Self {
+            over: Arc::new(AtomicBool::new(false)),
+        })
+    }
 }
 
 impl Drop for Handlers {

@@ -1,0 +1,429 @@
+//! Hooks: what is run once at a certain point of the stop, by name.
+//!
+//! A hook runs on the user's runtime, as a task of its own. It may fail, panic or hang: that is noted, and keeps
+//! nobody else from running.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep};
+
+use crate::ambient::Caller;
+use crate::exit::{Failure, How, Who};
+use crate::handle;
+use crate::lifecycle::Lifecycle;
+use crate::message;
+use crate::supervise::guarded;
+use crate::task::Ending;
+use crate::worker::Outcome;
+
+/// How often an `on_stop` hook that returns an error is tried in all.
+const TRIES: u32 = 3;
+/// The pause before the second try; doubled before the third.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// When a hook runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub enum HookStage {
+    /// When the drain begins, all at once.
+    BeforeStop,
+    /// When main and its workers are told to stop, all at once.
+    OnStop,
+    /// When everybody was joined or aborted, one by one, the last registered first.
+    AfterStop,
+}
+
+impl fmt::Display for HookStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BeforeStop => "before_stop",
+            Self::OnStop => "on_stop",
+            Self::AfterStop => "after_stop",
+        })
+    }
+}
+
+/// Runs when the stop is asked for, while everything is still being served, all hooks at once.
+///
+/// The drain lasts at least until these hooks are done, but never longer than half the budget. The place to
+/// leave a registry or to tell a load balancer. A failure is a warning: it does not change the exit code. The
+/// same name replaces an earlier hook. Registered later than its moment, it runs at once.
+///
+/// # Panics
+///
+/// At the caller's line, outside any lifecycle.
+#[track_caller]
+pub fn before_stop<F, Fut>(name: impl Into<Cow<'static, str>>, hook: F)
+where
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output: Outcome> + Send + 'static,
+{
+    register(HookStage::BeforeStop, name.into(), once(hook));
+}
+
+/// Runs when main and its workers are told to stop, beside them, all hooks at once.
+///
+/// The stop waits for it as for a worker. A hook that returns an error is tried up to three times, with growing
+/// pauses, while time remains. A failure makes the exit code 1 if it is the first. The same name replaces an
+/// earlier hook. Registered later than its moment, it runs at once.
+///
+/// # Panics
+///
+/// At the caller's line, outside any lifecycle.
+#[track_caller]
+pub fn on_stop<F, Fut>(name: impl Into<Cow<'static, str>>, mut hook: F)
+where
+    F: FnMut() -> Fut + Send + 'static,
+    Fut: Future<Output: Outcome> + Send + 'static,
+{
+    let run = async move {
+        let mut pause = PAUSE;
+        for _ in 1..TRIES {
+            match verdict(hook()).await {
+                Err(How::Error(_)) => sleep(pause).await,
+                settled => return settled,
+            }
+            pause *= 2;
+        }
+        verdict(hook()).await
+    };
+    register(HookStage::OnStop, name.into(), Box::pin(run));
+}
+
+/// Runs when everybody was joined or aborted, one hook after the other, the last registered first, each with
+/// its share of what is left of the budget.
+///
+/// The place to close what all others used: a database pool. A failure makes the exit code 1 if it is the
+/// first. The same name replaces an earlier hook. Registered while these hooks run, it is the next; later, it
+/// is not run, and a line says so.
+///
+/// # Panics
+///
+/// At the caller's line, outside any lifecycle.
+#[track_caller]
+pub fn after_stop<F, Fut>(name: impl Into<Cow<'static, str>>, hook: F)
+where
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output: Outcome> + Send + 'static,
+{
+    register(HookStage::AfterStop, name.into(), once(hook));
+}
+
+/// What a hook comes to. Nothing of it runs before it is polled.
+type Run = Pin<Box<dyn Future<Output = Result<(), How>> + Send>>;
+
+fn once<F, Fut>(hook: F) -> Run
+where
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output: Outcome> + Send + 'static,
+{
+    Box::pin(async move { verdict(hook()).await })
+}
+
+async fn verdict<Fut: Future<Output: Outcome>>(run: Fut) -> Result<(), How> {
+    run.await
+        .failure()
+        .map_or(Ok(()), |text| Err(How::Error(text)))
+}
+
+#[track_caller]
+fn register(stage: HookStage, name: Cow<'static, str>, run: Run) {
+    let life = Caller::expect("registering a hook").life;
+    life.hooks.add(stage, name.into_owned().into(), run);
+    if stage != HookStage::AfterStop && life.hooks.has_begun(stage) {
+        start(&life, stage);
+    } else if stage == HookStage::AfterStop {
+        life.ring();
+    }
+}
+
+/// Starts all hooks of a stage that have not been started.
+pub(crate) fn start(life: &Arc<Lifecycle>, stage: HookStage) {
+    while let Some(name) = life.hooks.begin_next(stage) {
+        launch(life, stage, name);
+    }
+}
+
+/// Starts the hook registered last among those that wait, and returns its name.
+pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage) -> Option<Arc<str>> {
+    let name = life.hooks.begin_next(stage)?;
+    launch(life, stage, Arc::clone(&name));
+    Some(name)
+}
+
+fn launch(life: &Arc<Lifecycle>, stage: HookStage, name: Arc<str>) {
+    let (Some(run), Some(runtime)) = (life.hooks.take_run(stage, &name), life.runtime.get()) else {
+        return;
+    };
+    let task = runtime.spawn({
+        let (life, name) = (Arc::clone(life), Arc::clone(&name));
+        async move {
+            let outcome = match guarded(run).await {
+                Ending::Finished(outcome) => outcome,
+                Ending::Panicked(payload) => {
+                    Err(How::Panic(handle::message(payload.as_ref()).to_owned()))
+                }
+                Ending::Aborted => return,
+            };
+            life.hooks.end(stage, &name, Progress::of(&outcome));
+            if let Err(how) = outcome {
+                note(&life, stage, name, how);
+            }
+            life.ring();
+        }
+    });
+    life.hooks.began(stage, &name, task.abort_handle());
+}
+
+/// A failure is a warning before the stop, and a failure of the process from then on.
+pub(crate) fn note(life: &Lifecycle, stage: HookStage, name: Arc<str>, how: How) {
+    let failure = Failure::of_hook(Who::Hook(stage, name), how);
+    life.scribe.say(message::hook_failed(&failure));
+    if stage != HookStage::BeforeStop {
+        life.failures.add(failure);
+    }
+}
+
+/// The hooks of a lifecycle, in the order of their registration.
+#[derive(Default)]
+pub(crate) struct Hooks(Mutex<List>);
+
+#[derive(Default)]
+struct List {
+    hooks: Vec<Hook>,
+    /// The stages whose moment has come.
+    begun: Vec<HookStage>,
+}
+
+struct Hook {
+    stage: HookStage,
+    name: Arc<str>,
+    run: Option<Run>,
+    task: Option<AbortHandle>,
+    began: Option<Instant>,
+    took: Option<Duration>,
+    progress: Progress,
+}
+
+/// How far a hook has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub enum Progress {
+    /// Its moment has not come.
+    Waiting,
+    /// It is running.
+    Running,
+    /// It ended well.
+    Done,
+    /// It returned an error, in the end.
+    Failed,
+    /// It panicked.
+    Panicked,
+    /// It was aborted: its time was over.
+    Aborted,
+    /// It was not run: no time was left, or it came too late.
+    NotRun,
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Waiting => "waiting",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Panicked => "panicked",
+            Self::Aborted => "aborted",
+            Self::NotRun => "not run",
+        })
+    }
+}
+
+impl Progress {
+    fn of(outcome: &Result<(), How>) -> Self {
+        match outcome {
+            Ok(()) => Self::Done,
+            Err(How::Panic(_)) => Self::Panicked,
+            Err(_) => Self::Failed,
+        }
+    }
+}
+
+/// A hook as others see it.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) stage: HookStage,
+    pub(crate) name: Arc<str>,
+    pub(crate) progress: Progress,
+    /// How long it took, or has been running.
+    pub(crate) took: Option<Duration>,
+}
+
+impl Hooks {
+    fn add(&self, stage: HookStage, name: Arc<str>, run: Run) {
+        let hook = Hook {
+            stage,
+            name,
+            run: Some(run),
+            task: None,
+            began: None,
+            took: None,
+            progress: Progress::Waiting,
+        };
+        let mut list = self.lock();
+        let same = |other: &Hook| {
+            other.stage == hook.stage && other.name == hook.name && other.began.is_none()
+        };
+        let replaced = list
+            .hooks
+            .iter()
+            .position(same)
+            .map(|index| list.hooks.remove(index));
+        list.hooks.push(hook);
+        drop(list);
+        // What a hook has captured is dropped by whoever replaces it, not under the lock.
+        drop(replaced);
+    }
+
+    /// Whether hooks have to run before anybody is told to stop.
+    pub(crate) fn must_be_heard_first(&self) -> bool {
+        self.lock()
+            .hooks
+            .iter()
+            .any(|hook| hook.stage == HookStage::BeforeStop && hook.is_open())
+    }
+
+    fn has_begun(&self, stage: HookStage) -> bool {
+        self.lock().begun.contains(&stage)
+    }
+
+    /// From now on hooks of this stage are started as they come.
+    pub(crate) fn open(&self, stage: HookStage) {
+        self.lock().begun.push(stage);
+    }
+
+    /// How many hooks of a stage have not been started.
+    pub(crate) fn waiting(&self, stage: HookStage) -> usize {
+        self.lock()
+            .hooks
+            .iter()
+            .filter(|hook| hook.stage == stage && hook.progress == Progress::Waiting)
+            .count()
+    }
+
+    /// Marks the hook registered last, among those that wait, as running.
+    fn begin_next(&self, stage: HookStage) -> Option<Arc<str>> {
+        let mut list = self.lock();
+        let waits = |hook: &&mut Hook| hook.stage == stage && hook.progress == Progress::Waiting;
+        let hook = list.hooks.iter_mut().rev().find(waits)?;
+        hook.progress = Progress::Running;
+        hook.began = Some(Instant::now());
+        Some(Arc::clone(&hook.name))
+    }
+
+    fn take_run(&self, stage: HookStage, name: &str) -> Option<Run> {
+        self.with(stage, name, |hook| hook.run.take()).flatten()
+    }
+
+    fn began(&self, stage: HookStage, name: &str, task: AbortHandle) {
+        self.with(stage, name, |hook| hook.task = Some(task));
+    }
+
+    fn end(&self, stage: HookStage, name: &str, progress: Progress) {
+        self.with(stage, name, |hook| {
+            hook.progress = progress;
+            hook.took = hook.began.map(|began| began.elapsed());
+        });
+    }
+
+    pub(crate) fn is_running(&self, stage: HookStage) -> bool {
+        self.lock()
+            .hooks
+            .iter()
+            .any(|hook| hook.stage == stage && hook.progress == Progress::Running)
+    }
+
+    /// Aborts those that are running, and returns them.
+    pub(crate) fn abort(&self) -> Vec<Seen> {
+        let mut list = self.lock();
+        let running = list
+            .hooks
+            .iter_mut()
+            .filter(|hook| hook.progress == Progress::Running);
+        let mut tasks = Vec::new();
+        let aborted = running
+            .map(|hook| {
+                hook.progress = Progress::Aborted;
+                hook.took = hook.began.map(|began| began.elapsed());
+                tasks.extend(hook.task.take());
+                hook.seen()
+            })
+            .collect();
+        drop(list);
+        tasks.iter().for_each(AbortHandle::abort);
+        aborted
+    }
+
+    /// Gives up those that were never started, and returns them.
+    pub(crate) fn give_up(&self) -> Vec<Seen> {
+        let mut list = self.lock();
+        let waiting = list
+            .hooks
+            .iter_mut()
+            .filter(|hook| hook.progress == Progress::Waiting);
+        waiting
+            .map(|hook| {
+                hook.progress = Progress::NotRun;
+                hook.seen()
+            })
+            .collect()
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.lock().hooks.iter().map(Hook::seen).collect()
+    }
+
+    fn with<T>(&self, stage: HookStage, name: &str, act: impl FnOnce(&mut Hook) -> T) -> Option<T> {
+        let mut list = self.lock();
+        let running = |hook: &&mut Hook| {
+            hook.stage == stage && *hook.name == *name && hook.progress == Progress::Running
+        };
+        list.hooks.iter_mut().find(running).map(act)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, List> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Hook {
+    fn is_open(&self) -> bool {
+        matches!(self.progress, Progress::Waiting | Progress::Running)
+    }
+
+    fn seen(&self) -> Seen {
+        let took = self
+            .took
+            .or_else(|| self.began.map(|began| began.elapsed()));
+        Seen {
+            stage: self.stage,
+            name: Arc::clone(&self.name),
+            progress: self.progress,
+            took,
+        }
+    }
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.seen()).finish()
+    }
+}

@@ -1,0 +1,389 @@
+//! A snapshot of the lifecycle, for people at 3 a.m. and for machines.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::ambient;
+use crate::hooks::{HookStage, Progress};
+use crate::lifecycle::Lifecycle;
+use crate::message::{Line, span};
+use crate::policy::OnFailure;
+use crate::rows::{Label, Row, RowId, Way};
+use crate::state::{Cause, Stage, State};
+use crate::stuck::Sample;
+
+/// What a lifecycle looked like at one moment. See [`status`].
+///
+/// `Display` prints an aligned table; with the feature `serde` it can be serialised.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Status {
+    /// How far the lifecycle has come.
+    pub state: State,
+    /// How long it has been running.
+    pub uptime: Duration,
+    /// Why it stops, in words. `None` before a stop was asked for.
+    pub cause: Option<String>,
+    /// What is left until the abort. `None` before a stop was asked for and where there is no deadline.
+    pub remaining: Option<Duration>,
+    /// How long each part of the stop took, or has taken so far.
+    pub timings: Timings,
+    /// A row per worker function or name.
+    pub workers: Vec<WorkerStatus>,
+    /// The hooks, in the order of their registration.
+    pub hooks: Vec<HookStatus>,
+    /// Holds by name: what keeps a stage open.
+    pub holds: Vec<HoldStatus>,
+    /// Tasks on the runtime that are no workers.
+    pub untracked: usize,
+}
+
+/// How long each part of a stop took.
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Timings {
+    /// From the start until the stop was asked for.
+    pub running: Duration,
+    /// From then until main and its workers were told.
+    pub draining: Duration,
+    /// From then until everybody was joined or aborted.
+    pub stopping: Duration,
+}
+
+/// The workers of one function, or of one name given at run time.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct WorkerStatus {
+    /// Its name.
+    pub name: String,
+    /// Where it is written: `src/main.rs:7`.
+    pub location: String,
+    /// What a failure means.
+    pub on_failure: OnFailure,
+    /// When it is told to stop, if that was set.
+    pub stage: Option<Stage>,
+    /// How many are alive.
+    pub live: u64,
+    /// How many were started in all.
+    pub started: u64,
+    /// How many ended well.
+    pub finished: u64,
+    /// How many returned an error.
+    pub failed: u64,
+    /// How many panicked.
+    pub panicked: u64,
+    /// How many were aborted.
+    pub aborted: u64,
+    /// How many times one was run again after a failure.
+    pub restarted: u64,
+    /// How many were refused because the stop had gone too far.
+    pub refused: u64,
+    /// Since when the oldest one that has ever waited is alive.
+    pub oldest: Option<Duration>,
+    /// How many are being polled at this moment: they run, or they block their thread.
+    pub in_poll: u64,
+    /// The threads on which one has been inside the same poll for 10 ms. Known in dumps and reports; empty in a
+    /// plain snapshot.
+    pub blocking: Vec<String>,
+}
+
+/// A hook.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct HookStatus {
+    /// Its name.
+    pub name: String,
+    /// When it runs.
+    pub stage: HookStage,
+    /// How far it has come.
+    pub progress: Progress,
+    /// How long it took, or has been running.
+    pub took: Option<Duration>,
+}
+
+/// The holds of one name.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct HoldStatus {
+    /// Its name.
+    pub name: String,
+    /// Where it is taken: `src/main.rs:7`.
+    pub location: String,
+    /// How many are held.
+    pub live: u64,
+    /// How many were taken in all.
+    pub taken: u64,
+}
+
+/// A snapshot of the lifecycle: its state, a row per worker function, hooks and holds. It costs the workers
+/// nothing: what it shows is counted anyway. Outside any lifecycle it is empty.
+pub fn status() -> Status {
+    ambient::lifecycle().map_or_else(Status::empty, |life| Status::take(&life, None))
+}
+
+/// Has the status written to standard error, by the thread that writes.
+pub(crate) fn publish(life: &Arc<Lifecycle>) {
+    let life = Arc::clone(life);
+    let scribe = life.scribe.clone();
+    scribe.say_later(move || {
+        // A second look, a moment later, tells who blocks. The thread that writes can wait.
+        let look = Sample::take(&life);
+        std::thread::sleep(crate::stop::APART);
+        Line::report(Status::take(&life, Some(&look)).to_string())
+    });
+}
+
+impl Status {
+    fn empty() -> Self {
+        Self {
+            state: State::Starting,
+            uptime: Duration::ZERO,
+            cause: None,
+            remaining: None,
+            timings: Timings::default(),
+            workers: Vec::new(),
+            hooks: Vec::new(),
+            holds: Vec::new(),
+            untracked: 0,
+        }
+    }
+
+    fn take(life: &Lifecycle, look: Option<&Sample>) -> Self {
+        let now = Instant::now();
+        let (holds, workers): (Vec<_>, Vec<_>) = life
+            .rows
+            .all()
+            .into_iter()
+            .partition(|(_, label, _)| label.is_hold);
+        let alive = life
+            .runtime
+            .get()
+            .map_or(0, |runtime| runtime.metrics().num_alive_tasks());
+        let hooks = life.hooks.seen();
+        let held: usize = holds
+            .iter()
+            .map(|(_, _, row)| usize::try_from(row.live()).unwrap_or(0))
+            .sum();
+        let running_hooks = hooks
+            .iter()
+            .filter(|hook| hook.progress == Progress::Running)
+            .count();
+        Self {
+            state: life.state(),
+            uptime: now.saturating_duration_since(life.born),
+            cause: life.cause().map(Cause::to_string),
+            remaining: life
+                .budget()
+                .filter(|budget| budget.total().is_some())
+                .map(|budget| budget.remaining(now)),
+            timings: Timings::of(life, now),
+            workers: WorkerStatus::all(life, &workers, look),
+            untracked: alive
+                .saturating_sub(life.workers_alive().saturating_sub(held) + running_hooks),
+            hooks: hooks
+                .into_iter()
+                .map(|hook| HookStatus {
+                    name: hook.name.to_string(),
+                    stage: hook.stage,
+                    progress: hook.progress,
+                    took: hook.took,
+                })
+                .collect(),
+            holds: holds
+                .iter()
+                .map(|(_, label, row)| HoldStatus {
+                    name: label.name.to_string(),
+                    location: location(label),
+                    live: row.live(),
+                    taken: row.started.load(Ordering::Relaxed),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl Timings {
+    fn of(life: &Lifecycle, now: Instant) -> Self {
+        let Some(asked) = life.budget().map(|budget| budget.asked()) else {
+            return Self {
+                running: now.saturating_duration_since(life.born),
+                ..Self::default()
+            };
+        };
+        let told = life.told_at().unwrap_or(now);
+        let joined = life.joined_at().unwrap_or(now);
+        Self {
+            running: asked.saturating_duration_since(life.born),
+            draining: told.saturating_duration_since(asked),
+            stopping: joined.saturating_duration_since(told),
+        }
+    }
+}
+
+impl WorkerStatus {
+    fn all(life: &Lifecycle, rows: &[(RowId, Label, &Row)], look: Option<&Sample>) -> Vec<Self> {
+        let seats = life.seats.tally();
+        let polls = life.threads.polls();
+        let one = |(id, label, row): &(RowId, Label, &Row)| {
+            let here = polls.iter().filter(|(_, poll)| poll.row == *id);
+            let policy = life.rows.policy(*id);
+            let ended = |way| row.end(way).load(Ordering::Relaxed);
+            Self {
+                name: label.name.to_string(),
+                location: location(label),
+                on_failure: policy.on_failure(),
+                stage: policy.stage,
+                live: row.live(),
+                started: row.started.load(Ordering::Relaxed),
+                finished: ended(Way::Finished),
+                failed: ended(Way::Failed),
+                panicked: ended(Way::Panicked),
+                aborted: ended(Way::Aborted),
+                restarted: row.restarted.load(Ordering::Relaxed),
+                refused: row.refused.load(Ordering::Relaxed),
+                oldest: seats.get(id).map(|seats| seats.oldest.elapsed()),
+                in_poll: here.clone().count() as u64,
+                blocking: here
+                    .filter(|(seen, poll)| {
+                        look.is_some_and(|look| look.since(seen, *poll).is_some())
+                    })
+                    .map(|(seen, _)| seen.name.clone())
+                    .collect(),
+            }
+        };
+        rows.iter().map(one).collect()
+    }
+}
+
+fn location(label: &Label) -> String {
+    format!("{}:{}", label.file, label.line)
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, up {}", self.state, span(self.uptime))?;
+        if let Some(cause) = &self.cause {
+            write!(
+                f,
+                "; stop: {cause}, {} ago",
+                span(self.timings.draining + self.timings.stopping)
+            )?;
+        }
+        if let Some(remaining) = self.remaining {
+            write!(f, ", {} left", span(remaining))?;
+        }
+        if self.untracked > 0 {
+            write!(f, "; untracked tasks: {}", self.untracked)?;
+        }
+        let workers = self.workers.iter().map(|worker| {
+            let oldest = worker.oldest.map_or_else(|| "-".to_owned(), span);
+            let now = match (worker.blocking.as_slice(), worker.in_poll) {
+                ([], 0) if worker.live == 0 => String::new(),
+                ([], 0) => "waiting".to_owned(),
+                ([], polled) => format!("{polled} running"),
+                (threads, _) => format!("blocking {}", threads.join(", ")),
+            };
+            let ends = [
+                &worker.finished,
+                &worker.failed,
+                &worker.panicked,
+                &worker.aborted,
+                &worker.restarted,
+            ];
+            let mut cells = vec![worker.name.clone(), worker.live.to_string(), oldest];
+            cells.extend(ends.map(u64::to_string));
+            cells.extend([now, worker.location.clone()]);
+            cells
+        });
+        let head = [
+            "worker", "live", "oldest", "ok", "err", "panic", "abort", "restart", "now", "at",
+        ];
+        table(f, &head, workers)?;
+        let hooks = self.hooks.iter().map(|hook| {
+            let took = hook.took.map_or_else(|| "-".to_owned(), span);
+            vec![
+                hook.name.clone(),
+                hook.stage.to_string(),
+                hook.progress.to_string(),
+                took,
+            ]
+        });
+        table(f, &["hook", "stage", "progress", "took"], hooks)?;
+        let holds = self.holds.iter().map(|hold| {
+            vec![
+                hold.name.clone(),
+                hold.live.to_string(),
+                hold.taken.to_string(),
+                hold.location.clone(),
+            ]
+        });
+        table(f, &["hold", "held", "taken", "at"], holds)
+    }
+}
+
+/// Rows under a head, in columns as wide as their widest cell; nothing where there are no rows.
+fn table(
+    f: &mut fmt::Formatter<'_>,
+    head: &[&str],
+    rows: impl Iterator<Item = Vec<String>>,
+) -> fmt::Result {
+    let mut lines = vec![
+        head.iter()
+            .map(|cell| (*cell).to_owned())
+            .collect::<Vec<_>>(),
+    ];
+    lines.extend(rows);
+    if lines.len() == 1 {
+        return Ok(());
+    }
+    let width = |column: usize| {
+        lines
+            .iter()
+            .map(|line| line[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..head.len()).map(width).collect();
+    for line in &lines {
+        let cells: Vec<_> = line
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        write!(f, "\n  {}", cells.join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_aligned() {
+        let hook = |name: &str, took| HookStatus {
+            name: name.to_owned(),
+            stage: HookStage::AfterStop,
+            progress: Progress::Done,
+            took: Some(Duration::from_millis(took)),
+        };
+        let status = Status {
+            hooks: vec![hook("db", 7), hook("registry", 12)],
+            ..Status::empty()
+        };
+        assert_eq!(
+            status.to_string(),
+            "starting, up 0 ms\n  hook      stage       progress  took\n  db        after_stop  done      7 ms\n  \
+             registry  after_stop  done      12 ms"
+        );
+    }
+}
