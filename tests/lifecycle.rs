@@ -46,7 +46,9 @@ async fn the_first_cause_is_kept() {
     let line = line!() - 1;
     graceful::stop();
     match graceful::cause() {
-        Some(Cause::Request(location)) => assert_eq!((location.file(), location.line()), (file!(), line)),
+        Some(Cause::Request(location)) => {
+            assert_eq!((location.file(), location.line()), (file!(), line))
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -96,7 +98,12 @@ async fn idle_resolves_at_once_without_workers() {
 
 #[graceful::test]
 async fn a_handle_gives_what_the_worker_returned() {
-    assert_eq!(graceful::spawn("ok", async { Ok::<_, String>(7) }).await.unwrap(), 7);
+    assert_eq!(
+        graceful::spawn("ok", async { Ok::<_, String>(7) })
+            .await
+            .unwrap(),
+        7
+    );
     graceful::spawn("unit", async {}).await.unwrap();
     let failed = graceful::spawn("err", async { Err::<(), _>("broken") }).await;
     assert!(matches!(failed, Err(WorkerError::Failed("broken"))));
@@ -117,7 +124,9 @@ async fn a_panic_comes_out_of_the_handle() {
         other => panic!("{other:?}"),
     }
     match graceful::spawn("odd", async { std::panic::panic_any(7_u8) }).await {
-        Err(WorkerError::Panicked(panic)) => assert_eq!(panic.into_payload().downcast_ref(), Some(&7_u8)),
+        Err(WorkerError::Panicked(panic)) => {
+            assert_eq!(panic.into_payload().downcast_ref(), Some(&7_u8))
+        }
         other => panic!("{other:?}"),
     }
     assert!(graceful::is_stopping());
@@ -172,7 +181,9 @@ async fn a_worker_spawned_when_all_is_over_is_refused() {
             assert_eq!(graceful::state(), State::Stopped);
             let mut handle = pin!(graceful::spawn("too late", async {}));
             assert!(handle.is_finished());
-            let result = handle.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            let result = handle
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()));
             assert!(matches!(result, Poll::Ready(Err(WorkerError::Refused))));
         }
     }
@@ -182,7 +193,9 @@ async fn a_worker_spawned_when_all_is_over_is_refused() {
 
 #[graceful::test]
 async fn a_name_given_at_the_call_is_the_handles() {
-    let handle = graceful::Worker::new("plain", || async {}).named("fancy").spawn();
+    let handle = graceful::Worker::new("plain", || async {})
+        .named("fancy")
+        .spawn();
     assert_eq!(handle.name(), "fancy");
     assert!(!handle.is_finished());
     handle.await.unwrap();
@@ -203,7 +216,10 @@ async fn a_worker_that_finishes_at_the_instant_of_the_abort_has_made_it() {
 #[graceful::test(stop_timeout = "10s", start_paused = true)]
 #[should_panic(expected = "just too late (")]
 async fn a_worker_that_finishes_after_the_instant_of_the_abort_has_not() {
-    graceful::spawn("just too late", sleep(9 * SECOND + Duration::from_millis(1)));
+    graceful::spawn(
+        "just too late",
+        sleep(9 * SECOND + Duration::from_millis(1)),
+    );
     graceful::stop();
 }
 
@@ -274,8 +290,14 @@ async fn a_test_may_return_a_result() -> Result<(), WorkerError<String>> {
 #[should_panic(expected = "parked (")]
 async fn destructors_run_at_the_abort_and_kept_values_after_them() {
     let order = Arc::new(Mutex::new(Vec::new()));
-    let note = |name| Note { name, order: Arc::clone(&order) };
-    graceful::keep(Order(["parked", "kept last", "kept first"], Arc::clone(&order)));
+    let note = |name| Note {
+        name,
+        order: Arc::clone(&order),
+    };
+    graceful::keep(Order(
+        ["parked", "kept last", "kept first"],
+        Arc::clone(&order),
+    ));
     graceful::keep(note("kept first"));
     graceful::keep(note("kept last"));
     let guard = note("parked");
