@@ -1,36 +1,20 @@
-//! The same without macros, and the order of things at the start and at the end.
+//! The same without macros: the options of a lifecycle, and how its runtime is made.
 
 use std::borrow::Cow;
 use std::future::Future;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{ExitCode, Termination};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::{self, Handle, Runtime};
-use tokio::time::Instant;
+use tokio::runtime::{self, Runtime};
 
-use crate::ambient::{self, Claim};
-use crate::coordinator;
-use crate::exit::{self, Failure};
 use crate::lifecycle::Lifecycle;
 use crate::message;
-use crate::report;
-use crate::scribe::Scribe;
-use crate::settings::{self, Options, Settings};
-use crate::signal::{self, Arming, Handlers, Signal};
-use crate::state::Cause;
-use crate::sys;
-use crate::task::{Ending, Ticket, Tracked};
+use crate::process;
+use crate::settings::{self, Options};
+use crate::signal::Signal;
 use crate::thread;
-use crate::watch;
-
-/// What untracked tasks get to run their destructors.
-const UNTRACKED: Duration = Duration::from_millis(50);
-
-/// The longest the process stays for its last lines to be written.
-pub(crate) const LAST_LINES: Duration = Duration::from_millis(100);
 
 /// A lifecycle's options, for programs that do without the attribute.
 ///
@@ -158,13 +142,19 @@ impl Builder {
     }
 
     /// How many threads run the tasks: as many as there are cores, unless set.
+    ///
+    /// # Panics
+    ///
+    /// When it is zero.
+    #[track_caller]
     pub fn worker_threads(mut self, threads: usize) -> Self {
+        assert!(threads > 0, "{}", message::NO_THREADS);
         self.runtime.worker_threads = Some(threads);
         self
     }
 
-    /// Builds on a tokio builder of your own. It decides everything about the runtime; flavour and threads
-    /// set here are not looked at.
+    /// Builds on a tokio builder of your own. It decides everything about the runtime: flavour, threads and their
+    /// names set here are not looked at. Enable its timer, which restarts, repeated workers and hooks need.
     pub fn runtime(mut self, builder: runtime::Builder) -> Self {
         self.runtime.own = Some(builder);
         self
@@ -200,71 +190,7 @@ impl Builder {
     where
         F: Future<Output: Termination>,
     {
-        self.run(main, false)
-    }
-
-    /// As `block_on`. `is_last`: the process ends with it, and the watch stays until it has.
-    #[track_caller]
-    pub(crate) fn run<F>(self, main: F, is_last: bool) -> ExitCode
-    where
-        F: Future<Output: Termination>,
-    {
-        assert!(
-            Handle::try_current().is_err(),
-            "{}",
-            message::INSIDE_A_RUNTIME
-        );
-        match self.start() {
-            Ok(started) => started.run(main, is_last),
-            Err(why) => {
-                // A closed stderr is no reason to panic.
-                let _ = io::Write::write_all(&mut io::stderr(), format!("{why}\n").as_bytes());
-                ExitCode::from(exit::MISCONFIGURED)
-            }
-        }
-    }
-
-    /// Everything that has to be there before any code of the user's runs, in an order that loses no signal.
-    #[track_caller]
-    fn start(self) -> Result<Started, String> {
-        let settings =
-            Settings::of_process(self.options).map_err(|why| message::misconfigured(&why))?;
-        let name = settings.name.clone();
-        // Held back from here on, on this thread and on those it starts.
-        let heard: Vec<_> = settings
-            .signals
-            .iter()
-            .copied()
-            .chain(settings.dump)
-            .collect();
-        let arming = Arming::begin(&heard);
-        let (inbox, nudge) = signal::inbox().map_err(|error| message::no_inbox(&error))?;
-        let scribe = Scribe::new(name.as_deref(), false);
-        let life = Lifecycle::new(settings, scribe, nudge);
-        let claim = ambient::claim_process(&life);
-        let no_thread = |error| message::no_thread(&error);
-        life.scribe.start(arming.restore()).map_err(no_thread)?;
-        watch::start(&life, inbox, arming.restore()).map_err(no_thread)?;
-        coordinator::start(&life, arming.restore()).map_err(no_thread)?;
-        let handlers = arming
-            .register(&life.nudge)
-            .map_err(|(signal, error)| message::no_handler(signal, &error))?;
-        life.scribe.say(message::started(&life.settings));
-        for &signal in &arming.held_at_exec {
-            life.scribe.say(message::held_at_exec(signal));
-        }
-        // Let through on this thread; what came meanwhile arrives now.
-        drop(arming);
-        let runtime = self
-            .runtime
-            .build(&life, name)
-            .map_err(|error| message::no_runtime(&error))?;
-        Ok(Started {
-            life,
-            runtime,
-            handlers,
-            claim,
-        })
+        process::run(self, main)
     }
 }
 
@@ -306,139 +232,4 @@ impl RuntimeOptions {
         });
         builder
     }
-}
-
-/// A lifecycle about to run main.
-struct Started {
-    life: Arc<Lifecycle>,
-    runtime: Runtime,
-    handlers: Handlers,
-    claim: Claim,
-}
-
-impl Started {
-    fn run<F>(self, main: F, is_last: bool) -> ExitCode
-    where
-        F: Future<Output: Termination>,
-    {
-        let Self {
-            life,
-            runtime,
-            handlers,
-            claim,
-        } = self;
-        let entered = thread::enter(&life);
-
-        // Main, and after it the stop, in which main's thread still runs the others on a current-thread runtime.
-        runtime.block_on(async {
-            run_main(&life, async { main.await.report() }).await;
-            life.joined().await;
-        });
-
-        let untracked = tear_down(&life, runtime);
-        for value in life.take_kept() {
-            if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
-                life.scribe.say(message::kept_value_panicked());
-            }
-        }
-
-        // The last lines, and home.
-        let code = life.failures.code();
-        if code == 0 {
-            farewell(&life, untracked);
-        } else {
-            report::publish(&life, code, untracked);
-        }
-        life.scribe.flush(LAST_LINES);
-        if let Some(signal) = life.fatal_signal() {
-            sys::die_of(signal.number());
-            return ExitCode::from(exit::of_signal(signal));
-        }
-        if is_last {
-            // The watch stays armed, and signals stay held, until the process is gone.
-            std::mem::forget(handlers);
-        } else {
-            drop(handlers);
-            life.end();
-        }
-        drop((entered, claim));
-        ExitCode::from(code)
-    }
-}
-
-/// Shuts the runtime down without waiting for anybody, but for a moment in which untracked tasks can run their
-/// destructors. Returns how many of those there were.
-fn tear_down(life: &Lifecycle, runtime: Runtime) -> usize {
-    let metrics = runtime.metrics();
-    let count = || {
-        metrics
-            .num_alive_tasks()
-            .saturating_sub(life.workers_alive())
-    };
-    // A worker's task is gone a moment after the worker is: this long, at the most.
-    let settled = std::time::Instant::now() + Duration::from_millis(1);
-    while count() > 0 && std::time::Instant::now() < settled {
-        std::thread::yield_now();
-    }
-    let untracked = count();
-    let left = life
-        .budget()
-        .map_or(Duration::MAX, |budget| budget.left(Instant::now()));
-    runtime.shutdown_timeout(if untracked > 0 {
-        left.min(UNTRACKED)
-    } else {
-        Duration::ZERO
-    });
-    untracked
-}
-
-/// The lines of a clean end.
-fn farewell(life: &Lifecycle, untracked: usize) {
-    if untracked > 0 {
-        life.scribe.say(message::untracked_dropped(untracked));
-    }
-    let took = life
-        .budget()
-        .map_or(Duration::ZERO, |budget| budget.asked().elapsed());
-    life.scribe.say(message::stopped(life.cause(), took));
-}
-
-/// Runs main as the first among the tracked, and asks for the stop when it has ended.
-pub(crate) async fn run_main<F: Future<Output = ExitCode>>(life: &Arc<Lifecycle>, main: F) {
-    let ending = track_main(life, main).await;
-    if let Some(Ending::Finished(code)) = ending {
-        match exit::number(code) {
-            0 => {}
-            code => life.fail(Failure::main_code(code)),
-        }
-    }
-    life.begin_stop(Cause::MainEnded);
-}
-
-/// Main as a tracked future; when this resolves it is gone.
-pub(crate) async fn track_main<F: Future>(
-    life: &Arc<Lifecycle>,
-    main: F,
-) -> Option<Ending<F::Output>> {
-    life.main_started();
-    let ticket = Ticket::of_main(Arc::clone(life));
-    Tracked::new(main, |_: &F::Output| None, ticket)
-        .await
-        .take()
-}
-
-/// Runs the process's main: the deadline holds until the process is gone.
-///
-/// Not public API. Used by generated code.
-#[track_caller]
-pub fn main<F: Future<Output: Termination>>(builder: Builder, main: F) -> ExitCode {
-    builder.run(main, true)
-}
-
-/// Runs an annotated function that is not the process's main.
-///
-/// Not public API. Used by generated code.
-#[track_caller]
-pub fn run<F: Future<Output: Termination>>(builder: Builder, run: F) -> ExitCode {
-    builder.run(run, false)
 }

@@ -177,6 +177,7 @@
 
 mod builder;
 mod duration;
+mod process;
 mod settings;
 
 mod signal;
@@ -237,7 +238,7 @@ pub use worker::{Outcome, Worker, spawn, spawn_blocking};
 /// Not public API. Used by generated code.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::builder::{main, run};
+    pub use crate::process::{main, run};
     pub use crate::copies::{clone_for_every, clone_for_restart, copy_for_every, copy_for_restart};
     pub use crate::rows::Function;
     #[cfg(feature = "test-util")]

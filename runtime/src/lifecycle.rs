@@ -12,6 +12,7 @@
 //! 3. [`Lifecycle::set_stopped`], when nobody is left or nobody can be waited for any longer.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::Waker;
@@ -58,7 +59,7 @@ pub(crate) struct Lifecycle {
     alive: [Alive; 4],
     /// Results of workers being dropped at this moment.
     results: AtomicUsize,
-    /// Set while main runs.
+    /// Set until main is gone.
     main_alive: AtomicBool,
     /// Set when main asks for its token, its flag or its future.
     main_looked: AtomicBool,
@@ -100,18 +101,21 @@ pub(crate) struct Lifecycle {
     done: Notify,
     /// Wakes whoever waits for a state or for the last worker.
     changed: Notify,
-    /// What is dropped last of all.
-    kept: Mutex<Vec<Box<dyn Any + Send>>>,
+    /// What is dropped last of all; `None` once that has happened.
+    kept: Mutex<Option<Vec<Box<dyn Any + Send>>>>,
 }
 
 impl Lifecycle {
+    /// A lifecycle whose main is about to run: it counts as alive from the beginning.
     pub(crate) fn new(settings: Settings, scribe: Scribe, nudge: Nudge) -> Arc<Self> {
+        let alive: [Alive; 4] = Default::default();
+        alive[Stage::Main.index()].arrive();
         Arc::new(Self {
             settings,
             word: AtomicU32::new(State::Starting as u32),
-            alive: Default::default(),
+            alive,
             results: AtomicUsize::new(0),
-            main_alive: AtomicBool::new(false),
+            main_alive: AtomicBool::new(true),
             main_looked: AtomicBool::new(false),
             tokens: Default::default(),
             hooks: Hooks::default(),
@@ -136,7 +140,7 @@ impl Lifecycle {
             bell: Notify::new(),
             done: Notify::new(),
             changed: Notify::new(),
-            kept: Mutex::default(),
+            kept: Mutex::new(Some(Vec::new())),
         })
     }
 
@@ -250,7 +254,7 @@ impl Lifecycle {
         let _ = self.joined_at.set(Instant::now());
         self.alive.iter().for_each(Alive::close);
         self.advance(State::Stopped, &Stage::ALL);
-        self.changed.notify_waiters();
+        self.tell_waiters();
     }
 
     /// Lets main's thread leave the runtime.
@@ -299,13 +303,19 @@ impl Lifecycle {
     /// Tells a stage to stop: those who sit by their seats first, then the tokens, whose waiters may be woken
     /// by code of the user's.
     pub(crate) fn cancel(&self, stage: Stage) {
-        self.word
-            .fetch_or(CANCELLED << stage.index(), Ordering::SeqCst);
+        self.word.fetch_or(CANCELLED << stage.index(), Ordering::SeqCst);
         self.telling.store(true, Ordering::Release);
         self.seats.wake(stage);
-        self.changed.notify_waiters();
-        self.tokens[stage.index()].cancel();
+        self.tell_waiters();
+        self.guard(|| self.tokens[stage.index()].cancel());
         self.telling.store(false, Ordering::Release);
+    }
+
+    /// Runs something that calls wakers of the user's. One that panics ends nothing.
+    fn guard(&self, tell: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(tell)).is_err() {
+            self.scribe.say(message::waker_panicked());
+        }
     }
 
     /// Whether waiters are being told of the stop just now.
@@ -466,11 +476,6 @@ impl Lifecycle {
             .await;
     }
 
-    pub(crate) fn main_started(&self) {
-        self.main_alive.store(true, Ordering::Release);
-        self.arrive(Stage::Main);
-    }
-
     pub(crate) fn is_main_alive(&self) -> bool {
         self.main_alive.load(Ordering::Acquire)
     }
@@ -486,7 +491,8 @@ impl Lifecycle {
     }
 
     pub(crate) fn result_dropped(&self) {
-        if self.results.fetch_sub(1, Ordering::SeqCst) == 1 && self.state() >= State::Draining {
+        let state = || State::from_bits(self.word.load(Ordering::SeqCst) & STATE);
+        if self.results.fetch_sub(1, Ordering::SeqCst) == 1 && state() >= State::Draining {
             self.bell.notify_one();
         }
     }
@@ -509,7 +515,7 @@ impl Lifecycle {
 
     /// Tells those who wait for something that only the coordinator may tell: a waker may block.
     pub(crate) fn tell_waiters(&self) {
-        self.changed.notify_waiters();
+        self.guard(|| self.changed.notify_waiters());
     }
 
     /// The coordinator's wake-up call.
@@ -553,16 +559,23 @@ impl Lifecycle {
         self.failures.add(failure);
     }
 
+    /// Keeps a value, or drops it here when it is too late.
     pub(crate) fn keep(&self, value: Box<dyn Any + Send>) {
-        self.kept
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(value);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let too_late = match &mut *kept {
+            Some(kept) => {
+                kept.push(value);
+                None
+            }
+            None => Some(value),
+        };
+        drop(kept);
+        drop(too_late);
     }
 
     /// What was kept, in the order in which it is to be dropped: the last first.
     pub(crate) fn take_kept(&self) -> impl Iterator<Item = Box<dyn Any + Send>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::take(&mut *kept).into_iter().rev()
+        kept.take().unwrap_or_default().into_iter().rev()
     }
 }

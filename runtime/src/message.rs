@@ -116,6 +116,8 @@ pub(crate) const INSIDE_A_RUNTIME: &str = "a lifecycle cannot start inside a tok
 pub(crate) const NO_SIGTERM: &str =
     "signals without SIGTERM: a supervisor's stop would kill the process; add Signal::Terminate";
 
+pub(crate) const NO_THREADS: &str = "worker_threads needs at least one";
+
 pub(crate) const DUMP_STOPS: &str = "dump with a signal that asks for the stop: take another";
 
 pub(crate) fn test_aborted(report: Option<&Report>) -> String {
@@ -231,6 +233,10 @@ pub(crate) fn kept_value_panicked() -> Line {
         Level::Warn,
         "a value given to keep() panicked while it was dropped",
     )
+}
+
+pub(crate) fn waker_panicked() -> Line {
+    Line::new(Level::Warn, "a waker panicked when it was told of the stop; some of those who wait may not know")
 }
 
 pub(crate) fn dropped(lines: usize) -> Line {

@@ -12,7 +12,7 @@ use crate::hooks::{self, HookStage, Progress};
 use crate::lifecycle::Lifecycle;
 use crate::message;
 use crate::report::Report;
-use crate::state::{Cause, Stage};
+use crate::state::{Cause, Stage, State};
 use crate::stuck::{Sample, Stuck};
 
 /// Two looks this far apart that see the same poll see a poll that blocks.
@@ -24,13 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Runs beside the user's code, never among it: on the coordinator's thread, or as a task of a test.
 pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
     // Wait for the first cause. State and cause have changed when it rings.
-    until(&life, clock, None, || life.budget().is_some()).await;
+    until(&life, clock, None, || life.state() >= State::Draining).await;
     let Some(budget) = life.budget() else { return };
     life.watch_alive();
     let _ = life.first_look.set(Sample::take(&life));
-    if matches!(life.cause(), Some(Cause::MainEnded)) && life.workers_alive() > 0 {
-        life.scribe
-            .say(message::main_ended_first(&Stuck::workers(&life, &[])));
+    let left = if matches!(life.cause(), Some(Cause::MainEnded)) { Stuck::workers(&life, &[]) } else { Vec::new() };
+    if !left.is_empty() {
+        life.scribe.say(message::main_ended_first(&left));
     }
 
     // Drain: consumers stop pulling and the first hooks run, while everything else is served. It lasts as long as was

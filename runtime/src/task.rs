@@ -22,7 +22,7 @@ use crate::policy::OnFailure;
 use crate::rows::{RowId, Way};
 use crate::seats::SeatKey;
 use crate::state::{Cause, Stage};
-use crate::thread::{self, Current, WakerId};
+use crate::thread::{self, Busy, Current, WakerId};
 
 /// A place among the living. Taken when a worker is spawned, given back when its future is gone: finished,
 /// panicked, aborted or dropped with its runtime.
@@ -168,6 +168,13 @@ impl Ticket {
             .fail(Failure::destructor(self.life.who(self.row)).of_task(tokio::task::try_id()));
     }
 
+    /// The waker by which whoever waits inside this worker may rely on its seat. Main's thread may be polled by
+    /// others with the same one.
+    #[inline]
+    fn waker_id(&self, context: &Context<'_>) -> WakerId {
+        if self.row == RowId::MAIN { WakerId::NONE } else { WakerId::of(context.waker()) }
+    }
+
     /// Sits down to wait. Wakes the worker at once if the stop came while it did.
     #[cold]
     fn sit(&mut self, context: &Context<'_>) {
@@ -253,13 +260,14 @@ where
         let ticket = this.ticket;
         let ending = if ticket.life.is_aborting(ticket.stage) {
             // Marked, so that a destructor that blocks is seen for what it is.
-            thread::busy_with(&ticket.life, ticket.row);
+            thread::ending(&ticket.life, ticket.row);
             ticket.lingers = true;
             Ending::Aborted
         } else {
             let future = this.future;
             let was_scoped = ticket.scoped;
-            match ticket.run(WakerId::of(context.waker()), needs_drop::<F>(), || {
+            let waker = ticket.waker_id(context);
+            match ticket.run(waker, needs_drop::<F>(), || {
                 future.poll(context)
             }) {
                 Poll::Ready(ending) => ending,
@@ -354,20 +362,21 @@ impl<T> Drop for Done<T> {
 }
 
 /// A result being dropped, counted until that is over, by return or by panic.
-struct Dropping<'a>(&'a Lifecycle, RowId);
+struct Dropping<'a> {
+    life: &'a Lifecycle,
+    _busy: Busy,
+}
 
 impl<'a> Dropping<'a> {
     fn begin(life: &'a Arc<Lifecycle>, row: RowId) -> Self {
         life.result_dropping();
-        thread::busy_with(life, row);
-        Self(life, row)
+        Self { life, _busy: thread::busy_with(life, row) }
     }
 }
 
 impl Drop for Dropping<'_> {
     fn drop(&mut self) {
-        thread::left(self.1);
-        self.0.result_dropped();
+        self.life.result_dropped();
     }
 }
 

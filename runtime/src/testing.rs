@@ -5,10 +5,11 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use crate::ambient;
-use crate::builder::{self, Builder};
+use crate::builder::Builder;
 use crate::coordinator::Clock;
 use crate::lifecycle::Lifecycle;
 use crate::message;
+use crate::process::{self, Attended};
 use crate::scribe::Scribe;
 use crate::settings::Settings;
 use crate::signal;
@@ -29,8 +30,8 @@ pub struct PausedClock;
 ///
 /// # Panics
 ///
-/// When the test panics, and when a worker of it failed, panicked or had to be aborted and the test did not
-/// take that result from the worker's handle.
+/// When the test panics; when a worker of it failed or panicked and the test did not take that result from the
+/// worker's handle; and when the test or a worker had to be aborted.
 #[track_caller]
 pub fn test<F: Future>(builder: Builder, main: F) -> F::Output {
     let (options, runtime) = builder.into_parts();
@@ -38,6 +39,7 @@ pub fn test<F: Future>(builder: Builder, main: F) -> F::Output {
     let (inbox, nudge) =
         signal::inbox().unwrap_or_else(|error| panic!("{}", message::no_inbox(&error)));
     let life = Lifecycle::new(settings, Scribe::new(None, true), nudge);
+    let attended = Attended(Arc::clone(&life));
     let no_thread = |error| panic!("{}", message::no_thread(&error));
     life.scribe.start(|| {}).unwrap_or_else(no_thread);
     watch::start(&life, inbox, || {}).unwrap_or_else(no_thread);
@@ -49,7 +51,7 @@ pub fn test<F: Future>(builder: Builder, main: F) -> F::Output {
 
     let ending = runtime.block_on(async {
         tokio::spawn(stop::conduct(Arc::clone(&life), Clock::Tokio));
-        let ending = builder::track_main(&life, main).await;
+        let ending = process::track_main(&life, main).await;
         life.begin_stop(Cause::MainEnded);
         life.joined().await;
         ending
@@ -57,8 +59,8 @@ pub fn test<F: Future>(builder: Builder, main: F) -> F::Output {
     runtime.shutdown_background();
     life.take_kept().for_each(drop);
     drop((entered, enlisted));
-    life.scribe.flush(builder::LAST_LINES);
-    life.end();
+    life.scribe.flush(process::LAST_LINES);
+    drop(attended);
     verdict(&life, ending)
 }
 

@@ -35,7 +35,7 @@ impl WakerId {
 }
 
 /// A thread's record.
-struct Here {
+pub(crate) struct Here {
     life: Arc<Lifecycle>,
     seen: Arc<Seen>,
     /// The stage of the worker being polled; main's between polls.
@@ -80,6 +80,12 @@ impl Seen {
             number: self.polls.load(Ordering::Relaxed),
         })
     }
+}
+
+/// Looks at this thread's record, if it has one. A thread that is ending has none any more.
+#[inline]
+fn look<T>(at: impl FnOnce(&Rc<Here>) -> T) -> Option<T> {
+    HERE.try_with(|here| here.borrow().as_ref().map(at)).ok().flatten()
 }
 
 /// Makes this thread one of the lifecycle's.
@@ -137,33 +143,23 @@ impl Drop for Entered {
 /// The lifecycle this thread belongs to, and whether a worker of it, main aside, is being polled here.
 #[inline]
 pub(crate) fn spawner() -> Option<(Arc<Lifecycle>, bool)> {
-    HERE.with(|here| {
-        let here = here.borrow();
-        let here = here.as_ref()?;
+    look(|here| {
         let row = here.seen.row.load(Ordering::Relaxed);
-        Some((Arc::clone(&here.life), row > RowId::MAIN.to_bits() + 1))
+        (Arc::clone(&here.life), row > RowId::MAIN.to_bits() + 1)
     })
 }
 
 /// The lifecycle this thread belongs to, and which worker of it is being polled here, if one is.
 #[inline]
 pub(crate) fn caller() -> Option<(Arc<Lifecycle>, Option<Current>)> {
-    HERE.with(|here| {
-        let here = here.borrow();
-        let here = here.as_ref()?;
-        Some((Arc::clone(&here.life), here.current()))
-    })
+    look(|here| (Arc::clone(&here.life), here.current()))
 }
 
 /// Whether nothing at all suggests that the code running here is to stop. What else it says has to be
 /// looked into.
 #[inline]
 pub(crate) fn is_undisturbed() -> bool {
-    HERE.with(|here| {
-        here.borrow()
-            .as_ref()
-            .is_some_and(|here| here.life.is_undisturbed(here.stage.get()) && !here.scoped.get())
-    })
+    look(|here| here.life.is_undisturbed(here.stage.get()) && !here.scoped.get()).unwrap_or(false)
 }
 
 /// The worker being polled on this thread.
@@ -179,41 +175,29 @@ pub(crate) struct Current {
 /// The shard of seats this thread prefers.
 #[inline]
 pub(crate) fn shard() -> u32 {
-    HERE.with(|here| here.borrow().as_ref().map_or(0, |here| here.seen.shard))
+    look(|here| here.seen.shard).unwrap_or(0)
 }
 
 /// Which worker of this thread's lifecycle is being polled here, if one is.
 #[inline]
 pub(crate) fn current() -> Option<Current> {
-    HERE.with(|here| here.borrow().as_ref()?.current())
+    look(|here| here.current()).flatten()
 }
 
 /// Notes that the worker being polled took a seat.
 pub(crate) fn seated(key: SeatKey) {
-    HERE.with(|here| {
-        if let Some(here) = &*here.borrow() {
-            here.seen.seat.store(key.to_bits(), Ordering::Relaxed);
-        }
-    });
+    look(|here| here.seen.seat.store(key.to_bits(), Ordering::Relaxed));
 }
 
 /// Notes that the worker being polled has a token.
 pub(crate) fn scoped() {
-    HERE.with(|here| {
-        if let Some(here) = &*here.borrow() {
-            here.scoped.set(true);
-        }
-    });
+    look(|here| here.scoped.set(true));
 }
 
 /// Whether `waker` is the one the current worker itself is polled with.
 #[inline]
 pub(crate) fn is_workers_own(waker: &Waker) -> bool {
-    HERE.with(|here| {
-        here.borrow()
-            .as_ref()
-            .is_some_and(|here| here.waker.get() == WakerId::of(waker))
-    })
+    look(|here| here.waker.get() == WakerId::of(waker)).unwrap_or(false)
 }
 
 /// Runs one poll of a worker with the record set, and returns what became of the worker meanwhile.
@@ -250,17 +234,12 @@ pub(crate) fn polling<T>(
 /// This thread's record, if the thread is one of the lifecycle's.
 #[inline]
 fn of(life: &Arc<Lifecycle>) -> Option<Rc<Here>> {
-    HERE.with(|here| {
-        here.borrow()
-            .as_ref()
-            .filter(|here| Arc::ptr_eq(&here.life, life))
-            .map(Rc::clone)
-    })
+    look(|here| Arc::ptr_eq(&here.life, life).then(|| Rc::clone(here))).flatten()
 }
 
 /// What a thread's record says at some moment.
 #[derive(Clone, Copy)]
-struct Record {
+pub(crate) struct Record {
     row: u32,
     seat: u64,
     stage: Stage,
@@ -322,30 +301,39 @@ impl Here {
     }
 }
 
-/// Marks this thread as busy with what a worker of `row` left behind, until [`left`] is called. A thread
-/// that is none of the lifecycle's stays unmarked.
-pub(crate) fn busy_with(life: &Arc<Lifecycle>, row: RowId) {
+/// Marks this thread as busy with what a worker of `row` left behind, while the guard lives. A thread that is
+/// none of the lifecycle's stays unmarked.
+pub(crate) fn busy_with(life: &Arc<Lifecycle>, row: RowId) -> Busy {
+    let worker = Current { row, seat: None, stage: Stage::Main, scoped: false };
+    Busy(of(life).map(|here| {
+        let outer = here.set(worker, WakerId::NONE);
+        (here, outer)
+    }))
+}
+
+/// The record says what it did before once this is dropped.
+pub(crate) struct Busy(Option<(Rc<Here>, Record)>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if let Some((here, outer)) = self.0.take() {
+            here.restore(outer);
+        }
+    }
+}
+
+/// Marks this thread as busy with a worker that is about to be dropped by its task, until [`left`] is called.
+pub(crate) fn ending(life: &Arc<Lifecycle>, row: RowId) {
     if let Some(here) = of(life) {
-        here.set(
-            Current {
-                row,
-                seat: None,
-                stage: Stage::Main,
-                scoped: false,
-            },
-            WakerId::NONE,
-        );
+        here.set(Current { row, seat: None, stage: Stage::Main, scoped: false }, WakerId::NONE);
     }
 }
 
 /// Clears the record if it still speaks of `row`: the worker is gone from this thread.
 #[inline]
 pub(crate) fn left(row: RowId) {
-    // A thread that is ending has no record any more.
-    let _ = HERE.try_with(|here| {
-        if let Some(here) = &*here.borrow()
-            && here.seen.row.load(Ordering::Relaxed) == row.to_bits() + 1
-        {
+    look(|here| {
+        if here.seen.row.load(Ordering::Relaxed) == row.to_bits() + 1 {
             here.restore(Record::IDLE);
         }
     });

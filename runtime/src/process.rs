@@ -1,0 +1,205 @@
+//! The lifecycle of a process: the order of things at its start and at its end.
+
+use std::future::Future;
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::{ExitCode, Termination};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::{Handle, Runtime};
+use tokio::time::Instant;
+
+use crate::ambient::{self, Claim};
+use crate::builder::Builder;
+use crate::coordinator;
+use crate::exit::{self, Failure};
+use crate::lifecycle::Lifecycle;
+use crate::message;
+use crate::report;
+use crate::scribe::Scribe;
+use crate::settings::Settings;
+use crate::signal::{self, Arming, Handlers};
+use crate::state::Cause;
+use crate::sys;
+use crate::task::{Ending, Ticket, Tracked};
+use crate::thread;
+use crate::watch;
+
+/// What untracked tasks get to run their destructors.
+const UNTRACKED: Duration = Duration::from_millis(50);
+
+/// How long a worker's task may be around after the worker is gone.
+const SETTLING: Duration = Duration::from_millis(1);
+
+/// The longest the process stays for its last lines to be written.
+pub(crate) const LAST_LINES: Duration = Duration::from_millis(100);
+
+/// Runs the process's main: the deadline holds until the process is gone.
+///
+/// Not public API. Used by generated code.
+#[track_caller]
+pub fn main<F: Future<Output: Termination>>(builder: Builder, main: F) -> ExitCode {
+    block_on(builder, main, true)
+}
+
+/// Runs an annotated function that is not the process's main.
+///
+/// Not public API. Used by generated code.
+#[track_caller]
+pub fn run<F: Future<Output: Termination>>(builder: Builder, run: F) -> ExitCode {
+    block_on(builder, run, false)
+}
+
+/// Runs `main` inside a lifecycle. `is_last`: the process ends with it, and the watch stays until it has.
+#[track_caller]
+fn block_on<F: Future<Output: Termination>>(builder: Builder, main: F, is_last: bool) -> ExitCode {
+    assert!(Handle::try_current().is_err(), "{}", message::INSIDE_A_RUNTIME);
+    match Started::new(builder) {
+        Ok(started) => started.run(main, is_last),
+        Err(why) => {
+            // A closed stderr is no reason to panic.
+            let _ = io::stderr().write_all(format!("{why}\n").as_bytes());
+            ExitCode::from(exit::MISCONFIGURED)
+        }
+    }
+}
+
+/// A lifecycle about to run main.
+struct Started {
+    life: Arc<Lifecycle>,
+    runtime: Runtime,
+    handlers: Handlers,
+    claim: Claim,
+    attended: Attended,
+}
+
+impl Started {
+    /// Everything that has to be there before any code of the user's runs, in an order that loses no signal.
+    #[track_caller]
+    fn new(builder: Builder) -> Result<Self, String> {
+        let (options, runtime) = builder.into_parts();
+        let settings = Settings::of_process(options).map_err(|why| message::misconfigured(&why))?;
+        let name = settings.name.clone();
+
+        // Signals are held back from here on, on this thread and on those it starts, until there are handlers.
+        let heard: Vec<_> = settings.signals.iter().copied().chain(settings.dump).collect();
+        let arming = Arming::begin(&heard);
+        let (inbox, nudge) = signal::inbox().map_err(|error| message::no_inbox(&error))?;
+        let scribe = Scribe::new(name.as_deref(), false);
+        let life = Lifecycle::new(settings, scribe, nudge);
+        let claim = ambient::claim_process(&life);
+        let attended = Attended(Arc::clone(&life));
+        let handlers = arming
+            .register(&life.nudge)
+            .map_err(|(signal, error)| message::no_handler(signal, &error))?;
+
+        // The threads let them through for themselves; this one when it has them all.
+        let no_thread = |error| message::no_thread(&error);
+        life.scribe.start(arming.restore()).map_err(no_thread)?;
+        watch::start(&life, inbox, arming.restore()).map_err(no_thread)?;
+        coordinator::start(&life, arming.restore()).map_err(no_thread)?;
+        for &signal in &arming.held_at_exec {
+            life.scribe.say(message::held_at_exec(signal));
+        }
+        drop(arming);
+
+        let runtime = runtime.build(&life, name).map_err(|error| message::no_runtime(&error))?;
+        Ok(Self { life, runtime, handlers, claim, attended })
+    }
+
+    fn run<F: Future<Output: Termination>>(self, main: F, is_last: bool) -> ExitCode {
+        let Self { life, runtime, handlers, claim, attended } = self;
+        let entered = thread::enter(&life);
+
+        // Main, and after it the stop, in which main's thread still runs the others on a current-thread runtime.
+        runtime.block_on(async {
+            run_main(&life, async { main.await.report() }).await;
+            life.joined().await;
+        });
+
+        let untracked = tear_down(&life, runtime);
+        for value in life.take_kept() {
+            if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
+                life.scribe.say(message::kept_value_panicked());
+            }
+        }
+
+        // The last lines, and home.
+        let code = life.failures.code();
+        if code == 0 {
+            farewell(&life, untracked);
+        } else {
+            report::publish(&life, code, untracked);
+        }
+        life.scribe.flush(LAST_LINES);
+        if let Some(signal) = life.fatal_signal() {
+            let _ = io::stdout().flush();
+            sys::die_of(signal.number());
+            return ExitCode::from(exit::of_signal(signal));
+        }
+        if is_last {
+            // The watch stays armed, and signals stay held, until the process is gone.
+            std::mem::forget((handlers, attended));
+        } else {
+            drop((handlers, attended));
+        }
+        drop((entered, claim));
+        ExitCode::from(code)
+    }
+}
+
+/// A lifecycle whose threads are sent home when this is dropped, on whatever path.
+pub(crate) struct Attended(pub(crate) Arc<Lifecycle>);
+
+impl Drop for Attended {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// Runs main as the first among the tracked, and asks for the stop when it has ended.
+async fn run_main<F: Future<Output = ExitCode>>(life: &Arc<Lifecycle>, main: F) {
+    if let Some(Ending::Finished(code)) = track_main(life, main).await {
+        match exit::number(code) {
+            0 => {}
+            code => life.fail(Failure::main_code(code)),
+        }
+    }
+    life.begin_stop(Cause::MainEnded);
+}
+
+/// Main as a tracked future; when this resolves it is gone.
+pub(crate) async fn track_main<F: Future>(life: &Arc<Lifecycle>, main: F) -> Option<Ending<F::Output>> {
+    let ticket = Ticket::of_main(Arc::clone(life));
+    let mut main = Box::pin(Tracked::new(main, |_: &F::Output| None, ticket));
+    let done = main.as_mut().await;
+    // A destructor of main's that panics is noted by its ticket, and ends nothing else.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(main)));
+    done.take()
+}
+
+/// Shuts the runtime down without waiting for anybody, but for a moment in which untracked tasks can run their
+/// destructors. Returns how many of those there were.
+fn tear_down(life: &Lifecycle, runtime: Runtime) -> usize {
+    let metrics = runtime.metrics();
+    let count = || metrics.num_alive_tasks().saturating_sub(life.workers_alive());
+    let settled = std::time::Instant::now() + SETTLING;
+    while count() > 0 && std::time::Instant::now() < settled {
+        std::thread::yield_now();
+    }
+    let untracked = count();
+    let until_report = life.budget().and_then(|budget| budget.report_at());
+    let left = until_report.map_or(UNTRACKED, |at| at.saturating_duration_since(Instant::now()));
+    runtime.shutdown_timeout(if untracked > 0 { left.min(UNTRACKED) } else { Duration::ZERO });
+    untracked
+}
+
+/// The lines of a clean end.
+fn farewell(life: &Lifecycle, untracked: usize) {
+    if untracked > 0 {
+        life.scribe.say(message::untracked_dropped(untracked));
+    }
+    let took = life.budget().map_or(Duration::ZERO, |budget| budget.asked().elapsed());
+    life.scribe.say(message::stopped(life.cause(), took));
+}
