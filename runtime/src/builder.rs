@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::future::Future;
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::process::{ExitCode, Termination};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{self, Runtime};
 
+use crate::handle;
 use crate::lifecycle::Lifecycle;
 use crate::message;
 use crate::process;
@@ -201,8 +203,8 @@ impl RuntimeOptions {
         name: Option<Cow<'static, str>>,
     ) -> io::Result<Runtime> {
         let runtime = match self.own {
-            Some(mut own) => own.build()?,
-            None => self.of_ours(life, name).build()?,
+            Some(mut own) => build(&mut own)?,
+            None => build(&mut self.of_ours(life, name))?,
         };
         let _ = life.runtime.set(runtime.handle().clone());
         Ok(runtime)
@@ -232,4 +234,28 @@ impl RuntimeOptions {
         });
         builder
     }
+}
+
+/// Builds a runtime. Tokio panics where it gets no thread; here that is an error like the others.
+fn build(builder: &mut runtime::Builder) -> io::Result<Runtime> {
+    let me = std::thread::current().id();
+    let earlier = Arc::new(panic::take_hook());
+    panic::set_hook({
+        let earlier = Arc::clone(&earlier);
+        Box::new(move |info| {
+            if std::thread::current().id() != me {
+                earlier(info);
+            }
+        })
+    });
+    let built = panic::catch_unwind(AssertUnwindSafe(|| builder.build()));
+    drop(panic::take_hook());
+    if let Ok(earlier) = Arc::try_unwrap(earlier) {
+        panic::set_hook(earlier);
+    }
+    built.unwrap_or_else(|payload| {
+        Err(io::Error::other(
+            handle::message(payload.as_ref()).to_owned(),
+        ))
+    })
 }

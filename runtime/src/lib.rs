@@ -238,8 +238,8 @@ pub use worker::{Outcome, Worker, spawn, spawn_blocking};
 /// Not public API. Used by generated code.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::process::{main, run};
     pub use crate::copies::{clone_for_every, clone_for_restart, copy_for_every, copy_for_restart};
+    pub use crate::process::{main, run};
     pub use crate::rows::Function;
     #[cfg(feature = "test-util")]
     pub use crate::testing::PausedClock;

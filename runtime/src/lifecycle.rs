@@ -59,6 +59,8 @@ pub(crate) struct Lifecycle {
     alive: [Alive; 4],
     /// Results of workers being dropped at this moment.
     results: AtomicUsize,
+    /// Set once the settings have been said.
+    introduced: AtomicBool,
     /// Set until main is gone.
     main_alive: AtomicBool,
     /// Set when main asks for its token, its flag or its future.
@@ -115,6 +117,7 @@ impl Lifecycle {
             word: AtomicU32::new(State::Starting as u32),
             alive,
             results: AtomicUsize::new(0),
+            introduced: AtomicBool::new(false),
             main_alive: AtomicBool::new(true),
             main_looked: AtomicBool::new(false),
             tokens: Default::default(),
@@ -171,7 +174,15 @@ impl Lifecycle {
                 (word & STATE == from as u32).then_some(word & !STATE | to as u32)
             });
         if moved.is_ok() {
+            self.introduce();
             self.changed.notify_waiters();
+        }
+    }
+
+    /// Says once what is in force: when main has had the time to set a subscriber that can hear it.
+    fn introduce(&self) {
+        if !self.introduced.swap(true, Ordering::Relaxed) && !self.settings.is_test {
+            self.scribe.say(message::started(&self.settings));
         }
     }
 
@@ -197,6 +208,7 @@ impl Lifecycle {
             self.advance(State::Stopping, &[Stage::Early, Stage::Main]);
         }
         if first {
+            self.introduce();
             self.scribe.say(message::stopping(
                 self.cause.get().unwrap_or(&Cause::MainEnded),
                 budget,
@@ -303,7 +315,8 @@ impl Lifecycle {
     /// Tells a stage to stop: those who sit by their seats first, then the tokens, whose waiters may be woken
     /// by code of the user's.
     pub(crate) fn cancel(&self, stage: Stage) {
-        self.word.fetch_or(CANCELLED << stage.index(), Ordering::SeqCst);
+        self.word
+            .fetch_or(CANCELLED << stage.index(), Ordering::SeqCst);
         self.telling.store(true, Ordering::Release);
         self.seats.wake(stage);
         self.tell_waiters();

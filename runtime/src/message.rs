@@ -56,10 +56,7 @@ pub(crate) fn started(settings: &Settings) -> Line {
         .iter()
         .map(|signal| signal.name())
         .collect();
-    let (timeout, from) = (
-        limit(Some(settings.stop_timeout).filter(|limit| *limit != NO_LIMIT)),
-        settings.stop_timeout_from,
-    );
+    let (timeout, from) = (limit(settings.stop_timeout), settings.stop_timeout_from);
     let (drain, drain_from) = (span(settings.drain), settings.drain_from);
     let signals = signals.join(", ");
     Line::new(
@@ -236,7 +233,10 @@ pub(crate) fn kept_value_panicked() -> Line {
 }
 
 pub(crate) fn waker_panicked() -> Line {
-    Line::new(Level::Warn, "a waker panicked when it was told of the stop; some of those who wait may not know")
+    Line::new(
+        Level::Warn,
+        "a waker panicked when it was told of the stop; some of those who wait may not know",
+    )
 }
 
 pub(crate) fn dropped(lines: usize) -> Line {
@@ -337,8 +337,12 @@ pub(crate) fn span(duration: Duration) -> String {
     }
 }
 
-fn limit(duration: Option<Duration>) -> String {
-    duration.map_or_else(|| "no time limit".to_owned(), span)
+fn limit(duration: Duration) -> String {
+    if duration == NO_LIMIT {
+        "none".to_owned()
+    } else {
+        span(duration)
+    }
 }
 
 #[cfg(test)]

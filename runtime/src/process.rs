@@ -54,7 +54,11 @@ pub fn run<F: Future<Output: Termination>>(builder: Builder, run: F) -> ExitCode
 /// Runs `main` inside a lifecycle. `is_last`: the process ends with it, and the watch stays until it has.
 #[track_caller]
 fn block_on<F: Future<Output: Termination>>(builder: Builder, main: F, is_last: bool) -> ExitCode {
-    assert!(Handle::try_current().is_err(), "{}", message::INSIDE_A_RUNTIME);
+    assert!(
+        Handle::try_current().is_err(),
+        "{}",
+        message::INSIDE_A_RUNTIME
+    );
     match Started::new(builder) {
         Ok(started) => started.run(main, is_last),
         Err(why) => {
@@ -83,7 +87,12 @@ impl Started {
         let name = settings.name.clone();
 
         // Signals are held back from here on, on this thread and on those it starts, until there are handlers.
-        let heard: Vec<_> = settings.signals.iter().copied().chain(settings.dump).collect();
+        let heard: Vec<_> = settings
+            .signals
+            .iter()
+            .copied()
+            .chain(settings.dump)
+            .collect();
         let arming = Arming::begin(&heard);
         let (inbox, nudge) = signal::inbox().map_err(|error| message::no_inbox(&error))?;
         let scribe = Scribe::new(name.as_deref(), false);
@@ -104,12 +113,26 @@ impl Started {
         }
         drop(arming);
 
-        let runtime = runtime.build(&life, name).map_err(|error| message::no_runtime(&error))?;
-        Ok(Self { life, runtime, handlers, claim, attended })
+        let runtime = runtime
+            .build(&life, name)
+            .map_err(|error| message::no_runtime(&error))?;
+        Ok(Self {
+            life,
+            runtime,
+            handlers,
+            claim,
+            attended,
+        })
     }
 
     fn run<F: Future<Output: Termination>>(self, main: F, is_last: bool) -> ExitCode {
-        let Self { life, runtime, handlers, claim, attended } = self;
+        let Self {
+            life,
+            runtime,
+            handlers,
+            claim,
+            attended,
+        } = self;
         let entered = thread::enter(&life);
 
         // Main, and after it the stop, in which main's thread still runs the others on a current-thread runtime.
@@ -170,7 +193,10 @@ async fn run_main<F: Future<Output = ExitCode>>(life: &Arc<Lifecycle>, main: F) 
 }
 
 /// Main as a tracked future; when this resolves it is gone.
-pub(crate) async fn track_main<F: Future>(life: &Arc<Lifecycle>, main: F) -> Option<Ending<F::Output>> {
+pub(crate) async fn track_main<F: Future>(
+    life: &Arc<Lifecycle>,
+    main: F,
+) -> Option<Ending<F::Output>> {
     let ticket = Ticket::of_main(Arc::clone(life));
     let mut main = Box::pin(Tracked::new(main, |_: &F::Output| None, ticket));
     let done = main.as_mut().await;
@@ -183,7 +209,11 @@ pub(crate) async fn track_main<F: Future>(life: &Arc<Lifecycle>, main: F) -> Opt
 /// destructors. Returns how many of those there were.
 fn tear_down(life: &Lifecycle, runtime: Runtime) -> usize {
     let metrics = runtime.metrics();
-    let count = || metrics.num_alive_tasks().saturating_sub(life.workers_alive());
+    let count = || {
+        metrics
+            .num_alive_tasks()
+            .saturating_sub(life.workers_alive())
+    };
     let settled = std::time::Instant::now() + SETTLING;
     while count() > 0 && std::time::Instant::now() < settled {
         std::thread::yield_now();
@@ -191,7 +221,11 @@ fn tear_down(life: &Lifecycle, runtime: Runtime) -> usize {
     let untracked = count();
     let until_report = life.budget().and_then(|budget| budget.report_at());
     let left = until_report.map_or(UNTRACKED, |at| at.saturating_duration_since(Instant::now()));
-    runtime.shutdown_timeout(if untracked > 0 { left.min(UNTRACKED) } else { Duration::ZERO });
+    runtime.shutdown_timeout(if untracked > 0 {
+        left.min(UNTRACKED)
+    } else {
+        Duration::ZERO
+    });
     untracked
 }
 
@@ -200,6 +234,8 @@ fn farewell(life: &Lifecycle, untracked: usize) {
     if untracked > 0 {
         life.scribe.say(message::untracked_dropped(untracked));
     }
-    let took = life.budget().map_or(Duration::ZERO, |budget| budget.asked().elapsed());
+    let took = life
+        .budget()
+        .map_or(Duration::ZERO, |budget| budget.asked().elapsed());
     life.scribe.say(message::stopped(life.cause(), took));
 }

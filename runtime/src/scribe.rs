@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -41,7 +42,7 @@ struct Pile {
 }
 
 impl Scribe {
-    /// What the thread runs is returned, for the caller to start it.
+    /// The way to a thread that has yet to be started.
     pub(crate) fn new(name: Option<&str>, is_captured: bool) -> Self {
         let prefix = name.map_or_else(
             || "graceful: ".to_owned(),
@@ -141,7 +142,9 @@ impl Desk {
     }
 
     fn write(&self, line: &Line) {
-        if !line.is_report && subscriber::tell(line) || line.level == Level::Debug {
+        // A subscriber that panics has not told anybody.
+        let tell = AssertUnwindSafe(|| subscriber::tell(line));
+        if !line.is_report && catch_unwind(tell).unwrap_or(false) || line.level == Level::Debug {
             return;
         }
         let mut text = String::with_capacity(line.text.len() + 16);
@@ -159,11 +162,14 @@ impl Desk {
 
 #[cfg(feature = "tracing")]
 mod subscriber {
+    use tracing::dispatcher::get_default;
+    use tracing::subscriber::NoSubscriber;
+
     use super::{Level, Line};
 
     /// Hands the line to the `tracing` subscriber; `false` if none is set.
     pub(super) fn tell(line: &Line) -> bool {
-        let is_set = tracing::dispatcher::has_been_set();
+        let is_set = get_default(|dispatch| !dispatch.is::<NoSubscriber>());
         if is_set {
             match line.level {
                 Level::Debug => tracing::debug!(target: "graceful", "{}", line.text),

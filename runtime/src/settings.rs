@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::duration;
+use crate::message::cut;
 use crate::signal::Signal;
 
 /// Under the 30 s that Kubernetes grants by default (`terminationGracePeriodSeconds`).
@@ -81,8 +82,7 @@ impl Settings {
     ///
     /// One line that names the variable, its value and what would be accepted.
     pub(crate) fn of_process(options: Options) -> Result<Self, String> {
-        let in_environment =
-            |name| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        let in_environment = |name| env::var_os(name).map(|value| cut(&value.to_string_lossy()));
         Self::resolve(options, in_environment)
     }
 

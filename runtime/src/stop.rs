@@ -28,7 +28,11 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
     let Some(budget) = life.budget() else { return };
     life.watch_alive();
     let _ = life.first_look.set(Sample::take(&life));
-    let left = if matches!(life.cause(), Some(Cause::MainEnded)) { Stuck::workers(&life, &[]) } else { Vec::new() };
+    let left = if matches!(life.cause(), Some(Cause::MainEnded)) {
+        Stuck::workers(&life, &[])
+    } else {
+        Vec::new()
+    };
     if !left.is_empty() {
         life.scribe.say(message::main_ended_first(&left));
     }

@@ -172,7 +172,11 @@ impl Ticket {
     /// others with the same one.
     #[inline]
     fn waker_id(&self, context: &Context<'_>) -> WakerId {
-        if self.row == RowId::MAIN { WakerId::NONE } else { WakerId::of(context.waker()) }
+        if self.row == RowId::MAIN {
+            WakerId::NONE
+        } else {
+            WakerId::of(context.waker())
+        }
     }
 
     /// Sits down to wait. Wakes the worker at once if the stop came while it did.
@@ -267,9 +271,7 @@ where
             let future = this.future;
             let was_scoped = ticket.scoped;
             let waker = ticket.waker_id(context);
-            match ticket.run(waker, needs_drop::<F>(), || {
-                future.poll(context)
-            }) {
+            match ticket.run(waker, needs_drop::<F>(), || future.poll(context)) {
                 Poll::Ready(ending) => ending,
                 Poll::Pending => {
                     if !ticket.waits {
@@ -364,18 +366,26 @@ impl<T> Drop for Done<T> {
 /// A result being dropped, counted until that is over, by return or by panic.
 struct Dropping<'a> {
     life: &'a Lifecycle,
+    row: RowId,
     _busy: Busy,
 }
 
 impl<'a> Dropping<'a> {
     fn begin(life: &'a Arc<Lifecycle>, row: RowId) -> Self {
         life.result_dropping();
-        Self { life, _busy: thread::busy_with(life, row) }
+        Self {
+            life,
+            row,
+            _busy: thread::busy_with(life, row),
+        }
     }
 }
 
 impl Drop for Dropping<'_> {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.life.fail(Failure::destructor(self.life.who(self.row)));
+        }
         self.life.result_dropped();
     }
 }

@@ -85,7 +85,9 @@ impl Seen {
 /// Looks at this thread's record, if it has one. A thread that is ending has none any more.
 #[inline]
 fn look<T>(at: impl FnOnce(&Rc<Here>) -> T) -> Option<T> {
-    HERE.try_with(|here| here.borrow().as_ref().map(at)).ok().flatten()
+    HERE.try_with(|here| here.borrow().as_ref().map(at))
+        .ok()
+        .flatten()
 }
 
 /// Makes this thread one of the lifecycle's.
@@ -304,7 +306,12 @@ impl Here {
 /// Marks this thread as busy with what a worker of `row` left behind, while the guard lives. A thread that is
 /// none of the lifecycle's stays unmarked.
 pub(crate) fn busy_with(life: &Arc<Lifecycle>, row: RowId) -> Busy {
-    let worker = Current { row, seat: None, stage: Stage::Main, scoped: false };
+    let worker = Current {
+        row,
+        seat: None,
+        stage: Stage::Main,
+        scoped: false,
+    };
     Busy(of(life).map(|here| {
         let outer = here.set(worker, WakerId::NONE);
         (here, outer)
@@ -325,7 +332,15 @@ impl Drop for Busy {
 /// Marks this thread as busy with a worker that is about to be dropped by its task, until [`left`] is called.
 pub(crate) fn ending(life: &Arc<Lifecycle>, row: RowId) {
     if let Some(here) = of(life) {
-        here.set(Current { row, seat: None, stage: Stage::Main, scoped: false }, WakerId::NONE);
+        here.set(
+            Current {
+                row,
+                seat: None,
+                stage: Stage::Main,
+                scoped: false,
+            },
+            WakerId::NONE,
+        );
     }
 }
 

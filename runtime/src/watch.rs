@@ -30,6 +30,9 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 /// The shortest: what a healthy pipe takes, with room to spare.
 const LAST_WORDS_AT_LEAST: Duration = Duration::from_millis(20);
 
+/// What leaving takes, at the least, once everybody was joined.
+const LEAVING: Duration = Duration::from_millis(20);
+
 /// How much longer than its own budget a test may take in real time, its clock being perhaps paused.
 const TEST_GRACE: Duration = Duration::from_secs(1);
 
@@ -84,9 +87,26 @@ impl Watch {
     fn next(&self) -> Option<Instant> {
         let deadline = self.deadline?;
         let report_at = deadline.report_at().filter(|_| !self.life.is_reported());
-        report_at
-            .or(deadline.end())
-            .map(tokio::time::Instant::into_std)
+        self.at(report_at.or(deadline.end()))
+    }
+
+    /// A moment of the budget, put off so far that what was joined at the last moment can leave by itself.
+    fn at(&self, moment: Option<tokio::time::Instant>) -> Option<Instant> {
+        let is_empty = || {
+            self.deadline
+                .filter(|_| self.life.alive() == 0)
+                .map(|deadline| deadline.asked())
+        };
+        let leaving = self
+            .life
+            .joined_at()
+            .or_else(is_empty)
+            .map(|joined| joined + LEAVING);
+        moment.map(|moment| {
+            leaving
+                .map_or(moment, |leaving| moment.max(leaving))
+                .into_std()
+        })
     }
 
     fn hear(&mut self, signal: Signal) {
@@ -133,8 +153,7 @@ impl Watch {
                 *budget
             }
         });
-        let passed =
-            |at: Option<tokio::time::Instant>| at.is_some_and(|at| at.into_std() <= Instant::now());
+        let passed = |moment| self.at(moment).is_some_and(|at| at <= Instant::now());
         if passed(deadline.report_at()) {
             let code = self.life.failures.settle(exit::OUT_OF_TIME);
             report::publish(&self.life, code, 0);
