@@ -57,8 +57,10 @@ pub(crate) struct Lifecycle {
     word: AtomicU32,
     /// Who is alive, by stage. Main counts in its own.
     alive: [Alive; 4],
-    /// Results of workers being dropped at this moment.
-    results: AtomicUsize,
+    /// Results that workers have left behind, whose destructors run code: held by a handle, or about to be dropped.
+    left_behind: AtomicUsize,
+    /// Those of them that are being dropped at this moment.
+    dropping: AtomicUsize,
     /// Set once the settings have been said.
     introduced: AtomicBool,
     /// Set until main is gone.
@@ -116,7 +118,8 @@ impl Lifecycle {
             settings,
             word: AtomicU32::new(State::Starting as u32),
             alive,
-            results: AtomicUsize::new(0),
+            left_behind: AtomicUsize::new(0),
+            dropping: AtomicUsize::new(0),
             introduced: AtomicBool::new(false),
             main_alive: AtomicBool::new(true),
             main_looked: AtomicBool::new(false),
@@ -469,7 +472,7 @@ impl Lifecycle {
     /// refused.
     pub(crate) fn close_if_empty(&self, stages: &[Stage]) -> bool {
         let alive = |stage: &Stage| &self.alive[stage.index()];
-        self.results.load(Ordering::SeqCst) == 0
+        !self.is_dropping()
             && stages.iter().all(|stage| alive(stage).count() == 0)
             && stages
                 .iter()
@@ -499,15 +502,41 @@ impl Lifecycle {
         self.end_drain();
     }
 
+    pub(crate) fn result_left(&self) {
+        self.left_behind.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Somebody took a result that had been left.
+    pub(crate) fn result_taken(&self) {
+        self.left_behind.fetch_sub(1, Ordering::SeqCst);
+    }
+
     pub(crate) fn result_dropping(&self) {
-        self.results.fetch_add(1, Ordering::SeqCst);
+        self.dropping.fetch_add(1, Ordering::SeqCst);
     }
 
     pub(crate) fn result_dropped(&self) {
-        let state = || State::from_bits(self.word.load(Ordering::SeqCst) & STATE);
-        if self.results.fetch_sub(1, Ordering::SeqCst) == 1 && state() >= State::Draining {
+        self.left_behind.fetch_sub(1, Ordering::SeqCst);
+        // The other half is in `close_if_empty`: one of the two sees what the other has written.
+        let is_stopping = || self.word.load(Ordering::SeqCst) & STATE >= State::Draining as u32;
+        if self.dropping.fetch_sub(1, Ordering::SeqCst) == 1 && is_stopping() {
             self.bell.notify_one();
         }
+    }
+
+    pub(crate) fn is_dropping(&self) -> bool {
+        self.dropping.load(Ordering::SeqCst) > 0
+    }
+
+    /// Whether no result can still be on its way from its worker to its end: none was left behind, or no task is
+    /// alive that could be dropping one.
+    pub(crate) fn is_settled(&self) -> bool {
+        let alive = || {
+            self.runtime
+                .get()
+                .map_or(0, |runtime| runtime.metrics().num_alive_tasks())
+        };
+        self.left_behind.load(Ordering::SeqCst) == 0 || alive() == 0
     }
 
     /// Waits for something that `changed` announces.

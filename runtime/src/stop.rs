@@ -18,6 +18,9 @@ use crate::stuck::{Sample, Stuck};
 /// Two looks this far apart that see the same poll see a poll that blocks.
 pub(crate) const APART: Duration = Duration::from_millis(10);
 
+/// How long a result may be on its way from its worker to whoever drops it, on a busy machine.
+const SETTLING: Duration = Duration::from_millis(50);
+
 /// The first of the lines that say for whom the stop waits; each later one takes twice as long.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -164,9 +167,32 @@ async fn join_in_time(
     false
 }
 
+/// Joins these stages, and the results that their workers left to nobody.
+async fn join(life: &Lifecycle, clock: Clock, deadline: Option<Instant>, stages: &[Stage]) -> bool {
+    loop {
+        if !join_workers(life, clock, deadline, stages).await {
+            return false;
+        }
+        // A worker is gone a moment before its result begins to be dropped. One that a handle holds stays.
+        let settling = earlier(Some(Instant::now() + SETTLING), deadline);
+        until(life, clock, settling, || {
+            life.is_settled() || life.is_dropping()
+        })
+        .await;
+        if !life.is_dropping() {
+            return true;
+        }
+    }
+}
+
 /// Waits until nobody is left in these stages, and no hook; and says for whom it waits: after a second, then at
 /// doubling intervals.
-async fn join(life: &Lifecycle, clock: Clock, deadline: Option<Instant>, stages: &[Stage]) -> bool {
+async fn join_workers(
+    life: &Lifecycle,
+    clock: Clock,
+    deadline: Option<Instant>,
+    stages: &[Stage],
+) -> bool {
     let is_empty = || {
         let is_running = [HookStage::BeforeStop, HookStage::OnStop]
             .into_iter()

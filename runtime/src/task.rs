@@ -343,6 +343,9 @@ impl<T> Done<T> {
     #[inline]
     fn new(ending: Ending<T>, ticket: &Ticket) -> Self {
         let runs_code = needs_drop::<T>() || matches!(ending, Ending::Panicked(_));
+        if runs_code {
+            ticket.life.result_left();
+        }
         Self {
             ending: Some(ending),
             of: runs_code.then(|| (Arc::clone(&ticket.life), ticket.row)),
@@ -350,6 +353,9 @@ impl<T> Done<T> {
     }
 
     pub(crate) fn take(mut self) -> Option<Ending<T>> {
+        if let Some((life, _)) = self.of.take() {
+            life.result_taken();
+        }
         self.ending.take()
     }
 }
