@@ -71,6 +71,14 @@ fn a_panic_in_main_is_101() {
 }
 
 #[test]
+fn a_result_dropped_in_a_panic_is_not_a_panic_of_its_worker() {
+    let child = Child::start(&mut ends("main_panics_with_a_result_in_hand"));
+    let end = drains_after("main panicked: out of luck", child).end_in_panic();
+    end.assert_code(101);
+    end.assert_silent_about("fetch");
+}
+
+#[test]
 fn an_error_of_main_is_1_and_printed_at_once() {
     let child = Child::start(&mut ends("main_fails"));
     let end = drains_after(r#"Error: "out of luck""#, child).end();
@@ -89,7 +97,7 @@ fn an_error_of_main_is_1_and_printed_at_once() {
 #[test]
 fn an_exit_code_of_main_is_kept() {
     let child = Child::start(&mut ends("main_gives_a_code"));
-    let end = drains_after("stopping: main ended", child).end();
+    let end = drains_after("main ended while workers run; stopping them: drain", child).end();
     end.assert_code(7);
 }
 
@@ -117,11 +125,10 @@ fn a_main_that_returns_stops_the_workers_and_names_them() {
 }
 
 #[test]
-fn a_main_that_returns_alone_is_0() {
+fn a_main_that_returns_alone_is_0_and_silent() {
     let end = Child::start(&mut ends("main_returns_alone")).end();
     end.assert_code(0);
-    end.assert_silent_about("exit code");
-    end.assert_silent_about("while workers run");
+    assert!(end.stderr.is_empty(), "{end}");
 }
 
 #[test]

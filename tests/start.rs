@@ -61,7 +61,7 @@ fn a_signal_from_before_the_start_is_handled() {
     let before = blocked
         .thread_swap_mask(SigmaskHow::SIG_BLOCK)
         .expect("a mask");
-    for _ in 0..20 {
+    for _ in 0..50 {
         let child = Child::start(&mut entering("busily"));
         child.terminate();
         let end = child.end();

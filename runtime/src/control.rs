@@ -68,7 +68,7 @@ pub fn wait_for(state: State) -> impl Future<Output = ()> + Send + 'static {
 /// Resolves when no worker is left, without stopping any: how a batch program or a command-line tool waits
 /// for what it started.
 ///
-/// Called from a worker it waits for the others. Outside any lifecycle it resolves at once.
+/// Called from a worker it waits for the others; two workers that call it wait for each other. Outside any lifecycle it resolves at once.
 ///
 /// # Cancel safety
 ///
@@ -97,7 +97,8 @@ pub fn remaining() -> Option<Duration> {
 }
 
 /// Keeps `value` until everything else is over, then drops it: a logging guard, a profiler. Values are dropped
-/// in reverse order, on main's thread, after the runtime is gone.
+/// in reverse order, on main's thread, after the runtime is gone. Where the watch has to end the process, they are
+/// not dropped. Given when all is over, a value is dropped at once.
 ///
 /// # Panics
 ///

@@ -1,6 +1,7 @@
 //! What is left in the caller's hands of a worker that runs.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -10,7 +11,6 @@ use std::task::{Context, Poll, ready};
 use tokio::task::JoinHandle;
 
 use crate::lifecycle::Lifecycle;
-use crate::rows::RowId;
 use crate::state::Stage;
 use crate::task::{Done, Ending};
 use crate::worker::Outcome;
@@ -25,10 +25,13 @@ use crate::worker::Outcome;
 /// # Cancel safety
 ///
 /// Awaiting `&mut handle` is cancel safe.
-#[derive(Debug)]
+///
+/// # Panics
+///
+/// When it is polled after it gave its result, as tokio's `JoinHandle`.
 pub struct WorkerHandle<R> {
     life: Arc<Lifecycle>,
-    row: RowId,
+    name: Cow<'static, str>,
     stage: Stage,
     /// `None` for a worker that was refused.
     task: Option<JoinHandle<Done<R>>>,
@@ -38,24 +41,21 @@ impl<R> WorkerHandle<R> {
     #[inline]
     pub(crate) fn new(
         life: Arc<Lifecycle>,
-        row: RowId,
+        name: Cow<'static, str>,
         stage: Stage,
         task: Option<JoinHandle<Done<R>>>,
     ) -> Self {
         Self {
             life,
-            row,
+            name,
             stage,
             task,
         }
     }
 
     /// The worker's name, as reports show it.
-    pub fn name(&self) -> String {
-        self.life
-            .rows
-            .label(self.row)
-            .map_or_else(|| "main".to_owned(), |label| label.name.into_owned())
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Tells this worker and the workers it started to stop, and nobody else. Returns at once.
@@ -107,6 +107,16 @@ impl<R: Outcome> Future for WorkerHandle<R> {
     }
 }
 
+impl<R> fmt::Debug for WorkerHandle<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_finished = self.is_finished();
+        f.debug_struct("WorkerHandle")
+            .field("name", &self.name)
+            .field("is_finished", &is_finished)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Why a worker gave no result.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -121,13 +131,43 @@ pub enum WorkerError<E> {
     Refused,
 }
 
+impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> WorkerError<E> {
+    /// As a boxed error, which any error type takes: for workers whose error is no `Error` itself, such as
+    /// `anyhow::Error`, `Box<dyn Error + Send + Sync>` or `String`.
+    ///
+    /// ```
+    /// # #[graceful::main] async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// let handle = graceful::spawn("work", async { Ok::<u8, String>(7) });
+    /// let seven = handle.await.map_err(graceful::WorkerError::boxed)?;
+    /// # assert_eq!(seven, 7);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn boxed(self) -> Box<dyn std::error::Error + Send + Sync> {
+        match self {
+            Self::Failed(error) => error.into(),
+            other => other.to_text().into(),
+        }
+    }
+}
+
+impl<E> WorkerError<E> {
+    /// What can be said without the worker's own error.
+    fn to_text(&self) -> String {
+        match self {
+            Self::Failed(_) => "the worker failed".to_owned(),
+            Self::Panicked(panic) => format!("the worker panicked: {}", panic.message()),
+            Self::Aborted => "the worker was aborted".to_owned(),
+            Self::Refused => "the worker was refused: the lifecycle is over".to_owned(),
+        }
+    }
+}
+
 impl<E: fmt::Display> fmt::Display for WorkerError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(error) => error.fmt(f),
-            Self::Panicked(panic) => write!(f, "the worker panicked: {}", panic.message()),
-            Self::Aborted => f.write_str("the worker was aborted"),
-            Self::Refused => f.write_str("the worker was refused: the lifecycle is over"),
+            other => f.write_str(&other.to_text()),
         }
     }
 }

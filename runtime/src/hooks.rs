@@ -147,23 +147,23 @@ fn register(stage: HookStage, name: Cow<'static, str>, run: Run) {
 /// Starts all hooks of a stage that have not been started.
 pub(crate) fn start(life: &Arc<Lifecycle>, stage: HookStage) {
     while let Some(name) = life.hooks.begin_next(stage) {
-        launch(life, stage, name);
+        launch(life, stage, &name);
     }
 }
 
 /// Starts the hook registered last among those that wait, and returns its name.
 pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage) -> Option<Arc<str>> {
     let name = life.hooks.begin_next(stage)?;
-    launch(life, stage, Arc::clone(&name));
+    launch(life, stage, &name);
     Some(name)
 }
 
-fn launch(life: &Arc<Lifecycle>, stage: HookStage, name: Arc<str>) {
-    let (Some(run), Some(runtime)) = (life.hooks.take_run(stage, &name), life.runtime.get()) else {
+fn launch(life: &Arc<Lifecycle>, stage: HookStage, name: &Arc<str>) {
+    let (Some(run), Some(runtime)) = (life.hooks.take_run(stage, name), life.runtime.get()) else {
         return;
     };
     let task = runtime.spawn({
-        let (life, name) = (Arc::clone(life), Arc::clone(&name));
+        let (life, name) = (Arc::clone(life), Arc::clone(name));
         async move {
             let outcome = match guarded(run).await {
                 Ending::Finished(outcome) => outcome,
@@ -179,7 +179,7 @@ fn launch(life: &Arc<Lifecycle>, stage: HookStage, name: Arc<str>) {
             life.ring();
         }
     });
-    life.hooks.began(stage, &name, task.abort_handle());
+    life.hooks.began(stage, name, task.abort_handle());
 }
 
 /// A failure is a warning before the stop, and a failure of the process from then on.

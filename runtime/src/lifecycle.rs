@@ -93,8 +93,8 @@ pub(crate) struct Lifecycle {
     /// The facts of a stop that ran out of time, taken before the abort.
     pub(crate) report: OnceLock<Report>,
     pub(crate) scribe: Scribe,
-    /// Set by whoever has the report written.
-    reported: AtomicBool,
+    /// Whether the report has been given to the scribe. Held while it is made.
+    reported: Mutex<bool>,
     /// Set when the watch has nothing to watch any more.
     over: AtomicBool,
     /// Wakes the watch.
@@ -139,7 +139,7 @@ impl Lifecycle {
             first_look: OnceLock::new(),
             telling: AtomicBool::new(false),
             report: OnceLock::new(),
-            reported: AtomicBool::new(false),
+            reported: Mutex::new(false),
             over: AtomicBool::new(false),
             scribe,
             nudge,
@@ -282,13 +282,16 @@ impl Lifecycle {
         self.done.notified().await;
     }
 
-    /// Whether the caller is the first who wants the report written.
-    pub(crate) fn claim_report(&self) -> bool {
-        !self.reported.swap(true, Ordering::AcqRel)
+    /// Has the report given to the scribe, unless that has been done.
+    pub(crate) fn report_once(&self, give: impl FnOnce()) {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if !std::mem::replace(&mut *reported, true) {
+            give();
+        }
     }
 
     pub(crate) fn is_reported(&self) -> bool {
-        self.reported.load(Ordering::Acquire)
+        *self.reported.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends the watch and the scribe home.

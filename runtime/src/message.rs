@@ -293,7 +293,7 @@ pub(crate) fn untracked(tasks: usize) -> String {
 // ----- how things read -----
 
 /// Names in a list beyond these are counted.
-const NAMED: usize = 8;
+const NAMED: usize = 6;
 
 /// `consume ×3, crunch, main`.
 pub(crate) fn names(stuck: &[Stuck]) -> String {

@@ -11,6 +11,7 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::time::Instant;
 
 use crate::ambient::{self, Claim};
+use crate::budget::Budget;
 use crate::builder::Builder;
 use crate::coordinator;
 use crate::exit::{self, Failure};
@@ -22,7 +23,7 @@ use crate::settings::Settings;
 use crate::signal::{self, Arming, Handlers};
 use crate::state::Cause;
 use crate::sys;
-use crate::task::{Ending, Ticket, Tracked};
+use crate::task::{Ending, Judgement, Ticket, Tracked};
 use crate::thread;
 use crate::watch;
 
@@ -198,7 +199,7 @@ pub(crate) async fn track_main<F: Future>(
     main: F,
 ) -> Option<Ending<F::Output>> {
     let ticket = Ticket::of_main(Arc::clone(life));
-    let mut main = Box::pin(Tracked::new(main, |_: &F::Output| None, ticket));
+    let mut main = Box::pin(Tracked::new(main, |_: &F::Output| Judgement::WELL, ticket));
     let done = main.as_mut().await;
     // A destructor of main's that panics is noted by its ticket, and ends nothing else.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(main)));
@@ -219,7 +220,7 @@ fn tear_down(life: &Lifecycle, runtime: Runtime) -> usize {
         std::thread::yield_now();
     }
     let untracked = count();
-    let until_report = life.budget().and_then(|budget| budget.report_at());
+    let until_report = life.budget().and_then(Budget::report_at);
     let left = until_report.map_or(UNTRACKED, |at| at.saturating_duration_since(Instant::now()));
     runtime.shutdown_timeout(if untracked > 0 {
         left.min(UNTRACKED)

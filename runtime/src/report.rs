@@ -40,13 +40,14 @@ impl Report {
     }
 }
 
-/// Has the report written, once, whoever asks first. The facts are taken now where nobody took them before.
+/// Has the report written, once, whoever asks first. The facts are taken now where nobody took them before. When
+/// this returns the report is in the scribe's hands, even if somebody else gave it.
 pub(crate) fn publish(life: &Arc<Lifecycle>, code: u8, untracked: usize) {
-    if life.claim_report() {
+    life.report_once(|| {
         let report = life.report.get_or_init(|| Report::take(life, None));
         life.scribe
             .say(Line::report(text(life, report, code, untracked)));
-    }
+    });
 }
 
 /// The whole report, the one-line summary last.
@@ -71,7 +72,11 @@ fn text(life: &Lifecycle, report: &Report, code: u8, untracked: usize) -> String
         lines.push(message::MAIN_NEVER_LOOKED.to_owned());
     }
     lines.extend(report.stuck.iter().map(ToString::to_string));
-    if code == exit::OUT_OF_TIME && life.state() == State::Stopped && report.stuck.is_empty() {
+    if first.is_none()
+        && code == exit::OUT_OF_TIME
+        && life.state() == State::Stopped
+        && report.stuck.is_empty()
+    {
         lines.push(message::HELD_UP_AT_THE_END.to_owned());
     }
     if untracked > 0 {

@@ -244,6 +244,8 @@ impl Row {
 
 /// Rows beyond this many run-time names are reused once nobody runs under them.
 const NAMES_KEPT: usize = 256;
+/// How many of them are looked at when a new name comes.
+const LOOKED_AT: usize = 16;
 
 /// A lifecycle's rows.
 #[derive(Debug, Default)]
@@ -257,6 +259,8 @@ pub(crate) struct Rows {
 struct Names {
     by_label: HashMap<Label, u32>,
     labels: Vec<Label>,
+    /// Where the next search for an idle row begins.
+    next: usize,
 }
 
 impl Rows {
@@ -287,13 +291,16 @@ impl Rows {
     /// A row for a new name: a fresh one, or, when there are many, one that nobody runs under.
     fn place(&self, names: &mut Names, label: Label) -> u32 {
         if names.labels.len() >= NAMES_KEPT {
-            let idle = (0..)
-                .zip(&names.labels)
-                .find(|&(index, _)| self.names.get(index).live() == 0);
-            if let Some((index, old)) = idle.map(|(index, old)| (index, old.clone())) {
+            // A few are looked at each time, in turn, so that many live names cost no search.
+            let (total, from) = (names.labels.len(), names.next);
+            names.next = (from + LOOKED_AT) % total;
+            let idle = (from..from + LOOKED_AT)
+                .filter_map(|place| u32::try_from(place % total).ok())
+                .find(|index| self.names.get(*index).live() == 0);
+            if let Some(index) = idle {
+                let old = std::mem::replace(&mut names.labels[index as usize], label.clone());
                 names.by_label.remove(&old);
                 self.names.get(index).clear();
-                names.labels[index as usize] = label.clone();
                 names.by_label.insert(label, index);
                 return index;
             }
@@ -319,8 +326,8 @@ impl Rows {
             .collect();
         drop(functions);
         let names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-        let named = (0..).zip(&names.labels);
-        all.extend(named.filter_map(|(index, label)| {
+        let given = (0..).zip(&names.labels);
+        all.extend(given.filter_map(|(index, label)| {
             Some((
                 RowId(index | NAMED),
                 label.clone(),

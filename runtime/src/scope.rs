@@ -3,6 +3,7 @@
 //! A worker that waits in [`stopping`] by itself is woken through its seat and registers nowhere else. Only
 //! when the future is polled by somebody else (another task, a `FuturesUnordered`) is a token made for it.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -71,7 +72,7 @@ fn look() -> bool {
 ///
 /// It is `Send` and `'static`, made for `with_graceful_shutdown(graceful::stopping())` and for the arm of a
 /// `select!`. Whose stop it means is settled when this function is called, wherever the future is polled.
-/// Outside any lifecycle it never resolves.
+/// Outside any lifecycle it never resolves. One that outlives its worker means the worker's stage.
 ///
 /// # Cancel safety
 ///
@@ -93,14 +94,12 @@ pub fn stopping() -> Stopping {
 
 /// The future [`stopping`] returns.
 #[must_use = "a future does nothing until it is awaited"]
-#[derive(Debug)]
 pub struct Stopping {
     whose: Option<Whose>,
     /// Set once it was polled by somebody who is not the worker itself, or the worker has its own token.
     elsewhere: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
-#[derive(Debug)]
 struct Whose {
     life: Arc<Lifecycle>,
     stage: Stage,
@@ -127,6 +126,15 @@ impl Whose {
             Some(seat) => self.life.own_token(self.stage, seat),
             None => self.life.stage_token(self.stage).clone(),
         }
+    }
+}
+
+impl fmt::Debug for Stopping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_stopping = self.whose.as_ref().is_some_and(Whose::is_stopping);
+        f.debug_struct("Stopping")
+            .field("is_stopping", &is_stopping)
+            .finish_non_exhaustive()
     }
 }
 

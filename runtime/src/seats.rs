@@ -163,8 +163,25 @@ impl Seats {
 
     /// The worker's own token, made now if this is the first time: a child of its parent's or of `stage`.
     pub(crate) fn own_token(&self, key: SeatKey, stage: &CancellationToken) -> CancellationToken {
-        self.with(key, |seat| seat.own_token(stage))
-            .unwrap_or_else(|| stage.child_token())
+        let found = self.with(key, |seat| (seat.own, seat.token.clone()));
+        let (is_own, token) = found.unwrap_or((false, None));
+        if let (true, Some(token)) = (is_own, &token) {
+            return token.clone();
+        }
+        // Made and dropped outside our lock: a token's tree has locks of its own.
+        let made = token.as_ref().unwrap_or(stage).child_token();
+        let replaced = self.with(key, |seat| {
+            if seat.own {
+                Err(seat.token.clone())
+            } else {
+                seat.own = true;
+                Ok(seat.token.replace(made.clone()))
+            }
+        });
+        match replaced {
+            Some(Err(Some(others))) => others,
+            _ => made,
+        }
     }
 
     /// Stops one worker, by its task.
@@ -256,19 +273,6 @@ impl Seats {
         self.shards[shard]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Seat {
-    fn own_token(&mut self, stage: &CancellationToken) -> CancellationToken {
-        match &self.token {
-            Some(token) if self.own => token.clone(),
-            parent => {
-                let token = parent.as_ref().unwrap_or(stage).child_token();
-                (self.token, self.own) = (Some(token.clone()), true);
-                token
-            }
-        }
     }
 }
 

@@ -89,7 +89,7 @@ impl fmt::Display for Stage {
 }
 
 /// Why a lifecycle stops: the first of these to happen. See [`cause`](crate::cause).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
     /// The operating system asked, through this signal.

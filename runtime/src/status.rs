@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::ambient;
+use crate::budget::Budget;
 use crate::hooks::{HookStage, Progress};
 use crate::lifecycle::Lifecycle;
 use crate::message::{Line, span};
@@ -213,7 +214,7 @@ impl Status {
 
 impl Timings {
     fn of(life: &Lifecycle, now: Instant) -> Self {
-        let Some(asked) = life.budget().map(|budget| budget.asked()) else {
+        let Some(asked) = life.budget().map(Budget::asked) else {
             return Self {
                 running: now.saturating_duration_since(life.born),
                 ..Self::default()

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::hooks::{HookStage, Progress};
 use crate::lifecycle::Lifecycle;
-use crate::message::{listed, span};
+use crate::message::{cut, listed, span};
 use crate::rows::{Label, RowId};
 use crate::thread::{Poll, Seen};
 
@@ -119,8 +119,9 @@ impl Stuck {
             What::Worker(label) => &label.name,
             What::Hook(_, name) => name,
         };
+        let name = cut(name);
         if self.count == 1 {
-            name.to_owned()
+            name
         } else {
             format!("{name} ×{}", self.count)
         }

@@ -15,13 +15,20 @@ use crate::exit::Failure;
 use crate::lifecycle::Lifecycle;
 use crate::message;
 use crate::policy::{OnFailure, Policy};
-use crate::rows::RowId;
+use crate::rows::{RowId, Way};
 use crate::scope::{is_stopping, run_until_stopping, stopping};
 use crate::state::State;
 use crate::task::Ending;
 
 /// Restarts are counted, and a worker counts as healthy, over this long.
 const A_MINUTE: Duration = Duration::from_secs(60);
+
+/// What a supervised worker comes to: its last run, and how that went.
+#[derive(Debug)]
+pub(crate) struct Ran<R> {
+    pub(crate) ending: Ending<R>,
+    pub(crate) way: Way,
+}
 
 /// A worker's runs, one after the other, as its policy has it. `next` makes a run, or says that there is no
 /// other. Runs inside the worker's own task: what it asks, the worker asks.
@@ -31,16 +38,20 @@ pub(crate) async fn supervise<Fut, R>(
     policy: &Policy,
     mut next: impl FnMut() -> Option<Fut>,
     mut judge: impl FnMut(&R) -> Option<String>,
-) -> Ending<R>
+) -> Ran<R>
 where
     Fut: Future<Output = Ending<R>>,
 {
     let who = || life.who(row);
+    let counters = life.rows.get(row);
     let mut restarts = Restarts::new(policy);
     let mut due = Instant::now();
     loop {
         let Some(run) = next() else {
-            return Ending::Aborted;
+            return Ran {
+                ending: Ending::Aborted,
+                way: Way::Aborted,
+            };
         };
         let began = Instant::now();
         let ending = within(policy.stop_timeout, run).await;
@@ -55,20 +66,28 @@ where
             Ending::Panicked(payload) => Some(Failure::panic(who(), payload.as_ref())),
             Ending::Aborted => {
                 life.overran(row, policy.stop_timeout.unwrap_or_default());
-                return ending;
+                return Ran {
+                    ending,
+                    way: Way::Aborted,
+                };
             }
+        };
+        let way = match (&ending, &failure) {
+            (_, None) => Way::Finished,
+            (Ending::Panicked(_), _) => Way::Panicked,
+            _ => Way::Failed,
         };
         if let Some(failure) = &failure {
             match policy.on_failure() {
                 OnFailure::Log => life.scribe.say(message::logged(failure)),
                 OnFailure::Restart if is_stopping() => {
                     life.scribe.say(message::logged(failure));
-                    return ending;
+                    return Ran { ending, way };
                 }
                 OnFailure::Restart if restarts.allow(began) => {}
                 OnFailure::Stop | OnFailure::Restart => {
                     life.fail(failure.clone().of_task(tokio::task::try_id()));
-                    return ending;
+                    return Ran { ending, way };
                 }
             }
         }
@@ -78,19 +97,22 @@ where
             (Some(period), _) => {
                 due = after(due, period);
                 if !tick(life, due).await {
-                    return ending;
+                    return Ran { ending, way };
                 }
             }
             (None, Some(failure)) if policy.on_failure() == OnFailure::Restart => {
                 let pause = restarts.pause();
                 life.scribe.say(message::restarting(failure, pause));
                 if run_until_stopping(sleep(pause)).await.is_none() {
-                    return ending;
+                    return Ran { ending, way };
                 }
-                life.rows.get(row).restarted.fetch_add(1, Ordering::Relaxed);
+                counters.restarted.fetch_add(1, Ordering::Relaxed);
             }
-            (None, _) => return ending,
+            (None, _) => return Ran { ending, way },
         }
+        // One run more, and one that has ended.
+        counters.started.fetch_add(1, Ordering::Relaxed);
+        counters.end(way).fetch_add(1, Ordering::Release);
     }
 }
 

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 #[cfg(unix)]
-pub(crate) use unix::{Mask, die_of, exit_now, is_ignored};
+pub(crate) use unix::{Mask, die_of, exit_now, is_ignored, wait_readable};
 
 #[cfg(windows)]
 pub(crate) use windows::{die_of, exit_now};
@@ -10,7 +10,9 @@ pub(crate) use windows::{die_of, exit_now};
 #[cfg(unix)]
 mod unix {
     use std::mem::MaybeUninit;
+    use std::os::fd::{AsRawFd, BorrowedFd};
     use std::ptr;
+    use std::time::Duration;
 
     /// Ends the process without atexit handlers, destructors or flushing: `_exit(2)`.
     ///
@@ -18,6 +20,23 @@ mod unix {
     pub(crate) fn exit_now(code: u8) -> ! {
         // SAFETY: `_exit` takes any status, touches no memory of ours and does not return.
         unsafe { libc::_exit(i32::from(code)) }
+    }
+
+    /// Waits until there is something to read from `fd`, for `limit` at the most (`None` for ever), to the
+    /// millisecond. A socket's own timeout is counted in ticks of the kernel, of 10 ms on many machines.
+    pub(crate) fn wait_readable(fd: BorrowedFd<'_>, limit: Option<Duration>) {
+        let millis = limit.map_or(-1, |limit| {
+            i32::try_from(limit.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
+        });
+        let mut poll = libc::pollfd {
+            fd: fd.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: one valid `pollfd`, whose descriptor is borrowed for the call.
+        unsafe {
+            libc::poll(&raw mut poll, 1, millis);
+        }
     }
 
     /// Ends the process by `signal`, as if it had never been handled. Returns where the kernel does not let it:

@@ -22,11 +22,13 @@ use crate::policy::OnFailure;
 use crate::rows::{RowId, Way};
 use crate::seats::SeatKey;
 use crate::state::{Cause, Stage};
+use crate::supervise::Ran;
 use crate::thread::{self, Busy, Current, WakerId};
 
 /// A place among the living. Taken when a worker is spawned, given back when its future is gone: finished,
 /// panicked, aborted or dropped with its runtime.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // independent facts, each known to one place
 pub(crate) struct Ticket {
     pub(crate) life: Arc<Lifecycle>,
     pub(crate) seat: Option<SeatKey>,
@@ -36,6 +38,8 @@ pub(crate) struct Ticket {
     way: Way,
     /// Whether its end is the process's stop.
     essential: bool,
+    /// Whether somebody else's panic was unwinding the thread when the future began to be dropped.
+    was_panicking: bool,
     /// Whether the seat knows how to wake this task.
     waits: bool,
     /// Whether the worker can be stopped apart from its stage: it has a token, its own or its parent's.
@@ -80,6 +84,7 @@ impl Ticket {
             stage,
             way: Way::Aborted,
             essential: false,
+            was_panicking: false,
             waits: false,
             scoped: false,
             lingers: false,
@@ -117,13 +122,11 @@ impl Ticket {
 
     /// Settles how it ended, on the thread it ran on: errors are formatted here.
     #[inline]
-    fn settle<T>(&mut self, ending: &Ending<T>, judge: impl FnOnce(&T) -> Option<String>) {
+    fn settle<T>(&mut self, ending: &Ending<T>, judge: impl FnOnce(&T) -> Judgement) {
         match ending {
             Ending::Finished(result) => match catch_unwind(AssertUnwindSafe(|| judge(result))) {
-                Ok(None) => self.way = Way::Finished,
-                Ok(Some(text)) => {
-                    self.fail(Way::Failed, Failure::error(self.life.who(self.row), text))
-                }
+                Ok(Judgement::Settled(way)) => self.way = way,
+                Ok(Judgement::Failed(text)) => self.error(text),
                 Err(payload) => self.panic(payload.as_ref()),
             },
             Ending::Panicked(payload) => self.panic(payload.as_ref()),
@@ -132,6 +135,11 @@ impl Ticket {
         if self.essential {
             self.essential_ended();
         }
+    }
+
+    #[cold]
+    fn error(&mut self, text: String) {
+        self.fail(Way::Failed, Failure::error(self.life.who(self.row), text));
     }
 
     #[cold]
@@ -155,10 +163,10 @@ impl Ticket {
     /// An essential worker that ends by itself ends the process. One that was told to stop does not.
     #[cold]
     fn essential_ended(&self) {
-        if !self.life.is_stopping(self.stage, self.seat) {
-            if let exit::Who::Worker(name) = self.life.who(self.row) {
-                self.life.begin_stop(Cause::Essential(name));
-            }
+        if !self.life.is_stopping(self.stage, self.seat)
+            && let exit::Who::Worker(name) = self.life.who(self.row)
+        {
+            self.life.begin_stop(Cause::Essential(name));
         }
     }
 
@@ -201,7 +209,7 @@ impl Drop for Ticket {
             self.life.seats.leave(seat);
         }
         // The worker's own panics are caught: this one comes from a destructor.
-        if std::thread::panicking() {
+        if std::thread::panicking() && !self.was_panicking {
             self.panicked_in_destructor();
         }
         if self.lingers {
@@ -217,6 +225,24 @@ impl Drop for Ticket {
                 .fetch_add(1, Ordering::Release);
             self.life.leave(self.stage);
         }
+    }
+}
+
+/// What there is to say of a worker's result.
+#[derive(Debug)]
+pub(crate) enum Judgement {
+    /// Nothing, or nothing more.
+    Settled(Way),
+    /// It is this error.
+    Failed(String),
+}
+
+impl Judgement {
+    pub(crate) const WELL: Self = Self::Settled(Way::Finished);
+
+    #[inline]
+    pub(crate) fn of(error: Option<String>) -> Self {
+        error.map_or(Self::WELL, Self::Failed)
     }
 }
 
@@ -238,6 +264,12 @@ pin_project! {
         // Last, so that the worker counts as alive until its future is dropped.
         ticket: Ticket,
     }
+
+    impl<F, J> PinnedDrop for Tracked<F, J> {
+        fn drop(this: Pin<&mut Self>) {
+            this.project().ticket.was_panicking = std::thread::panicking();
+        }
+    }
 }
 
 impl<F, J> Tracked<F, J> {
@@ -254,7 +286,7 @@ impl<F, J> Tracked<F, J> {
 impl<F, J> Future for Tracked<F, J>
 where
     F: Future,
-    J: FnOnce(&F::Output) -> Option<String>,
+    J: FnOnce(&F::Output) -> Judgement,
 {
     type Output = Done<F::Output>;
 
@@ -286,7 +318,9 @@ where
             }
         };
         let judge = this.judge.take();
-        ticket.settle(&ending, |result| judge.and_then(|judge| judge(result)));
+        ticket.settle(&ending, |result| {
+            judge.map_or(Judgement::WELL, |judge| judge(result))
+        });
         Poll::Ready(Done::new(ending, ticket))
     }
 }
@@ -295,7 +329,7 @@ where
 pub(crate) fn run_blocking<T>(
     mut ticket: Ticket,
     code: impl FnOnce() -> T,
-    judge: impl FnOnce(&T) -> Option<String>,
+    judge: impl FnOnce(&T) -> Judgement,
 ) -> Done<T> {
     if ticket.life.is_aborting(ticket.stage) {
         return Done::new(Ending::Aborted, &ticket);
@@ -373,15 +407,19 @@ impl<T> Drop for Done<T> {
 struct Dropping<'a> {
     life: &'a Lifecycle,
     row: RowId,
+    /// Somebody else's panic is unwinding this thread.
+    was_panicking: bool,
     _busy: Busy,
 }
 
 impl<'a> Dropping<'a> {
     fn begin(life: &'a Arc<Lifecycle>, row: RowId) -> Self {
         life.result_dropping();
+        let was_panicking = std::thread::panicking();
         Self {
             life,
             row,
+            was_panicking,
             _busy: thread::busy_with(life, row),
         }
     }
@@ -389,19 +427,19 @@ impl<'a> Dropping<'a> {
 
 impl Drop for Dropping<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if std::thread::panicking() && !self.was_panicking {
             self.life.fail(Failure::destructor(self.life.who(self.row)));
         }
         self.life.result_dropped();
     }
 }
 
-impl<T> Done<Ending<T>> {
+impl<T> Done<Ran<T>> {
     /// What a supervised worker left: its last run's ending.
     pub(crate) fn flatten(mut self) -> Done<T> {
         let of = self.of.take();
         let ending = match self.ending.take() {
-            Some(Ending::Finished(ending)) => ending,
+            Some(Ending::Finished(ran)) => ran.ending,
             Some(Ending::Panicked(payload)) => Ending::Panicked(payload),
             Some(Ending::Aborted) | None => Ending::Aborted,
         };

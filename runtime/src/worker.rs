@@ -22,8 +22,8 @@ use crate::message;
 use crate::policy::{OnFailure, Policy};
 use crate::rows::{Function, Label};
 use crate::state::{Stage, State};
-use crate::supervise;
-use crate::task::{self, Done, Ticket, Tracked};
+use crate::supervise::{self, Ran};
+use crate::task::{self, Done, Judgement, Ticket, Tracked};
 use crate::thread;
 
 /// A worker that has not been started: a body with its arguments.
@@ -169,13 +169,16 @@ impl<B: Body> Worker<B> {
         let refused = policy.refuse && life.state() >= State::Stopping;
         let supervised = policy.is_supervised().then(|| policy.clone());
         let essential = policy.essential;
-        let row = match self.name {
+        let (row, name) = match self.name {
             Name::Function(function) => {
                 let row = function.row();
                 life.rows.get(row).started.fetch_add(1, Ordering::Relaxed);
-                row
+                (row, function.label().name.clone())
             }
-            Name::Given(label) => life.rows.start_named(*label),
+            Name::Given(label) => {
+                let name = label.name.clone();
+                (life.rows.start_named(*label), name)
+            }
         };
         let ticket = if refused {
             None
@@ -184,14 +187,14 @@ impl<B: Body> Worker<B> {
         };
         let (Some(ticket), Some(runtime)) = (ticket, life.runtime.get()) else {
             life.rows.get(row).refuse();
-            return WorkerHandle::new(life, row, stage, None);
+            return WorkerHandle::new(life, name, stage, None);
         };
         let task = self.body.launch(Launch {
             ticket,
             runtime,
             supervised,
         });
-        WorkerHandle::new(life, row, stage, Some(task))
+        WorkerHandle::new(life, name, stage, Some(task))
     }
 }
 
@@ -306,12 +309,14 @@ where
     .spawn()
 }
 
-/// What a worker may return: `()`, or `Result<T, E>` with `E: Debug`.
+/// What a worker may return: `()`, `Result<T, E>` with `E: Debug`, or nothing ever: a loop without end.
+///
+/// Sealed: nothing else can be one.
 #[diagnostic::on_unimplemented(
     message = "a worker returns `()` or `Result<T, E>` with `E: Debug`, not `{Self}`",
     label = "this is not a worker's result"
 )]
-pub trait Outcome: Send + 'static {
+pub trait Outcome: Sealed + Send + 'static {
     /// What it gives when all went well.
     type Success: Send + 'static;
     /// What it gives when it failed.
@@ -325,6 +330,15 @@ pub trait Outcome: Send + 'static {
     #[doc(hidden)]
     fn into_result(self) -> Result<Self::Success, Self::Error>;
 }
+
+/// Keeps [`Outcome`] to the types below.
+pub trait Sealed {}
+
+impl Sealed for () {}
+
+impl Sealed for Never {}
+
+impl<T, E> Sealed for Result<T, E> {}
 
 impl Outcome for () {
     type Success = ();
@@ -438,8 +452,11 @@ impl Launch<'_> {
             supervise::supervise(&life, row, &policy, next, judge).await
         };
         let ticket = self.ticket;
-        self.runtime
-            .spawn(async move { Tracked::new(runs, |_: &_| None, ticket).await.flatten() })
+        self.runtime.spawn(async move {
+            Tracked::new(runs, |ran: &Ran<_>| Judgement::Settled(ran.way), ticket)
+                .await
+                .flatten()
+        })
     }
 }
 
@@ -467,9 +484,11 @@ where
     fn launch(self, mut launch: Launch<'_>) -> JoinHandle<Done<F::Output>> {
         let Self { future, judge } = self;
         let Some(policy) = launch.supervised.take() else {
-            return launch
-                .runtime
-                .spawn(Tracked::new(future, judge, launch.ticket));
+            return launch.runtime.spawn(Tracked::new(
+                future,
+                |result: &_| Judgement::of(judge(result)),
+                launch.ticket,
+            ));
         };
         let (mut future, mut judge) = (Some(future), Some(judge));
         launch.supervise(
@@ -504,11 +523,14 @@ where
     }
 
     fn launch(self, mut launch: Launch<'_>) -> JoinHandle<Done<Fut::Output>> {
-        let Self { mut make, judge } = self;
+        let Self {
+            mut make,
+            mut judge,
+        } = self;
         match launch.supervised.take() {
             None => launch.runtime.spawn(Tracked::new(
                 async move { make().await },
-                judge,
+                move |result: &_| Judgement::of(judge(result)),
                 launch.ticket,
             )),
             Some(policy) => launch.supervise(policy, move || Some(make()), judge),
@@ -539,9 +561,9 @@ where
     fn launch(self, mut launch: Launch<'_>) -> JoinHandle<Done<R>> {
         let Self { run, judge } = self;
         let Some(policy) = launch.supervised.take() else {
-            return launch
-                .runtime
-                .spawn_blocking(move || task::run_blocking(launch.ticket, run, judge));
+            return launch.runtime.spawn_blocking(move || {
+                task::run_blocking(launch.ticket, run, |result| Judgement::of(judge(result)))
+            });
         };
         let (mut run, mut judge) = (Some(run), Some(judge));
         let next = move || run.take().map(task::blocking_run);
@@ -574,11 +596,11 @@ where
     }
 
     fn launch(self, mut launch: Launch<'_>) -> JoinHandle<Done<R>> {
-        let Self { make, judge } = self;
+        let Self { make, mut judge } = self;
         match launch.supervised.take() {
-            None => launch
-                .runtime
-                .spawn_blocking(move || task::run_blocking(launch.ticket, make, judge)),
+            None => launch.runtime.spawn_blocking(move || {
+                task::run_blocking(launch.ticket, make, |result| Judgement::of(judge(result)))
+            }),
             Some(policy) => launch.supervise(
                 policy,
                 move || Some(task::blocking_run(make.clone())),

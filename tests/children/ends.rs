@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         "worker_panics_as_it_goes" => worker_panics_as_it_goes::main(),
         "worker_exits" => worker_exits::main(),
         "main_panics" => main_panics::main(),
+        "main_panics_with_a_result_in_hand" => main_panics_with_a_result_in_hand::main(),
         "main_fails" => main_fails::main(),
         "main_gives_a_code" => main_gives_a_code::main(),
         "main_gives_a_code_and_leaves_one_stuck" => main_gives_a_code_and_leaves_one_stuck::main(),
@@ -115,6 +116,18 @@ mod main_panics {
     pub(crate) async fn main() {
         super::drain().spawn();
         tokio::task::yield_now().await;
+        panic!("out of luck");
+    }
+}
+
+mod main_panics_with_a_result_in_hand {
+    #[graceful::main]
+    pub(crate) async fn main() {
+        super::drain().spawn();
+        let fetched = graceful::spawn("fetch", async { Ok::<_, ()>("text".to_owned()) });
+        while !fetched.is_finished() {
+            tokio::task::yield_now().await;
+        }
         panic!("out of luck");
     }
 }

@@ -1,6 +1,7 @@
 //! Unix: handlers that set a flag and write a byte to a socket the watch reads.
 
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +28,7 @@ impl Signal {
 /// The two ends of what wakes the watch: it reads, everybody else (signal handlers too) nudges.
 pub(crate) fn inbox() -> io::Result<(Inbox, Nudge)> {
     let (reader, writer) = UnixStream::pair()?;
+    reader.set_nonblocking(true)?;
     writer.set_nonblocking(true)?;
     let arrived = Arc::new(Signal::ALL.map(|_| Arc::new(AtomicBool::new(false))));
     Ok((
@@ -38,9 +40,6 @@ pub(crate) fn inbox() -> io::Result<(Inbox, Nudge)> {
     ))
 }
 
-/// As good as for ever, where a wait has to have an end.
-const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// The watch's end.
 pub(crate) struct Inbox {
     reader: UnixStream,
@@ -51,12 +50,7 @@ pub(crate) struct Inbox {
 impl Inbox {
     /// Waits until a signal came, somebody nudged, or `limit` passed (`None` waits for ever).
     pub(crate) fn wait(&mut self, limit: Option<Duration>) {
-        // A zero timeout means "for ever" to the socket.
-        let limit = limit.map(|limit| limit.max(Duration::from_micros(1)));
-        if self.reader.set_read_timeout(limit).is_err() {
-            // The kernel refuses only spans beyond its range; a day is as good, and the caller looks again.
-            let _ = self.reader.set_read_timeout(Some(A_DAY));
-        }
+        sys::wait_readable(self.reader.as_fd(), limit);
         let _ = self.reader.read(&mut [0; 64]);
     }
 
@@ -131,13 +125,15 @@ impl Arming {
     ///
     /// The signal that could not be registered, with the reason. What was registered before it is undone.
     pub(crate) fn register(&self, nudge: &Nudge) -> Result<Handlers, (Signal, io::Error)> {
-        let mut handlers = Handlers { ids: Vec::new() };
+        let mut handlers = Handlers {
+            ids: Vec::new(),
+            signals: Vec::new(),
+        };
         for &signal in &self.signals {
             handlers
                 .add(signal, nudge)
                 .map_err(|error| (signal, error))?;
         }
-        UNATTENDED.store(false, Ordering::SeqCst);
         Ok(handlers)
     }
 }
@@ -148,9 +144,9 @@ impl Drop for Arming {
     }
 }
 
-/// While nobody listens, a signal we have a handler for must do what it does by default: an unregistered
+/// Per signal: while nobody listens, one we have a handler for must do what it does by default. An unregistered
 /// handler stays installed, and would swallow it.
-static UNATTENDED: AtomicBool = AtomicBool::new(true);
+static UNATTENDED: [AtomicBool; 6] = [const { AtomicBool::new(true) }; 6];
 
 /// The signals whose default is kept up in this way. The registration is for the life of the process.
 static KEPT_UP: Mutex<Vec<Signal>> = Mutex::new(Vec::new());
@@ -158,12 +154,16 @@ static KEPT_UP: Mutex<Vec<Signal>> = Mutex::new(Vec::new());
 /// The registered handlers. Dropping it gives the signals their default meaning back.
 pub(crate) struct Handlers {
     ids: Vec<SigId>,
+    signals: Vec<Signal>,
 }
 
 impl Handlers {
     /// A handler for one more signal, from now on.
     pub(crate) fn of(signal: Signal, nudge: &Nudge) -> io::Result<Self> {
-        let mut handlers = Self { ids: Vec::new() };
+        let mut handlers = Handlers {
+            ids: Vec::new(),
+            signals: Vec::new(),
+        };
         let mask = Mask::block(&[signal.number()]);
         let added = handlers.add(signal, nudge);
         mask.apply();
@@ -174,7 +174,7 @@ impl Handlers {
         let number = signal.number();
         let mut kept_up = KEPT_UP.lock().unwrap_or_else(PoisonError::into_inner);
         if !kept_up.contains(&signal) {
-            flag::register_conditional_default(number, &UNATTENDED)?;
+            flag::register_conditional_default(number, &UNATTENDED[signal as usize])?;
             kept_up.push(signal);
         }
         // Handlers run in the order of registration: the flag is up before the byte wakes the watch.
@@ -186,13 +186,17 @@ impl Handlers {
             number,
             nudge.writer.try_clone()?,
         )?);
+        UNATTENDED[signal as usize].store(false, Ordering::SeqCst);
+        self.signals.push(signal);
         Ok(())
     }
 }
 
 impl Drop for Handlers {
     fn drop(&mut self) {
-        UNATTENDED.store(true, Ordering::SeqCst);
+        for &signal in &self.signals {
+            UNATTENDED[signal as usize].store(true, Ordering::SeqCst);
+        }
         for id in self.ids.drain(..) {
             low_level::unregister(id);
         }
