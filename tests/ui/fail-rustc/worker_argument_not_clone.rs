@@ -1,0 +1,17 @@
+struct Connection;
+
+#[graceful::worker(on_failure = "restart")]
+async fn consume(connection: Connection) -> Result<(), String> {
+    drop(connection);
+    Ok(())
+}
+
+#[graceful::worker(every = "1s")]
+async fn sweep(connection: Connection) {
+    drop(connection);
+}
+
+fn main() {
+    consume(Connection).spawn();
+    sweep(Connection).spawn();
+}
