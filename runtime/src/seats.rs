@@ -6,9 +6,9 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::task::{AbortHandle, Id};
 use tokio_util::sync::CancellationToken;
@@ -64,8 +64,9 @@ struct Place {
 struct Seat {
     row: RowId,
     stage: Stage,
-    /// When the seat was taken.
-    since: Instant,
+    /// Milliseconds between the first seat's time and this one's: a quarter of an `Instant`, of which there may be
+    /// a million.
+    since: u32,
     /// Whether `token` is the worker's own (and not its parent's).
     own: bool,
     /// Set once the worker waits.
@@ -88,13 +89,15 @@ struct Shard {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sitting {
     pub(crate) count: u64,
-    /// When the first of them took its seat.
-    pub(crate) oldest: Instant,
+    /// How long ago the first of them took its seat.
+    pub(crate) oldest: Duration,
 }
 
 /// All seats of a lifecycle.
 #[derive(Debug, Default)]
 pub(crate) struct Seats {
+    /// When the first seat was taken.
+    first: OnceLock<Instant>,
     shards: [Mutex<Shard>; SHARDS as usize],
     /// Workers stopped one by one before they had a seat.
     early: Mutex<Vec<AbortHandle>>,
@@ -120,7 +123,7 @@ impl Seats {
         place.seat = Some(Seat {
             row,
             stage,
-            since: Instant::now(),
+            since: self.millis(),
             own: false,
             waker: None,
             task,
@@ -247,19 +250,26 @@ impl Seats {
 
     /// Who sits, by function.
     pub(crate) fn tally(&self) -> HashMap<RowId, Sitting> {
+        let now = self.millis();
         let mut tally = HashMap::new();
         for number in 0..self.shards.len() {
             let shard = self.lock(number);
             for seat in shard.places.iter().filter_map(|place| place.seat.as_ref()) {
+                let age = Duration::from_millis(now.saturating_sub(seat.since).into());
                 let row = tally.entry(seat.row).or_insert(Sitting {
                     count: 0,
-                    oldest: seat.since,
+                    oldest: age,
                 });
                 row.count += 1;
-                row.oldest = row.oldest.min(seat.since);
+                row.oldest = row.oldest.max(age);
             }
         }
         tally
+    }
+
+    fn millis(&self) -> u32 {
+        let age = self.first.get_or_init(Instant::now).elapsed();
+        u32::try_from(age.as_millis()).unwrap_or(u32::MAX)
     }
 
     fn with<T>(&self, key: SeatKey, act: impl FnOnce(&mut Seat) -> T) -> Option<T> {

@@ -251,7 +251,7 @@ impl WorkerStatus {
                 aborted: ended(Way::Aborted),
                 restarted: row.restarted.load(Ordering::Relaxed),
                 refused: row.refused.load(Ordering::Relaxed),
-                oldest: seats.get(id).map(|seats| seats.oldest.elapsed()),
+                oldest: seats.get(id).map(|seats| seats.oldest),
                 in_poll: here.clone().count() as u64,
                 blocking: here
                     .filter(|(seen, poll)| {

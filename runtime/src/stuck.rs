@@ -168,7 +168,7 @@ impl<'a> Scene<'a> {
         Stuck {
             what,
             count,
-            oldest: seats.map(|seats| seats.oldest.elapsed()),
+            oldest: seats.map(|seats| seats.oldest),
             // A hold is nothing that is polled.
             polled: if is_hold {
                 count
