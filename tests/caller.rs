@@ -295,3 +295,39 @@ async fn no_stop_is_missed_by_a_worker_that_is_just_sitting_down() {
         handle.await.unwrap();
     }
 }
+
+#[graceful::test]
+async fn stopping_made_by_a_worker_that_is_stopped_means_that_for_ever() {
+    let (send, receive) = oneshot::channel();
+    let handle = graceful::spawn("stopped", async move {
+        let before = graceful::stopping();
+        graceful::stopping().await;
+        let _ = send.send((before, graceful::stopping()));
+    });
+    tokio::task::yield_now().await;
+    handle.stop();
+    handle.await.unwrap();
+    let (before, after) = receive.await.unwrap();
+    before.await;
+    after.await;
+    assert!(!graceful::is_stopping());
+}
+
+#[graceful::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dropping_anothers_result_leaves_a_worker_who_it_is() {
+    graceful::spawn("outer", async {
+        let other = graceful::spawn("other", async {
+            Ok::<_, String>("a result with a destructor".to_owned())
+        });
+        while !other.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        drop(other);
+        graceful::token().cancel();
+        assert!(graceful::is_stopping());
+        graceful::stopping().await;
+    })
+    .await
+    .unwrap();
+    assert!(!graceful::is_stopping());
+}

@@ -101,6 +101,8 @@ pub(crate) struct Lifecycle {
     pub(crate) nudge: Nudge,
     /// Wakes the coordinator.
     bell: Notify,
+    /// Something changed that the waiting have not been told of.
+    news: AtomicBool,
     /// Lets main's thread leave the runtime.
     done: Notify,
     /// Wakes whoever waits for a state or for the last worker.
@@ -144,6 +146,7 @@ impl Lifecycle {
             scribe,
             nudge,
             bell: Notify::new(),
+            news: AtomicBool::new(false),
             done: Notify::new(),
             changed: Notify::new(),
             kept: Mutex::new(Some(Vec::new())),
@@ -316,17 +319,33 @@ impl Lifecycle {
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, raise);
     }
 
+    /// The runtime, or the one the calling thread belongs to: threads of the user's own builder run before it has
+    /// given its runtime out.
+    #[inline]
+    pub(crate) fn runtime(&self) -> Option<&Handle> {
+        self.runtime.get().or_else(|| {
+            let current = Handle::try_current().ok()?;
+            Some(self.runtime.get_or_init(|| current))
+        })
+    }
+
     // ----- what callers ask -----
 
-    /// Tells a stage to stop: those who sit by their seats first, then the tokens, whose waiters may be woken
-    /// by code of the user's.
-    pub(crate) fn cancel(&self, stage: Stage) {
-        self.word
-            .fetch_or(CANCELLED << stage.index(), Ordering::SeqCst);
+    /// Tells stages to stop: those who sit by their seats first; then the tokens and whoever waits for a state,
+    /// who may be woken by code of the user's.
+    pub(crate) fn cancel(&self, stages: &[Stage]) {
+        let flags = stages
+            .iter()
+            .fold(0, |flags, stage| flags | CANCELLED << stage.index());
+        self.word.fetch_or(flags, Ordering::SeqCst);
         self.telling.store(true, Ordering::Release);
-        self.seats.wake(stage);
+        for &stage in stages {
+            self.seats.wake(stage);
+        }
+        for &stage in stages {
+            self.guard(|| self.tokens[stage.index()].cancel());
+        }
         self.tell_waiters();
-        self.guard(|| self.tokens[stage.index()].cancel());
         self.telling.store(false, Ordering::Release);
     }
 
@@ -454,10 +473,24 @@ impl Lifecycle {
         }
     }
 
+    /// The waiters are told by the coordinator: a waker of theirs may block, and must not do so on the thread of a
+    /// worker or of main.
     #[cold]
     fn few_left(&self) {
+        self.have_told();
+    }
+
+    /// Has the coordinator tell those who wait for something to change.
+    pub(crate) fn have_told(&self) {
+        self.news.store(true, Ordering::Release);
         self.bell.notify_one();
-        self.changed.notify_waiters();
+    }
+
+    /// Tells those who wait, if there is news. For the coordinator.
+    pub(crate) fn pass_news_on(&self) {
+        if self.news.swap(false, Ordering::AcqRel) {
+            self.tell_waiters();
+        }
     }
 
     /// How many are alive: workers, holds, and main.

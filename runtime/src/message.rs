@@ -257,8 +257,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.who {
             Who::Main => f.write_str("main ")?,
-            Who::Worker(name) => write!(f, "worker `{name}` ")?,
-            Who::Hook(stage, name) => write!(f, "{stage} hook `{name}` ")?,
+            Who::Worker(worker) => write!(f, "worker `{}` ", name(worker))?,
+            Who::Hook(stage, hook) => write!(f, "{stage} hook `{}` ", name(hook))?,
         }
         match &self.how {
             How::Error(text) => write!(f, "failed: {}", cut(text)),
@@ -316,16 +316,25 @@ fn and_more(total: usize) -> String {
 
 /// A person's text, short enough for a line and on one line.
 pub(crate) fn cut(text: &str) -> String {
-    const LONGEST: usize = 200;
+    shortened(text, 200)
+}
+
+/// The beginning of a text, without control characters.
+fn shortened(text: &str, longest: usize) -> String {
     let mut line: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
-        .take(LONGEST)
+        .take(longest)
         .collect();
-    if text.chars().nth(LONGEST).is_some() {
+    if text.chars().nth(longest).is_some() {
         line.push('…');
     }
     line
+}
+
+/// A name, fit to stand in a line.
+pub(crate) fn name(text: &str) -> String {
+    shortened(text, 64)
 }
 
 /// `25 s`, `900 ms`, `1.5 s`.

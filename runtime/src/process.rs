@@ -138,13 +138,19 @@ impl Started {
 
         // Main, and after it the stop, in which main's thread still runs the others on a current-thread runtime.
         runtime.block_on(async {
-            run_main(&life, async { main.await.report() }).await;
+            let main = async {
+                let result = main.await;
+                // The budget runs before std prints an error, which may take for ever.
+                life.begin_stop(Cause::MainEnded);
+                result.report()
+            };
+            run_main(&life, main).await;
             life.joined().await;
         });
 
         let untracked = tear_down(&life, runtime);
         for value in life.take_kept() {
-            if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
+            if !discard(value) {
                 life.scribe.say(message::kept_value_panicked());
             }
         }
@@ -156,7 +162,7 @@ impl Started {
         } else {
             report::publish(&life, code, untracked);
         }
-        life.scribe.flush(LAST_LINES);
+        life.scribe.finish(LAST_LINES);
         if let Some(signal) = life.fatal_signal() {
             let _ = io::stdout().flush();
             sys::die_of(signal.number());
@@ -182,15 +188,18 @@ impl Drop for Attended {
     }
 }
 
-/// Runs main as the first among the tracked, and asks for the stop when it has ended.
+/// Runs main as the first among the tracked, and notes its exit code.
 async fn run_main<F: Future<Output = ExitCode>>(life: &Arc<Lifecycle>, main: F) {
-    if let Some(Ending::Finished(code)) = track_main(life, main).await {
-        match exit::number(code) {
+    match track_main(life, main).await {
+        Some(Ending::Finished(code)) => match exit::number(code) {
             0 => {}
             code => life.fail(Failure::main_code(code)),
+        },
+        Some(Ending::Panicked(payload)) => {
+            discard(payload);
         }
+        Some(Ending::Aborted) | None => {}
     }
-    life.begin_stop(Cause::MainEnded);
 }
 
 /// Main as a tracked future; when this resolves it is gone.
@@ -202,8 +211,15 @@ pub(crate) async fn track_main<F: Future>(
     let mut main = Box::pin(Tracked::new(main, |_: &F::Output| Judgement::WELL, ticket));
     let done = main.as_mut().await;
     // A destructor of main's that panics is noted by its ticket, and ends nothing else.
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(main)));
+    discard(main);
     done.take()
+}
+
+/// Drops a value of the user's. `false`: its destructor panicked.
+pub(crate) fn discard<T>(value: T) -> bool {
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(value)));
+    // What it panicked with may panic in its turn.
+    dropped.map_err(std::mem::forget).is_ok()
 }
 
 /// Shuts the runtime down without waiting for anybody, but for a moment in which untracked tasks can run their

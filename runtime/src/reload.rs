@@ -91,8 +91,6 @@ impl std::fmt::Debug for Reloads {
 #[derive(Default)]
 pub(crate) struct Reloading {
     count: AtomicU64,
-    /// How many of them the waiting have been told of.
-    told: AtomicU64,
     handlers: Mutex<Option<Handlers>>,
 }
 
@@ -116,14 +114,6 @@ impl Reloading {
 }
 
 impl Lifecycle {
-    /// Tells those who wait for reloads, if any came. For the coordinator: a waker may block.
-    pub(crate) fn pass_reloads_on(&self) {
-        let count = self.reloads.count();
-        if self.reloads.told.swap(count, Ordering::AcqRel) != count {
-            self.tell_waiters();
-        }
-    }
-
     /// The count of reloads once it is beyond `seen`; `None` once a stop was asked for.
     async fn next_reload(&self, seen: u64) -> Option<u64> {
         self.until(|| self.reloads.count() != seen || self.state() >= State::Draining)

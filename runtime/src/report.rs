@@ -46,7 +46,7 @@ pub(crate) fn publish(life: &Arc<Lifecycle>, code: u8, untracked: usize) {
     life.report_once(|| {
         let report = life.report.get_or_init(|| Report::take(life, None));
         life.scribe
-            .say(Line::report(text(life, report, code, untracked)));
+            .say_report(Line::report(text(life, report, code, untracked)));
     });
 }
 

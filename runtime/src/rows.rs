@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use crate::message;
 use crate::policy::{OnFailure, Policy};
 use crate::state::Stage;
 
@@ -166,7 +167,13 @@ impl Label {
 
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}:{})", self.name, self.file, self.line)
+        write!(
+            f,
+            "{} ({}:{})",
+            message::name(&self.name),
+            self.file,
+            self.line
+        )
     }
 }
 

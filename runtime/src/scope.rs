@@ -86,9 +86,11 @@ pub fn stopping() -> Stopping {
             seat,
         }
     });
+    let is_over = whose.as_ref().is_some_and(Whose::is_stopping);
     Stopping {
         whose,
         elsewhere: None,
+        is_over,
     }
 }
 
@@ -98,6 +100,8 @@ pub struct Stopping {
     whose: Option<Whose>,
     /// Set once it was polled by somebody who is not the worker itself, or the worker has its own token.
     elsewhere: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    /// Set once the stop it means has come: a worker that is gone cannot be asked.
+    is_over: bool,
 }
 
 struct Whose {
@@ -145,11 +149,13 @@ impl Future for Stopping {
         let Self {
             whose: Some(whose),
             elsewhere,
+            is_over,
         } = &mut *self
         else {
             return Poll::Pending;
         };
-        if whose.is_stopping() {
+        *is_over |= whose.is_stopping();
+        if *is_over {
             return Poll::Ready(());
         }
         if elsewhere.is_none() && whose.is_woken_by_its_seat(context) {

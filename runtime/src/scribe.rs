@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -27,7 +28,7 @@ struct Desk {
     /// Written before each line: `graceful: `.
     prefix: String,
     /// Output of tests is captured by their harness, which knows `eprint!` only.
-    is_captured: bool,
+    is_captured: AtomicBool,
 }
 
 /// Makes a line, on the thread that writes it.
@@ -36,6 +37,8 @@ type Draft = Box<dyn FnOnce() -> Line + Send>;
 #[derive(Default)]
 struct Pile {
     lines: VecDeque<Draft>,
+    /// What is written after all lines, and in any case.
+    reports: VecDeque<Draft>,
     dropped: usize,
     is_writing: bool,
     is_over: bool,
@@ -54,7 +57,7 @@ impl Scribe {
             more,
             empty,
             prefix,
-            is_captured,
+            is_captured: AtomicBool::new(is_captured),
         }))
     }
 
@@ -93,11 +96,45 @@ impl Scribe {
         self.0.more.notify_one();
     }
 
+    /// Leaves the report, which is written after the lines before it, and by somebody else where those do not get
+    /// written.
+    pub(crate) fn say_report(&self, line: Line) {
+        self.0.lock().reports.push_back(Box::new(move || line));
+        self.0.more.notify_one();
+    }
+
+    /// Waits until everything was written, for `limit` at the most. Where the first thread does not come back from a
+    /// subscriber, a second one writes the report.
+    pub(crate) fn finish(&self, limit: Duration) {
+        if !self.flush(limit / 2) {
+            self.insist();
+            self.flush(limit / 2);
+        }
+    }
+
+    fn insist(&self) {
+        let desk = Arc::clone(&self.0);
+        let run = move || {
+            while let Some(draft) = { desk.lock().reports.pop_front() } {
+                desk.write(&draft());
+            }
+        };
+        let _ = thread::Builder::new().spawn(run);
+    }
+
+    /// From now on, writes past a test harness that captures.
+    pub(crate) fn speak_up(&self) {
+        self.0.is_captured.store(false, Ordering::Relaxed);
+    }
+
     /// Waits until everything was written, for `limit` at the most.
-    pub(crate) fn flush(&self, limit: Duration) {
+    /// Says whether it was.
+    pub(crate) fn flush(&self, limit: Duration) -> bool {
         let pile = self.0.lock();
-        let busy = |pile: &mut Pile| pile.is_writing || !pile.lines.is_empty();
-        drop(self.0.empty.wait_timeout_while(pile, limit, busy));
+        let busy =
+            |pile: &mut Pile| pile.is_writing || !pile.lines.is_empty() || !pile.reports.is_empty();
+        let waited = self.0.empty.wait_timeout_while(pile, limit, busy);
+        waited.is_ok_and(|(_, result)| !result.timed_out())
     }
 
     /// Ends the thread once everything was written.
@@ -113,6 +150,12 @@ impl fmt::Debug for Scribe {
     }
 }
 
+impl Pile {
+    fn next(&mut self) -> Option<Draft> {
+        self.lines.pop_front().or_else(|| self.reports.pop_front())
+    }
+}
+
 impl Desk {
     fn lock(&self) -> MutexGuard<'_, Pile> {
         self.pile.lock().unwrap_or_else(PoisonError::into_inner)
@@ -122,7 +165,7 @@ impl Desk {
     fn write_all(&self) {
         let mut pile = self.lock();
         loop {
-            if let Some(draft) = pile.lines.pop_front() {
+            if let Some(draft) = pile.next() {
                 let dropped = std::mem::take(&mut pile.dropped);
                 pile.is_writing = true;
                 drop(pile);
@@ -151,13 +194,30 @@ impl Desk {
         for row in line.text.lines() {
             text.extend([&self.prefix, row, "\n"]);
         }
-        if self.is_captured {
+        if self.is_captured.load(Ordering::Relaxed) {
             eprint!("{text}");
         } else {
             // One write, so that lines of others do not fall into it. A closed stderr is nobody's failure.
-            let _ = io::stderr().write_all(text.as_bytes());
+            let _ = write_to_stderr(text.as_bytes());
         }
     }
+}
+
+/// Writes past std's lock, which a thread that is stuck may hold.
+#[cfg(unix)]
+fn write_to_stderr(text: &[u8]) -> io::Result<()> {
+    use std::os::fd::AsFd;
+
+    let stderr = io::stderr();
+    match stderr.as_fd().try_clone_to_owned() {
+        Ok(own) => std::fs::File::from(own).write_all(text),
+        Err(_) => stderr.lock().write_all(text),
+    }
+}
+
+#[cfg(not(unix))]
+fn write_to_stderr(text: &[u8]) -> io::Result<()> {
+    io::stderr().write_all(text)
 }
 
 #[cfg(feature = "tracing")]

@@ -57,6 +57,8 @@ impl SeatKey {
 struct Place {
     /// One more than how often it was taken before.
     taken: NonZeroU32,
+    /// The last one who left had been stopped apart from its stage: a future of its that lives on means that.
+    left_stopped: bool,
     seat: Option<Seat>,
 }
 
@@ -93,6 +95,27 @@ pub(crate) struct Sitting {
     pub(crate) oldest: Duration,
 }
 
+/// Workers stopped one by one before they had a seat.
+#[derive(Debug, Default)]
+struct Early {
+    tasks: HashMap<Id, AbortHandle>,
+    /// How many there were after the last sweep.
+    swept: usize,
+}
+
+impl Early {
+    /// Keeps in mind that this one is to stop. Those that ended without a seat are swept out as the map grows.
+    fn add(&mut self, handle: AbortHandle) {
+        if self.tasks.len() > 2 * self.swept {
+            self.tasks.retain(|_, handle| !handle.is_finished());
+            self.swept = self.tasks.len().max(16);
+        }
+        if !handle.is_finished() {
+            self.tasks.insert(handle.id(), handle);
+        }
+    }
+}
+
 /// All seats of a lifecycle.
 #[derive(Debug, Default)]
 pub(crate) struct Seats {
@@ -100,7 +123,7 @@ pub(crate) struct Seats {
     first: OnceLock<Instant>,
     shards: [Mutex<Shard>; SHARDS as usize],
     /// Workers stopped one by one before they had a seat.
-    early: Mutex<Vec<AbortHandle>>,
+    early: Mutex<Early>,
 }
 
 impl Seats {
@@ -156,12 +179,20 @@ impl Seats {
 
     /// Whether the worker was stopped apart from its stage: through its handle, its token or its parent.
     pub(crate) fn is_stopped(&self, key: SeatKey) -> bool {
-        self.token(key).is_some_and(|token| token.is_cancelled())
+        let found = self.with(key, |seat| seat.token.clone());
+        match found {
+            Some(token) => token.is_some_and(|token| token.is_cancelled()),
+            None => self.left_stopped(key),
+        }
     }
 
-    /// What stops the worker before its stage does, if there is such a thing.
-    pub(crate) fn token(&self, key: SeatKey) -> Option<CancellationToken> {
-        self.with(key, |seat| seat.token.clone()).flatten()
+    /// Whether who sat here last, with this key, had been stopped.
+    fn left_stopped(&self, key: SeatKey) -> bool {
+        let shard = self.lock(key.shard());
+        let place = shard.places.get(key.index() as usize);
+        place.is_some_and(|place| {
+            place.left_stopped && place.taken.get() == key.taken.get().wrapping_add(1)
+        })
     }
 
     /// The worker's own token, made now if this is the first time: a child of its parent's or of `stage`.
@@ -205,10 +236,7 @@ impl Seats {
                 waker.wake();
             }
         } else {
-            early.retain(|handle| !handle.is_finished());
-            if !handle.is_finished() {
-                early.push(handle);
-            }
+            early.add(handle);
         }
     }
 
@@ -216,8 +244,7 @@ impl Seats {
     pub(crate) fn was_stopped_early(&self, task: Option<Id>) -> bool {
         let Some(task) = task else { return false };
         let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = early.iter().position(|handle| handle.id() == task);
-        found.map(|index| early.swap_remove(index)).is_some()
+        early.tasks.remove(&task).is_some()
     }
 
     /// Wakes everybody of a stage who waits. New ones that sit down meanwhile look for themselves.
@@ -290,6 +317,10 @@ impl Place {
     /// Empties the place. The old key does not open it again.
     fn vacate(&mut self) -> Option<Seat> {
         let seat = self.seat.take()?;
+        self.left_stopped = seat
+            .token
+            .as_ref()
+            .is_some_and(CancellationToken::is_cancelled);
         self.taken = self.taken.checked_add(1).unwrap_or(NonZeroU32::MIN);
         Some(seat)
     }
@@ -303,6 +334,7 @@ impl Shard {
         }
         self.places.push(Place {
             taken: NonZeroU32::MIN,
+            left_stopped: false,
             seat: None,
         });
         u32::try_from(self.places.len() - 1).expect("fewer than 2^29 workers wait at a time")

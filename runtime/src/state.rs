@@ -4,6 +4,7 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
+use crate::message;
 use crate::signal::Signal;
 
 /// How far a lifecycle has come. States only ever advance, except that
@@ -108,11 +109,13 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Signal(signal) => signal.fmt(f),
-            Self::Failure(worker) => write!(f, "worker `{worker}` failed"),
+            Self::Failure(worker) => write!(f, "worker `{}` failed", message::name(worker)),
             Self::Request(location) => {
                 write!(f, "stop() at {}:{}", location.file(), location.line())
             }
-            Self::Essential(worker) => write!(f, "essential worker `{worker}` ended"),
+            Self::Essential(worker) => {
+                write!(f, "essential worker `{}` ended", message::name(worker))
+            }
             Self::MainEnded => f.write_str("main ended"),
         }
     }

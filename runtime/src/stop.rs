@@ -14,6 +14,7 @@ use crate::message;
 use crate::report::Report;
 use crate::state::{Cause, Stage, State};
 use crate::stuck::{Sample, Stuck};
+use crate::watch::LEAVING;
 
 /// Two looks this far apart that see the same poll see a poll that blocks.
 pub(crate) const APART: Duration = Duration::from_millis(10);
@@ -31,6 +32,13 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
     let Some(budget) = life.budget() else { return };
     life.watch_alive();
     let _ = life.first_look.set(Sample::take(&life));
+    // A main that has ended is gone in a moment, unless a destructor of its holds it up.
+    if matches!(life.cause(), Some(Cause::MainEnded)) {
+        until(&life, clock, budget.asked().checked_add(LEAVING), || {
+            !life.is_main_alive()
+        })
+        .await;
+    }
     let left = if matches!(life.cause(), Some(Cause::MainEnded)) {
         Stuck::workers(&life, &[])
     } else {
@@ -42,7 +50,11 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
 
     // Drain: consumers stop pulling and the first hooks run, while everything else is served. It lasts as long as was
     // asked for, and until the hooks are done, but for no longer than half the budget.
-    life.cancel(Stage::Early);
+    if life.state() >= State::Stopping {
+        life.cancel(&[Stage::Early, Stage::Main]);
+    } else {
+        life.cancel(&[Stage::Early]);
+    }
     life.hooks.open(HookStage::BeforeStop);
     hooks::start(&life, HookStage::BeforeStop);
     let served = || life.is_drained() || budget.asked().elapsed() >= life.settings.drain;
@@ -66,10 +78,8 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
         &[Stage::Late],
         &[Stage::Last],
     ] {
-        for &stage in stages {
-            life.cancel(stage);
-            told.push(stage);
-        }
+        life.cancel(stages);
+        told.extend(stages);
         joined = join_in_time(&life, clock, budget, &told).await;
         if !joined {
             break;
@@ -93,9 +103,7 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
             .into_iter()
             .filter(|stage| !told.contains(stage))
             .collect();
-        for &stage in &rest {
-            life.cancel(stage);
-        }
+        life.cancel(&rest);
         let everybody = || life.close_if_empty(&Stage::ALL);
         if !until(&life, clock, budget.half_reserve(), everybody).await {
             life.begin_abort(&rest);
@@ -236,7 +244,7 @@ async fn until(
             return reached();
         }
         clock.sleep(deadline, life.rung()).await;
-        life.pass_reloads_on();
+        life.pass_news_on();
     }
 }
 

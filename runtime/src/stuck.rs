@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::hooks::{HookStage, Progress};
 use crate::lifecycle::Lifecycle;
-use crate::message::{cut, listed, span};
+use crate::message::{self, listed, span};
 use crate::rows::{Label, RowId};
 use crate::thread::{Poll, Seen};
 
@@ -57,6 +57,18 @@ impl Sample {
             at: Instant::now(),
             polls: life.threads.polls(),
         }
+    }
+
+    pub(crate) fn age(&self) -> Duration {
+        self.at.elapsed()
+    }
+
+    /// Whether one of the polls is still under way.
+    pub(crate) fn has_one_still(&self, life: &Lifecycle) -> bool {
+        life.threads
+            .polls()
+            .iter()
+            .any(|(seen, poll)| self.since(seen, *poll).is_some())
     }
 
     /// How long ago this poll was under way already, if that is long enough to mean something.
@@ -119,7 +131,7 @@ impl Stuck {
             What::Worker(label) => &label.name,
             What::Hook(_, name) => name,
         };
-        let name = cut(name);
+        let name = message::name(name);
         if self.count == 1 {
             name
         } else {
@@ -190,7 +202,7 @@ impl fmt::Display for Stuck {
         match &self.what {
             What::Main => f.write_str("main: ")?,
             What::Worker(label) => write!(f, "{label}: ")?,
-            What::Hook(stage, name) => write!(f, "{stage} hook `{name}`: ")?,
+            What::Hook(stage, name) => write!(f, "{stage} hook `{}`: ", message::name(name))?,
         }
         if self.count > 1 {
             write!(f, "{} ", self.count)?;

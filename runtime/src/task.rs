@@ -120,6 +120,19 @@ impl Ticket {
         poll
     }
 
+    /// Marks the thread, so that a destructor that blocks is seen for what it is.
+    #[cold]
+    fn begin_ending(&mut self) {
+        let worker = Current {
+            row: self.row,
+            seat: self.seat,
+            stage: self.stage,
+            scoped: self.scoped,
+        };
+        thread::ending(&self.life, worker);
+        self.lingers = true;
+    }
+
     /// Settles how it ended, on the thread it ran on: errors are formatted here.
     #[inline]
     fn settle<T>(&mut self, ending: &Ending<T>, judge: impl FnOnce(&T) -> Judgement) {
@@ -205,15 +218,20 @@ impl Ticket {
 impl Drop for Ticket {
     #[inline]
     fn drop(&mut self) {
-        if let Some(seat) = self.seat {
-            self.life.seats.leave(seat);
-        }
         // The worker's own panics are caught: this one comes from a destructor.
         if std::thread::panicking() && !self.was_panicking {
             self.panicked_in_destructor();
         }
-        if self.lingers {
-            thread::left(self.row);
+        let last = if self.lingers {
+            thread::left(self.row)
+        } else {
+            None
+        };
+        for seat in [self.seat, last.filter(|last| Some(*last) != self.seat)]
+            .into_iter()
+            .flatten()
+        {
+            self.life.seats.leave(seat);
         }
         if self.row == RowId::MAIN {
             self.life.main_gone();
@@ -267,7 +285,12 @@ pin_project! {
 
     impl<F, J> PinnedDrop for Tracked<F, J> {
         fn drop(this: Pin<&mut Self>) {
-            this.project().ticket.was_panicking = std::thread::panicking();
+            let ticket = this.project().ticket;
+            ticket.was_panicking = std::thread::panicking();
+            // Dropped from outside, by its task's abort or with its runtime.
+            if needs_drop::<F>() && !ticket.lingers {
+                ticket.begin_ending();
+            }
         }
     }
 }
@@ -295,9 +318,7 @@ where
         let this = self.project();
         let ticket = this.ticket;
         let ending = if ticket.life.is_aborting(ticket.stage) {
-            // Marked, so that a destructor that blocks is seen for what it is.
-            thread::ending(&ticket.life, ticket.row);
-            ticket.lingers = true;
+            ticket.begin_ending();
             Ending::Aborted
         } else {
             let future = this.future;

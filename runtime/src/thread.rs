@@ -324,34 +324,33 @@ pub(crate) struct Busy(Option<(Rc<Here>, Record)>);
 impl Drop for Busy {
     fn drop(&mut self) {
         if let Some((here, outer)) = self.0.take() {
+            // A destructor that asked about the stop has taken a seat.
+            let seat = here.current().and_then(|current| current.seat);
             here.restore(outer);
+            if let Some(seat) = seat {
+                here.life.seats.leave(seat);
+            }
         }
     }
 }
 
 /// Marks this thread as busy with a worker that is about to be dropped by its task, until [`left`] is called.
-pub(crate) fn ending(life: &Arc<Lifecycle>, row: RowId) {
+pub(crate) fn ending(life: &Arc<Lifecycle>, worker: Current) {
     if let Some(here) = of(life) {
-        here.set(
-            Current {
-                row,
-                seat: None,
-                stage: Stage::Main,
-                scoped: false,
-            },
-            WakerId::NONE,
-        );
+        here.set(worker, WakerId::NONE);
     }
 }
 
-/// Clears the record if it still speaks of `row`: the worker is gone from this thread.
+/// Clears the record if it still speaks of `row`: the worker is gone from this thread. Returns the seat it has
+/// then, which a destructor may have taken.
 #[inline]
-pub(crate) fn left(row: RowId) {
+pub(crate) fn left(row: RowId) -> Option<SeatKey> {
     look(|here| {
-        if here.seen.row.load(Ordering::Relaxed) == row.to_bits() + 1 {
-            here.restore(Record::IDLE);
-        }
-    });
+        let current = here.current().filter(|current| current.row == row)?;
+        here.restore(Record::IDLE);
+        current.seat
+    })
+    .flatten()
 }
 
 /// The threads that ran a lifecycle's code.

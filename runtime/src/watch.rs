@@ -18,6 +18,7 @@ use crate::settings::NO_LIMIT;
 use crate::signal::{Inbox, Signal};
 use crate::state::Cause;
 use crate::status;
+use crate::stuck::Sample;
 use crate::sys;
 
 /// The same signal twice within this is one: a terminal signals the whole process group while a parent
@@ -30,8 +31,8 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 /// The shortest: what a healthy pipe takes, with room to spare.
 const LAST_WORDS_AT_LEAST: Duration = Duration::from_millis(20);
 
-/// What leaving takes, at the least, once everybody was joined.
-const LEAVING: Duration = Duration::from_millis(20);
+/// What leaving takes, at the least: after the stop was asked for, and after everybody was joined.
+pub(crate) const LEAVING: Duration = Duration::from_millis(20);
 
 /// How much longer than its own budget a test may take in real time, its clock being perhaps paused.
 const TEST_GRACE: Duration = Duration::from_secs(1);
@@ -48,6 +49,7 @@ pub(crate) fn start(
         deadline: None,
         latest: [None; 6],
         interrupts: 0,
+        look: None,
     };
     let run = move || {
         prepare();
@@ -67,6 +69,8 @@ struct Watch {
     /// When each signal was last taken for one.
     latest: [Option<Instant>; 6],
     interrupts: u32,
+    /// In a test, who was inside a poll some time ago.
+    look: Option<Sample>,
 }
 
 impl Watch {
@@ -85,23 +89,24 @@ impl Watch {
 
     /// When there is something to do without being asked.
     fn next(&self) -> Option<Instant> {
-        let deadline = self.deadline?;
+        let Some(deadline) = self.deadline else {
+            return self
+                .life
+                .settings
+                .is_test
+                .then(|| Instant::now() + self.patience());
+        };
         let report_at = deadline.report_at().filter(|_| !self.life.is_reported());
         self.at(report_at.or(deadline.end()))
     }
 
-    /// A moment of the budget, put off so far that what was joined at the last moment can leave by itself.
+    /// A moment of the budget, put off so far that what ends by itself at the last moment can leave.
     fn at(&self, moment: Option<tokio::time::Instant>) -> Option<Instant> {
-        let is_empty = || {
-            self.deadline
-                .filter(|_| self.life.alive() == 0)
-                .map(|deadline| deadline.asked())
-        };
         let leaving = self
             .life
             .joined_at()
-            .or_else(is_empty)
-            .map(|joined| joined + LEAVING);
+            .or(self.deadline.as_ref().map(Budget::asked));
+        let leaving = leaving.map(|since| since + LEAVING);
         moment.map(|moment| {
             leaving
                 .map_or(moment, |leaving| moment.max(leaving))
@@ -137,13 +142,13 @@ impl Watch {
             status::publish(&self.life);
         } else if signal == Signal::Hangup {
             self.life.reloads.add();
-            self.life.ring();
+            self.life.have_told();
         }
     }
 
     fn hold_deadline(&mut self) {
         let Some(budget) = self.life.budget() else {
-            return;
+            return self.look_for_spinners();
         };
         let is_test = self.life.settings.is_test;
         let deadline = *self.deadline.get_or_insert_with(|| {
@@ -160,10 +165,44 @@ impl Watch {
         }
         if passed(deadline.end()) {
             if is_test {
+                self.life.scribe.speak_up();
                 self.life.scribe.say(message::test_never_yields());
             }
             self.exit(exit::OUT_OF_TIME);
         }
+    }
+
+    /// In a test that has not been asked to stop: code that is inside the same poll in two looks a whole budget
+    /// apart never yields, and nothing but this ends it.
+    fn look_for_spinners(&mut self) {
+        if !self.life.settings.is_test {
+            return;
+        }
+        let patience = self.patience();
+        let due = self.look.as_ref().is_none_or(|look| look.age() >= patience);
+        if !due {
+            return;
+        }
+        let now = Sample::take(&self.life);
+        if self
+            .look
+            .replace(now)
+            .is_some_and(|look| look.has_one_still(&self.life))
+        {
+            self.life.scribe.speak_up();
+            self.life.scribe.say(message::test_never_yields());
+            self.exit(exit::OUT_OF_TIME);
+        }
+    }
+
+    /// How long a poll of a test may take.
+    fn patience(&self) -> Duration {
+        const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+        self.life
+            .settings
+            .stop_timeout
+            .saturating_add(TEST_GRACE)
+            .min(LONGEST)
     }
 
     /// The last resort.
@@ -175,7 +214,7 @@ impl Watch {
         });
         self.life
             .scribe
-            .flush(left.clamp(LAST_WORDS_AT_LEAST, LAST_WORDS));
+            .finish(left.clamp(LAST_WORDS_AT_LEAST, LAST_WORDS));
         sys::exit_now(code)
     }
 }

@@ -185,7 +185,7 @@ impl<B: Body> Worker<B> {
         } else {
             Ticket::issue(Arc::clone(&life), row, stage, essential, parent)
         };
-        let (Some(ticket), Some(runtime)) = (ticket, life.runtime.get()) else {
+        let (Some(ticket), Some(runtime)) = (ticket, life.runtime()) else {
             life.rows.get(row).refuse();
             return WorkerHandle::new(life, name, stage, None);
         };
