@@ -11,9 +11,9 @@ use std::task::{Context, Poll, ready};
 use tokio::task::JoinHandle;
 
 use crate::lifecycle::Lifecycle;
+use crate::outcome::Outcome;
 use crate::state::Stage;
 use crate::task::{Done, Ending};
-use crate::worker::Outcome;
 
 /// A running worker whose function returns `R`. A future of its result.
 ///

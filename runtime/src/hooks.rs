@@ -18,9 +18,9 @@ use crate::exit::{Failure, How, Who};
 use crate::handle;
 use crate::lifecycle::Lifecycle;
 use crate::message;
+use crate::outcome::Outcome;
 use crate::supervise::guarded;
 use crate::task::Ending;
-use crate::worker::Outcome;
 
 /// How often an `on_stop` hook that returns an error is tried in all.
 const TRIES: u32 = 3;

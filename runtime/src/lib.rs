@@ -13,7 +13,7 @@
 //! #     async fn commit(self) -> Result<(), QueueError> { Ok(()) }
 //! # }
 //! # impl Job { async fn run(self) -> Result<(), QueueError> { Ok(()) } }
-//! #[graceful::worker]
+//! #[graceful::worker(stop = "early")]
 //! async fn consume(queue: Queue) -> Result<(), QueueError> {
 //!     while let Some(job) = graceful::run_until_stopping(queue.next()).await.flatten() {
 //!         job.run().await?; // the unit in hand is always finished
@@ -21,7 +21,7 @@
 //!     queue.commit().await
 //! }
 //!
-//! #[graceful::main(stop_timeout = "25s")]
+//! #[graceful::main(stop_timeout = "25s", drain = "5s")]
 //! async fn main() -> Result<(), QueueError> {
 //!     let queue = Queue::connect().await?;
 //!     consume(queue).spawn(); // in the background, tracked, waited for at the stop
@@ -33,24 +33,38 @@
 //!
 //! # The timeline of a stop
 //!
-//! A stop has one cause, the first of: a signal, [`stop()`], a worker that failed or panicked, main's end. It
-//! has one budget, `stop_timeout`: from that moment until the process is gone.
+//! A stop has one cause, the first of: a signal, [`stop()`], a worker that failed, an [essential](macro@worker)
+//! worker that ended, main's end. It has one budget, `stop_timeout`: from that moment until the process is gone.
 //!
 //! ```text
-//!   Starting ──▶ Ready ──────▶ Stopping ─────────────────────────────▶ Stopped ──▶ gone
-//!                         │        │                      │       │        │          │
-//!                      a cause     │                    abort   report     │     end of budget
-//!                                  │                      │       │        │
-//!   told to stop: is_stopping(), ──┘                      │       │        └── kept values are dropped,
-//!   token(), stopping(); main and                         │       │            main returns its ExitCode
-//!   the workers finish by themselves                      │       │
-//!                                                         │       └── at the latest, a quarter of the
-//!   who still runs is named, then its future is dropped, ─┘           reserve before the end
-//!   so that destructors run: a tenth of the budget, 2 s at
-//!   the most, is kept back for this (the reserve)
+//!   Starting ─1─▶ Ready ─2─▶ Draining ─3─▶ Stopping ──────────────────────────4─▶ Stopped ────5─▶ gone
+//!                            │             │             │          │             │              │
+//!   told to stop:            early         main and      late       last          │              │
+//!                            │             all others    │          │             │              │
+//!   hooks:                   before_stop   on_stop       │          │             after_stop     │
+//!                            │             │             │          │             │              │
+//!                            ├─── drain ───┤             │          │     abort ─▶│              │
+//!                            ├────────────────────────── stop_timeout ──────────────────────────▶│
 //! ```
 //!
-//! [`State::Draining`] is part of the order of states; in this version it takes no time.
+//! 1. [`ready()`]. [`not_ready`] takes it back. It has no effect once a stop was asked for.
+//! 2. The first cause. [`is_ready`] is false; workers of the stage [`Early`](Stage::Early) are told to stop, and no
+//!    worker with `every` begins another run; [`before_stop`] hooks run, all at once. Everything else goes on.
+//! 3. The drain is over and the [`before_stop`] hooks are done, or half the budget is gone. Main and its workers are
+//!    told to stop, and [`on_stop`] hooks run beside them. When they have ended the stage [`Late`](Stage::Late) is
+//!    told, and when that has ended, [`Last`](Stage::Last).
+//! 4. Everybody has ended, or was aborted. A tenth of the budget, 2 s at the most, is kept in reserve. When only that is
+//!    left, who still runs is noted, and then its future is dropped, so that destructors run; stages whose turn
+//!    had not come are told, and aborted when half of the reserve has gone. In any case [`after_stop`] hooks
+//!    come next, the last registered first, each with its share of what is left.
+//! 5. Main's thread leaves the runtime, values given to [`keep`] are dropped, main returns its `ExitCode`. Where
+//!    that does not happen, the report is written with a quarter of the reserve left, and at the end of the
+//!    budget the watch ends the process.
+//!
+//! There is no drain when main has ended, when a person pressed Ctrl-C (a SIGINT, with a terminal on standard
+//! error), and when the service never called [`ready()`] and set no drain. Main's end, and the first SIGINT after
+//! another cause, end it early. It never takes more than half the budget. With no drain and no [`before_stop`]
+//! hook the state is `Stopping` at once.
 //!
 //! While it waits, the stop says for whom, after one second and then at doubling intervals: `still waiting
 //! for: consume ×3 (2 s), main (2 s)`. It is the only report that survives a SIGKILL.
@@ -59,28 +73,52 @@
 //!
 //! | case | answer |
 //! |---|---|
-//! | main returns while workers live | they are stopped and waited for; a warning names them |
-//! | a worker is spawned while stopping | it runs, with its token cancelled, and is waited for |
-//! | a worker is spawned when all is over | its handle says [`Refused`](WorkerError::Refused) |
+//! | a stop is asked for twice | the first cause is kept, and the budget runs from it |
+//! | main returns while workers live | they are stopped and waited for, blocking ones too; a warning names them |
+//! | main returns or panics during the drain | the drain ends; the cause stays what it was; the exit code is main's, or 101 |
+//! | a worker fails during the drain | the drain goes on; the exit code is 1 |
+//! | a worker waits for its own handle, or its parent's | nobody can end that but the deadline: both are named, code 124 |
+//! | a worker is spawned before main's first await | it runs as any other |
+//! | a worker is spawned while stopping | it runs, with its token cancelled, and is waited for; with `when_stopping = "refuse"` it is refused |
+//! | a worker is spawned when its stage has ended | its handle says [`Refused`](WorkerError::Refused) |
+//! | a worker is spawned where no lifecycle is | a panic that names the missing attribute; to `.await` it works |
+//! | a parent ends before its children | they go on; the stop waits for them |
+//! | a restart is pending when the stop comes | it does not come |
+//! | a tick fails, or is due during the drain | it is logged, and the next one comes; it is not begun |
+//! | an essential worker ends well, or is stopped through its handle | the process stops, code 0; nothing else happens |
+//! | a worker has to be aborted at the stop, whatever its policy | it is named, code 124 |
+//! | a `before_stop` hook hangs | main and its workers are told when half the budget is gone; the hook is named at the deadline, code 124 |
+//! | an `on_stop` hook returns an error | it is tried again, three times in all; then it is a failure, code 1 |
+//! | an `after_stop` hook hangs | it is aborted when its share is over, and named; the others run |
+//! | a hook spawns a worker | it is waited for as any other |
+//! | a hook is registered when its moment has come | it runs at once; an `after_stop` hook as long as these run |
+//! | [`ready()`] twice, or during a stop | no effect |
+//! | [`reloads`] while SIGHUP is among `signals` | a panic at the call |
 //! | code blocks its thread, or never yields | named as blocking; the watch ends the process at the deadline |
 //! | untracked tasks are alive at the end | they are dropped, and get 50 ms for their destructors |
 //! | untracked blocking threads are alive at the end | nobody waits for them |
 //! | a second Ctrl-C | the process ends at once, code 130; the same signal twice within 100 ms is one |
 //! | a second SIGTERM | a line, nothing else |
 //! | SIGINT or SIGTERM was ignored when the process started (`nohup`) | it stays ignored |
+//! | a lifecycle after another one | works |
+//! | a lifecycle inside a tokio runtime, or while another one runs | a panic at the caller's line; tests have theirs each |
+//! | `std::process::exit` in code of yours | the process ends at once: no hooks, no report |
 //!
 //! # Exit codes
 //!
 //! | what happened | code |
 //! |---|---|
 //! | main's own result | as std: `Ok` is 0, `Err` is 1 with `Error: …`, an `ExitCode` as it is |
-//! | a worker returned `Err` | 1 |
+//! | a worker returned `Err`, and its policy was to stop | 1 |
+//! | an [`on_stop`] or [`after_stop`] hook failed, panicked or could not be run | 1 |
 //! | main or a worker panicked | 101, as std |
-//! | the deadline passed with work still running | 124, as `timeout(1)` |
+//! | the deadline passed with work still running: the process's, a worker's own, a hook's share | 124, as `timeout(1)` |
 //! | a second interrupt forced the exit | 130, as shells: 128 + SIGINT |
+//! | with `reraise`: a signal asked for the stop, and nothing but main's own result went wrong | death by that signal; 128 + its number where that cannot be, as in PID 1 |
 //! | a wrong value in the environment, no thread or handler to be had | 2, main was not run |
 //!
-//! The first failure decides. A signal, [`stop()`] and main's `Ok` are causes, not failures. An end that is not
+//! The first failure decides. A signal, [`stop()`] and main's `Ok` are causes, not failures; a failure that a
+//! policy tolerates (`"log"`, `"restart"`) and that of a [`before_stop`] hook are none either. An end that is not
 //! 0 prints a report on standard error, at most 2 KiB, its one-line summary last: the cause, every failure
 //! with its text, and everybody who had to be aborted: name, file and line, how many, how long, and whether it
 //! waits in an await or blocks its thread.
@@ -115,17 +153,26 @@
 //! Outside any lifecycle they are inert: a function that asks can be tested by itself.
 //!
 //! A worker spawned by a worker is its child: stopping the parent, through its handle or its token, stops the
-//! child.
+//! child. A stage of its own makes it nobody's child.
+//!
+//! [`hold`] does for a part of an untracked task, such as an upload in a request handler, what a worker has from the
+//! beginning: its stage waits for it, and it is named.
 //!
 //! # The environment
 //!
-//! `GRACEFUL_STOP_TIMEOUT` wins over the code: `30s`, `1m 30s`, `500ms`, `none`. Anything else is one line on
-//! standard error and exit code 2, before main runs.
+//! `GRACEFUL_STOP_TIMEOUT` and `GRACEFUL_DRAIN` win over the code: `30s`, `1m 30s`, `500ms`; for the first one
+//! also `none`. Anything else, and a drain that is not shorter than the budget, is one line on standard error and
+//! exit code 2, before main runs.
+//!
+//! Where `KUBERNETES_SERVICE_HOST` is set, as it is in every container of Kubernetes, a drain that nobody set is 5 s,
+//! or a quarter of the budget if that is less: endpoints take that long to hear that a pod is going. The default
+//! budget of 25 s is below the 30 s that Kubernetes grants.
 //!
 //! # Features
 //!
 //! * `tracing` (default): lines become events of the `tracing` subscriber, target `graceful`, once one is set.
 //!   The report goes to standard error always.
+//! * `serde`: [`Status`] and what is in it can be serialised.
 //! * `test-util`: tokio's paused clock for `#[graceful::test(start_paused = true)]`. For dev-dependencies.
 //!
 //! # When not to use it
@@ -191,8 +238,10 @@ mod lifecycle;
 mod state;
 mod thread;
 
+mod body;
 mod copies;
 mod handle;
+mod outcome;
 mod policy;
 mod rows;
 mod scope;
@@ -226,6 +275,7 @@ pub use graceful_macros::{main, test, worker};
 pub use handle::{Panic, WorkerError, WorkerHandle};
 pub use hold::{Hold, hold};
 pub use hooks::{HookStage, Progress, after_stop, before_stop, on_stop};
+pub use outcome::Outcome;
 pub use policy::OnFailure;
 pub use reload::{Reloads, reloads};
 pub use scope::{RunUntilStopping, Stopping, is_stopping, run_until_stopping, stopping, token};
@@ -233,16 +283,18 @@ pub use signal::Signal;
 pub use state::{Cause, Stage, State};
 pub use status::{HoldStatus, HookStatus, Status, Timings, WorkerStatus, status};
 pub use tokio_util::sync::CancellationToken;
-pub use worker::{Outcome, Worker, spawn, spawn_blocking};
+pub use worker::{Worker, spawn, spawn_blocking};
 
 /// Not public API. Used by generated code.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::body::Body;
     pub use crate::copies::{clone_for_every, clone_for_restart, copy_for_every, copy_for_restart};
+    pub use crate::outcome::judge;
     pub use crate::process::{main, run};
     pub use crate::rows::Function;
     #[cfg(feature = "test-util")]
     pub use crate::testing::PausedClock;
     pub use crate::testing::test;
-    pub use crate::worker::{Body, again, blocking, blocking_again, judge, once};
+    pub use crate::worker::{again, blocking, blocking_again, once};
 }

@@ -1,21 +1,27 @@
 //! The lifecycle: one word of state, one count of the living, and what a stop is told about.
 //!
 //! ```text
-//!            ready()            a first cause         coordinator            coordinator
-//! Starting ──────────▶ Ready ──────────────▶ Stopping ──────────▶ (abort) ──────────▶ Stopped
-//!     ▲  not_ready()  │          (1)            │        (2)                   (3)
-//!     └───────────────┘                         └──────────── all joined ──────────────▶
+//!            (1)            (2)              (3)                (4)                (5)
+//! Starting ──────▶ Ready ────────▶ Draining ──────▶ Stopping ────────▶ (abort) ────────▶ Stopped
+//!     ▲             │                 │ nothing to drain  ▲ │                                ▲
+//!     └─────────────┘                 └───────────────────┘ └──────── everybody joined ──────┘
 //! ```
 //!
-//! 1. [`Lifecycle::begin_stop`], by whoever has the cause: state and cause change in the caller.
-//! 2. [`Lifecycle::begin_abort`], at the budget's end less the reserve.
-//! 3. [`Lifecycle::set_stopped`], when nobody is left or nobody can be waited for any longer.
+//! 1. [`Lifecycle::set_ready`], and back.
+//! 2. [`Lifecycle::begin_stop`], by whoever has the cause: state and cause change in the caller.
+//! 3. [`Lifecycle::set_stopping`], by the coordinator, as all that follows.
+//! 4. [`Lifecycle::begin_abort`], at the budget's end less the reserve.
+//! 5. [`Lifecycle::set_stopped`], when nobody is left or nobody can be waited for any longer.
+//!
+//! Orderings are sequentially consistent wherever a flag and something else (a seat's lock, a count) are written
+//! by one side and read in the other order by the other: a weaker one would let both miss each other.
+
+mod asked;
+mod census;
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::Waker;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -32,12 +38,12 @@ use crate::reload::Reloading;
 use crate::report::Report;
 use crate::rows::{RowId, Rows};
 use crate::scribe::Scribe;
-use crate::seats::{SeatKey, Seats};
+use crate::seats::Seats;
 use crate::settings::{Settings, Source};
 use crate::signal::{Nudge, Signal};
 use crate::state::{Cause, Stage, State};
 use crate::stuck::Sample;
-use crate::thread::{self, Current, Threads};
+use crate::thread::Threads;
 
 /// The low bits of the word hold the [`State`].
 const STATE: u32 = 0b111;
@@ -152,8 +158,6 @@ impl Lifecycle {
             kept: Mutex::new(Some(Vec::new())),
         })
     }
-
-    // ----- state -----
 
     pub(crate) fn state(&self) -> State {
         State::from_bits(self.word.load(Ordering::Acquire) & STATE)
@@ -328,280 +332,6 @@ impl Lifecycle {
             Some(self.runtime.get_or_init(|| current))
         })
     }
-
-    // ----- what callers ask -----
-
-    /// Tells stages to stop: those who sit by their seats first; then the tokens and whoever waits for a state,
-    /// who may be woken by code of the user's.
-    pub(crate) fn cancel(&self, stages: &[Stage]) {
-        let flags = stages
-            .iter()
-            .fold(0, |flags, stage| flags | CANCELLED << stage.index());
-        self.word.fetch_or(flags, Ordering::SeqCst);
-        self.telling.store(true, Ordering::Release);
-        for &stage in stages {
-            self.seats.wake(stage);
-        }
-        for &stage in stages {
-            self.guard(|| self.tokens[stage.index()].cancel());
-        }
-        self.tell_waiters();
-        self.telling.store(false, Ordering::Release);
-    }
-
-    /// Runs something that calls wakers of the user's. One that panics ends nothing.
-    fn guard(&self, tell: impl FnOnce()) {
-        if catch_unwind(AssertUnwindSafe(tell)).is_err() {
-            self.scribe.say(message::waker_panicked());
-        }
-    }
-
-    /// Whether waiters are being told of the stop just now.
-    pub(crate) fn is_telling(&self) -> bool {
-        self.telling.load(Ordering::Acquire)
-    }
-
-    /// Whether nobody has asked for any stop: of this stage, or of a single worker through its handle.
-    #[inline]
-    pub(crate) fn is_undisturbed(&self, stage: Stage) -> bool {
-        self.word.load(Ordering::Acquire) & (CANCELLED << stage.index() | SINGLED_OUT) == 0
-    }
-
-    pub(crate) fn is_cancelled(&self, stage: Stage) -> bool {
-        self.word.load(Ordering::SeqCst) & CANCELLED << stage.index() != 0
-    }
-
-    #[inline]
-    pub(crate) fn is_aborting(&self, stage: Stage) -> bool {
-        self.word.load(Ordering::Acquire) & ABORTING << stage.index() != 0
-    }
-
-    /// Whether the worker with this seat is to stop, with its stage or by itself.
-    pub(crate) fn is_stopping(&self, stage: Stage, seat: Option<SeatKey>) -> bool {
-        self.is_cancelled(stage) || seat.is_some_and(|seat| self.seats.is_stopped(seat))
-    }
-
-    pub(crate) fn stage_token(&self, stage: Stage) -> &CancellationToken {
-        &self.tokens[stage.index()]
-    }
-
-    /// A token for a caller who has no seat: a child of the stage's.
-    pub(crate) fn child_token(&self, stage: Stage) -> CancellationToken {
-        self.in_step(stage, self.tokens[stage.index()].child_token())
-    }
-
-    /// The own token of the worker in this seat.
-    pub(crate) fn own_token(&self, stage: Stage, seat: SeatKey) -> CancellationToken {
-        self.in_step(
-            stage,
-            self.seats.own_token(seat, &self.tokens[stage.index()]),
-        )
-    }
-
-    /// The flag is up before the coordinator has cancelled the token: a token handed out in between agrees
-    /// with the flag.
-    fn in_step(&self, stage: Stage, token: CancellationToken) -> CancellationToken {
-        if self.is_cancelled(stage) {
-            token.cancel();
-        }
-        token
-    }
-
-    /// Stops one worker and its children.
-    pub(crate) fn stop_worker(&self, stage: Stage, handle: tokio::task::AbortHandle) {
-        self.word.fetch_or(SINGLED_OUT, Ordering::SeqCst);
-        self.seats.stop(handle, &self.tokens[stage.index()]);
-    }
-
-    /// The seat of the worker being polled here, taken now if it has none.
-    pub(crate) fn seat(&self, current: Current) -> SeatKey {
-        current.seat.unwrap_or_else(|| {
-            let key = self.take_seat(current.row, current.stage, None);
-            thread::seated(key);
-            key
-        })
-    }
-
-    /// Takes a seat for the task being polled here, or for `parent`'s child.
-    pub(crate) fn take_seat(
-        &self,
-        row: RowId,
-        stage: Stage,
-        parent: Option<CancellationToken>,
-    ) -> SeatKey {
-        let task = tokio::task::try_id();
-        let key = self.seats.take(thread::shard(), row, stage, task, parent);
-        if self.word.load(Ordering::SeqCst) & SINGLED_OUT != 0 && self.seats.was_stopped_early(task)
-        {
-            self.own_token(stage, key).cancel();
-        }
-        key
-    }
-
-    /// Lets the worker wait in its seat. Returns whether it should look again at once: what would have
-    /// woken it may have happened while it sat down.
-    pub(crate) fn wait_in(&self, seat: SeatKey, stage: Stage, waker: &Waker) -> bool {
-        self.seats.set_waker(seat, waker);
-        !self.is_undisturbed(stage) && self.is_stopping(stage, Some(seat))
-    }
-
-    pub(crate) fn note_main_looked(&self) {
-        self.main_looked.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn has_main_looked(&self) -> bool {
-        self.main_looked.load(Ordering::Relaxed)
-    }
-
-    // ----- who is alive -----
-
-    /// Counts one more alive; `false` when newcomers are refused.
-    #[inline]
-    pub(crate) fn arrive(&self, stage: Stage) -> bool {
-        let welcome = self.alive[stage.index()].arrive();
-        if !welcome {
-            self.leave(stage);
-        }
-        welcome
-    }
-
-    /// Counts one less.
-    #[inline]
-    pub(crate) fn leave(&self, stage: Stage) {
-        if self.alive[stage.index()].leave() {
-            self.few_left();
-        }
-    }
-
-    /// The waiters are told by the coordinator: a waker of theirs may block, and must not do so on the thread of a
-    /// worker or of main.
-    #[cold]
-    fn few_left(&self) {
-        self.have_told();
-    }
-
-    /// Has the coordinator tell those who wait for something to change.
-    pub(crate) fn have_told(&self) {
-        self.news.store(true, Ordering::Release);
-        self.bell.notify_one();
-    }
-
-    /// Tells those who wait, if there is news. For the coordinator.
-    pub(crate) fn pass_news_on(&self) {
-        if self.news.swap(false, Ordering::AcqRel) {
-            self.tell_waiters();
-        }
-    }
-
-    /// How many are alive: workers, holds, and main.
-    pub(crate) fn alive(&self) -> usize {
-        self.alive.iter().map(Alive::count).sum()
-    }
-
-    /// How many workers and holds are alive.
-    pub(crate) fn workers_alive(&self) -> usize {
-        self.alive()
-            .saturating_sub(usize::from(self.is_main_alive()))
-    }
-
-    /// Whether nobody is left in these stages, and no result of anybody. From then on newcomers to them are
-    /// refused.
-    pub(crate) fn close_if_empty(&self, stages: &[Stage]) -> bool {
-        let alive = |stage: &Stage| &self.alive[stage.index()];
-        !self.is_dropping()
-            && stages.iter().all(|stage| alive(stage).count() == 0)
-            && stages
-                .iter()
-                .rev()
-                .all(|stage| alive(stage).close_if_empty())
-    }
-
-    /// From now on, a count that becomes small rings the bell.
-    pub(crate) fn watch_alive(&self) {
-        self.alive.iter().for_each(Alive::watch);
-    }
-
-    /// Resolves when no worker is left but `me`.
-    pub(crate) async fn idle(&self, me: usize) {
-        self.watch_alive();
-        self.until(|| self.alive() <= me + usize::from(self.main_alive.load(Ordering::Acquire)))
-            .await;
-    }
-
-    pub(crate) fn is_main_alive(&self) -> bool {
-        self.main_alive.load(Ordering::Acquire)
-    }
-
-    pub(crate) fn main_gone(&self) {
-        self.main_alive.store(false, Ordering::Release);
-        self.leave(Stage::Main);
-        self.end_drain();
-    }
-
-    pub(crate) fn result_left(&self) {
-        self.left_behind.fetch_add(1, Ordering::SeqCst);
-    }
-
-    /// Somebody took a result that had been left.
-    pub(crate) fn result_taken(&self) {
-        self.left_behind.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    pub(crate) fn result_dropping(&self) {
-        self.dropping.fetch_add(1, Ordering::SeqCst);
-    }
-
-    pub(crate) fn result_dropped(&self) {
-        self.left_behind.fetch_sub(1, Ordering::SeqCst);
-        // The other half is in `close_if_empty`: one of the two sees what the other has written.
-        let is_stopping = || self.word.load(Ordering::SeqCst) & STATE >= State::Draining as u32;
-        if self.dropping.fetch_sub(1, Ordering::SeqCst) == 1 && is_stopping() {
-            self.bell.notify_one();
-        }
-    }
-
-    pub(crate) fn is_dropping(&self) -> bool {
-        self.dropping.load(Ordering::SeqCst) > 0
-    }
-
-    /// Whether no result can still be on its way from its worker to its end: none was left behind, or no task is
-    /// alive that could be dropping one.
-    pub(crate) fn is_settled(&self) -> bool {
-        let alive = || {
-            self.runtime
-                .get()
-                .map_or(0, |runtime| runtime.metrics().num_alive_tasks())
-        };
-        self.left_behind.load(Ordering::SeqCst) == 0 || alive() == 0
-    }
-
-    /// Waits for something that `changed` announces.
-    pub(crate) async fn until(&self, reached: impl Fn() -> bool) {
-        loop {
-            let changed = self.changed.notified();
-            if reached() {
-                return;
-            }
-            changed.await;
-        }
-    }
-
-    /// Rings for the coordinator.
-    pub(crate) fn ring(&self) {
-        self.bell.notify_one();
-    }
-
-    /// Tells those who wait for something that only the coordinator may tell: a waker may block.
-    pub(crate) fn tell_waiters(&self) {
-        self.guard(|| self.changed.notify_waiters());
-    }
-
-    /// The coordinator's wake-up call.
-    pub(crate) async fn rung(&self) {
-        self.bell.notified().await;
-    }
-
-    // ----- what is told to it -----
 
     pub(crate) fn fail(&self, failure: Failure) {
         let cause = match &failure.who {

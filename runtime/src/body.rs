@@ -1,0 +1,258 @@
+//! What a worker does when it runs: one future, a future for each run, a closure that blocks.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use crate::policy::Policy;
+use crate::supervise::{self, Ran};
+use crate::task::{self, Done, Judgement, Ticket, Tracked};
+
+/// What a [`Worker`] holds. Implemented by this crate only: nobody else can launch one.
+pub trait Body: Send + 'static {
+    /// What the worker returns.
+    type Output: Send + 'static;
+    /// What `.await` polls.
+    type Future: Future<Output = Self::Output> + Send + 'static;
+
+    /// One run, right here.
+    #[doc(hidden)]
+    fn inline(self) -> Self::Future;
+
+    /// Whether it can be run more than once.
+    #[doc(hidden)]
+    const REPEATS: bool = false;
+
+    /// One tracked task in the background.
+    #[doc(hidden)]
+    fn launch(self, launch: Launch<'_>) -> JoinHandle<Done<Self::Output>>;
+}
+
+/// The right to run in the background, and where.
+#[derive(Debug)]
+pub struct Launch<'a> {
+    pub(crate) ticket: Ticket,
+    pub(crate) runtime: &'a Handle,
+    /// The policy, where it takes more than polling one future to its end.
+    pub(crate) supervised: Option<Policy>,
+}
+
+impl Launch<'_> {
+    /// Spawns runs under the policy. `next` makes a run, or says that there is no other.
+    fn supervise<Fut, J>(
+        self,
+        policy: Policy,
+        next: impl FnMut() -> Option<Fut> + Send + 'static,
+        judge: J,
+    ) -> JoinHandle<Done<Fut::Output>>
+    where
+        Fut: Future + Send + 'static,
+        Fut::Output: Send + 'static,
+        J: FnMut(&Fut::Output) -> Option<String> + Send + 'static,
+    {
+        let (life, row) = (Arc::clone(&self.ticket.life), self.ticket.row);
+        let mut next = next;
+        let runs = async move {
+            let next = move || next().map(supervise::guarded);
+            supervise::supervise(&life, row, &policy, next, judge).await
+        };
+        let ticket = self.ticket;
+        self.runtime.spawn(async move {
+            Tracked::new(runs, |ran: &Ran<_>| Judgement::Settled(ran.way), ticket)
+                .await
+                .flatten()
+        })
+    }
+}
+
+/// A body that is a future.
+#[derive(Debug)]
+pub struct Once<F, J> {
+    pub(crate) future: F,
+    pub(crate) judge: J,
+}
+
+impl<F, J> Body for Once<F, J>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+    J: FnOnce(&F::Output) -> Option<String> + Send + 'static,
+{
+    type Output = F::Output;
+    type Future = F;
+
+    fn inline(self) -> F {
+        self.future
+    }
+
+    #[inline]
+    fn launch(self, mut launch: Launch<'_>) -> JoinHandle<Done<F::Output>> {
+        let Self { future, judge } = self;
+        let Some(policy) = launch.supervised.take() else {
+            return launch.runtime.spawn(Tracked::new(
+                future,
+                |result: &_| Judgement::of(judge(result)),
+                launch.ticket,
+            ));
+        };
+        let (mut future, mut judge) = (Some(future), Some(judge));
+        launch.supervise(
+            policy,
+            move || future.take(),
+            move |result: &_| judge.take().and_then(|judge| judge(result)),
+        )
+    }
+}
+
+/// A body that makes a future for each run.
+#[derive(Debug)]
+pub struct Again<M, J> {
+    pub(crate) make: M,
+    pub(crate) judge: J,
+}
+
+impl<M, Fut, J> Body for Again<M, J>
+where
+    M: FnMut() -> Fut + Send + 'static,
+    Fut: Future + Send + 'static,
+    Fut::Output: Send + 'static,
+    J: FnMut(&Fut::Output) -> Option<String> + Send + 'static,
+{
+    type Output = Fut::Output;
+    type Future = Fut;
+
+    const REPEATS: bool = true;
+
+    fn inline(mut self) -> Fut {
+        (self.make)()
+    }
+
+    fn launch(self, mut launch: Launch<'_>) -> JoinHandle<Done<Fut::Output>> {
+        let Self {
+            mut make,
+            mut judge,
+        } = self;
+        match launch.supervised.take() {
+            None => launch.runtime.spawn(Tracked::new(
+                async move { make().await },
+                move |result: &_| Judgement::of(judge(result)),
+                launch.ticket,
+            )),
+            Some(policy) => launch.supervise(policy, move || Some(make()), judge),
+        }
+    }
+}
+
+/// A body that blocks its thread.
+#[derive(Debug)]
+pub struct Blocking<F, J> {
+    pub(crate) run: F,
+    pub(crate) judge: J,
+}
+
+impl<F, J, R> Body for Blocking<F, J>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+    J: FnOnce(&R) -> Option<String> + Send + 'static,
+{
+    type Output = R;
+    type Future = Unsupervised<F, R>;
+
+    fn inline(self) -> Unsupervised<F, R> {
+        Unsupervised::NotStarted(Some(self.run))
+    }
+
+    fn launch(self, mut launch: Launch<'_>) -> JoinHandle<Done<R>> {
+        let Self { run, judge } = self;
+        let Some(policy) = launch.supervised.take() else {
+            return launch.runtime.spawn_blocking(move || {
+                task::run_blocking(launch.ticket, run, |result| Judgement::of(judge(result)))
+            });
+        };
+        let (mut run, mut judge) = (Some(run), Some(judge));
+        let next = move || run.take().map(task::blocking_run);
+        launch.supervise(policy, next, move |result: &_| {
+            judge.take().and_then(|judge| judge(result))
+        })
+    }
+}
+
+/// A body that blocks its thread in each run.
+#[derive(Debug)]
+pub struct BlockingAgain<M, J> {
+    pub(crate) make: M,
+    pub(crate) judge: J,
+}
+
+impl<M, R, J> Body for BlockingAgain<M, J>
+where
+    M: FnMut() -> R + Clone + Send + 'static,
+    R: Send + 'static,
+    J: FnMut(&R) -> Option<String> + Send + 'static,
+{
+    type Output = R;
+    type Future = Unsupervised<M, R>;
+
+    const REPEATS: bool = true;
+
+    fn inline(self) -> Unsupervised<M, R> {
+        Unsupervised::NotStarted(Some(self.make))
+    }
+
+    fn launch(self, mut launch: Launch<'_>) -> JoinHandle<Done<R>> {
+        let Self { make, mut judge } = self;
+        match launch.supervised.take() {
+            None => launch.runtime.spawn_blocking(move || {
+                task::run_blocking(launch.ticket, make, |result| Judgement::of(judge(result)))
+            }),
+            Some(policy) => launch.supervise(
+                policy,
+                move || Some(task::blocking_run(make.clone())),
+                judge,
+            ),
+        }
+    }
+}
+
+/// A blocking body awaited in place: it runs on tokio's pool of blocking threads from the first poll on.
+#[derive(Debug)]
+pub enum Unsupervised<F, R> {
+    /// The closure, until the first poll.
+    NotStarted(Option<F>),
+    /// The running closure.
+    Running(JoinHandle<R>),
+}
+
+// The closure is never pinned: it is moved out before it is called.
+impl<F, R> Unpin for Unsupervised<F, R> {}
+
+impl<F, R> Future for Unsupervised<F, R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    type Output = R;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<R> {
+        if let Self::NotStarted(run) = &mut *self {
+            let run = run.take().expect("it is replaced in the same poll");
+            *self = Self::Running(tokio::task::spawn_blocking(run));
+        }
+        let Self::Running(task) = &mut *self else {
+            return Poll::Pending;
+        };
+        match ready!(Pin::new(task).poll(context)) {
+            Ok(result) => Poll::Ready(result),
+            Err(error) => match error.try_into_panic() {
+                Ok(payload) => std::panic::resume_unwind(payload),
+                // The runtime is shutting down, and this future with it.
+                Err(_) => Poll::Pending,
+            },
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What callers ask about their own end, and how they are told.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::task::Waker;
+
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{ABORTING, CANCELLED, Lifecycle, SINGLED_OUT};
+use crate::message;
+use crate::rows::RowId;
+use crate::seats::SeatKey;
+use crate::state::Stage;
+use crate::thread::{self, Current};
+
+impl Lifecycle {
+    /// Tells stages to stop: those who sit by their seats first; then the tokens and whoever waits for a state,
+    /// who may be woken by code of the user's.
+    pub(crate) fn cancel(&self, stages: &[Stage]) {
+        let flags = stages
+            .iter()
+            .fold(0, |flags, stage| flags | CANCELLED << stage.index());
+        self.word.fetch_or(flags, Ordering::SeqCst);
+        self.telling.store(true, Ordering::Release);
+        for &stage in stages {
+            self.seats.wake(stage);
+        }
+        for &stage in stages {
+            self.guard(|| self.tokens[stage.index()].cancel());
+        }
+        self.tell_waiters();
+        self.telling.store(false, Ordering::Release);
+    }
+
+    /// Runs something that calls wakers of the user's. One that panics ends nothing.
+    pub(super) fn guard(&self, tell: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(tell)).is_err() {
+            self.scribe.say(message::waker_panicked());
+        }
+    }
+
+    /// Whether waiters are being told of the stop just now.
+    pub(crate) fn is_telling(&self) -> bool {
+        self.telling.load(Ordering::Acquire)
+    }
+
+    /// Whether nobody has asked for any stop: of this stage, or of a single worker through its handle.
+    #[inline]
+    pub(crate) fn is_undisturbed(&self, stage: Stage) -> bool {
+        self.word.load(Ordering::Acquire) & (CANCELLED << stage.index() | SINGLED_OUT) == 0
+    }
+
+    pub(crate) fn is_cancelled(&self, stage: Stage) -> bool {
+        self.word.load(Ordering::SeqCst) & CANCELLED << stage.index() != 0
+    }
+
+    #[inline]
+    pub(crate) fn is_aborting(&self, stage: Stage) -> bool {
+        self.word.load(Ordering::Acquire) & ABORTING << stage.index() != 0
+    }
+
+    /// Whether the worker with this seat is to stop, with its stage or by itself.
+    pub(crate) fn is_stopping(&self, stage: Stage, seat: Option<SeatKey>) -> bool {
+        self.is_cancelled(stage) || seat.is_some_and(|seat| self.seats.is_stopped(seat))
+    }
+
+    pub(crate) fn stage_token(&self, stage: Stage) -> &CancellationToken {
+        &self.tokens[stage.index()]
+    }
+
+    /// A token for a caller who has no seat: a child of the stage's.
+    pub(crate) fn child_token(&self, stage: Stage) -> CancellationToken {
+        self.in_step(stage, self.tokens[stage.index()].child_token())
+    }
+
+    /// The own token of the worker in this seat.
+    pub(crate) fn own_token(&self, stage: Stage, seat: SeatKey) -> CancellationToken {
+        self.in_step(
+            stage,
+            self.seats.own_token(seat, &self.tokens[stage.index()]),
+        )
+    }
+
+    /// The flag is up before the coordinator has cancelled the token: a token handed out in between agrees
+    /// with the flag.
+    fn in_step(&self, stage: Stage, token: CancellationToken) -> CancellationToken {
+        if self.is_cancelled(stage) {
+            token.cancel();
+        }
+        token
+    }
+
+    /// Stops one worker and its children.
+    pub(crate) fn stop_worker(&self, stage: Stage, handle: AbortHandle) {
+        self.word.fetch_or(SINGLED_OUT, Ordering::SeqCst);
+        self.seats.stop(handle, &self.tokens[stage.index()]);
+    }
+
+    /// The seat of the worker being polled here, taken now if it has none.
+    pub(crate) fn seat(&self, current: Current) -> SeatKey {
+        current.seat.unwrap_or_else(|| {
+            let key = self.take_seat(current.row, current.stage, None);
+            thread::seated(key);
+            key
+        })
+    }
+
+    /// Takes a seat for the task being polled here, or for `parent`'s child.
+    pub(crate) fn take_seat(
+        &self,
+        row: RowId,
+        stage: Stage,
+        parent: Option<CancellationToken>,
+    ) -> SeatKey {
+        let task = tokio::task::try_id();
+        let key = self.seats.take(thread::shard(), row, stage, task, parent);
+        if self.word.load(Ordering::SeqCst) & SINGLED_OUT != 0 && self.seats.was_stopped_early(task)
+        {
+            self.own_token(stage, key).cancel();
+        }
+        key
+    }
+
+    /// Lets the worker wait in its seat. Returns whether it should look again at once: what would have
+    /// woken it may have happened while it sat down.
+    pub(crate) fn wait_in(&self, seat: SeatKey, stage: Stage, waker: &Waker) -> bool {
+        self.seats.set_waker(seat, waker);
+        !self.is_undisturbed(stage) && self.is_stopping(stage, Some(seat))
+    }
+
+    pub(crate) fn note_main_looked(&self) {
+        self.main_looked.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_main_looked(&self) -> bool {
+        self.main_looked.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,155 @@
+//! Who is alive: main, workers and holds by stage, and the results they leave behind.
+
+use std::sync::atomic::Ordering;
+
+use super::{Lifecycle, STATE};
+use crate::alive::Alive;
+use crate::state::{Stage, State};
+
+impl Lifecycle {
+    /// Counts one more alive; `false` when newcomers are refused.
+    #[inline]
+    pub(crate) fn arrive(&self, stage: Stage) -> bool {
+        let welcome = self.alive[stage.index()].arrive();
+        if !welcome {
+            self.leave(stage);
+        }
+        welcome
+    }
+
+    /// Counts one less.
+    #[inline]
+    pub(crate) fn leave(&self, stage: Stage) {
+        if self.alive[stage.index()].leave() {
+            self.few_left();
+        }
+    }
+
+    /// The waiters are told by the coordinator: a waker of theirs may block, and must not do so on the thread of a
+    /// worker or of main.
+    #[cold]
+    fn few_left(&self) {
+        self.have_told();
+    }
+
+    /// Has the coordinator tell those who wait for something to change.
+    pub(crate) fn have_told(&self) {
+        self.news.store(true, Ordering::Release);
+        self.bell.notify_one();
+    }
+
+    /// Tells those who wait, if there is news. For the coordinator.
+    pub(crate) fn pass_news_on(&self) {
+        if self.news.swap(false, Ordering::AcqRel) {
+            self.tell_waiters();
+        }
+    }
+
+    /// How many are alive: workers, holds, and main.
+    pub(crate) fn alive(&self) -> usize {
+        self.alive.iter().map(Alive::count).sum()
+    }
+
+    /// How many workers and holds are alive.
+    pub(crate) fn workers_alive(&self) -> usize {
+        self.alive()
+            .saturating_sub(usize::from(self.is_main_alive()))
+    }
+
+    /// Whether nobody is left in these stages, and no result of anybody. From then on newcomers to them are
+    /// refused.
+    pub(crate) fn close_if_empty(&self, stages: &[Stage]) -> bool {
+        let alive = |stage: &Stage| &self.alive[stage.index()];
+        !self.is_dropping()
+            && stages.iter().all(|stage| alive(stage).count() == 0)
+            && stages
+                .iter()
+                .rev()
+                .all(|stage| alive(stage).close_if_empty())
+    }
+
+    /// From now on, a count that becomes small rings the bell.
+    pub(crate) fn watch_alive(&self) {
+        self.alive.iter().for_each(Alive::watch);
+    }
+
+    /// Resolves when no worker is left but `me`.
+    pub(crate) async fn idle(&self, me: usize) {
+        self.watch_alive();
+        self.until(|| self.alive() <= me + usize::from(self.main_alive.load(Ordering::Acquire)))
+            .await;
+    }
+
+    pub(crate) fn is_main_alive(&self) -> bool {
+        self.main_alive.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn main_gone(&self) {
+        self.main_alive.store(false, Ordering::Release);
+        self.leave(Stage::Main);
+        self.end_drain();
+    }
+
+    pub(crate) fn result_left(&self) {
+        self.left_behind.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Somebody took a result that had been left.
+    pub(crate) fn result_taken(&self) {
+        self.left_behind.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn result_dropping(&self) {
+        self.dropping.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn result_dropped(&self) {
+        self.left_behind.fetch_sub(1, Ordering::SeqCst);
+        // The other half is in `close_if_empty`: one of the two sees what the other has written.
+        let is_stopping = || self.word.load(Ordering::SeqCst) & STATE >= State::Draining as u32;
+        if self.dropping.fetch_sub(1, Ordering::SeqCst) == 1 && is_stopping() {
+            self.bell.notify_one();
+        }
+    }
+
+    pub(crate) fn is_dropping(&self) -> bool {
+        self.dropping.load(Ordering::SeqCst) > 0
+    }
+
+    /// Whether no result can still be on its way from its worker to its end: none was left behind, or no task is
+    /// alive that could be dropping one.
+    pub(crate) fn is_settled(&self) -> bool {
+        let alive = || {
+            self.runtime
+                .get()
+                .map_or(0, |runtime| runtime.metrics().num_alive_tasks())
+        };
+        self.left_behind.load(Ordering::SeqCst) == 0 || alive() == 0
+    }
+
+    /// Waits for something that `changed` announces.
+    pub(crate) async fn until(&self, reached: impl Fn() -> bool) {
+        loop {
+            let changed = self.changed.notified();
+            if reached() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Rings for the coordinator.
+    pub(crate) fn ring(&self) {
+        self.bell.notify_one();
+    }
+
+    /// Tells those who wait for something that only the coordinator may tell: a waker may block.
+    pub(crate) fn tell_waiters(&self) {
+        self.guard(|| self.changed.notify_waiters());
+    }
+
+    /// The coordinator's wake-up call.
+    pub(crate) async fn rung(&self) {
+        self.bell.notified().await;
+    }
+}
