@@ -13,6 +13,7 @@ const MINIMAL: &str = env!("CARGO_BIN_EXE_example-minimal");
 const WORKERS: &str = env!("CARGO_BIN_EXE_example-workers");
 const HTTP: &str = env!("CARGO_BIN_EXE_example-http");
 const TCP_ECHO: &str = env!("CARGO_BIN_EXE_example-tcp-echo");
+const SERVICE: &str = env!("CARGO_BIN_EXE_example-service");
 
 /// Longer than an answer takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -94,6 +95,49 @@ fn workers_does_every_job_that_was_queued() {
 }
 
 #[test]
+fn service_is_not_ready_but_alive_during_the_drain_and_closes_in_order() {
+    let service = Child::start(
+        Command::new(SERVICE)
+            .env("ORDERS", "127.0.0.1:0")
+            .env("HEALTH", "127.0.0.1:0")
+            .env("GRACEFUL_DRAIN", "3s"),
+    );
+    service.says("worker `follow` failed: \"connection lost\"; again in ");
+    let orders = address_after(&service, "ORDERS=");
+    let health = address_after(&service, "HEALTH=");
+    assert_eq!(ask(health, "GET /livez"), 200);
+    assert_eq!(ask(health, "GET /readyz"), 200);
+
+    let asked = service.terminate();
+    service.says("stopping: SIGTERM");
+    assert_eq!(ask(health, "GET /readyz"), 503);
+    assert_eq!(ask(health, "GET /livez"), 200);
+    service.prints("ingest: no further message");
+    assert_eq!(ask(orders, "POST /orders"), 200, "a drain goes on serving");
+    let mut client = connect(health);
+    write!(client, "GET /debug/graceful HTTP/1.0\r\n\r\n").expect("the request is sent");
+    let table = rest_of(client);
+    assert!(table.contains("draining, up "), "{table}");
+    assert!(table.contains("stop: SIGTERM"), "{table}");
+
+    let end = service.end();
+    end.assert_code(0);
+    end.assert_said("stopped in 3");
+    end.assert_gone_between(asked, Duration::from_secs(3), PATIENCE);
+    let printed = end.printed();
+    assert_eq!(
+        printed[printed.len() - 4..],
+        [
+            "ingest: no further message",
+            "write: every row written",
+            "pool: closed",
+            "log: flushed"
+        ],
+        "{end}"
+    );
+}
+
+#[test]
 fn a_port_in_use_is_one_clear_line_and_exit_code_1() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = taken.local_addr().expect("it has an address");
@@ -127,10 +171,13 @@ fn the_readme_shows_the_minimal_example() {
 
 /// The address in the example's own first line.
 fn listens_at(service: &Child) -> SocketAddr {
+    address_after(service, "listening on ")
+}
+
+/// The address that it printed after these words.
+fn address_after(service: &Child, words: &str) -> SocketAddr {
     let printed = service.to_string();
-    let (_, rest) = printed
-        .split_once("listening on ")
-        .expect("it says where it listens");
+    let (_, rest) = printed.split_once(words).expect("it says where it listens");
     let address = rest.lines().next().unwrap_or(rest);
     let address = address.trim_start_matches("http://");
     address.parse().expect("an address and a port")
@@ -140,6 +187,15 @@ fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).expect("the example listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
     stream
+}
+
+/// The status of the answer to a request without a body.
+fn ask(address: SocketAddr, request: &str) -> u16 {
+    let mut client = connect(address);
+    write!(client, "{request} HTTP/1.0\r\n\r\n").expect("the request is sent");
+    let answer = rest_of(client);
+    let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
+    status.unwrap_or_else(|| panic!("no status: {answer}"))
 }
 
 /// The listener closes soon after the stop began, and stays closed.

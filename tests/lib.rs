@@ -44,7 +44,12 @@ impl Child {
     /// Starts `command` with a standard error of the test's own.
     pub fn start_with(command: &mut Command, stderr: Stdio) -> Self {
         // What the tests themselves run under is not the child's.
-        for name in ["GRACEFUL_STOP_TIMEOUT", "RUST_BACKTRACE"] {
+        for name in [
+            "GRACEFUL_STOP_TIMEOUT",
+            "GRACEFUL_DRAIN",
+            "KUBERNETES_SERVICE_HOST",
+            "RUST_BACKTRACE",
+        ] {
             if command.get_envs().all(|(set, _)| set != name) {
                 command.env_remove(name);
             }

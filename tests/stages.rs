@@ -140,7 +140,6 @@ async fn before_stop_hooks_are_heard_before_anybody_is_told() {
 }
 
 #[graceful::test(stop_timeout = "20s", start_paused = true)]
-#[should_panic(expected = "before_stop hook `hangs`")]
 async fn a_before_stop_hook_that_hangs_takes_half_the_budget_at_the_most() {
     graceful::before_stop("hangs", pending::<()>);
     let began = Instant::now();

@@ -59,13 +59,13 @@ use proc_macro::TokenStream;
 /// | option | meaning | default |
 /// |---|---|---|
 /// | `stop_timeout = "25s"` | The budget of a stop: from the moment it is asked for until the process is gone. `"none"` lifts it. Set it a little shorter than what your supervisor grants; use `"none"` under a debugger. | 25 s |
-/// | `drain = "5s"` | How long to go on serving at the beginning of a stop while readiness is already false; a part of the budget. Set it to the time your load balancer takes to notice. | 5 s inside Kubernetes, else none |
+/// | `drain = "5s"` | How long to go on serving at the beginning of a stop while readiness is already false; a part of the budget, half of it at the most. Set it to the time your load balancer takes to notice. | 5 s inside Kubernetes, else none |
 /// | `signals = ["SIGTERM", "SIGINT"]` | The complete list of signals that ask for a stop: `SIGTERM`, `SIGINT`, `SIGQUIT`, `SIGHUP`, `SIGUSR1`, `SIGUSR2`. Set it when another program stops yours with one of the others. | `SIGTERM` and `SIGINT` |
 /// | `reraise` | After a clean stop by a signal, die of that signal. For command-line tools, whose shell wants to know. | off |
-/// | `dump = "SIGUSR1"` | A signal that prints the state of every worker and stops nothing. | none |
-/// | `flavor = "current_thread"` | tokio's runtime with one thread; `"multi_thread"` for several. | `"multi_thread"` |
-/// | `worker_threads = 4` | How many threads poll tasks: a number above zero, or any expression of type `usize`. | one for each core |
-/// | `name = "api"` | What the process is called in its log lines and reports: text, or any expression that turns into a string. | the program's name |
+/// | `dump = "SIGUSR1"` | A signal that prints the state of every worker and stops nothing. For a service that seems to hang. | none |
+/// | `flavor = "current_thread"` | tokio's runtime with one thread; `"multi_thread"` for several. One is enough for a process that mostly waits. | `"multi_thread"` |
+/// | `worker_threads = 4` | How many threads poll tasks: a number above zero, or any expression of type `usize`. Set it when the process shares its machine. | one for each core |
+/// | `name = "api"` | What the process is called in its log lines and reports: text, or any expression that turns into a string. Set it when several programs write to the same place. | none |
 /// | `crate = my_crate::graceful` | Where to find `graceful`, bare or as a string. Set it when the crate is renamed or re-exported. | `::graceful` |
 ///
 /// # Another name than `main`
@@ -164,15 +164,15 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | meaning | default |
 /// |---|---|---|
-/// | `name = "consume"` | What the worker is called in log lines and reports: text, or a constant `&'static str`. | the function's name |
-/// | `on_failure = "stop"` | What an `Err` or a panic does: `"stop"` stops the process, `"log"` says so and goes on, `"restart"` runs the worker again, with copies of its arguments. | `"stop"`; `"log"` with `every` |
-/// | `max_restarts = 5` | How many restarts in a minute are too many, and count as a failure of the process: a number above zero, or a constant `u32`. | unlimited |
-/// | `backoff = "100ms..10s"` | The first and the longest wait before a restart; each is twice the one before. Two constants work too: `MIN..MAX`. | set by the runtime |
-/// | `essential` | The process has no purpose without this worker: its end, of whatever kind, is the process's stop. | off |
-/// | `every = "60s"` | Runs the body again and again, with that much time from one beginning to the next. | once |
-/// | `stop_timeout = "5s"` | A budget of its own inside the process's. For work that is not worth the whole budget. | the process's budget |
+/// | `name = "consume"` | What the worker is called in log lines and reports: text, or a constant `&'static str`. Set it when the function's name says too little. | the function's name |
+/// | `on_failure = "stop"` | What an `Err` or a panic does: `"stop"` stops the process: for what nobody can do without. `"log"` says so and goes on: for work that may be lost. `"restart"` runs the worker again, with copies of its arguments: for what depends on something that comes and goes. | `"stop"`; `"log"` with `every` |
+/// | `max_restarts = 5` | How many restarts within a minute are allowed; one more is a failure of the process: a number above zero, or a constant `u32`. Set it where a fresh process may help. | unlimited |
+/// | `backoff = "100ms..10s"` | The first and the longest wait before a restart. Each is twice the one before, less a jitter of up to a half; after a run of a minute the first one comes again. Two constants work too: `MIN..MAX`. Set it when the other side needs more time, or less. | `"100ms..10s"` |
+/// | `essential` | The process has no purpose without this worker: its end, of whatever kind, is the process's stop. One that is stopped through its handle stops nothing else. | off |
+/// | `every = "60s"` | Runs the body again and again, with that much time from one beginning to the next, the first time at once. Runs never overlap, one that was missed is skipped, and none begins once a stop was asked for. For sweeps, refreshes and reports. | once |
+/// | `stop_timeout = "5s"` | A budget of its own inside the process's, from when it is told to stop; then it is aborted and named, and the exit code is 124. For work that is not worth the whole budget. | the process's budget |
 /// | `stop = "early"` | When its token is cancelled: `"early"`, at the beginning of the drain, for what takes in new work; `"late"`, after main and the ordinary workers, for what they depend on; `"last"`, after everything, for health and metrics. | together with main |
-/// | `when_stopping = "refuse"` | A worker that is spawned during a stop is dropped instead of run. | it runs, with its token cancelled |
+/// | `when_stopping = "refuse"` | One that is spawned when main has been told to stop is dropped instead of run, and its handle says so. For work that can wait for the next start. | it runs, with its token cancelled |
 /// | `blocking` | The function is a plain `fn` that blocks its thread and gets one of tokio's blocking threads. For code that computes long or calls a library that waits. | off |
 /// | `crate = my_crate::graceful` | Where to find `graceful`, bare or as a string. | `::graceful` |
 ///

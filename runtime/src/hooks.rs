@@ -40,6 +40,11 @@ pub enum HookStage {
     AfterStop,
 }
 
+impl HookStage {
+    /// Those that the stop waits for together with workers.
+    pub(crate) const BEFORE_THE_END: [Self; 2] = [Self::BeforeStop, Self::OnStop];
+}
+
 impl fmt::Display for HookStage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -136,6 +141,9 @@ async fn verdict<Fut: Future<Output: Outcome>>(run: Fut) -> Result<(), How> {
 #[track_caller]
 fn register(stage: HookStage, name: Cow<'static, str>, run: Run) {
     let life = Caller::expect("registering a hook").life;
+    if life.hooks.is_closed() {
+        return note(&life, stage, name.into_owned().into(), How::NotRun);
+    }
     life.hooks.add(stage, name.into_owned().into(), run);
     if stage != HookStage::AfterStop && life.hooks.has_begun(stage) {
         start(&life, stage);
@@ -165,6 +173,7 @@ fn launch(life: &Arc<Lifecycle>, stage: HookStage, name: &Arc<str>) {
     let task = runtime.spawn({
         let (life, name) = (Arc::clone(life), Arc::clone(name));
         async move {
+            life.hooks.polled(stage, &name);
             let outcome = match guarded(run).await {
                 Ending::Finished(outcome) => outcome,
                 Ending::Panicked(payload) => {
@@ -200,12 +209,16 @@ struct List {
     hooks: Vec<Hook>,
     /// The stages whose moment has come.
     begun: Vec<HookStage>,
+    /// Nothing is run any more.
+    closed: bool,
 }
 
 struct Hook {
     stage: HookStage,
     name: Arc<str>,
     run: Option<Run>,
+    /// Whether it has been polled: on a runtime that is blocked it may never be.
+    polled: bool,
     task: Option<AbortHandle>,
     began: Option<Instant>,
     took: Option<Duration>,
@@ -273,6 +286,7 @@ impl Hooks {
             stage,
             name,
             run: Some(run),
+            polled: false,
             task: None,
             began: None,
             took: None,
@@ -299,6 +313,10 @@ impl Hooks {
             .hooks
             .iter()
             .any(|hook| hook.stage == HookStage::BeforeStop && hook.is_open())
+    }
+
+    fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     fn has_begun(&self, stage: HookStage) -> bool {
@@ -337,6 +355,10 @@ impl Hooks {
         self.with(stage, name, |hook| hook.task = Some(task));
     }
 
+    fn polled(&self, stage: HookStage, name: &str) {
+        self.with(stage, name, |hook| hook.polled = true);
+    }
+
     fn end(&self, stage: HookStage, name: &str, progress: Progress) {
         self.with(stage, name, |hook| {
             hook.progress = progress;
@@ -361,7 +383,11 @@ impl Hooks {
         let mut tasks = Vec::new();
         let aborted = running
             .map(|hook| {
-                hook.progress = Progress::Aborted;
+                hook.progress = if hook.polled {
+                    Progress::Aborted
+                } else {
+                    Progress::NotRun
+                };
                 hook.took = hook.began.map(|began| began.elapsed());
                 tasks.extend(hook.task.take());
                 hook.seen()
@@ -372,9 +398,10 @@ impl Hooks {
         aborted
     }
 
-    /// Gives up those that were never started, and returns them.
-    pub(crate) fn give_up(&self) -> Vec<Seen> {
+    /// Runs nothing any more. Gives up those that were never started, and returns them.
+    pub(crate) fn close(&self) -> Vec<Seen> {
         let mut list = self.lock();
+        list.closed = true;
         let waiting = list
             .hooks
             .iter_mut()

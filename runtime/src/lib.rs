@@ -77,7 +77,7 @@
 //! | main returns while workers live | they are stopped and waited for, blocking ones too; a warning names them |
 //! | main returns or panics during the drain | the drain ends; the cause stays what it was; the exit code is main's, or 101 |
 //! | a worker fails during the drain | the drain goes on; the exit code is 1 |
-//! | a worker waits for its own handle, or its parent's | nobody can end that but the deadline: both are named, code 124 |
+//! | a worker waits for its own handle, or its parent's | nobody can end that but the deadline: it is named, code 124 |
 //! | a worker is spawned before main's first await | it runs as any other |
 //! | a worker is spawned while stopping | it runs, with its token cancelled, and is waited for; with `when_stopping = "refuse"` it is refused |
 //! | a worker is spawned when its stage has ended | its handle says [`Refused`](WorkerError::Refused) |

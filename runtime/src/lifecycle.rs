@@ -75,7 +75,8 @@ pub(crate) struct Lifecycle {
     main_looked: AtomicBool,
     /// What cancels each stage; parents of every token handed out.
     tokens: [CancellationToken; 4],
-    cause: OnceLock<Cause>,
+    /// The first cause, and whether what is there is served for a while after it.
+    cause: OnceLock<(Cause, bool)>,
     /// The budget of the stop, from the first cause on.
     budget: OnceLock<Budget>,
     /// When main and its workers were told to stop.
@@ -164,7 +165,7 @@ impl Lifecycle {
     }
 
     pub(crate) fn cause(&self) -> Option<&Cause> {
-        self.cause.get()
+        self.cause.get().map(|(cause, _)| cause)
     }
 
     pub(crate) fn budget(&self) -> Option<&Budget> {
@@ -205,24 +206,28 @@ impl Lifecycle {
     /// changed, whoever came first.
     pub(crate) fn begin_stop(&self, cause: Cause) -> bool {
         let drains = self.drains(&cause);
-        let first = self.cause.set(cause).is_ok();
+        let first = self.cause.set((cause, drains)).is_ok();
+        if !first && self.state() >= State::Draining {
+            return false;
+        }
+        let Some((cause, drains)) = self.cause.get() else {
+            return false;
+        };
         let budget = self
             .budget
             .get_or_init(|| Budget::new(Instant::now(), self.settings.stop_timeout));
         if first && !drains {
             self.word.fetch_or(DRAINED, Ordering::SeqCst);
         }
-        if drains || self.hooks.must_be_heard_first() {
+        if *drains || self.hooks.must_be_heard_first() {
             self.advance(State::Draining, &[Stage::Early]);
         } else {
             self.advance(State::Stopping, &[Stage::Early, Stage::Main]);
         }
         if first {
             self.introduce();
-            self.scribe.say(message::stopping(
-                self.cause.get().unwrap_or(&Cause::MainEnded),
-                budget,
-            ));
+            let drain = drains.then_some(self.settings.drain);
+            self.scribe.say(message::stopping(cause, drain, budget));
             self.nudge.nudge();
             self.bell.notify_one();
         }
@@ -235,7 +240,7 @@ impl Lifecycle {
         !self.settings.drain.is_zero()
             && !matches!(cause, Cause::MainEnded)
             && !message::is_pressed(cause)
-            && (was_ready || self.settings.drain_from != Source::Default)
+            && (was_ready || matches!(self.settings.drain_from, Source::Code | Source::Environment))
     }
 
     pub(crate) fn told_at(&self) -> Option<Instant> {
@@ -347,7 +352,7 @@ impl Lifecycle {
 
     /// The signal to die of: one caused the stop, that was asked for, and nothing failed but main because of it.
     pub(crate) fn fatal_signal(&self) -> Option<Signal> {
-        let Some(Cause::Signal(signal)) = self.cause.get() else {
+        let Some(Cause::Signal(signal)) = self.cause() else {
             return None;
         };
         (self.settings.reraise && self.failures.are_mains_alone()).then_some(*signal)

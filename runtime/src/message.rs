@@ -156,10 +156,13 @@ pub(crate) fn is_pressed(cause: &Cause) -> bool {
     matches!(cause, Cause::Signal(Signal::Interrupt)) && io::stderr().is_terminal()
 }
 
-pub(crate) fn stopping(cause: &Cause, budget: &Budget) -> Line {
+pub(crate) fn stopping(cause: &Cause, drain: Option<Duration>, budget: &Budget) -> Line {
+    let drain = drain.map_or_else(String::new, |drain| {
+        format!("serving on for {}, ", span(drain))
+    });
     let limit = match budget.total() {
-        Some(total) => format!("gone in {} at the latest", span(total)),
-        None => "no time limit".to_owned(),
+        Some(total) => format!("{drain}gone in {} at the latest", span(total)),
+        None => format!("{drain}no time limit"),
     };
     match cause {
         cause if is_pressed(cause) => Line::new(
@@ -170,6 +173,10 @@ pub(crate) fn stopping(cause: &Cause, budget: &Budget) -> Line {
         Cause::MainEnded => Line::new(Level::Debug, format!("stopping: {cause}; {limit}")),
         _ => Line::new(Level::Info, format!("stopping: {cause}; {limit}")),
     }
+}
+
+pub(crate) fn drain_ended(signal: Signal) -> Line {
+    Line::new(Level::Info, format!("{signal}; the drain ends"))
 }
 
 pub(crate) fn already_stopping(signal: Signal) -> Line {

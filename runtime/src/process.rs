@@ -148,22 +148,24 @@ impl Started {
             life.joined().await;
         });
 
+        // The lines of a clean end are written before a subscriber's guard is dropped, the report after everything.
         let untracked = tear_down(&life, runtime);
+        let fatal = life.fatal_signal();
+        if life.failures.code() == 0 || fatal.is_some() {
+            farewell(&life, untracked);
+            life.scribe.finish(LAST_LINES);
+        }
         for value in life.take_kept() {
             if !discard(value) {
                 life.scribe.say(message::kept_value_panicked());
             }
         }
-
-        // The last lines, and home.
         let code = life.failures.code();
-        if code == 0 {
-            farewell(&life, untracked);
-        } else {
+        if code != 0 && fatal.is_none() {
             report::publish(&life, code, untracked);
         }
         life.scribe.finish(LAST_LINES);
-        if let Some(signal) = life.fatal_signal() {
+        if let Some(signal) = fatal {
             let _ = io::stdout().flush();
             sys::die_of(signal.number());
             return ExitCode::from(exit::of_signal(signal));

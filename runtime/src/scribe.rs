@@ -103,8 +103,8 @@ impl Scribe {
         self.0.more.notify_one();
     }
 
-    /// Waits until everything was written, for `limit` at the most. Where the first thread does not come back from a
-    /// subscriber, a second one writes the report.
+    /// Waits until everything was written, for `limit` at the most. Where the first thread does not come back, from a
+    /// subscriber or from a lock, a second one writes the report.
     pub(crate) fn finish(&self, limit: Duration) {
         if !self.flush(limit / 2) {
             self.insist();
@@ -116,7 +116,7 @@ impl Scribe {
         let desk = Arc::clone(&self.0);
         let run = move || {
             while let Some(draft) = { desk.lock().reports.pop_front() } {
-                desk.write(&draft());
+                let _ = write_past_the_lock(desk.text(&draft()).as_bytes());
             }
         };
         let _ = thread::Builder::new().spawn(run);
@@ -190,22 +190,25 @@ impl Desk {
         if !line.is_report && catch_unwind(tell).unwrap_or(false) || line.level == Level::Debug {
             return;
         }
-        let mut text = String::with_capacity(line.text.len() + 16);
-        for row in line.text.lines() {
-            text.extend([&self.prefix, row, "\n"]);
-        }
+        let text = self.text(line);
         if self.is_captured.load(Ordering::Relaxed) {
             eprint!("{text}");
         } else {
             // One write, so that lines of others do not fall into it. A closed stderr is nobody's failure.
-            let _ = write_to_stderr(text.as_bytes());
+            let _ = io::stderr().write_all(text.as_bytes());
         }
+    }
+
+    fn text(&self, line: &Line) -> String {
+        line.text
+            .lines()
+            .fold(String::new(), |text, row| text + &self.prefix + row + "\n")
     }
 }
 
-/// Writes past std's lock, which a thread that is stuck may hold.
+/// Writes to standard error past std's lock, which a thread that is stuck may hold.
 #[cfg(unix)]
-fn write_to_stderr(text: &[u8]) -> io::Result<()> {
+fn write_past_the_lock(text: &[u8]) -> io::Result<()> {
     use std::os::fd::AsFd;
 
     let stderr = io::stderr();
@@ -216,7 +219,7 @@ fn write_to_stderr(text: &[u8]) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn write_to_stderr(text: &[u8]) -> io::Result<()> {
+fn write_past_the_lock(text: &[u8]) -> io::Result<()> {
     io::stderr().write_all(text)
 }
 

@@ -299,14 +299,17 @@ impl fmt::Display for Status {
                 &worker.panicked,
                 &worker.aborted,
                 &worker.restarted,
+                &worker.refused,
             ];
-            let mut cells = vec![worker.name.clone(), worker.live.to_string(), oldest];
+            let stage = worker.stage.unwrap_or_default().to_string();
+            let mut cells = vec![worker.name.clone(), stage, worker.live.to_string(), oldest];
             cells.extend(ends.map(u64::to_string));
             cells.extend([now, worker.location.clone()]);
             cells
         });
         let head = [
-            "worker", "live", "oldest", "ok", "err", "panic", "abort", "restart", "now", "at",
+            "worker", "stage", "live", "oldest", "ok", "err", "panic", "abort", "restart",
+            "refuse", "now", "at",
         ];
         table(f, &head, workers)?;
         let hooks = self.hooks.iter().map(|hook| {

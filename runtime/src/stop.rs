@@ -66,6 +66,9 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
     until(&life, clock, earlier(drained, budget.half()), is_over).await;
     until(&life, clock, budget.half(), is_over).await;
 
+    // A first hook that hangs has had its time.
+    give_up_hooks(&life);
+
     // Stop: tell main and its workers, then those whom they depend on, then those who watch. Each stage is joined
     // before the next is told.
     life.set_stopping();
@@ -91,14 +94,7 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
     if !joined {
         life.failures.settle(exit::OUT_OF_TIME);
         life.begin_abort(&told);
-        for hook in life.hooks.abort() {
-            hooks::note(
-                &life,
-                hook.stage,
-                hook.name,
-                How::Overrun(hook.took.unwrap_or_default()),
-            );
-        }
+        give_up_hooks(&life);
         let rest: Vec<_> = Stage::ALL
             .into_iter()
             .filter(|stage| !told.contains(stage))
@@ -118,6 +114,17 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
     life.let_go();
 }
 
+/// Aborts the hooks that are running, and says so.
+fn give_up_hooks(life: &Lifecycle) {
+    for hook in life.hooks.abort() {
+        let how = match hook.progress {
+            Progress::NotRun => How::NotRun,
+            _ => How::Overrun(hook.took.unwrap_or_default()),
+        };
+        hooks::note(life, hook.stage, hook.name, how);
+    }
+}
+
 /// Runs the hooks of the end, the last registered first.
 async fn close(life: &Arc<Lifecycle>, clock: Clock, budget: &Budget) {
     loop {
@@ -135,22 +142,10 @@ async fn close(life: &Arc<Lifecycle>, clock: Clock, budget: &Budget) {
         })
         .await
         {
-            for hook in life.hooks.abort() {
-                hooks::note(
-                    life,
-                    hook.stage,
-                    hook.name,
-                    How::Overrun(hook.took.unwrap_or_default()),
-                );
-            }
+            give_up_hooks(life);
         }
     }
-    for hook in life
-        .hooks
-        .give_up()
-        .into_iter()
-        .filter(|hook| hook.progress == Progress::NotRun)
-    {
+    for hook in life.hooks.close() {
         hooks::note(life, hook.stage, hook.name, How::NotRun);
     }
 }
@@ -201,12 +196,9 @@ async fn join_workers(
     deadline: Option<Instant>,
     stages: &[Stage],
 ) -> bool {
-    let is_empty = || {
-        let is_running = [HookStage::BeforeStop, HookStage::OnStop]
-            .into_iter()
-            .any(|stage| life.hooks.is_running(stage));
-        !is_running && life.close_if_empty(stages)
-    };
+    let is_running = |stage| life.hooks.is_running(stage);
+    let is_empty =
+        || !HookStage::BEFORE_THE_END.into_iter().any(is_running) && life.close_if_empty(stages);
     let begun = life.budget().map_or_else(Instant::now, Budget::asked);
     let mut patience = PATIENCE;
     while begun + patience <= Instant::now() {

@@ -92,27 +92,34 @@ where
             }
         }
 
-        // Again, at once or after a pause that the stop cuts short; or not again.
-        match (policy.every, &failure) {
-            (Some(period), _) => {
-                due = after(due, period);
-                if !tick(life, due).await {
-                    return Ran { ending, way };
-                }
-            }
-            (None, Some(failure)) if policy.on_failure() == OnFailure::Restart => {
-                let pause = restarts.pause();
-                life.scribe.say(message::restarting(failure, pause));
-                if run_until_stopping(sleep(pause)).await.is_none() {
-                    return Ran { ending, way };
-                }
-                counters.restarted.fetch_add(1, Ordering::Relaxed);
-            }
-            (None, _) => return Ran { ending, way },
+        // Again, when it is due or after a pause that the stop cuts short; or not again. What has run is counted, and
+        // so is the next run, unless it does not come.
+        let repeats = policy.every.is_some();
+        let restarts_now =
+            !repeats && failure.is_some() && policy.on_failure() == OnFailure::Restart;
+        if !repeats && !restarts_now {
+            return Ran { ending, way };
         }
-        // One run more, and one that has ended.
         counters.started.fetch_add(1, Ordering::Relaxed);
         counters.end(way).fetch_add(1, Ordering::Release);
+        let comes = if let Some(period) = policy.every {
+            due = after(due, period);
+            tick(life, due).await
+        } else {
+            let pause = restarts.pause();
+            if let Some(failure) = &failure {
+                life.scribe.say(message::restarting(failure, pause));
+            }
+            run_until_stopping(sleep(pause)).await.is_some()
+        };
+        if !comes {
+            counters.end(way).fetch_sub(1, Ordering::Release);
+            counters.started.fetch_sub(1, Ordering::Relaxed);
+            return Ran { ending, way };
+        }
+        counters
+            .restarted
+            .fetch_add(u64::from(restarts_now), Ordering::Relaxed);
     }
 }
 

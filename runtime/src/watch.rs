@@ -16,7 +16,7 @@ use crate::message;
 use crate::report;
 use crate::settings::NO_LIMIT;
 use crate::signal::{Inbox, Signal};
-use crate::state::Cause;
+use crate::state::{Cause, State};
 use crate::status;
 use crate::stuck::Sample;
 use crate::sys;
@@ -128,10 +128,16 @@ impl Watch {
         if signal == Signal::Interrupt && self.interrupts == 2 {
             self.exit(exit::FORCED);
         }
-        if !self.life.begin_stop(Cause::Signal(signal)) {
-            if signal == Signal::Interrupt {
-                self.life.end_drain();
-            }
+        if self.life.begin_stop(Cause::Signal(signal)) {
+            return;
+        }
+        if signal == Signal::Interrupt
+            && self.life.state() == State::Draining
+            && !self.life.is_drained()
+        {
+            self.life.end_drain();
+            self.life.scribe.say(message::drain_ended(signal));
+        } else {
             self.life.scribe.say(message::already_stopping(signal));
         }
     }

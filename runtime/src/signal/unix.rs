@@ -164,9 +164,15 @@ impl Handlers {
             ids: Vec::new(),
             signals: Vec::new(),
         };
-        let mask = Mask::block(&[signal.number()]);
+        let number = signal.number();
+        // What was ignored at the start stays ignored.
+        if sys::is_ignored(number) {
+            return Ok(handlers);
+        }
+        let mask = Mask::block(&[number]);
         let added = handlers.add(signal, nudge);
-        mask.apply();
+        // Let through on this thread, even if it was held back from the start.
+        mask.without(&[number]).0.apply();
         added.map(|()| handlers)
     }
 

@@ -1,0 +1,129 @@
+//! A signal that asks a process how it is, and changes nothing.
+#![cfg(unix)]
+
+use std::process::Command;
+use std::time::Duration;
+
+use graceful_tests::{Child, End, FLAVOURS, Signal};
+
+/// How long the table takes to be there, at the most.
+const PROMPTLY: Duration = Duration::from_millis(300);
+
+fn service(case: &str, flavour: &str) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dumps"));
+    Child::start(command.args([case, flavour]))
+}
+
+/// The cells of the first row of a table that begins with `name`, as words.
+#[track_caller]
+fn row<'a>(end: &'a End, name: &str) -> Vec<&'a str> {
+    let words = |line: &'a str| {
+        line.trim_start_matches("graceful[orders]:")
+            .split_whitespace()
+    };
+    let mut rows = end
+        .stderr
+        .iter()
+        .map(|line| words(&line.text).collect::<Vec<_>>());
+    rows.find(|row| row.first() == Some(&name))
+        .unwrap_or_else(|| panic!("no row `{name}`\n{end}"))
+}
+
+#[test]
+fn it_is_a_table_and_nothing_stops() {
+    for flavour in FLAVOURS {
+        let child = service("waits", flavour);
+        child.prints("up");
+        let asked = child.send(Signal::SIGUSR1);
+        let said = child.says("graceful[orders]: ready, up ");
+        assert!(said - asked < PROMPTLY, "{child}");
+        child.says("after_stop");
+        child.terminate();
+        let end = child.end();
+        end.assert_code(0);
+        let line = |part: &str| {
+            let found = end.stderr.iter().position(|line| line.text.contains(part));
+            found.unwrap_or_else(|| panic!("`{part}` was not said\n{end}"))
+        };
+        assert!(line("ready, up ") < line("stopping: SIGTERM"), "{end}");
+        let head = [
+            "worker", "live", "oldest", "ok", "err", "panic", "abort", "restart", "now", "at",
+        ];
+        assert_eq!(row(&end, "worker"), head, "{end}");
+        let waits = row(&end, "wait");
+        assert_eq!((waits[1], waits[3]), ("3", "ms"), "{end}");
+        assert_eq!(waits[4..10], ["0", "0", "0", "0", "0", "waiting"], "{end}");
+        assert!(waits[10].starts_with("tests/children/dumps.rs:"), "{end}");
+        let done = row(&end, "done");
+        assert_eq!(done[1..8], ["0", "-", "1", "0", "0", "0", "0"], "{end}");
+        assert_eq!(
+            row(&end, "pool"),
+            ["pool", "after_stop", "waiting", "-"],
+            "{end}"
+        );
+        assert_eq!(row(&end, "upload")[..3], ["upload", "1", "1"], "{end}");
+    }
+}
+
+#[test]
+fn it_can_be_asked_for_again_and_while_it_stops() {
+    let child = service("spins", "multi_thread");
+    child.prints("spinning");
+    child.send(Signal::SIGUSR1);
+    child.says("ready, up ");
+    child.terminate();
+    child.says("stopping: SIGTERM");
+    child.send(Signal::SIGUSR1);
+    child.says("stopping, up ");
+    let end = child.end();
+    end.assert_code(124);
+    end.assert_said("; stop: SIGTERM, ");
+}
+
+#[test]
+fn who_blocks_the_runtime_is_named_with_its_thread() {
+    // What a worker thread is called is tokio's affair, but for the service's name.
+    for (flavour, case, thread) in [
+        ("multi_thread", "spins", "orders"),
+        ("multi_thread", "all_spin", "orders"),
+        ("current_thread", "spins", "main"),
+    ] {
+        let child = service(case, flavour);
+        child.prints("spinning");
+        let asked = child.send(Signal::SIGUSR1);
+        let said = child.says(&format!("blocking {thread}"));
+        assert!(said - asked < PROMPTLY, "{child}");
+        assert_eq!(child.to_string().matches("stopping").count(), 0, "{child}");
+        let asked = child.terminate();
+        let end = child.end();
+        end.assert_code(124);
+        end.assert_gone_between(
+            asked,
+            Duration::from_millis(340),
+            Duration::from_millis(550),
+        );
+        let spins = row(&end, "spin");
+        assert_eq!(spins[1], "1", "{end}");
+        assert!(
+            spins
+                .join(" ")
+                .contains(&format!("blocking {thread} tests/children/dumps.rs:")),
+            "{end}"
+        );
+        assert!(row(&end, "wait").contains(&"waiting"), "{end}");
+    }
+}
+
+#[test]
+fn what_was_ignored_at_the_start_stays_ignored() {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' USR1; exec \"$@\"", "sh"]);
+    shell.args([env!("CARGO_BIN_EXE_dumps"), "waits", "multi_thread"]);
+    let child = Child::start(&mut shell);
+    child.prints("up");
+    child.send(Signal::SIGUSR1);
+    child.terminate();
+    let end = child.end();
+    end.assert_code(0);
+    end.assert_silent_about("ready, up ");
+}
