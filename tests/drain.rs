@@ -220,7 +220,7 @@ fn the_first_interrupt_ends_the_drain() {
         let end = child.end();
         end.assert_code(0);
         drained_for(&end, ended, Duration::ZERO);
-        end.assert_said("SIGINT; stopping already");
+        end.assert_said("SIGINT; the drain ends");
         end.assert_printed("worker told: stopping");
     }
 }

@@ -47,15 +47,25 @@ fn it_is_a_table_and_nothing_stops() {
         };
         assert!(line("ready, up ") < line("stopping: SIGTERM"), "{end}");
         let head = [
-            "worker", "live", "oldest", "ok", "err", "panic", "abort", "restart", "now", "at",
+            "worker", "stage", "live", "oldest", "ok", "err", "panic", "abort", "restart",
+            "refuse", "now", "at",
         ];
         assert_eq!(row(&end, "worker"), head, "{end}");
         let waits = row(&end, "wait");
-        assert_eq!((waits[1], waits[3]), ("3", "ms"), "{end}");
-        assert_eq!(waits[4..10], ["0", "0", "0", "0", "0", "waiting"], "{end}");
-        assert!(waits[10].starts_with("tests/children/dumps.rs:"), "{end}");
+        assert_eq!(waits[1..3], ["main", "3"], "{end}");
+        assert_eq!(waits[4], "ms", "{end}");
+        assert_eq!(
+            waits[5..12],
+            ["0", "0", "0", "0", "0", "0", "waiting"],
+            "{end}"
+        );
+        assert!(waits[12].starts_with("tests/children/dumps.rs:"), "{end}");
         let done = row(&end, "done");
-        assert_eq!(done[1..8], ["0", "-", "1", "0", "0", "0", "0"], "{end}");
+        assert_eq!(
+            done[1..10],
+            ["main", "0", "-", "1", "0", "0", "0", "0", "0"],
+            "{end}"
+        );
         assert_eq!(
             row(&end, "pool"),
             ["pool", "after_stop", "waiting", "-"],
@@ -103,7 +113,7 @@ fn who_blocks_the_runtime_is_named_with_its_thread() {
             Duration::from_millis(550),
         );
         let spins = row(&end, "spin");
-        assert_eq!(spins[1], "1", "{end}");
+        assert_eq!(spins[2], "1", "{end}");
         assert!(
             spins
                 .join(" ")

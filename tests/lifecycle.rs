@@ -47,7 +47,7 @@ async fn the_first_cause_is_kept() {
     graceful::stop();
     match graceful::cause() {
         Some(Cause::Request(location)) => {
-            assert_eq!((location.file(), location.line()), (file!(), line))
+            assert_eq!((location.file(), location.line()), (file!(), line));
         }
         other => panic!("{other:?}"),
     }
@@ -125,7 +125,7 @@ async fn a_panic_comes_out_of_the_handle() {
     }
     match graceful::spawn("odd", async { std::panic::panic_any(7_u8) }).await {
         Err(WorkerError::Panicked(panic)) => {
-            assert_eq!(panic.into_payload().downcast_ref(), Some(&7_u8))
+            assert_eq!(panic.into_payload().downcast_ref(), Some(&7_u8));
         }
         other => panic!("{other:?}"),
     }

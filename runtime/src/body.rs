@@ -12,7 +12,7 @@ use crate::policy::Policy;
 use crate::supervise::{self, Ran};
 use crate::task::{self, Done, Judgement, Ticket, Tracked};
 
-/// What a [`Worker`] holds. Implemented by this crate only: nobody else can launch one.
+/// What a [`Worker`](crate::Worker) holds. Implemented by this crate only: nobody else can launch one.
 pub trait Body: Send + 'static {
     /// What the worker returns.
     type Output: Send + 'static;
