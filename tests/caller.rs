@@ -178,7 +178,7 @@ async fn a_token_asked_for_in_the_very_poll_that_began_to_wait_is_heard() {
             () = graceful::stopping() => {}
             () = async {
                 let _ = send.send(graceful::token());
-                pending().await
+                pending::<()>().await;
             } => {}
         }
     });

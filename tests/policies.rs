@@ -71,7 +71,7 @@ async fn essential(until: oneshot::Receiver<()>) {
 
 #[graceful::worker(stop_timeout = "2s")]
 async fn takes_its_time() {
-    pending().await
+    pending::<()>().await;
 }
 
 #[graceful::worker(when_stopping = "refuse")]
@@ -265,7 +265,7 @@ async fn children_outlive_a_parent_that_ends_by_itself() {
     let (send, receive) = oneshot::channel();
     graceful::spawn("parent", async move {
         let _ = send.send(graceful::spawn("child", async {
-            graceful::stopping().await
+            graceful::stopping().await;
         }));
     })
     .await

@@ -57,6 +57,7 @@ async fn run() {
     println!("main told");
 }
 
+#[allow(clippy::unused_async)] // a hook is
 async fn said(stage: &str, name: &str) {
     println!("{stage} {name}: {}", graceful::state());
 }

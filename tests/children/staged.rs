@@ -91,7 +91,7 @@ async fn observe() {
 #[graceful::worker(stop_timeout = "200ms")]
 async fn upload() {
     let _part = Part;
-    pending().await
+    pending::<()>().await;
 }
 
 struct Part;
