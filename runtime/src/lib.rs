@@ -87,7 +87,7 @@
 //! | a tick fails, or is due during the drain | it is logged, and the next one comes; it is not begun |
 //! | an essential worker ends well, or is stopped through its handle | the process stops, code 0; nothing else happens |
 //! | a worker has to be aborted at the stop, whatever its policy | it is named, code 124 |
-//! | a `before_stop` hook hangs | main and its workers are told when half the budget is gone; the hook is named at the deadline, code 124 |
+//! | a `before_stop` hook hangs | it is aborted when half the budget is gone, with a warning; then main and its workers are told |
 //! | an `on_stop` hook returns an error | it is tried again, three times in all; then it is a failure, code 1 |
 //! | an `after_stop` hook hangs | it is aborted when its share is over, and named; the others run |
 //! | a hook spawns a worker | it is waited for as any other |
