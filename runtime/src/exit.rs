@@ -146,6 +146,8 @@ pub(crate) struct Failures(Mutex<List>);
 #[derive(Debug, Default)]
 struct List {
     code: Option<u8>,
+    /// The code is that of no failure: the deadline or an interrupt came first.
+    settled: bool,
     kept: Vec<Failure>,
     more: usize,
     observed: Vec<Id>,
@@ -164,7 +166,15 @@ impl Failures {
 
     /// The deadline passed, or an interrupt forced the exit: `code`, unless something had failed before.
     pub(crate) fn settle(&self, code: u8) -> u8 {
-        *self.lock().code.get_or_insert(code)
+        let mut list = self.lock();
+        list.settled |= list.code.is_none();
+        *list.code.get_or_insert(code)
+    }
+
+    /// The failure that decided the exit code, if it was one.
+    pub(crate) fn decisive(&self) -> Option<Failure> {
+        let list = self.lock();
+        list.kept.first().filter(|_| !list.settled).cloned()
     }
 
     /// The exit code as it stands.
@@ -183,11 +193,7 @@ impl Failures {
     /// Whether nothing failed, or nothing but main's own result.
     pub(crate) fn are_mains_alone(&self) -> bool {
         let list = self.lock();
-        list.more == 0
-            && list.kept.iter().all(Failure::is_mains)
-            && list
-                .code
-                .is_none_or(|code| list.kept.first().is_some_and(|first| first.code == code))
+        list.more == 0 && list.kept.iter().all(Failure::is_mains) && !list.settled
     }
 
     /// What was kept, and how many more there were.

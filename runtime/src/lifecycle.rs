@@ -308,6 +308,7 @@ impl Lifecycle {
 
     /// Sends the watch and the scribe home.
     pub(crate) fn end(&self) {
+        self.reloads.end();
         self.over.store(true, Ordering::Release);
         self.nudge.nudge();
         self.scribe.end();

@@ -103,6 +103,16 @@ impl Reloading {
         Ok(())
     }
 
+    /// Hears no more: the signal means again what it means by default.
+    pub(crate) fn end(&self) {
+        drop(
+            self.handlers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+    }
+
     /// One more came.
     pub(crate) fn add(&self) {
         self.count.fetch_add(1, Ordering::Release);

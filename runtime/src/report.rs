@@ -55,7 +55,7 @@ fn text(life: &Lifecycle, report: &Report, code: u8, untracked: usize) -> String
     let (failures, more) = life.failures.list();
     let mut lines = Vec::new();
     // The first failure is the summary's, unless something else came before it.
-    let first = failures.first().filter(|first| first.code == code);
+    let first = life.failures.decisive();
     lines.extend(
         failures
             .iter()
@@ -86,7 +86,7 @@ fn text(life: &Lifecycle, report: &Report, code: u8, untracked: usize) -> String
         line.insert_str(0, "  ");
     }
     if let (Some(cause), Some(budget)) = (life.cause(), life.budget())
-        && (!lines.is_empty() || first.is_none_or(|first| !first.is_mains()))
+        && (!lines.is_empty() || first.as_ref().is_none_or(|first| !first.is_mains()))
     {
         let took = Instant::now().saturating_duration_since(budget.asked());
         let ran = budget.asked().saturating_duration_since(life.born);
@@ -101,7 +101,7 @@ fn text(life: &Lifecycle, report: &Report, code: u8, untracked: usize) -> String
     }
 
     let mut summary = format!("exit code {code}: ");
-    match first {
+    match &first {
         Some(first) => summary += &first.reason(),
         None if code == exit::FORCED => summary += "forced by a second SIGINT",
         None => summary += "out of time",
