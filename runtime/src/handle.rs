@@ -6,14 +6,16 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use tokio::task::JoinHandle;
 
 use crate::lifecycle::Lifecycle;
+use crate::message;
 use crate::outcome::Outcome;
 use crate::state::Stage;
 use crate::task::{Done, Ending};
+use crate::thread;
 
 /// A running worker whose function returns `R`. A future of its result.
 ///
@@ -33,6 +35,8 @@ pub struct WorkerHandle<R> {
     life: Arc<Lifecycle>,
     name: Cow<'static, str>,
     stage: Stage,
+    /// A wait that cannot end was said.
+    warned: bool,
     /// `None` for a worker that was refused.
     task: Option<JoinHandle<Done<R>>>,
 }
@@ -49,6 +53,7 @@ impl<R> WorkerHandle<R> {
             life,
             name,
             stage,
+            warned: false,
             task,
         }
     }
@@ -77,6 +82,27 @@ impl<R> WorkerHandle<R> {
         }
     }
 
+    /// Says so, once, where it can be seen that this wait holds itself up: a worker waits for itself, or somebody
+    /// who is to stop waits for a worker that is told only when he has.
+    #[cold]
+    fn warn_of_a_cycle(&mut self) {
+        let Some(task) = self.task.as_ref().filter(|_| !self.warned) else {
+            return;
+        };
+        let waits_for_itself = tokio::task::try_id() == Some(task.id());
+        let waits_for_a_later_stage = || {
+            let waiting = thread::current().map_or(Stage::Main, |current| current.stage);
+            let is_told = |stage| self.life.is_cancelled(stage);
+            waiting < self.stage && is_told(waiting) && !is_told(self.stage)
+        };
+        if waits_for_itself || waits_for_a_later_stage() {
+            self.warned = true;
+            self.life
+                .scribe
+                .say(message::waits_in_a_cycle(&self.name, waits_for_itself));
+        }
+    }
+
     /// Whether the worker has ended, in whatever way.
     pub fn is_finished(&self) -> bool {
         self.task.as_ref().is_none_or(JoinHandle::is_finished)
@@ -90,7 +116,10 @@ impl<R: Outcome> Future for WorkerHandle<R> {
         let Some(task) = &mut self.task else {
             return Poll::Ready(Err(WorkerError::Refused));
         };
-        let joined = ready!(Pin::new(&mut *task).poll(context));
+        let Poll::Ready(joined) = Pin::new(&mut *task).poll(context) else {
+            self.warn_of_a_cycle();
+            return Poll::Pending;
+        };
         let result = match joined.map(Done::take) {
             Ok(Some(Ending::Finished(result))) => result.into_result().map_err(WorkerError::Failed),
             Ok(Some(Ending::Panicked(payload))) => Err(WorkerError::Panicked(Panic::new(payload))),

@@ -206,6 +206,19 @@ pub(crate) fn failed(failure: &Failure) -> Option<Line> {
     (!matches!(failure.how, How::Code(_))).then(|| Line::new(Level::Error, failure.to_string()))
 }
 
+pub(crate) fn waits_in_a_cycle(worker: &str, is_itself: bool) -> Line {
+    let worker = name(worker);
+    let why = if is_itself {
+        "by itself: this wait cannot end"
+    } else {
+        "by somebody who is to stop before it is told: this wait ends at the deadline"
+    };
+    Line::new(
+        Level::Warn,
+        format!("worker `{worker}` is waited for {why}"),
+    )
+}
+
 /// A failure that the policy tolerates.
 pub(crate) fn logged(failure: &Failure) -> Line {
     Line::new(Level::Warn, failure.to_string())
