@@ -208,3 +208,16 @@ fn a_lifecycle_beside_another_is_refused() {
     end.assert_said("a lifecycle runs in this process already");
     assert!(!end.printed().contains(&"inner entered"), "{end}");
 }
+
+#[test]
+fn attributes_and_environment_read_durations_alike() {
+    // One is checked while compiling, by a crate that shares no code with the other.
+    let [attributes, environment] = [
+        include_str!("../macros/src/duration.rs"),
+        include_str!("../runtime/src/duration.rs"),
+    ];
+    assert!(
+        attributes == environment,
+        "the two copies of duration.rs differ"
+    );
+}

@@ -8,9 +8,10 @@ use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use crate::done::{Done, Judgement};
 use crate::policy::Policy;
 use crate::supervise::{self, Ran};
-use crate::task::{self, Done, Judgement, Ticket, Tracked};
+use crate::task::{self, Ticket, Tracked};
 
 /// What a [`Worker`](crate::Worker) holds. Implemented by this crate only: nobody else can launch one.
 pub trait Body: Send + 'static {

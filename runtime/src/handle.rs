@@ -10,11 +10,11 @@ use std::task::{Context, Poll};
 
 use tokio::task::JoinHandle;
 
+use crate::done::{Done, Ending};
 use crate::lifecycle::Lifecycle;
 use crate::message;
 use crate::outcome::Outcome;
 use crate::state::Stage;
-use crate::task::{Done, Ending};
 use crate::thread;
 
 /// A running worker whose function returns `R`. A future of its result.

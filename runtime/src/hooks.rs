@@ -14,13 +14,13 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::ambient::Caller;
+use crate::done::Ending;
 use crate::exit::{Failure, How, Who};
 use crate::handle;
 use crate::lifecycle::Lifecycle;
 use crate::message;
 use crate::outcome::Outcome;
 use crate::supervise::guarded;
-use crate::task::Ending;
 
 /// How often an `on_stop` hook that returns an error is tried in all.
 const TRIES: u32 = 3;

@@ -240,6 +240,8 @@ mod thread;
 
 mod body;
 mod copies;
+mod done;
+mod function;
 mod handle;
 mod outcome;
 mod policy;
@@ -290,9 +292,9 @@ pub use worker::{Worker, spawn, spawn_blocking};
 pub mod __private {
     pub use crate::body::Body;
     pub use crate::copies::{clone_for_every, clone_for_restart, copy_for_every, copy_for_restart};
+    pub use crate::function::Function;
     pub use crate::outcome::judge;
     pub use crate::process::{main, run};
-    pub use crate::rows::Function;
     #[cfg(feature = "test-util")]
     pub use crate::testing::PausedClock;
     pub use crate::testing::test;

@@ -14,6 +14,7 @@ use crate::ambient::{self, Claim};
 use crate::budget::Budget;
 use crate::builder::Builder;
 use crate::coordinator;
+use crate::done::{Ending, Judgement};
 use crate::exit::{self, Failure};
 use crate::lifecycle::Lifecycle;
 use crate::message;
@@ -23,7 +24,7 @@ use crate::settings::Settings;
 use crate::signal::{self, Arming, Handlers};
 use crate::state::Cause;
 use crate::sys;
-use crate::task::{Ending, Judgement, Ticket, Tracked};
+use crate::task::{Ticket, Tracked};
 use crate::thread;
 use crate::watch;
 

@@ -1,6 +1,6 @@
 //! One row of counters per worker function, per lifecycle.
 //!
-//! An annotated function is a [`Function`] in a static, numbered once per process. Each lifecycle keeps its
+//! An annotated function is a [`Function`](crate::function::Function) in a static, numbered once per process. Each lifecycle keeps its
 //! own row under that number, found by two indexed loads. Names given at run time get rows of a second
 //! table, which is kept small: a name nobody runs under any more makes room for the next.
 
@@ -8,133 +8,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 
+use crate::function::FUNCTIONS;
 use crate::message;
-use crate::policy::{OnFailure, Policy};
-use crate::state::Stage;
-
-/// What the attribute knows of a function: its name and where it stands.
-///
-/// Not public API. Used by generated code.
-#[derive(Debug)]
-pub struct Function {
-    /// Its number in this process, from 1; 0 until it is first used.
-    number: AtomicU32,
-    label: Label,
-    policy: Policy,
-}
-
-/// The numbered functions of this process; number `n` at index `n - 1`.
-static FUNCTIONS: Mutex<Vec<&'static Function>> = Mutex::new(Vec::new());
-
-impl Function {
-    /// A worker function called `name`, in this file, at this line.
-    pub const fn new(
-        name: &'static str,
-        _module: &'static str,
-        file: &'static str,
-        line: u32,
-    ) -> Self {
-        Self {
-            number: AtomicU32::new(0),
-            label: Label {
-                name: Cow::Borrowed(name),
-                file,
-                line,
-                is_hold: false,
-                policy: None,
-            },
-            policy: Policy::new(),
-        }
-    }
-
-    /// What a failure means.
-    #[must_use]
-    pub const fn on_failure(mut self, on_failure: OnFailure) -> Self {
-        self.policy.set_on_failure(on_failure);
-        self
-    }
-
-    /// How many restarts a minute are too many.
-    #[must_use]
-    pub const fn max_restarts(mut self, restarts: u32) -> Self {
-        self.policy.max_restarts = Some(restarts);
-        self
-    }
-
-    /// The pauses before a restart.
-    #[must_use]
-    pub const fn backoff(mut self, first: Duration, longest: Duration) -> Self {
-        self.policy.backoff = (first, longest);
-        self
-    }
-
-    /// Its end is the process's stop.
-    #[must_use]
-    pub const fn essential(mut self) -> Self {
-        self.policy.essential = true;
-        self
-    }
-
-    /// Runs again and again.
-    #[must_use]
-    pub const fn every(mut self, period: Duration) -> Self {
-        self.policy.every = Some(period);
-        self
-    }
-
-    /// A budget of its own.
-    #[must_use]
-    pub const fn stop_timeout(mut self, budget: Duration) -> Self {
-        self.policy.stop_timeout = Some(budget);
-        self
-    }
-
-    /// When it is told to stop.
-    #[must_use]
-    pub const fn stage(mut self, stage: Stage) -> Self {
-        self.policy.stage = Some(stage);
-        self
-    }
-
-    /// Not started any more once the stop has begun.
-    #[must_use]
-    pub const fn refuse_when_stopping(mut self) -> Self {
-        self.policy.refuse = true;
-        self
-    }
-
-    #[inline]
-    pub(crate) fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
-    pub(crate) fn label(&self) -> &Label {
-        &self.label
-    }
-
-    #[inline]
-    pub(crate) fn row(&'static self) -> RowId {
-        match self.number.load(Ordering::Relaxed) {
-            0 => self.enlist(),
-            number => RowId(number),
-        }
-    }
-
-    #[cold]
-    fn enlist(&'static self) -> RowId {
-        let mut functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.number.load(Ordering::Relaxed) == 0 {
-            functions.push(self);
-            let number = u32::try_from(functions.len()).unwrap_or(NAMED - 1);
-            self.number.store(number, Ordering::Relaxed);
-        }
-        RowId(self.number.load(Ordering::Relaxed))
-    }
-}
+use crate::policy::Policy;
 
 /// A worker's name and where it is written, with what a call changed of its policy; or a hold's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -182,7 +61,7 @@ impl fmt::Display for Label {
 pub(crate) struct RowId(u32);
 
 /// The bit that tells names given at run time from annotated functions.
-const NAMED: u32 = 1 << 31;
+pub(crate) const NAMED: u32 = 1 << 31;
 
 impl RowId {
     /// Main's own row.
@@ -326,7 +205,7 @@ impl Rows {
             .filter_map(|(number, function)| {
                 Some((
                     RowId(number),
-                    function.label.clone(),
+                    function.label().clone(),
                     self.functions.existing(number)?,
                 ))
             })
@@ -363,7 +242,7 @@ impl Rows {
             let function = (id.0 as usize)
                 .checked_sub(1)
                 .and_then(|index| functions.get(index));
-            function.map_or_else(Policy::new, |function| function.policy.clone())
+            function.map_or_else(Policy::new, |function| function.policy().clone())
         } else {
             let names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
             let policy = names
@@ -380,7 +259,7 @@ impl Rows {
             let functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
             functions
                 .get((id.0 as usize).checked_sub(1)?)
-                .map(|function| function.label.clone())
+                .map(|function| function.label().clone())
         } else {
             let names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
             names.labels.get((id.0 & !NAMED) as usize).cloned()

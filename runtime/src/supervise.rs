@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::done::Ending;
 use crate::exit::Failure;
 use crate::lifecycle::Lifecycle;
 use crate::message;
@@ -18,7 +19,6 @@ use crate::policy::{OnFailure, Policy};
 use crate::rows::{RowId, Way};
 use crate::scope::{is_stopping, run_until_stopping, stopping};
 use crate::state::State;
-use crate::task::Ending;
 
 /// Restarts are counted, and a worker counts as healthy, over this long.
 const A_MINUTE: Duration = Duration::from_secs(60);

@@ -15,6 +15,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use tokio_util::sync::CancellationToken;
 
+use crate::done::{Done, Ending, Judgement};
 use crate::exit::{self, Failure};
 use crate::lifecycle::Lifecycle;
 use crate::message;
@@ -22,8 +23,7 @@ use crate::policy::OnFailure;
 use crate::rows::{RowId, Way};
 use crate::seats::SeatKey;
 use crate::state::{Cause, Stage};
-use crate::supervise::Ran;
-use crate::thread::{self, Busy, Current, WakerId};
+use crate::thread::{self, Current, WakerId};
 
 /// A place among the living. Taken when a worker is spawned, given back when its future is gone: finished,
 /// panicked, aborted or dropped with its runtime.
@@ -246,32 +246,6 @@ impl Drop for Ticket {
     }
 }
 
-/// What there is to say of a worker's result.
-#[derive(Debug)]
-pub(crate) enum Judgement {
-    /// Nothing, or nothing more.
-    Settled(Way),
-    /// It is this error.
-    Failed(String),
-}
-
-impl Judgement {
-    pub(crate) const WELL: Self = Self::Settled(Way::Finished);
-
-    #[inline]
-    pub(crate) fn of(error: Option<String>) -> Self {
-        error.map_or(Self::WELL, Self::Failed)
-    }
-}
-
-/// How a worker's code ended.
-#[derive(Debug)]
-pub(crate) enum Ending<T> {
-    Finished(T),
-    Panicked(Box<dyn Any + Send>),
-    Aborted,
-}
-
 pin_project! {
     /// A worker's future, tracked. Resolves early, to `Aborted`, when the stop has run out of time; tokio then
     /// drops the worker's own future in its own task.
@@ -380,93 +354,5 @@ pub(crate) async fn blocking_run<R: Send + 'static>(
             // The runtime is shutting down, and this future with it.
             Err(_) => std::future::pending().await,
         },
-    }
-}
-
-/// What a worker leaves behind for its handle.
-///
-/// The worker counts as gone when its future is. Should nobody want the result, then its destructor is part
-/// of the stop as well: it is waited for, and named when it blocks.
-#[derive(Debug)]
-pub struct Done<T> {
-    ending: Option<Ending<T>>,
-    /// Whose result it is, where dropping it runs any code.
-    of: Option<(Arc<Lifecycle>, RowId)>,
-}
-
-impl<T> Done<T> {
-    #[inline]
-    fn new(ending: Ending<T>, ticket: &Ticket) -> Self {
-        let runs_code = needs_drop::<T>() || matches!(ending, Ending::Panicked(_));
-        if runs_code {
-            ticket.life.result_left();
-        }
-        Self {
-            ending: Some(ending),
-            of: runs_code.then(|| (Arc::clone(&ticket.life), ticket.row)),
-        }
-    }
-
-    pub(crate) fn take(mut self) -> Option<Ending<T>> {
-        if let Some((life, _)) = self.of.take() {
-            life.result_taken();
-        }
-        self.ending.take()
-    }
-}
-
-impl<T> Drop for Done<T> {
-    fn drop(&mut self) {
-        if let (Some(ending), Some((life, row))) = (self.ending.take(), &self.of) {
-            let _dropping = Dropping::begin(life, *row);
-            drop(ending);
-        }
-    }
-}
-
-/// A result being dropped, counted until that is over, by return or by panic.
-struct Dropping<'a> {
-    life: &'a Lifecycle,
-    row: RowId,
-    /// Somebody else's panic is unwinding this thread.
-    was_panicking: bool,
-    _busy: Busy,
-}
-
-impl<'a> Dropping<'a> {
-    fn begin(life: &'a Arc<Lifecycle>, row: RowId) -> Self {
-        life.result_dropping();
-        let was_panicking = std::thread::panicking();
-        Self {
-            life,
-            row,
-            was_panicking,
-            _busy: thread::busy_with(life, row),
-        }
-    }
-}
-
-impl Drop for Dropping<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() && !self.was_panicking {
-            self.life.fail(Failure::destructor(self.life.who(self.row)));
-        }
-        self.life.result_dropped();
-    }
-}
-
-impl<T> Done<Ran<T>> {
-    /// What a supervised worker left: its last run's ending.
-    pub(crate) fn flatten(mut self) -> Done<T> {
-        let of = self.of.take();
-        let ending = match self.ending.take() {
-            Some(Ending::Finished(ran)) => ran.ending,
-            Some(Ending::Panicked(payload)) => Ending::Panicked(payload),
-            Some(Ending::Aborted) | None => Ending::Aborted,
-        };
-        Done {
-            ending: Some(ending),
-            of,
-        }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::ambient;
 use crate::builder::Builder;
 use crate::coordinator::Clock;
+use crate::done::Ending;
 use crate::lifecycle::Lifecycle;
 use crate::message;
 use crate::process::{self, Attended};
@@ -15,7 +16,6 @@ use crate::settings::Settings;
 use crate::signal;
 use crate::state::Cause;
 use crate::stop;
-use crate::task::Ending;
 use crate::thread;
 use crate::watch;
 

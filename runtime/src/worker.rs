@@ -12,12 +12,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ambient::Caller;
 use crate::body::{Again, Blocking, BlockingAgain, Body, Launch, Once};
+use crate::function::Function;
 use crate::handle::WorkerHandle;
 use crate::lifecycle::Lifecycle;
 use crate::message;
 use crate::outcome::{Outcome, judge};
 use crate::policy::{OnFailure, Policy};
-use crate::rows::{Function, Label};
+use crate::rows::Label;
 use crate::state::{Stage, State};
 use crate::task::Ticket;
 use crate::thread;

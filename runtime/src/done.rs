@@ -1,0 +1,126 @@
+//! How a worker ended, and the result it leaves behind.
+
+use std::any::Any;
+use std::mem::needs_drop;
+use std::sync::Arc;
+
+use crate::exit::Failure;
+use crate::lifecycle::Lifecycle;
+use crate::rows::{RowId, Way};
+use crate::supervise::Ran;
+use crate::task::Ticket;
+use crate::thread::{self, Busy};
+
+/// What there is to say of a worker's result.
+#[derive(Debug)]
+pub(crate) enum Judgement {
+    /// Nothing, or nothing more.
+    Settled(Way),
+    /// It is this error.
+    Failed(String),
+}
+
+impl Judgement {
+    pub(crate) const WELL: Self = Self::Settled(Way::Finished);
+
+    #[inline]
+    pub(crate) fn of(error: Option<String>) -> Self {
+        error.map_or(Self::WELL, Self::Failed)
+    }
+}
+
+/// How a worker's code ended.
+#[derive(Debug)]
+pub(crate) enum Ending<T> {
+    Finished(T),
+    Panicked(Box<dyn Any + Send>),
+    Aborted,
+}
+
+/// What a worker leaves behind for its handle.
+///
+/// The worker counts as gone when its future is. Should nobody want the result, then its destructor is part
+/// of the stop as well: it is waited for, and named when it blocks.
+#[derive(Debug)]
+pub struct Done<T> {
+    ending: Option<Ending<T>>,
+    /// Whose result it is, where dropping it runs any code.
+    of: Option<(Arc<Lifecycle>, RowId)>,
+}
+
+impl<T> Done<T> {
+    #[inline]
+    pub(crate) fn new(ending: Ending<T>, ticket: &Ticket) -> Self {
+        let runs_code = needs_drop::<T>() || matches!(ending, Ending::Panicked(_));
+        if runs_code {
+            ticket.life.result_left();
+        }
+        Self {
+            ending: Some(ending),
+            of: runs_code.then(|| (Arc::clone(&ticket.life), ticket.row)),
+        }
+    }
+
+    pub(crate) fn take(mut self) -> Option<Ending<T>> {
+        if let Some((life, _)) = self.of.take() {
+            life.result_taken();
+        }
+        self.ending.take()
+    }
+}
+
+impl<T> Drop for Done<T> {
+    fn drop(&mut self) {
+        if let (Some(ending), Some((life, row))) = (self.ending.take(), &self.of) {
+            let _dropping = Dropping::begin(life, *row);
+            drop(ending);
+        }
+    }
+}
+
+/// A result being dropped, counted until that is over, by return or by panic.
+struct Dropping<'a> {
+    life: &'a Lifecycle,
+    row: RowId,
+    /// Somebody else's panic is unwinding this thread.
+    was_panicking: bool,
+    _busy: Busy,
+}
+
+impl<'a> Dropping<'a> {
+    fn begin(life: &'a Arc<Lifecycle>, row: RowId) -> Self {
+        life.result_dropping();
+        let was_panicking = std::thread::panicking();
+        Self {
+            life,
+            row,
+            was_panicking,
+            _busy: thread::busy_with(life, row),
+        }
+    }
+}
+
+impl Drop for Dropping<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() && !self.was_panicking {
+            self.life.fail(Failure::destructor(self.life.who(self.row)));
+        }
+        self.life.result_dropped();
+    }
+}
+
+impl<T> Done<Ran<T>> {
+    /// What a supervised worker left: its last run's ending.
+    pub(crate) fn flatten(mut self) -> Done<T> {
+        let of = self.of.take();
+        let ending = match self.ending.take() {
+            Some(Ending::Finished(ran)) => ran.ending,
+            Some(Ending::Panicked(payload)) => Ending::Panicked(payload),
+            Some(Ending::Aborted) | None => Ending::Aborted,
+        };
+        Done {
+            ending: Some(ending),
+            of,
+        }
+    }
+}
