@@ -146,6 +146,20 @@ fn a_test_has_one_thread_unless_it_asks_for_more() {
 }
 
 #[test]
+fn what_the_harness_reads_stays_on_the_function_it_sees() {
+    let output = pipeline::test(
+        quote!(),
+        &quote!(
+            #[ignore = "slow"]
+            #[should_panic]
+            async fn works() {}
+        ),
+    );
+    let outer = between(&output.to_string(), "::test]", "fnworks()");
+    assert_eq!(outer, "#[ignore=\"slow\"]#[should_panic]");
+}
+
+#[test]
 fn the_crate_may_be_anywhere() {
     for path in [quote!(a::b), quote!("a::b")] {
         let item = quote!(

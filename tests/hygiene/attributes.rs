@@ -42,12 +42,6 @@ async fn should_panic_is_kept() {
 }
 
 #[graceful::test]
-#[ignore = "to see that it is"]
-async fn ignore_is_kept() {
-    panic!("this test is not to run");
-}
-
-#[graceful::test]
 #[allow(deprecated)]
 async fn workers_with_attributes_run() {
     assert_eq!(old(1).await, Ok(1));
