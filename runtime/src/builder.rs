@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use tokio::runtime::{self, Runtime};
 
-use crate::handle;
 use crate::lifecycle::Lifecycle;
 use crate::message;
 use crate::process;
@@ -255,7 +254,7 @@ fn build(builder: &mut runtime::Builder) -> io::Result<Runtime> {
     }
     built.unwrap_or_else(|payload| {
         Err(io::Error::other(
-            handle::message(payload.as_ref()).to_owned(),
+            message::of_panic(payload.as_ref()).to_owned(),
         ))
     })
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::task::Id;
 
-use crate::handle;
 use crate::hooks::HookStage;
+use crate::message;
 use crate::signal::Signal;
 
 /// A worker failed and the policy was to stop; also what std gives for main's `Err`.
@@ -68,7 +68,7 @@ impl Failure {
     }
 
     pub(crate) fn panic(who: Who, payload: &(dyn Any + Send)) -> Self {
-        let text = handle::message(payload).to_owned();
+        let text = message::of_panic(payload).to_owned();
         Self {
             who,
             how: How::Panic(text),

@@ -220,7 +220,7 @@ pub struct Panic {
 impl Panic {
     fn new(payload: Box<dyn Any + Send>) -> Self {
         Self {
-            message: message(payload.as_ref()).to_owned(),
+            message: message::of_panic(payload.as_ref()).to_owned(),
             payload: Mutex::new(payload),
         }
     }
@@ -241,17 +241,5 @@ impl Panic {
 impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Panic").field(&self.message).finish()
-    }
-}
-
-/// The text in a panic's payload.
-pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
-    match (
-        payload.downcast_ref::<&str>(),
-        payload.downcast_ref::<String>(),
-    ) {
-        (Some(text), _) => text,
-        (None, Some(text)) => text,
-        (None, None) => "a payload that is not text",
     }
 }

@@ -16,7 +16,6 @@ use tokio::time::{Instant, sleep};
 use crate::ambient::Caller;
 use crate::done::Ending;
 use crate::exit::{Failure, How, Who};
-use crate::handle;
 use crate::lifecycle::Lifecycle;
 use crate::message;
 use crate::outcome::Outcome;
@@ -177,7 +176,7 @@ fn launch(life: &Arc<Lifecycle>, stage: HookStage, name: &Arc<str>) {
             let outcome = match guarded(run).await {
                 Ending::Finished(outcome) => outcome,
                 Ending::Panicked(payload) => {
-                    Err(How::Panic(handle::message(payload.as_ref()).to_owned()))
+                    Err(How::Panic(message::of_panic(payload.as_ref()).to_owned()))
                 }
                 Ending::Aborted => return,
             };

@@ -1,5 +1,6 @@
 //! Every line this crate prints, and how durations and lists read in them.
 
+use std::any::Any;
 use std::fmt;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
@@ -371,6 +372,18 @@ fn limit(duration: Duration) -> String {
         "none".to_owned()
     } else {
         span(duration)
+    }
+}
+
+/// The text in a panic's payload.
+pub(crate) fn of_panic(payload: &(dyn Any + Send)) -> &str {
+    match (
+        payload.downcast_ref::<&str>(),
+        payload.downcast_ref::<String>(),
+    ) {
+        (Some(text), _) => text,
+        (None, Some(text)) => text,
+        (None, None) => "a payload that is not text",
     }
 }
 
