@@ -153,16 +153,16 @@ fn register(stage: HookStage, name: Cow<'static, str>, run: Run) {
 
 /// Starts all hooks of a stage that have not been started.
 pub(crate) fn start(life: &Arc<Lifecycle>, stage: HookStage) {
-    while let Some(name) = life.hooks.begin_next(stage) {
-        launch(life, stage, &name);
-    }
+    while start_last(life, stage) {}
 }
 
-/// Starts the hook registered last among those that wait, and returns its name.
-pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage) -> Option<Arc<str>> {
-    let name = life.hooks.begin_next(stage)?;
-    launch(life, stage, &name);
-    Some(name)
+/// Starts the hook registered last among those that wait, if any does.
+pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage) -> bool {
+    let next = life.hooks.begin_next(stage);
+    if let Some(name) = &next {
+        launch(life, stage, name);
+    }
+    next.is_some()
 }
 
 fn launch(life: &Arc<Lifecycle>, stage: HookStage, name: &Arc<str>) {

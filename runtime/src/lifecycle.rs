@@ -56,6 +56,13 @@ const SINGLED_OUT: u32 = 1 << 11;
 /// Nothing is served any longer than it has to be: an interrupt, or main's end, ended the drain.
 const DRAINED: u32 = 1 << 12;
 
+/// A flag of the first stage, for each of these stages.
+fn of_stages(flag: u32, stages: &[Stage]) -> u32 {
+    stages
+        .iter()
+        .fold(0, |flags, stage| flags | flag << stage.index())
+}
+
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
     pub(crate) settings: Settings,
@@ -268,9 +275,7 @@ impl Lifecycle {
 
     /// Whoever still runs in these stages is to be dropped at the next poll.
     pub(crate) fn begin_abort(&self, stages: &[Stage]) {
-        let flags = stages.iter().fold(0, |flags, stage| {
-            flags | (CANCELLED | ABORTING) << stage.index()
-        });
+        let flags = of_stages(CANCELLED | ABORTING, stages);
         self.word.fetch_or(flags, Ordering::SeqCst);
         for &stage in stages {
             self.seats.wake(stage);
@@ -320,9 +325,7 @@ impl Lifecycle {
 
     /// Raises the state, never lowers it, and cancels stages.
     fn advance(&self, to: State, stages: &[Stage]) {
-        let flags = stages
-            .iter()
-            .fold(0, |flags, stage| flags | CANCELLED << stage.index());
+        let flags = of_stages(CANCELLED, stages);
         let raise = |word: u32| Some(word & !STATE | flags | (word & STATE).max(to as u32));
         let _ = self
             .word

@@ -165,10 +165,7 @@ impl Status {
             .all()
             .into_iter()
             .partition(|(_, label, _)| label.is_hold);
-        let alive = life
-            .runtime
-            .get()
-            .map_or(0, |runtime| runtime.metrics().num_alive_tasks());
+        let alive = life.tasks_alive();
         let hooks = life.hooks.seen();
         let held: usize = holds
             .iter()

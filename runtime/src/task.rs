@@ -108,27 +108,28 @@ impl Ticket {
         if let Some(parent) = self.parent.take() {
             self.seat = Some(self.life.take_seat(self.row, self.stage, Some(parent)));
         }
-        let worker = Current {
-            row: self.row,
-            seat: self.seat,
-            stage: self.stage,
-            scoped: self.scoped,
-        };
+        let worker = self.current();
         let lingers = |poll: &Poll<_>| dropped && poll.is_ready();
         let (poll, worker) = thread::polling(&self.life, worker, waker, guarded, lingers);
         (self.seat, self.scoped, self.lingers) = (worker.seat, worker.scoped, lingers(&poll));
         poll
     }
 
-    /// Marks the thread, so that a destructor that blocks is seen for what it is.
-    #[cold]
-    fn begin_ending(&mut self) {
-        let worker = Current {
+    /// What its thread's record says of it.
+    #[inline]
+    fn current(&self) -> Current {
+        Current {
             row: self.row,
             seat: self.seat,
             stage: self.stage,
             scoped: self.scoped,
-        };
+        }
+    }
+
+    /// Marks the thread, so that a destructor that blocks is seen for what it is.
+    #[cold]
+    fn begin_ending(&mut self) {
+        let worker = self.current();
         thread::ending(&self.life, worker);
         self.lingers = true;
     }

@@ -7,7 +7,7 @@ use std::task::Waker;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{ABORTING, CANCELLED, Lifecycle, SINGLED_OUT};
+use super::{ABORTING, CANCELLED, Lifecycle, SINGLED_OUT, of_stages};
 use crate::message;
 use crate::rows::RowId;
 use crate::seats::SeatKey;
@@ -18,9 +18,7 @@ impl Lifecycle {
     /// Tells stages to stop: those who sit by their seats first; then the tokens and whoever waits for a state,
     /// who may be woken by code of the user's.
     pub(crate) fn cancel(&self, stages: &[Stage]) {
-        let flags = stages
-            .iter()
-            .fold(0, |flags, stage| flags | CANCELLED << stage.index());
+        let flags = of_stages(CANCELLED, stages);
         self.word.fetch_or(flags, Ordering::SeqCst);
         self.telling.store(true, Ordering::Release);
         for &stage in stages {

@@ -21,18 +21,13 @@ impl Lifecycle {
     #[inline]
     pub(crate) fn leave(&self, stage: Stage) {
         if self.alive[stage.index()].leave() {
-            self.few_left();
+            self.have_told();
         }
     }
 
-    /// The waiters are told by the coordinator: a waker of theirs may block, and must not do so on the thread of a
-    /// worker or of main.
+    /// Has the coordinator tell those who wait for something to change: a waker of theirs may block, and must not
+    /// do so on the thread of a worker, of main or of the watch.
     #[cold]
-    fn few_left(&self) {
-        self.have_told();
-    }
-
-    /// Has the coordinator tell those who wait for something to change.
     pub(crate) fn have_told(&self) {
         self.news.store(true, Ordering::Release);
         self.bell.notify_one();
@@ -76,8 +71,7 @@ impl Lifecycle {
     /// Resolves when no worker is left but `me`.
     pub(crate) async fn idle(&self, me: usize) {
         self.watch_alive();
-        self.until(|| self.alive() <= me + usize::from(self.main_alive.load(Ordering::Acquire)))
-            .await;
+        self.until(|| self.workers_alive() <= me).await;
     }
 
     pub(crate) fn is_main_alive(&self) -> bool {
@@ -119,12 +113,13 @@ impl Lifecycle {
     /// Whether no result can still be on its way from its worker to its end: none was left behind, or no task is
     /// alive that could be dropping one.
     pub(crate) fn is_settled(&self) -> bool {
-        let alive = || {
-            self.runtime
-                .get()
-                .map_or(0, |runtime| runtime.metrics().num_alive_tasks())
-        };
-        self.left_behind.load(Ordering::SeqCst) == 0 || alive() == 0
+        self.left_behind.load(Ordering::SeqCst) == 0 || self.tasks_alive() == 0
+    }
+
+    /// How many tasks are alive on the runtime, workers or not.
+    pub(crate) fn tasks_alive(&self) -> usize {
+        let runtime = self.runtime.get();
+        runtime.map_or(0, |runtime| runtime.metrics().num_alive_tasks())
     }
 
     /// Waits for something that `changed` announces.
