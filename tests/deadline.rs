@@ -99,10 +99,8 @@ fn a_main_that_waits_for_the_stop_is_not_said_to_have_never_looked() {
 #[test]
 fn a_blocking_worker_is_waited_for_until_the_deadline() {
     for end in overrun("blocks", 124) {
-        end.assert_said(&format!(
-            "  {}: still running, blocking its thread (",
-            named("blocks")
-        ));
+        end.assert_said(&format!("  {}: still running after ", named("blocks")));
+        end.assert_said("s, blocking its thread (");
         end.assert_printed("dropped: main's value");
     }
 }
@@ -111,7 +109,7 @@ fn a_blocking_worker_is_waited_for_until_the_deadline() {
 fn a_tracked_closure_that_blocks_is_waited_for_until_the_deadline() {
     for end in overrun("blocks_unannotated", 124) {
         end.assert_said("  copy (tests/children/stuck.rs:");
-        end.assert_said("still running, blocking its thread (");
+        end.assert_said("s, blocking its thread (");
     }
 }
 

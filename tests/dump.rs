@@ -56,10 +56,12 @@ fn it_is_a_table_and_nothing_stops() {
         assert_eq!(waits[4], "ms", "{end}");
         assert_eq!(
             waits[5..12],
-            ["0", "0", "0", "0", "0", "0", "waiting"],
+            ["0", "0", "0", "0", "0", "0", "waiting,"],
             "{end}"
         );
-        assert!(waits[12].starts_with("tests/children/dumps.rs:"), "{end}");
+        assert_eq!(waits[12..15], ["polled", "just", "now"], "{end}");
+        assert!(waits[15].starts_with("tests/children/dumps.rs:"), "{end}");
+        assert_eq!(row(&end, "main")[..3], ["main", "main", "1"], "{end}");
         let done = row(&end, "done");
         assert_eq!(
             done[1..10],
@@ -120,7 +122,7 @@ fn who_blocks_the_runtime_is_named_with_its_thread() {
                 .contains(&format!("blocking {thread} tests/children/dumps.rs:")),
             "{end}"
         );
-        assert!(row(&end, "wait").contains(&"waiting"), "{end}");
+        assert!(row(&end, "wait").contains(&"waiting,"), "{end}");
     }
 }
 

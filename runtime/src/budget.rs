@@ -62,6 +62,12 @@ impl Budget {
             .map(|total| self.asked + total.saturating_sub(reserve(total) / 4))
     }
 
+    /// When waiting for what was aborted ends where there are hooks to be run after it.
+    pub(crate) fn closing_at(&self) -> Option<Instant> {
+        self.total
+            .map(|total| self.asked + total.saturating_sub(reserve(total) * 3 / 8))
+    }
+
     /// When the process is gone.
     pub(crate) fn end(&self) -> Option<Instant> {
         self.total.map(|total| self.asked + total)

@@ -57,6 +57,16 @@ pub(crate) enum How {
     Destructor,
 }
 
+impl Who {
+    /// As reports show it.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Main => "main".to_owned(),
+            Self::Worker(name) | Self::Hook(_, name) => message::name(name),
+        }
+    }
+}
+
 impl Failure {
     pub(crate) fn error(who: Who, text: String) -> Self {
         Self {

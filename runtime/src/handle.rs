@@ -16,6 +16,7 @@ use crate::message;
 use crate::outcome::Outcome;
 use crate::state::Stage;
 use crate::thread;
+use crate::waits::Wait;
 
 /// A running worker whose function returns `R`. A future of its result.
 ///
@@ -82,6 +83,19 @@ impl<R> WorkerHandle<R> {
         }
     }
 
+    /// Notes who is waiting here, where that is asked for.
+    #[cold]
+    fn tell_who_waits(&self) {
+        let Some(waiting) = thread::current() else {
+            return;
+        };
+        self.life.waits.note(Wait {
+            waiter: self.life.who(waiting.row).name(),
+            awaited: message::name(&self.name),
+            is_later: waiting.stage < self.stage,
+        });
+    }
+
     /// Says so, once, where it can be seen that this wait holds itself up: a worker waits for itself, or somebody
     /// who is to stop waits for a worker that is told only when he has.
     #[cold]
@@ -118,6 +132,9 @@ impl<R: Outcome> Future for WorkerHandle<R> {
         };
         let Poll::Ready(joined) = Pin::new(&mut *task).poll(context) else {
             self.warn_of_a_cycle();
+            if self.life.waits.is_asked() {
+                self.tell_who_waits();
+            }
             return Poll::Pending;
         };
         let result = match joined.map(Done::take) {

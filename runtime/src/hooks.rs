@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 
-use crate::ambient::Caller;
+use crate::ambient::{self, Caller};
 use crate::done::Ending;
 use crate::exit::{Failure, How, Who};
 use crate::lifecycle::Lifecycle;
@@ -87,18 +87,23 @@ where
     F: FnMut() -> Fut + Send + 'static,
     Fut: Future<Output: Outcome> + Send + 'static,
 {
+    let name = name.into();
+    let who: Arc<str> = name.as_ref().into();
     let run = async move {
         let mut pause = PAUSE;
         for _ in 1..TRIES {
             match verdict(hook()).await {
-                Err(How::Error(_)) => sleep(pause).await,
+                Err(how @ How::Error(_)) => {
+                    let who = Who::Hook(HookStage::OnStop, Arc::clone(&who));
+                    retry_after(&Failure::of_hook(who, how), pause).await;
+                }
                 settled => return settled,
             }
             pause *= 2;
         }
         verdict(hook()).await
     };
-    register(HookStage::OnStop, name.into(), Box::pin(run));
+    register(HookStage::OnStop, name, Box::pin(run));
 }
 
 /// Runs when everybody was joined or aborted, one hook after the other, the last registered first, each with
@@ -118,6 +123,13 @@ where
     Fut: Future<Output: Outcome> + Send + 'static,
 {
     register(HookStage::AfterStop, name.into(), once(hook));
+}
+
+async fn retry_after(failure: &Failure, pause: Duration) {
+    if let Some(life) = ambient::lifecycle() {
+        life.scribe.say(message::restarting(failure, pause));
+    }
+    sleep(pause).await;
 }
 
 /// What a hook comes to. Nothing of it runs before it is polled.

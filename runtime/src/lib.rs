@@ -120,8 +120,8 @@
 //! The first failure decides. A signal, [`stop()`] and main's `Ok` are causes, not failures; a failure that a
 //! policy tolerates (`"log"`, `"restart"`) and that of a [`before_stop`] hook are none either. An end that is not
 //! 0 prints a report on standard error, at most 2 KiB, its one-line summary last: the cause, every failure
-//! with its text, and everybody who had to be aborted: name, file and line, how many, how long, and whether it
-//! waits in an await or blocks its thread.
+//! with its text, how long each state took, and everybody who had to be aborted: name, file and line, how many, how
+//! long, whether it waits in an await or blocks its thread, and who waits for whose handle.
 //!
 //! # What the attributes expand to
 //!
@@ -161,7 +161,8 @@
 //! # The environment
 //!
 //! `GRACEFUL_STOP_TIMEOUT` and `GRACEFUL_DRAIN` win over the code: `30s`, `1m 30s`, `500ms`; for the first one
-//! also `none`. Anything else, and a drain that is not shorter than the budget, is one line on standard error and
+//! also `none`. `GRACEFUL_REPORT=json` makes the report one line of JSON, times in milliseconds; it takes the feature
+//! `serde`. Anything else, and a drain that is not shorter than the budget, is one line on standard error and
 //! exit code 2, before main runs.
 //!
 //! Where `KUBERNETES_SERVICE_HOST` is set, as it is in every container of Kubernetes, a drain that nobody set is 5 s,
@@ -172,7 +173,7 @@
 //!
 //! * `tracing` (default): lines become events of the `tracing` subscriber, target `graceful`, once one is set.
 //!   The report goes to standard error always.
-//! * `serde`: [`Status`] and what is in it can be serialised.
+//! * `serde`: [`Status`] and what is in it can be serialised; `GRACEFUL_REPORT=json`.
 //! * `test-util`: tokio's paused clock for `#[graceful::test(start_paused = true)]`. For dev-dependencies.
 //!
 //! # When not to use it
@@ -215,6 +216,12 @@
 //! **Why is the abort a poll?** Aborting sets a flag and wakes the seats; each worker's next poll ends early, and
 //! tokio drops its future in its own task. What cannot be polled, since it blocks, cannot be aborted: it is named.
 //!
+//! **Why a beat?** Whether a worker is alive shows in when it was last polled, and a look at the clock costs more than
+//! the poll of a small worker. So the watch counts the seconds, and a poll notes the count.
+//!
+//! **Why is everybody woken just before the abort?** Who waits for whose handle is worth knowing only when a stop does
+//! not end. So nobody keeps a list; they are asked, once, by being polled again.
+//!
 //! # Limits
 //!
 //! With `panic = "abort"` a panic is the end of the process: nothing is drained. SIGKILL cannot be handled, nor can a
@@ -233,6 +240,7 @@ mod watch;
 
 mod alive;
 mod ambient;
+mod beat;
 mod budget;
 mod lifecycle;
 mod state;
@@ -259,6 +267,7 @@ mod reload;
 
 mod coordinator;
 mod stop;
+mod waits;
 
 mod exit;
 mod message;

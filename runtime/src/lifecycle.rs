@@ -30,6 +30,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::alive::Alive;
+use crate::beat::Beat;
 use crate::budget::Budget;
 use crate::exit::{Failure, Failures, Who};
 use crate::hooks::Hooks;
@@ -44,6 +45,7 @@ use crate::signal::{Nudge, Signal};
 use crate::state::{Cause, Stage, State};
 use crate::stuck::Sample;
 use crate::thread::Threads;
+use crate::waits::Waits;
 
 /// The low bits of the word hold the [`State`].
 const STATE: u32 = 0b111;
@@ -92,6 +94,8 @@ pub(crate) struct Lifecycle {
     joined_at: OnceLock<Instant>,
     /// When the lifecycle began.
     pub(crate) born: Instant,
+    /// Counts time for those who cannot look at a clock.
+    pub(crate) beat: Beat,
     /// The runtime that workers are spawned on, from when it is built.
     pub(crate) runtime: OnceLock<Handle>,
     pub(crate) hooks: Hooks,
@@ -99,6 +103,8 @@ pub(crate) struct Lifecycle {
     pub(crate) rows: Rows,
     pub(crate) seats: Seats,
     pub(crate) threads: Threads,
+    /// Who waits for whose handle, when it matters.
+    pub(crate) waits: Waits,
     pub(crate) failures: Failures,
     /// Who was inside a poll when the stop began.
     pub(crate) first_look: OnceLock<Sample>,
@@ -147,10 +153,12 @@ impl Lifecycle {
             told_at: OnceLock::new(),
             joined_at: OnceLock::new(),
             born: Instant::now(),
+            beat: Beat::default(),
             runtime: OnceLock::new(),
             rows: Rows::default(),
             seats: Seats::default(),
             threads: Threads::default(),
+            waits: Waits::default(),
             failures: Failures::default(),
             first_look: OnceLock::new(),
             telling: AtomicBool::new(false),

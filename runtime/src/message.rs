@@ -6,12 +6,14 @@ use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use crate::budget::Budget;
-use crate::exit::{Failure, How, Who};
+use crate::exit::{self, Failure, How, Who};
 use crate::report::Report;
+use crate::rows::Label;
 use crate::settings::{NO_LIMIT, Settings};
 use crate::signal::Signal;
 use crate::state::Cause;
 use crate::stuck::Stuck;
+use crate::waits::{Found, Wait};
 
 /// A line for the subscriber or for standard error.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(crate) struct Line {
     pub(crate) text: String,
     /// Goes to standard error, whoever listens.
     pub(crate) is_report: bool,
+    /// Written as it is, for machines.
+    pub(crate) is_raw: bool,
 }
 
 /// How much a line matters. `Debug` goes to a subscriber only.
@@ -37,6 +41,7 @@ impl Line {
             level,
             text: text.into(),
             is_report: false,
+            is_raw: false,
         }
     }
 
@@ -45,6 +50,15 @@ impl Line {
             level: Level::Error,
             text,
             is_report: true,
+            is_raw: false,
+        }
+    }
+
+    #[cfg(feature = "serde")]
+    pub(crate) fn raw_report(text: String) -> Self {
+        Self {
+            is_raw: true,
+            ..Self::report(text)
         }
     }
 }
@@ -59,10 +73,18 @@ pub(crate) fn started(settings: &Settings) -> Line {
         .collect();
     let (timeout, from) = (limit(settings.stop_timeout), settings.stop_timeout_from);
     let (drain, drain_from) = (span(settings.drain), settings.drain_from);
+    let half = settings.stop_timeout / 2;
+    let cut = if settings.drain > half {
+        format!(", cut to {}: half the stop_timeout", span(half))
+    } else {
+        String::new()
+    };
     let signals = signals.join(", ");
     Line::new(
         Level::Debug,
-        format!("stop_timeout {timeout} ({from}); drain {drain} ({drain_from}); signals {signals}"),
+        format!(
+            "stop_timeout {timeout} ({from}); drain {drain} ({drain_from}){cut}; signals {signals}"
+        ),
     )
 }
 
@@ -158,8 +180,9 @@ pub(crate) fn is_pressed(cause: &Cause) -> bool {
 }
 
 pub(crate) fn stopping(cause: &Cause, drain: Option<Duration>, budget: &Budget) -> Line {
+    let longest = budget.total().map_or(Duration::MAX, |total| total / 2);
     let drain = drain.map_or_else(String::new, |drain| {
-        format!("serving on for {}, ", span(drain))
+        format!("serving on for {}, ", span(drain.min(longest)))
     });
     let limit = match budget.total() {
         Some(total) => format!("{drain}gone in {} at the latest", span(total)),
@@ -217,6 +240,18 @@ pub(crate) fn waits_in_a_cycle(worker: &str, is_itself: bool) -> Line {
     Line::new(
         Level::Warn,
         format!("worker `{worker}` is waited for {why}"),
+    )
+}
+
+/// Said once a function, so that workers that come and go fill no log.
+pub(crate) fn ended_early(worker: &Label, ended: u64) -> Line {
+    let times = match ended {
+        1 => String::new(),
+        ended => format!(" ({ended} so far)"),
+    };
+    Line::new(
+        Level::Info,
+        format!("worker {worker} ended by itself{times}; none is running now"),
     )
 }
 
@@ -302,6 +337,44 @@ pub(crate) const HELD_UP: &str = "the stop is held up by a waker that blocks: so
 
 pub(crate) const HELD_UP_AT_THE_END: &str =
     "everybody was joined; a destructor, a value given to keep() or an exit handler took the rest";
+
+/// What decided the exit code, where no failure did.
+pub(crate) fn reason_of(code: u8) -> &'static str {
+    if code == exit::FORCED {
+        "forced by a second SIGINT"
+    } else {
+        "out of time"
+    }
+}
+
+pub(crate) fn more_failures(more: usize) -> String {
+    format!("and {more} more failures")
+}
+
+/// Who holds whom up.
+pub(crate) fn found_waiting(found: &Found) -> String {
+    match found {
+        Found::Round(names) => match names.as_slice() {
+            [name] => format!("{name} waits for itself"),
+            names => {
+                let round: Vec<_> = names.iter().chain(names.first()).cloned().collect();
+                format!("these wait for each other: {}", round.join(" -> "))
+            }
+        },
+        Found::Alone(Wait {
+            waiter,
+            awaited,
+            is_later,
+        }) => {
+            let why = if *is_later {
+                ", which is told to stop only when it has ended"
+            } else {
+                ""
+            };
+            format!("{waiter} waits for {awaited}{why}")
+        }
+    }
+}
 
 /// `2 untracked tasks were dropped`.
 pub(crate) fn untracked(tasks: usize) -> String {

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::function::FUNCTIONS;
@@ -36,6 +36,11 @@ impl Label {
         }
     }
 
+    /// `src/main.rs:7`.
+    pub(crate) fn location(&self) -> String {
+        format!("{}:{}", self.file, self.line)
+    }
+
     pub(crate) fn of_hold(self) -> Self {
         Self {
             is_hold: true,
@@ -46,13 +51,7 @@ impl Label {
 
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} ({}:{})",
-            message::name(&self.name),
-            self.file,
-            self.line
-        )
+        write!(f, "{} ({})", message::name(&self.name), self.location())
     }
 }
 
@@ -93,6 +92,8 @@ pub(crate) struct Row {
     ended: [AtomicU64; 4],
     pub(crate) restarted: AtomicU64,
     pub(crate) refused: AtomicU64,
+    /// That none of them is left was said.
+    idle_said: AtomicBool,
 }
 
 impl Row {
@@ -125,6 +126,14 @@ impl Row {
         for counter in counters.into_iter().chain(&self.ended) {
             counter.store(0, Ordering::Relaxed);
         }
+        self.idle_said.store(false, Ordering::Relaxed);
+    }
+
+    /// How many ended well, the first time that none is left.
+    fn is_newly_idle(&self) -> Option<u64> {
+        let ended = self.end(Way::Finished).load(Ordering::Relaxed);
+        let is_idle = ended > 0 && self.live() == 0;
+        (is_idle && !self.idle_said.swap(true, Ordering::Relaxed)).then_some(ended)
     }
 }
 
@@ -224,6 +233,14 @@ impl Rows {
             row.started.load(Ordering::Relaxed) + row.refused.load(Ordering::Relaxed) > 0
         });
         all
+    }
+
+    /// The workers of whom none is left, and how many ended well: each once.
+    pub(crate) fn newly_idle(&self) -> Vec<(Label, u64)> {
+        let all = self.all().into_iter();
+        all.filter(|(_, label, _)| !label.is_hold)
+            .filter_map(|(_, label, row)| Some((label, row.is_newly_idle()?)))
+            .collect()
     }
 
     /// The rows somebody runs under now, with their names and how many.

@@ -200,9 +200,10 @@ impl Desk {
     }
 
     fn text(&self, line: &Line) -> String {
+        let prefix = if line.is_raw { "" } else { &self.prefix };
         line.text
             .lines()
-            .fold(String::new(), |text, row| text + &self.prefix + row + "\n")
+            .fold(String::new(), |text, row| text + prefix + row + "\n")
     }
 }
 

@@ -91,6 +91,8 @@ struct Shard {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sitting {
     pub(crate) count: u64,
+    /// How many of them have not been told to stop, their stage being a later one.
+    pub(crate) untold: u64,
     /// How long ago the first of them took its seat.
     pub(crate) oldest: Duration,
 }
@@ -275,8 +277,8 @@ impl Seats {
         }
     }
 
-    /// Who sits, by function.
-    pub(crate) fn tally(&self) -> HashMap<RowId, Sitting> {
+    /// Who sits, by function. `is_told` says which stages have been told to stop.
+    pub(crate) fn tally(&self, is_told: impl Fn(Stage) -> bool) -> HashMap<RowId, Sitting> {
         let now = self.millis();
         let mut tally = HashMap::new();
         for number in 0..self.shards.len() {
@@ -285,9 +287,11 @@ impl Seats {
                 let age = Duration::from_millis(now.saturating_sub(seat.since).into());
                 let row = tally.entry(seat.row).or_insert(Sitting {
                     count: 0,
+                    untold: 0,
                     oldest: age,
                 });
                 row.count += 1;
+                row.untold += u64::from(!is_told(seat.stage));
                 row.oldest = row.oldest.max(age);
             }
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::duration;
 use crate::message::cut;
+use crate::report::Format;
 use crate::signal::Signal;
 
 /// Under the 30 s that Kubernetes grants by default (`terminationGracePeriodSeconds`).
@@ -18,9 +19,10 @@ const KUBERNETES_DRAIN: Duration = Duration::from_secs(5);
 /// No deadline: what reaches beyond the clock never comes.
 pub(crate) const NO_LIMIT: Duration = Duration::MAX;
 
-/// The variables that override the code.
+/// The variables that override the code, and the one that has no counterpart there.
 const STOP_TIMEOUT: &str = "GRACEFUL_STOP_TIMEOUT";
 const DRAIN: &str = "GRACEFUL_DRAIN";
+const REPORT: &str = "GRACEFUL_REPORT";
 
 /// What Kubernetes sets in every container.
 const KUBERNETES: &str = "KUBERNETES_SERVICE_HOST";
@@ -51,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) dump: Option<Signal>,
     /// Whether a stop by a signal ends in death by that signal.
     pub(crate) reraise: bool,
+    /// How a report is written.
+    pub(crate) report: Format,
     /// A test: no signals, no environment, and its failures are the test's.
     pub(crate) is_test: bool,
 }
@@ -111,6 +115,10 @@ impl Settings {
             settings.drain = KUBERNETES_DRAIN.min(settings.stop_timeout / 4);
             settings.drain_from = Source::Kubernetes;
         }
+        if let Some(text) = variable(REPORT) {
+            settings.report =
+                parse_format(&text).map_err(|why| format!("{REPORT}={text}: {why}"))?;
+        }
         if !settings.drain.is_zero() && settings.drain >= settings.stop_timeout {
             let (drain, from) = (settings.drain, settings.drain_from);
             let (budget, budget_from) = (settings.stop_timeout, settings.stop_timeout_from);
@@ -141,6 +149,7 @@ impl Settings {
                 .unwrap_or_else(|| vec![Signal::Terminate, Signal::Interrupt]),
             dump: options.dump,
             reraise: options.reraise,
+            report: Format::default(),
             is_test: false,
         }
     }
@@ -152,6 +161,17 @@ fn parse_limit(text: &str) -> Result<Duration, String> {
         Ok(NO_LIMIT)
     } else {
         duration::parse(text)
+    }
+}
+
+fn parse_format(text: &str) -> Result<Format, &'static str> {
+    match text {
+        "text" => Ok(Format::Text),
+        #[cfg(feature = "serde")]
+        "json" => Ok(Format::Json),
+        #[cfg(not(feature = "serde"))]
+        "json" => Err("it takes the feature `serde` of graceful-runtime; write text"),
+        _ => Err("write text or json"),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::policy::OnFailure;
 use crate::rows::{Label, Row, RowId, Way};
 use crate::state::{Cause, Stage, State};
 use crate::stuck::Sample;
+use crate::thread::{Poll, Seen};
 
 /// What a lifecycle looked like at one moment. See [`status`].
 ///
@@ -34,6 +35,8 @@ pub struct Status {
     pub remaining: Option<Duration>,
     /// How long each part of the stop took, or has taken so far.
     pub timings: Timings,
+    /// The main function.
+    pub main: MainStatus,
     /// A row per worker function or name.
     pub workers: Vec<WorkerStatus>,
     /// The hooks, in the order of their registration.
@@ -55,6 +58,78 @@ pub struct Timings {
     pub draining: Duration,
     /// From then until everybody was joined or aborted.
     pub stopping: Duration,
+    /// From then on: the hooks of the end, the runtime, what was kept.
+    pub closing: Duration,
+}
+
+/// Main.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct MainStatus {
+    /// Whether it is still there.
+    pub is_alive: bool,
+    /// Whether it has asked about the stop: for its token, its flag or its future.
+    pub has_looked: bool,
+    /// What it is doing.
+    pub activity: Activity,
+}
+
+/// What the code of one function is doing: whether it runs, is stuck, or waits.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Activity {
+    /// How many are being polled at this moment: they run, or they block their thread.
+    pub in_poll: u64,
+    /// The threads on which one has been inside the same poll for 10 ms. Known in dumps and reports; empty in a
+    /// plain snapshot.
+    pub blocking: Vec<String>,
+    /// How long ago one of them was last polled, to the second: a worker that waits for what never comes is not.
+    /// `None` where that is not known: never, or on a thread that is gone.
+    pub last_polled: Option<Duration>,
+}
+
+impl Activity {
+    fn of(
+        life: &Lifecycle,
+        row: RowId,
+        polls: &[(Arc<Seen>, Poll)],
+        look: Option<&Sample>,
+    ) -> Self {
+        let here = polls.iter().filter(|(_, poll)| poll.row == row);
+        let in_poll = here.clone().count() as u64;
+        let is_the_same = |(seen, poll): &&(Arc<Seen>, Poll)| {
+            look.is_some_and(|look| look.since(seen, *poll).is_some())
+        };
+        let last_polled = match in_poll {
+            0 => life
+                .threads
+                .last_polled(row)
+                .map(|beat| life.beat.since(beat)),
+            _ => Some(Duration::ZERO),
+        };
+        Self {
+            in_poll,
+            blocking: here
+                .filter(is_the_same)
+                .map(|(seen, _)| seen.name.clone())
+                .collect(),
+            last_polled,
+        }
+    }
+}
+
+impl fmt::Display for Activity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.blocking.as_slice(), self.in_poll, self.last_polled) {
+            ([], 0, None) => f.write_str("waiting"),
+            ([], 0, Some(ago)) if ago.is_zero() => f.write_str("waiting, polled just now"),
+            ([], 0, Some(ago)) => write!(f, "waiting, polled {} ago", span(ago)),
+            ([], polled, _) => write!(f, "{polled} running"),
+            (threads, ..) => write!(f, "blocking {}", threads.join(", ")),
+        }
+    }
 }
 
 /// The workers of one function, or of one name given at run time.
@@ -88,11 +163,8 @@ pub struct WorkerStatus {
     pub refused: u64,
     /// Since when the oldest one that has ever waited is alive.
     pub oldest: Option<Duration>,
-    /// How many are being polled at this moment: they run, or they block their thread.
-    pub in_poll: u64,
-    /// The threads on which one has been inside the same poll for 10 ms. Known in dumps and reports; empty in a
-    /// plain snapshot.
-    pub blocking: Vec<String>,
+    /// What they are doing.
+    pub activity: Activity,
 }
 
 /// A hook.
@@ -151,6 +223,7 @@ impl Status {
             cause: None,
             remaining: None,
             timings: Timings::default(),
+            main: MainStatus::default(),
             workers: Vec::new(),
             hooks: Vec::new(),
             holds: Vec::new(),
@@ -184,6 +257,11 @@ impl Status {
                 .filter(|budget| budget.total().is_some())
                 .map(|budget| budget.remaining(now)),
             timings: Timings::of(life, now),
+            main: MainStatus {
+                is_alive: life.is_main_alive(),
+                has_looked: life.has_main_looked(),
+                activity: Activity::of(life, RowId::MAIN, &life.threads.polls(), look),
+            },
             workers: WorkerStatus::all(life, &workers, look),
             untracked: alive
                 .saturating_sub(life.workers_alive().saturating_sub(held) + running_hooks),
@@ -200,7 +278,7 @@ impl Status {
                 .iter()
                 .map(|(_, label, row)| HoldStatus {
                     name: label.name.to_string(),
-                    location: location(label),
+                    location: label.location(),
                     live: row.live(),
                     taken: row.started.load(Ordering::Relaxed),
                 })
@@ -210,7 +288,7 @@ impl Status {
 }
 
 impl Timings {
-    fn of(life: &Lifecycle, now: Instant) -> Self {
+    pub(crate) fn of(life: &Lifecycle, now: Instant) -> Self {
         let Some(asked) = life.budget().map(Budget::asked) else {
             return Self {
                 running: now.saturating_duration_since(life.born),
@@ -223,21 +301,26 @@ impl Timings {
             running: asked.saturating_duration_since(life.born),
             draining: told.saturating_duration_since(asked),
             stopping: joined.saturating_duration_since(told),
+            closing: now.saturating_duration_since(joined),
         }
+    }
+
+    /// How long ago the stop was asked for.
+    pub fn since_asked(&self) -> Duration {
+        self.draining + self.stopping + self.closing
     }
 }
 
 impl WorkerStatus {
     fn all(life: &Lifecycle, rows: &[(RowId, Label, &Row)], look: Option<&Sample>) -> Vec<Self> {
-        let seats = life.seats.tally();
+        let seats = life.tally();
         let polls = life.threads.polls();
         let one = |(id, label, row): &(RowId, Label, &Row)| {
-            let here = polls.iter().filter(|(_, poll)| poll.row == *id);
             let policy = life.rows.policy(*id);
             let ended = |way| row.end(way).load(Ordering::Relaxed);
             Self {
                 name: label.name.to_string(),
-                location: location(label),
+                location: label.location(),
                 on_failure: policy.on_failure(),
                 stage: policy.stage,
                 live: row.live(),
@@ -249,21 +332,11 @@ impl WorkerStatus {
                 restarted: row.restarted.load(Ordering::Relaxed),
                 refused: row.refused.load(Ordering::Relaxed),
                 oldest: seats.get(id).map(|seats| seats.oldest),
-                in_poll: here.clone().count() as u64,
-                blocking: here
-                    .filter(|(seen, poll)| {
-                        look.is_some_and(|look| look.since(seen, *poll).is_some())
-                    })
-                    .map(|(seen, _)| seen.name.clone())
-                    .collect(),
+                activity: Activity::of(life, *id, &polls, look),
             }
         };
         rows.iter().map(one).collect()
     }
-}
-
-fn location(label: &Label) -> String {
-    format!("{}:{}", label.file, label.line)
 }
 
 impl fmt::Display for Status {
@@ -273,7 +346,7 @@ impl fmt::Display for Status {
             write!(
                 f,
                 "; stop: {cause}, {} ago",
-                span(self.timings.draining + self.timings.stopping)
+                span(self.timings.since_asked())
             )?;
         }
         if let Some(remaining) = self.remaining {
@@ -284,11 +357,9 @@ impl fmt::Display for Status {
         }
         let workers = self.workers.iter().map(|worker| {
             let oldest = worker.oldest.map_or_else(|| "-".to_owned(), span);
-            let now = match (worker.blocking.as_slice(), worker.in_poll) {
-                ([], 0) if worker.live == 0 => String::new(),
-                ([], 0) => "waiting".to_owned(),
-                ([], polled) => format!("{polled} running"),
-                (threads, _) => format!("blocking {}", threads.join(", ")),
+            let now = match worker.live {
+                0 => String::new(),
+                _ => worker.activity.to_string(),
             };
             let ends = [
                 &worker.finished,
@@ -304,11 +375,18 @@ impl fmt::Display for Status {
             cells.extend([now, worker.location.clone()]);
             cells
         });
+        let main = self.main.is_alive.then(|| {
+            let mut cells = ["main", "main", "1"].map(str::to_owned).to_vec();
+            cells.push(span(self.uptime));
+            cells.extend(vec!["-".to_owned(); 6]);
+            cells.extend([self.main.activity.to_string(), String::new()]);
+            cells
+        });
         let head = [
             "worker", "stage", "live", "oldest", "ok", "err", "panic", "abort", "restart",
             "refuse", "now", "at",
         ];
-        table(f, &head, workers)?;
+        table(f, &head, main.into_iter().chain(workers))?;
         let hooks = self.hooks.iter().map(|hook| {
             let took = hook.took.map_or_else(|| "-".to_owned(), span);
             vec![

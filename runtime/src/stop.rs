@@ -19,6 +19,9 @@ use crate::watch::LEAVING;
 /// Two looks this far apart that see the same poll see a poll that blocks.
 pub(crate) const APART: Duration = Duration::from_millis(10);
 
+/// How long before the abort the last look begins.
+const LAST_LOOK: Duration = Duration::from_millis(25);
+
 /// How long a result may be on its way from its worker to whoever drops it, on a busy machine.
 const SETTLING: Duration = Duration::from_millis(50);
 
@@ -89,8 +92,8 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
         }
     }
 
-    // Out of time. The facts were taken; now the abort that destroys them. Destructors get what is left, and so do, up
-    // to half of it, those whose turn had not come.
+    // Out of time. The facts were taken; now the abort that destroys them. Destructors get what is left, but for the
+    // share of the hooks of the end, and so do, up to half of it, those whose turn had not come.
     if !joined {
         life.failures.settle(exit::OUT_OF_TIME);
         life.begin_abort(&told);
@@ -103,7 +106,13 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
         let everybody = || life.close_if_empty(&Stage::ALL);
         if !until(&life, clock, budget.half_reserve(), everybody).await {
             life.begin_abort(&rest);
-            until(&life, clock, budget.report_at(), everybody).await;
+            let closes = life.hooks.waiting(HookStage::AfterStop) > 0;
+            let given_up = if closes {
+                budget.closing_at()
+            } else {
+                budget.report_at()
+            };
+            until(&life, clock, given_up, everybody).await;
         }
     }
 
@@ -158,10 +167,11 @@ async fn join_in_time(
     stages: &[Stage],
 ) -> bool {
     let abort_at = budget.abort_at();
-    let look_at = abort_at.map(|at| budget.asked().max(at.checked_sub(APART).unwrap_or(at)));
+    let look_at = abort_at.map(|at| budget.asked().max(at.checked_sub(LAST_LOOK).unwrap_or(at)));
     if join(life, clock, look_at, stages).await {
         return true;
     }
+    life.ask_who_waits();
     let second_look = Sample::take(life);
     if join(life, clock, abort_at, stages).await {
         return true;
@@ -213,8 +223,11 @@ async fn join_workers(
         if deadline.is_some_and(|deadline| deadline <= next) {
             return false;
         }
-        life.scribe
-            .say(message::still_waiting(&Stuck::find(life, &[]), patience));
+        let mut left = Stuck::find(life, &[]);
+        if !left.iter().all(Stuck::is_untold) {
+            left.retain(|stuck| !stuck.is_untold());
+        }
+        life.scribe.say(message::still_waiting(&left, patience));
         patience = patience.saturating_mul(2);
     }
 }

@@ -16,21 +16,23 @@ const APART: Duration = Duration::from_millis(5);
 /// Workers of one function that are still there, holds of one name, a hook, or main.
 #[derive(Clone, Debug)]
 pub(crate) struct Stuck {
-    what: What,
-    count: u64,
+    pub(crate) what: What,
+    pub(crate) count: u64,
     /// For how long the oldest of them is known to run.
-    oldest: Option<Duration>,
+    pub(crate) oldest: Option<Duration>,
     /// Those that were inside the same poll in two looks.
-    blocking: Vec<Blocking>,
+    pub(crate) blocking: Vec<Blocking>,
     /// Those inside a poll of which no more is known.
     polled: u64,
     /// Those that have not been polled once.
-    not_started: u64,
+    pub(crate) not_started: u64,
+    /// Those whose stage has not been told to stop.
+    pub(crate) untold: u64,
 }
 
 /// What is still there.
 #[derive(Clone, Debug)]
-enum What {
+pub(crate) enum What {
     Main,
     Worker(Label),
     Hook(HookStage, Arc<str>),
@@ -38,10 +40,10 @@ enum What {
 
 /// A worker that blocks its thread.
 #[derive(Clone, Debug)]
-struct Blocking {
-    thread: String,
+pub(crate) struct Blocking {
+    pub(crate) thread: String,
     /// It was the same poll this long ago.
-    at_least: Duration,
+    pub(crate) at_least: Duration,
 }
 
 /// Which polls were under way at some moment.
@@ -97,6 +99,7 @@ impl Stuck {
             blocking: Vec::new(),
             polled: 1,
             not_started: 0,
+            untold: 0,
         }));
         if life.is_main_alive() {
             let scene = Scene::now(life, earlier);
@@ -120,18 +123,26 @@ impl Stuck {
             .collect()
     }
 
+    /// Whether the stop has not come to them: it waits for others.
+    pub(crate) fn is_untold(&self) -> bool {
+        self.untold == self.count
+    }
+
     pub(crate) fn is_main(&self) -> bool {
         matches!(self.what, What::Main)
     }
 
-    /// `consume ×3`.
-    pub(crate) fn tally(&self) -> String {
-        let name = match &self.what {
+    pub(crate) fn name(&self) -> String {
+        message::name(match &self.what {
             What::Main => "main",
             What::Worker(label) => &label.name,
             What::Hook(_, name) => name,
-        };
-        let name = message::name(name);
+        })
+    }
+
+    /// `consume ×3`.
+    pub(crate) fn tally(&self) -> String {
+        let name = self.name();
         if self.count == 1 {
             name
         } else {
@@ -151,7 +162,7 @@ impl<'a> Scene<'a> {
     fn now(life: &Lifecycle, earlier: &'a [&'a Sample]) -> Self {
         Self {
             polls: life.threads.polls(),
-            seats: life.seats.tally(),
+            seats: life.tally(),
             earlier,
         }
     }
@@ -192,6 +203,7 @@ impl<'a> Scene<'a> {
             } else {
                 count.saturating_sub(seats.map_or(0, |seats| seats.count) + first_polls)
             },
+            untold: seats.map_or(0, |seats| seats.untold),
             blocking,
         }
     }
@@ -217,7 +229,7 @@ impl fmt::Display for Stuck {
         let blocking = self.blocking.len() as u64;
         let waiting = self
             .count
-            .saturating_sub(blocking + self.polled + self.not_started);
+            .saturating_sub(blocking + self.polled + self.not_started + self.untold);
         let threads = || listed(self.blocking.iter().map(Blocking::to_string));
         let kinds = [
             (blocking, format!("blocking its thread ({})", threads())),
@@ -225,6 +237,10 @@ impl fmt::Display for Stuck {
             (
                 self.not_started,
                 "never polled: no thread was free".to_owned(),
+            ),
+            (
+                self.untold,
+                "not told to stop: its stage had not come".to_owned(),
             ),
         ];
         for (count, kind) in kinds.into_iter().filter(|(count, _)| *count > 0) {
@@ -268,6 +284,7 @@ mod tests {
             blocking: vec![blocking],
             polled: 0,
             not_started: 0,
+            untold: 0,
         };
         assert_eq!(
             stuck.to_string(),

@@ -330,6 +330,9 @@ pub(crate) fn run_blocking<T>(
     if ticket.life.is_aborting(ticket.stage) {
         return Done::new(Ending::Aborted, &ticket);
     }
+    // It will be there for a while: its seat says since when.
+    let parent = ticket.parent.take();
+    ticket.seat = Some(ticket.life.take_seat(ticket.row, ticket.stage, parent));
     let Poll::Ready(ending) = ticket.run(WakerId::NONE, false, || Poll::Ready(code())) else {
         unreachable!("a closure is ready when it returns")
     };

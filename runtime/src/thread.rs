@@ -59,6 +59,18 @@ pub(crate) struct Seen {
     seat: AtomicU64,
     /// How many polls there were: the same number twice is the same poll.
     polls: AtomicU64,
+    /// Who was last polled here, and in which beat: a row and a beat in the place of the row's number. Rows share
+    /// places; the later one is kept.
+    marks: Box<[AtomicU64; MARKS]>,
+}
+
+/// How many rows a thread keeps in mind.
+const MARKS: usize = 128;
+
+/// Where a row's mark is: names given at run time, which have the highest bit, begin in the middle.
+#[inline]
+const fn place(row: u32) -> usize {
+    (row ^ row >> 25) as usize % MARKS
 }
 
 /// A poll under way on some thread.
@@ -107,6 +119,7 @@ fn settle_in(life: &Arc<Lifecycle>) -> Rc<Here> {
         row: AtomicU32::new(0),
         seat: AtomicU64::new(0),
         polls: AtomicU64::new(0),
+        marks: Box::new([const { AtomicU64::new(0) }; MARKS]),
     });
     life.threads.add(&seen);
     let here = Rc::new(Here {
@@ -289,7 +302,10 @@ impl Here {
         );
         seen.seat
             .store(worker.seat.map_or(0, SeatKey::to_bits), Ordering::Relaxed);
-        seen.row.store(worker.row.to_bits() + 1, Ordering::Release);
+        let row = worker.row.to_bits() + 1;
+        let mark = u64::from(row) << 32 | u64::from(self.life.beat.latest());
+        seen.marks[place(row)].store(mark, Ordering::Relaxed);
+        seen.row.store(row, Ordering::Release);
         before
     }
 
@@ -364,6 +380,19 @@ impl Threads {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.retain(|thread| Arc::strong_count(thread) > 1);
         seen.push(Arc::clone(new));
+    }
+
+    /// In which beat a worker of this row was last polled, as far as the threads remember.
+    pub(crate) fn last_polled(&self, row: RowId) -> Option<u32> {
+        let row = row.to_bits() + 1;
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let marks = seen
+            .iter()
+            .map(|thread| thread.marks[place(row)].load(Ordering::Relaxed));
+        marks
+            .filter(|mark| mark >> 32 == u64::from(row))
+            .map(|mark| u32::try_from(mark & u64::from(u32::MAX)).unwrap_or(u32::MAX))
+            .max()
     }
 
     /// The polls under way, by thread.

@@ -76,9 +76,13 @@ struct Watch {
 impl Watch {
     fn run(&mut self) {
         while !self.life.is_over() {
-            let next = self.next();
+            let beat = self.life.beat.next();
+            let next = self.next().map_or(beat, |at| at.min(beat));
             self.inbox
-                .wait(next.map(|at| at.saturating_duration_since(Instant::now())));
+                .wait(Some(next.saturating_duration_since(Instant::now())));
+            if self.life.beat.count() && !self.life.settings.is_test {
+                self.look_for_ended();
+            }
             let came: Vec<_> = self.inbox.take().collect();
             for signal in came {
                 self.hear(signal);
@@ -175,6 +179,15 @@ impl Watch {
                 self.life.scribe.say(message::test_never_yields());
             }
             self.exit(exit::OUT_OF_TIME);
+        }
+    }
+
+    /// Says which workers have ended by themselves, long before the stop, with nobody of their kind left.
+    fn look_for_ended(&self) {
+        if self.life.state() < State::Draining {
+            for (label, ended) in self.life.rows.newly_idle() {
+                self.life.scribe.say(message::ended_early(&label, ended));
+            }
         }
     }
 

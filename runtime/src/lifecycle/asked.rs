@@ -1,5 +1,6 @@
 //! What callers ask about their own end, and how they are told.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::task::Waker;
@@ -10,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{ABORTING, CANCELLED, Lifecycle, SINGLED_OUT, of_stages};
 use crate::message;
 use crate::rows::RowId;
-use crate::seats::SeatKey;
+use crate::seats::{SeatKey, Sitting};
 use crate::state::Stage;
 use crate::thread::{self, Current};
 
@@ -125,6 +126,23 @@ impl Lifecycle {
     pub(crate) fn wait_in(&self, seat: SeatKey, stage: Stage, waker: &Waker) -> bool {
         self.seats.set_waker(seat, waker);
         !self.is_undisturbed(stage) && self.is_stopping(stage, Some(seat))
+    }
+
+    /// Has everybody polled once more, so that handles say who waits for them.
+    pub(crate) fn ask_who_waits(&self) {
+        /// So many take longer to wake than the abort can be put off.
+        const TOO_MANY: usize = 10_000;
+        if self.alive() < TOO_MANY {
+            self.waits.ask();
+            for stage in Stage::ALL {
+                self.seats.wake(stage);
+            }
+        }
+    }
+
+    /// Who sits, by function.
+    pub(crate) fn tally(&self) -> HashMap<RowId, Sitting> {
+        self.seats.tally(|stage| self.is_cancelled(stage))
     }
 
     pub(crate) fn note_main_looked(&self) {

@@ -1,0 +1,127 @@
+//! The report for machines: one line of JSON. Times are in milliseconds.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Facts;
+use crate::stuck::{Blocking, Stuck, What};
+
+/// The whole report, in no more than `room` bytes.
+pub(super) fn json(facts: &Facts<'_>, room: usize) -> String {
+    let mut report = Report::of(facts);
+    loop {
+        let text = serde_json::to_string(&report).unwrap_or_default();
+        if text.len() < room || !report.leave_one_out() {
+            return text;
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Report {
+    code: u8,
+    reason: String,
+    cause: Option<String>,
+    running_ms: u64,
+    took_ms: u64,
+    draining_ms: u64,
+    stopping_ms: u64,
+    closing_ms: u64,
+    failures: Vec<String>,
+    hints: Vec<String>,
+    waits: Vec<String>,
+    stuck: Vec<Row>,
+    untracked: usize,
+    /// How many entries of the lists did not fit.
+    left_out: usize,
+}
+
+/// Those of one name that were still there.
+#[derive(Serialize)]
+struct Row {
+    kind: &'static str,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
+    count: u64,
+    running_ms: Option<u64>,
+    blocking: Vec<Thread>,
+    not_started: u64,
+    untold: u64,
+}
+
+/// A thread that is blocked.
+#[derive(Serialize)]
+struct Thread {
+    thread: String,
+    at_least_ms: u64,
+}
+
+impl Report {
+    fn of(facts: &Facts<'_>) -> Self {
+        let strings = |items: &[_]| items.iter().map(ToString::to_string).collect();
+        Self {
+            code: facts.code,
+            reason: facts.reason(),
+            cause: facts.cause.map(ToString::to_string),
+            running_ms: ms(facts.timings.running),
+            took_ms: ms(facts.timings.since_asked()),
+            draining_ms: ms(facts.timings.draining),
+            stopping_ms: ms(facts.timings.stopping),
+            closing_ms: ms(facts.timings.closing),
+            failures: strings(&facts.failures),
+            hints: facts.hints.iter().map(ToString::to_string).collect(),
+            waits: facts.waits.iter().map(ToString::to_string).collect(),
+            stuck: facts.stuck.iter().map(Row::of).collect(),
+            untracked: facts.untracked,
+            left_out: facts.more_failures,
+        }
+    }
+
+    /// Takes an entry off the longest list. `false` where none has any.
+    fn leave_one_out(&mut self) -> bool {
+        let texts = [&mut self.failures, &mut self.waits, &mut self.hints];
+        let longest = texts.into_iter().max_by_key(|list| list.len());
+        let taken = match longest {
+            Some(list) if list.len() > self.stuck.len() => list.pop().is_some(),
+            _ => self.stuck.pop().is_some(),
+        };
+        self.left_out += usize::from(taken);
+        taken
+    }
+}
+
+impl Row {
+    fn of(stuck: &Stuck) -> Self {
+        let (kind, at) = match &stuck.what {
+            What::Main => ("main", None),
+            What::Worker(label) if label.is_hold => ("hold", Some(label.location())),
+            What::Worker(label) => ("worker", Some(label.location())),
+            What::Hook(..) => ("hook", None),
+        };
+        Self {
+            kind,
+            name: stuck.name(),
+            at,
+            count: stuck.count,
+            running_ms: stuck.oldest.map(ms),
+            blocking: stuck.blocking.iter().map(Thread::of).collect(),
+            not_started: stuck.not_started,
+            untold: stuck.untold,
+        }
+    }
+}
+
+impl Thread {
+    fn of(blocking: &Blocking) -> Self {
+        Self {
+            thread: blocking.thread.clone(),
+            at_least_ms: ms(blocking.at_least),
+        }
+    }
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

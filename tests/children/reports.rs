@@ -1,0 +1,98 @@
+//! Ends about which there is something to report: `reports <case>`. Prints `up` when it can be stopped.
+
+use std::env::args;
+use std::future::pending;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+use graceful::{Stage, Worker, WorkerHandle};
+use tokio::sync::{Mutex, Notify, Semaphore};
+
+/// For ever, as far as a test can tell.
+const LONG: Duration = Duration::from_secs(60);
+
+#[graceful::main(stop_timeout = "1500ms", worker_threads = 2)]
+async fn main() {
+    match args().nth(1).expect("a case").as_str() {
+        "round" => round(),
+        "itself" => waits_for_itself(),
+        "later" => {
+            let last = Worker::new("flush", graceful::stopping).stage(Stage::Late);
+            let last = last.spawn();
+            println!("up");
+            let _ = last.await;
+        }
+        "held_up" => {
+            let stuck = graceful::spawn("stuck", pending::<()>());
+            let flush = Worker::new("flush", pending::<()>).stage(Stage::Late);
+            flush.spawn();
+            println!("up");
+            let _ = stuck.await;
+        }
+        "ended" => {
+            graceful::spawn("warm-up", async {});
+            graceful::spawn("consume", graceful::stopping());
+        }
+        "retries" => graceful::on_stop("leave", || async { Err::<(), _>("no route") }),
+        "pool" => pool(),
+        "many" => {
+            for number in 0..100 {
+                graceful::spawn(
+                    format!("a-worker-with-a-long-name-{number}"),
+                    pending::<()>(),
+                );
+            }
+        }
+        other => panic!("no case {other}"),
+    }
+    println!("up");
+    graceful::stopping().await;
+}
+
+/// Each waits for the next one's handle.
+fn round() {
+    type Slot = Arc<Mutex<Option<WorkerHandle<()>>>>;
+    let slots: [Slot; 3] = Default::default();
+    let go = Arc::new(Semaphore::new(0));
+    for (number, name) in ["a", "b", "c"].into_iter().enumerate() {
+        let (next, go) = (Arc::clone(&slots[(number + 1) % 3]), Arc::clone(&go));
+        let handle = graceful::spawn(name, async move {
+            let _go = go.acquire().await;
+            let next = next.lock().await.take().expect("it was put there");
+            let _ = next.await;
+        });
+        *slots[number].try_lock().expect("nobody waits yet") = Some(handle);
+    }
+    go.add_permits(3);
+}
+
+fn waits_for_itself() {
+    static OWN: OnceLock<Mutex<Option<WorkerHandle<()>>>> = OnceLock::new();
+    let go = Arc::new(Notify::new());
+    let handle = graceful::spawn("lonely", {
+        let go = Arc::clone(&go);
+        async move {
+            go.notified().await;
+            let own = OWN.get().expect("it was put there").lock().await.take();
+            let _ = own.expect("it is there").await;
+        }
+    });
+    OWN.get_or_init(|| Mutex::new(Some(handle)));
+    go.notify_one();
+}
+
+/// A pool that closes when all its connections are back, one of which a thread that blocks has.
+fn pool() {
+    let pool = Arc::new(Semaphore::new(1));
+    let connection = Arc::clone(&pool)
+        .try_acquire_owned()
+        .expect("nobody has it yet");
+    graceful::after_stop("pool", move || async move {
+        let _all = pool.acquire().await;
+    });
+    graceful::spawn_blocking("query", move || {
+        thread::sleep(LONG);
+        drop(connection);
+    });
+}

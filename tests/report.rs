@@ -1,0 +1,196 @@
+//! What is said of an end that needs explaining: who held whom up, how the time went, for people and for machines.
+#![cfg(unix)]
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use graceful_tests::{Child, End};
+use serde_json::Value;
+
+fn child(case: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reports"));
+    command.arg(case);
+    command
+}
+
+/// Starts it, stops it, and waits for its end.
+fn stop(command: &mut Command) -> End {
+    let child = Child::start(command);
+    child.prints("up");
+    child.terminate();
+    child.end()
+}
+
+#[test]
+fn who_waits_for_each_other_is_named_as_a_round() {
+    let end = stop(&mut child("round"));
+    end.assert_code(124);
+    let round = end
+        .stderr
+        .iter()
+        .find(|line| line.text.contains("these wait for each other: "))
+        .unwrap_or_else(|| panic!("no round\n{end}"));
+    // Where it begins is chance.
+    let rounds = ["a -> b -> c -> a", "b -> c -> a -> b", "c -> a -> b -> c"];
+    assert!(
+        rounds.iter().any(|names| round.text.ends_with(names)),
+        "{end}"
+    );
+    let lines = end.stderr.iter();
+    let said = lines.filter(|line| line.text.contains("wait for each other"));
+    assert_eq!(said.count(), 1, "{end}");
+}
+
+#[test]
+fn who_waits_for_itself_is_told_at_once_and_in_the_report() {
+    let end = stop(&mut child("itself"));
+    end.assert_code(124);
+    end.assert_said("worker `lonely` is waited for by itself: this wait cannot end");
+    end.assert_said("  lonely waits for itself");
+}
+
+#[test]
+fn who_waits_for_somebody_told_later_is_named() {
+    let end = stop(&mut child("later"));
+    end.assert_code(124);
+    end.assert_said("  main waits for flush, which is told to stop only when it has ended");
+    end.assert_said("not told to stop: its stage had not come");
+    end.assert_said("graceful: exit code 124: out of time, still running: main");
+}
+
+#[test]
+fn who_was_not_told_is_not_waited_for() {
+    let end = stop(&mut child("held_up"));
+    end.assert_code(124);
+    let waiting = end
+        .stderr
+        .iter()
+        .find(|line| line.text.contains("still waiting for: "))
+        .unwrap_or_else(|| panic!("nobody is waited for\n{end}"));
+    assert!(waiting.text.contains("stuck"), "{end}");
+    assert!(!waiting.text.contains("flush"), "{end}");
+    end.assert_said("  main waits for stuck");
+}
+
+#[test]
+fn a_worker_that_ends_by_itself_is_one_line() {
+    let child = Child::start(&mut child("ended"));
+    child.prints("up");
+    child.says("worker warm-up (tests/children/reports.rs:");
+    child.terminate();
+    let end = child.end();
+    end.assert_code(0);
+    end.assert_said("ended by itself; none is running now");
+    end.assert_silent_about("worker consume");
+}
+
+#[test]
+fn each_try_of_a_hook_is_said() {
+    let end = stop(&mut child("retries"));
+    end.assert_code(1);
+    end.assert_said("on_stop hook `leave` failed: \"no route\"; again in 100 ms");
+    end.assert_said("on_stop hook `leave` failed: \"no route\"; again in 200 ms");
+    end.assert_said("exit code 1: on_stop hook `leave` failed: \"no route\"");
+}
+
+#[test]
+fn a_pool_that_cannot_close_is_named_with_who_has_its_connection() {
+    let end = stop(&mut child("pool"));
+    end.assert_code(124);
+    end.assert_said("after_stop hook `pool` did not end within ");
+    end.assert_said("query (tests/children/reports.rs:");
+    end.assert_said("blocking its thread");
+}
+
+#[test]
+fn the_report_says_how_the_time_went() {
+    let end = stop(&mut child("pool"));
+    let course = end
+        .stderr
+        .iter()
+        .find(|line| line.text.contains("graceful: stop: SIGTERM, "))
+        .unwrap_or_else(|| panic!("no course\n{end}"));
+    for part in ["stopping 1.4 s", "closing "] {
+        assert!(course.text.contains(part), "`{part}` is missing\n{end}");
+    }
+}
+
+/// The one line of a report in JSON.
+#[track_caller]
+fn json(end: &End) -> Value {
+    let mut lines = end
+        .stderr
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Value>(&line.text).ok());
+    let report = lines.next().unwrap_or_else(|| panic!("no JSON\n{end}"));
+    assert!(lines.next().is_none(), "{end}");
+    report
+}
+
+#[test]
+fn machines_get_one_line() {
+    let end = stop(child("pool").env("GRACEFUL_REPORT", "json"));
+    end.assert_code(124);
+    let report = json(&end);
+    assert_eq!(report["code"], 124, "{end}");
+    assert_eq!(report["cause"], "SIGTERM", "{end}");
+    assert_eq!(report["stuck"][0]["name"], "query", "{end}");
+    assert_eq!(report["stuck"][0]["count"], 1, "{end}");
+    let thread = &report["stuck"][0]["blocking"][0];
+    assert!(thread["at_least_ms"].as_u64() >= Some(5), "{end}");
+    assert!(
+        report["stuck"][0]["running_ms"].as_u64() > Some(1000),
+        "{end}"
+    );
+    assert!(report["stopping_ms"].as_u64() >= Some(1340), "{end}");
+    let failure = report["failures"][0].as_str().unwrap_or_default();
+    assert!(failure.starts_with("after_stop hook `pool` "), "{end}");
+    assert_eq!(report["left_out"], 0, "{end}");
+}
+
+#[test]
+fn a_long_one_is_still_one_line_of_json() {
+    let end = stop(child("many").env("GRACEFUL_REPORT", "json"));
+    let report = json(&end);
+    let text = end.stderr.iter().find(|line| line.text.starts_with('{'));
+    assert!(text.is_some_and(|line| line.text.len() < 2048), "{end}");
+    let shown = report["stuck"].as_array().map_or(0, Vec::len);
+    assert!(shown > 5, "{end}");
+    assert_eq!(report["left_out"], 100 - shown, "{end}");
+}
+
+#[test]
+fn another_form_is_an_error_before_main_runs() {
+    let end = Child::start(child("ended").env("GRACEFUL_REPORT", "yaml")).end();
+    end.assert_code(2);
+    end.assert_said("GRACEFUL_REPORT=yaml: write text or json");
+}
+
+#[graceful::test]
+async fn a_status_tells_who_was_polled_lately() {
+    async fn last_polled(name: &str) -> Option<Duration> {
+        let workers = graceful::status().workers;
+        let found = workers.into_iter().find(|worker| worker.name == name);
+        found.expect("it is there").activity.last_polled
+    }
+
+    graceful::spawn("quiet", graceful::stopping());
+    graceful::spawn("busy", async {
+        while graceful::run_until_stopping(tokio::time::sleep(Duration::from_millis(20)))
+            .await
+            .is_some()
+        {}
+    });
+    let began = Instant::now();
+    // Beats come once a second.
+    while last_polled("quiet").await < Some(Duration::from_secs(2)) {
+        assert!(began.elapsed() < Duration::from_secs(20), "no beat came");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(began.elapsed() >= Duration::from_millis(1900));
+    assert!(last_polled("busy").await <= Some(Duration::from_secs(1)));
+    let table = graceful::status().to_string();
+    assert!(table.contains("waiting, polled 2 s ago"), "{table}");
+    assert!(table.contains("main"), "{table}");
+    graceful::stop();
+}
