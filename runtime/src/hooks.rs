@@ -39,11 +39,6 @@ pub enum HookStage {
     AfterStop,
 }
 
-impl HookStage {
-    /// Those that the stop waits for together with workers.
-    pub(crate) const BEFORE_THE_END: [Self; 2] = [Self::BeforeStop, Self::OnStop];
-}
-
 impl fmt::Display for HookStage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

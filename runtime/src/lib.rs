@@ -266,6 +266,7 @@ mod hooks;
 mod reload;
 
 mod coordinator;
+mod course;
 mod stop;
 mod waits;
 
