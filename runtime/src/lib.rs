@@ -234,6 +234,7 @@ mod duration;
 mod process;
 mod settings;
 
+mod heard;
 mod signal;
 mod sys;
 mod watch;

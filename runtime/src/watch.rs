@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::budget::Budget;
 use crate::exit;
+use crate::heard::{Heard, Meaning, Stop};
 use crate::lifecycle::Lifecycle;
 use crate::message;
 use crate::report;
@@ -20,10 +21,6 @@ use crate::state::{Cause, State};
 use crate::status;
 use crate::stuck::Sample;
 use crate::sys;
-
-/// The same signal twice within this is one: a terminal signals the whole process group while a parent
-/// forwards.
-const SAME: Duration = Duration::from_millis(100);
 
 /// The longest the process stays for a report to be written.
 const LAST_WORDS: Duration = Duration::from_millis(100);
@@ -47,8 +44,7 @@ pub(crate) fn start(
         life: Arc::clone(life),
         inbox,
         deadline: None,
-        latest: [None; 6],
-        interrupts: 0,
+        heard: Heard::default(),
         look: None,
     };
     let run = move || {
@@ -66,9 +62,7 @@ struct Watch {
     inbox: Inbox,
     /// Set when the stop began.
     deadline: Option<Budget>,
-    /// When each signal was last taken for one.
-    latest: [Option<Instant>; 6],
-    interrupts: u32,
+    heard: Heard,
     /// In a test, who was inside a poll some time ago.
     look: Option<Sample>,
 }
@@ -122,27 +116,23 @@ impl Watch {
         if !self.life.settings.signals.contains(&signal) {
             return self.heed(signal);
         }
-        let now = Instant::now();
-        let latest = &mut self.latest[signal as usize];
-        if latest.is_some_and(|latest| now.duration_since(latest) < SAME) {
-            return;
-        }
-        *latest = Some(now);
-        self.interrupts += u32::from(signal == Signal::Interrupt);
-        if signal == Signal::Interrupt && self.interrupts == 2 {
-            self.exit(exit::FORCED);
-        }
-        if self.life.begin_stop(Cause::Signal(signal)) {
-            return;
-        }
-        if signal == Signal::Interrupt
-            && self.life.state() == State::Draining
-            && !self.life.is_drained()
-        {
-            self.life.end_drain();
-            self.life.scribe.say(message::drain_ended(signal));
-        } else {
-            self.life.scribe.say(message::already_stopping(signal));
+        let stop = match self.life.state() {
+            State::Starting | State::Ready => Stop::NotAsked,
+            State::Draining if !self.life.is_drained() => Stop::Draining,
+            _ => Stop::Drained,
+        };
+        match self.heard.hear(signal, Instant::now(), stop) {
+            Meaning::Echo => {}
+            // Somebody else may have been faster.
+            Meaning::Stop if self.life.begin_stop(Cause::Signal(signal)) => {}
+            Meaning::EndDrain => {
+                self.life.end_drain();
+                self.life.scribe.say(message::drain_ended(signal));
+            }
+            Meaning::Stop | Meaning::Known => {
+                self.life.scribe.say(message::already_stopping(signal));
+            }
+            Meaning::Force => self.exit(exit::FORCED),
         }
     }
 
