@@ -1,6 +1,6 @@
 //! The count of those who are alive in one stage.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicUsize, Ordering};
 
 /// The count refuses newcomers.
 const CLOSED: usize = 1;

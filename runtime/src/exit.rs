@@ -239,3 +239,94 @@ pub(crate) fn number(code: ExitCode) -> u8 {
         .find(|&number| ExitCode::from(number) == code)
         .unwrap_or(FAILED)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Something that bears on the exit code.
+    #[derive(Clone, Debug)]
+    enum Event {
+        Error,
+        Panic,
+        MainsCode(u8),
+        HookOverruns,
+        Settled(u8),
+    }
+
+    fn events() -> impl Strategy<Value = Vec<Event>> {
+        let event = prop_oneof![
+            Just(Event::Error),
+            Just(Event::Panic),
+            (1..=u8::MAX).prop_map(Event::MainsCode),
+            Just(Event::HookOverruns),
+            prop_oneof![Just(OUT_OF_TIME), Just(FORCED)].prop_map(Event::Settled),
+        ];
+        vec(event, 0..50)
+    }
+
+    fn code_of(event: &Event) -> u8 {
+        match event {
+            Event::Error => FAILED,
+            Event::Panic => PANICKED,
+            Event::HookOverruns => OUT_OF_TIME,
+            Event::MainsCode(code) | Event::Settled(code) => *code,
+        }
+    }
+
+    fn failures(events: &[Event]) -> Failures {
+        let failures = Failures::default();
+        for event in events {
+            let who = Who::Worker("w".into());
+            match event {
+                Event::Error => failures.add(Failure::error(who, String::new())),
+                Event::Panic => failures.add(Failure::panic(who, &"")),
+                Event::MainsCode(code) => failures.add(Failure::main_code(*code)),
+                Event::HookOverruns => {
+                    failures.add(Failure::of_hook(who, How::Overrun(Duration::ZERO)));
+                }
+                Event::Settled(code) => {
+                    failures.settle(*code);
+                }
+            }
+        }
+        failures
+    }
+
+    proptest! {
+        #[test]
+        fn what_came_first_decides(events in events()) {
+            let expected = events.first().map_or(0, code_of);
+            prop_assert_eq!(failures(&events).code(), expected);
+        }
+
+        #[test]
+        fn the_reason_is_a_failure_only_if_one_came_first(events in events()) {
+            let is_failure = |event: &Event| !matches!(event, Event::Settled(_));
+            let decisive = failures(&events).decisive();
+            prop_assert_eq!(decisive.is_some(), events.first().is_some_and(is_failure));
+            if let Some(decisive) = decisive {
+                prop_assert_eq!(decisive.code, failures(&events).code());
+            }
+        }
+
+        #[test]
+        fn every_failure_is_kept_or_counted(events in events()) {
+            let failed = events.iter().filter(|event| !matches!(event, Event::Settled(_)));
+            let (kept, more) = failures(&events).list();
+            prop_assert_eq!(kept.len() + more, failed.count());
+        }
+
+        #[test]
+        fn only_a_stop_in_which_nothing_else_failed_may_end_by_its_signal(events in events()) {
+            let is_mains = |event: &Event| matches!(event, Event::MainsCode(_));
+            let came_first = events.first().is_none_or(is_mains);
+            let others = events.iter().any(|event| !is_mains(event) && !matches!(event, Event::Settled(_)));
+            prop_assume!(events.len() <= KEPT);
+            prop_assert_eq!(failures(&events).are_mains_alone(), came_first && !others);
+        }
+    }
+}

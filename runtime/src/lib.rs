@@ -245,6 +245,7 @@ mod beat;
 mod budget;
 mod lifecycle;
 mod state;
+mod sync;
 mod thread;
 
 mod body;
@@ -254,6 +255,7 @@ mod function;
 mod handle;
 mod outcome;
 mod policy;
+mod results;
 mod rows;
 mod scope;
 mod seats;

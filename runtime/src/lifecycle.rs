@@ -20,7 +20,7 @@ mod asked;
 mod census;
 
 use std::any::Any;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +37,7 @@ use crate::hooks::Hooks;
 use crate::message;
 use crate::reload::Reloading;
 use crate::report::Report;
+use crate::results::Results;
 use crate::rows::{RowId, Rows};
 use crate::scribe::Scribe;
 use crate::seats::Seats;
@@ -72,10 +73,7 @@ pub(crate) struct Lifecycle {
     word: AtomicU32,
     /// Who is alive, by stage. Main counts in its own.
     alive: [Alive; 4],
-    /// Results that workers have left behind, whose destructors run code: held by a handle, or about to be dropped.
-    left_behind: AtomicUsize,
-    /// Those of them that are being dropped at this moment.
-    dropping: AtomicUsize,
+    results: Results,
     /// Set once the settings have been said.
     introduced: AtomicBool,
     /// Set until main is gone.
@@ -140,8 +138,7 @@ impl Lifecycle {
             settings,
             word: AtomicU32::new(State::Starting as u32),
             alive,
-            left_behind: AtomicUsize::new(0),
-            dropping: AtomicUsize::new(0),
+            results: Results::default(),
             introduced: AtomicBool::new(false),
             main_alive: AtomicBool::new(true),
             main_looked: AtomicBool::new(false),

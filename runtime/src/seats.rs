@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::rows::RowId;
 use crate::state::Stage;
+use crate::sync::{Mutex, MutexGuard};
 
 /// Threads take seats in shards of their own, so that they rarely wait for each other.
 const SHARDS: u32 = 8;

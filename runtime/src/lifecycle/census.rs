@@ -85,35 +85,34 @@ impl Lifecycle {
     }
 
     pub(crate) fn result_left(&self) {
-        self.left_behind.fetch_add(1, Ordering::SeqCst);
+        self.results.leave();
     }
 
     /// Somebody took a result that had been left.
     pub(crate) fn result_taken(&self) {
-        self.left_behind.fetch_sub(1, Ordering::SeqCst);
+        self.results.take();
     }
 
     pub(crate) fn result_dropping(&self) {
-        self.dropping.fetch_add(1, Ordering::SeqCst);
+        self.results.begin_dropping();
     }
 
     pub(crate) fn result_dropped(&self) {
-        self.left_behind.fetch_sub(1, Ordering::SeqCst);
         // The other half is in `close_if_empty`: one of the two sees what the other has written.
         let is_stopping = || self.word.load(Ordering::SeqCst) & STATE >= State::Draining as u32;
-        if self.dropping.fetch_sub(1, Ordering::SeqCst) == 1 && is_stopping() {
+        if self.results.end_dropping() && is_stopping() {
             self.bell.notify_one();
         }
     }
 
     pub(crate) fn is_dropping(&self) -> bool {
-        self.dropping.load(Ordering::SeqCst) > 0
+        self.results.are_dropping()
     }
 
     /// Whether no result can still be on its way from its worker to its end: none was left behind, or no task is
     /// alive that could be dropping one.
     pub(crate) fn is_settled(&self) -> bool {
-        self.left_behind.load(Ordering::SeqCst) == 0 || self.tasks_alive() == 0
+        self.results.are_gone() || self.tasks_alive() == 0
     }
 
     /// How many tasks are alive on the runtime, workers or not.

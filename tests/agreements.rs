@@ -1,0 +1,168 @@
+//! What threads agree on by atomics and locks of the crate's own, in every order they can come: the files themselves,
+//! with `loom`'s synchronisation in the place of the standard library's.
+#![allow(dead_code, unreachable_pub)] // the files are used in part, and elsewhere
+
+mod sync {
+    pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};
+}
+
+mod rows {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub(crate) struct RowId;
+}
+
+mod state {
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Stage {
+        Main,
+    }
+}
+
+#[path = "../runtime/src/alive.rs"]
+mod alive;
+#[path = "../runtime/src/results.rs"]
+mod results;
+#[path = "../runtime/src/seats.rs"]
+mod seats;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering as Plain};
+use std::task::{Wake, Waker};
+
+use loom::sync::atomic::{AtomicBool, Ordering};
+use loom::thread;
+
+use crate::alive::Alive;
+use crate::results::Results;
+use crate::rows::RowId;
+use crate::seats::Seats;
+use crate::state::Stage;
+
+#[test]
+fn whoever_is_let_in_is_waited_for() {
+    loom::model(|| {
+        let alive = Arc::new(Alive::default());
+        let newcomer = {
+            let alive = Arc::clone(&alive);
+            thread::spawn(move || {
+                let is_welcome = alive.arrive();
+                if !is_welcome {
+                    alive.leave();
+                }
+                is_welcome
+            })
+        };
+        let closed = alive.close_if_empty();
+        let is_welcome = newcomer.join().expect("it ends");
+        // Refused if and only if the door was closed before it came.
+        assert_eq!(alive.count(), usize::from(is_welcome));
+        assert_ne!(closed, is_welcome);
+    });
+}
+
+#[test]
+fn the_last_one_to_leave_is_heard_or_seen() {
+    loom::model(|| {
+        let alive = Arc::new(Alive::default());
+        let rung = Arc::new(AtomicBool::new(false));
+        alive.arrive();
+        let leaver = {
+            let (alive, rung) = (Arc::clone(&alive), Arc::clone(&rung));
+            thread::spawn(move || {
+                if alive.leave() {
+                    rung.store(true, Ordering::SeqCst);
+                }
+            })
+        };
+        alive.watch();
+        let seen = alive.close_if_empty();
+        leaver.join().expect("it ends");
+        assert!(seen || rung.load(Ordering::SeqCst));
+    });
+}
+
+#[test]
+fn a_result_being_dropped_is_waited_for_or_rings() {
+    loom::model(|| {
+        let results = Arc::new(Results::default());
+        let is_stopping = Arc::new(AtomicBool::new(false));
+        let rung = Arc::new(AtomicBool::new(false));
+        results.leave();
+        results.begin_dropping();
+        let dropper = {
+            let (results, is_stopping, rung) = (
+                Arc::clone(&results),
+                Arc::clone(&is_stopping),
+                Arc::clone(&rung),
+            );
+            thread::spawn(move || {
+                if results.end_dropping() && is_stopping.load(Ordering::SeqCst) {
+                    rung.store(true, Ordering::SeqCst);
+                }
+            })
+        };
+        is_stopping.store(true, Ordering::SeqCst);
+        let must_wait = results.are_dropping();
+        dropper.join().expect("it ends");
+        assert!(!must_wait || rung.load(Ordering::SeqCst));
+        assert!(results.are_gone());
+    });
+}
+
+/// Counts how often it was called.
+#[derive(Default)]
+struct Calls(AtomicUsize);
+
+impl Wake for Calls {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Plain::SeqCst);
+    }
+}
+
+#[test]
+fn whoever_sits_down_while_the_stop_comes_is_woken_or_sees_it() {
+    loom::model(|| {
+        let seats = Arc::new(Seats::default());
+        let is_cancelled = Arc::new(AtomicBool::new(false));
+        let calls = Arc::new(Calls::default());
+        let sitter = {
+            let (seats, is_cancelled) = (Arc::clone(&seats), Arc::clone(&is_cancelled));
+            let waker = Waker::from(Arc::clone(&calls));
+            thread::spawn(move || {
+                let seat = seats.take(0, RowId, Stage::Main, None, None);
+                seats.set_waker(seat, &waker);
+                is_cancelled.load(Ordering::SeqCst)
+            })
+        };
+        is_cancelled.store(true, Ordering::SeqCst);
+        seats.wake(Stage::Main);
+        let has_seen = sitter.join().expect("it ends");
+        assert!(has_seen || calls.0.load(Plain::SeqCst) == 1);
+    });
+}
+
+#[test]
+fn whoever_has_left_is_not_woken_for_the_next_in_its_place() {
+    loom::model(|| {
+        let seats = Arc::new(Seats::default());
+        let (old, new) = (Arc::new(Calls::default()), Arc::new(Calls::default()));
+        let first = seats.take(0, RowId, Stage::Main, None, None);
+        seats.set_waker(first, &Waker::from(Arc::clone(&old)));
+        let mover = {
+            let seats = Arc::clone(&seats);
+            let waker = Waker::from(Arc::clone(&new));
+            thread::spawn(move || {
+                seats.leave(first);
+                let second = seats.take(0, RowId, Stage::Main, None, None);
+                // The old key opens nothing any more.
+                seats.set_waker(first, &waker);
+                second
+            })
+        };
+        seats.wake(Stage::Main);
+        let second = mover.join().expect("it ends");
+        assert_ne!(first, second);
+        assert_eq!(new.0.load(Plain::SeqCst), 0);
+        assert!(old.0.load(Plain::SeqCst) <= 1);
+    });
+}
