@@ -28,46 +28,39 @@ pub trait Body: Send + 'static {
     #[doc(hidden)]
     const REPEATS: bool = false;
 
-    /// One tracked task in the background.
+    /// One tracked task in the background, under the policy where it takes more than polling one future to its end.
     #[doc(hidden)]
-    fn launch(self, launch: Launch<'_>) -> JoinHandle<Done<Self::Output>>;
-}
-
-/// The right to run in the background, and where.
-#[derive(Debug)]
-pub struct Launch<'a> {
-    pub(crate) ticket: Ticket,
-    pub(crate) runtime: &'a Handle,
-    /// The policy, where it takes more than polling one future to its end.
-    pub(crate) supervised: Option<Policy>,
-}
-
-impl Launch<'_> {
-    /// Spawns runs under the policy. `next` makes a run, or says that there is no other.
-    fn supervise<Fut, J>(
+    fn launch(
         self,
-        policy: Policy,
-        next: impl FnMut() -> Option<Fut> + Send + 'static,
-        judge: J,
-    ) -> JoinHandle<Done<Fut::Output>>
-    where
-        Fut: Future + Send + 'static,
-        Fut::Output: Send + 'static,
-        J: FnMut(&Fut::Output) -> Option<String> + Send + 'static,
-    {
-        let (life, row) = (Arc::clone(&self.ticket.life), self.ticket.row);
-        let mut next = next;
-        let runs = async move {
-            let next = move || next().map(supervise::guarded);
-            supervise::supervise(&life, row, &policy, next, judge).await
-        };
-        let ticket = self.ticket;
-        self.runtime.spawn(async move {
-            Tracked::new(runs, |ran: &Ran<_>| Judgement::Settled(ran.way), ticket)
-                .await
-                .flatten()
-        })
-    }
+        ticket: Ticket,
+        runtime: &Handle,
+        supervised: Option<Box<Policy>>,
+    ) -> JoinHandle<Done<Self::Output>>;
+}
+
+/// Spawns runs under a policy. `next` makes a run, or says that there is no other.
+fn supervise<Fut, J>(
+    ticket: Ticket,
+    runtime: &Handle,
+    policy: Box<Policy>,
+    mut next: impl FnMut() -> Option<Fut> + Send + 'static,
+    judge: J,
+) -> JoinHandle<Done<Fut::Output>>
+where
+    Fut: Future + Send + 'static,
+    Fut::Output: Send + 'static,
+    J: FnMut(&Fut::Output) -> Option<String> + Send + 'static,
+{
+    let (life, row) = (Arc::clone(&ticket.life), ticket.row);
+    let runs = async move {
+        let next = move || next().map(supervise::guarded);
+        supervise::supervise(&life, row, &policy, next, judge).await
+    };
+    runtime.spawn(async move {
+        Tracked::new(runs, |ran: &Ran<_>| Judgement::Settled(ran.way), ticket)
+            .await
+            .flatten()
+    })
 }
 
 /// A body that is a future.
@@ -91,17 +84,24 @@ where
     }
 
     #[inline]
-    fn launch(self, mut launch: Launch<'_>) -> JoinHandle<Done<F::Output>> {
+    fn launch(
+        self,
+        ticket: Ticket,
+        runtime: &Handle,
+        supervised: Option<Box<Policy>>,
+    ) -> JoinHandle<Done<F::Output>> {
         let Self { future, judge } = self;
-        let Some(policy) = launch.supervised.take() else {
-            return launch.runtime.spawn(Tracked::new(
+        let Some(policy) = supervised else {
+            return runtime.spawn(Tracked::new(
                 future,
                 |result: &_| Judgement::of(judge(result)),
-                launch.ticket,
+                ticket,
             ));
         };
         let (mut future, mut judge) = (Some(future), Some(judge));
-        launch.supervise(
+        supervise(
+            ticket,
+            runtime,
             policy,
             move || future.take(),
             move |result: &_| judge.take().and_then(|judge| judge(result)),
@@ -132,18 +132,23 @@ where
         (self.make)()
     }
 
-    fn launch(self, mut launch: Launch<'_>) -> JoinHandle<Done<Fut::Output>> {
+    fn launch(
+        self,
+        ticket: Ticket,
+        runtime: &Handle,
+        supervised: Option<Box<Policy>>,
+    ) -> JoinHandle<Done<Fut::Output>> {
         let Self {
             mut make,
             mut judge,
         } = self;
-        match launch.supervised.take() {
-            None => launch.runtime.spawn(Tracked::new(
+        match supervised {
+            None => runtime.spawn(Tracked::new(
                 async move { make().await },
                 move |result: &_| Judgement::of(judge(result)),
-                launch.ticket,
+                ticket,
             )),
-            Some(policy) => launch.supervise(policy, move || Some(make()), judge),
+            Some(policy) => supervise(ticket, runtime, policy, move || Some(make()), judge),
         }
     }
 }
@@ -168,16 +173,21 @@ where
         Unsupervised::NotStarted(Some(self.run))
     }
 
-    fn launch(self, mut launch: Launch<'_>) -> JoinHandle<Done<R>> {
+    fn launch(
+        self,
+        ticket: Ticket,
+        runtime: &Handle,
+        supervised: Option<Box<Policy>>,
+    ) -> JoinHandle<Done<R>> {
         let Self { run, judge } = self;
-        let Some(policy) = launch.supervised.take() else {
-            return launch.runtime.spawn_blocking(move || {
-                task::run_blocking(launch.ticket, run, |result| Judgement::of(judge(result)))
+        let Some(policy) = supervised else {
+            return runtime.spawn_blocking(move || {
+                task::run_blocking(ticket, run, |result| Judgement::of(judge(result)))
             });
         };
         let (mut run, mut judge) = (Some(run), Some(judge));
         let next = move || run.take().map(task::blocking_run);
-        launch.supervise(policy, next, move |result: &_| {
+        supervise(ticket, runtime, policy, next, move |result: &_| {
             judge.take().and_then(|judge| judge(result))
         })
     }
@@ -205,13 +215,20 @@ where
         Unsupervised::NotStarted(Some(self.make))
     }
 
-    fn launch(self, mut launch: Launch<'_>) -> JoinHandle<Done<R>> {
+    fn launch(
+        self,
+        ticket: Ticket,
+        runtime: &Handle,
+        supervised: Option<Box<Policy>>,
+    ) -> JoinHandle<Done<R>> {
         let Self { make, mut judge } = self;
-        match launch.supervised.take() {
-            None => launch.runtime.spawn_blocking(move || {
-                task::run_blocking(launch.ticket, make, |result| Judgement::of(judge(result)))
+        match supervised {
+            None => runtime.spawn_blocking(move || {
+                task::run_blocking(ticket, make, |result| Judgement::of(judge(result)))
             }),
-            Some(policy) => launch.supervise(
+            Some(policy) => supervise(
+                ticket,
+                runtime,
                 policy,
                 move || Some(task::blocking_run(make.clone())),
                 judge,

@@ -68,35 +68,35 @@ impl Function {
     /// Its end is the process's stop.
     #[must_use]
     pub const fn essential(mut self) -> Self {
-        self.policy.essential = true;
+        self.policy.set_essential();
         self
     }
 
     /// Runs again and again.
     #[must_use]
     pub const fn every(mut self, period: Duration) -> Self {
-        self.policy.every = Some(period);
+        self.policy.set_every(period);
         self
     }
 
     /// A budget of its own.
     #[must_use]
     pub const fn stop_timeout(mut self, budget: Duration) -> Self {
-        self.policy.stop_timeout = Some(budget);
+        self.policy.set_stop_timeout(budget);
         self
     }
 
     /// When it is told to stop.
     #[must_use]
     pub const fn stage(mut self, stage: Stage) -> Self {
-        self.policy.stage = Some(stage);
+        self.policy.set_stage(stage);
         self
     }
 
     /// Not started any more once the stop has begun.
     #[must_use]
     pub const fn refuse_when_stopping(mut self) -> Self {
-        self.policy.refuse = true;
+        self.policy.set_refuse();
         self
     }
 

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use tokio::task::JoinHandle;
 
 use crate::done::{Done, Ending};
+use crate::function::Function;
 use crate::lifecycle::Lifecycle;
 use crate::message;
 use crate::outcome::Outcome;
@@ -34,7 +35,7 @@ use crate::waits::Wait;
 /// When it is polled after it gave its result, as tokio's `JoinHandle`.
 pub struct WorkerHandle<R> {
     life: Arc<Lifecycle>,
-    name: Cow<'static, str>,
+    name: Called,
     stage: Stage,
     /// A wait that cannot end was said.
     warned: bool,
@@ -42,11 +43,28 @@ pub struct WorkerHandle<R> {
     task: Option<JoinHandle<Done<R>>>,
 }
 
+/// What a worker is called, in the room of two words.
+pub(crate) enum Called {
+    /// As its function.
+    Function(&'static Function),
+    /// A name given at run time.
+    Given(Box<Cow<'static, str>>),
+}
+
+impl Called {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Function(function) => &function.label().name,
+            Self::Given(name) => name,
+        }
+    }
+}
+
 impl<R> WorkerHandle<R> {
     #[inline]
     pub(crate) fn new(
         life: Arc<Lifecycle>,
-        name: Cow<'static, str>,
+        name: Called,
         stage: Stage,
         task: Option<JoinHandle<Done<R>>>,
     ) -> Self {
@@ -61,7 +79,7 @@ impl<R> WorkerHandle<R> {
 
     /// The worker's name, as reports show it.
     pub fn name(&self) -> &str {
-        &self.name
+        self.name.as_str()
     }
 
     /// Tells this worker and the workers it started to stop, and nobody else. Returns at once.
@@ -91,7 +109,7 @@ impl<R> WorkerHandle<R> {
         };
         self.life.waits.note(Wait {
             waiter: self.life.who(waiting.row).name(),
-            awaited: message::name(&self.name),
+            awaited: message::name(self.name()),
             is_later: waiting.stage < self.stage,
         });
     }
@@ -113,7 +131,7 @@ impl<R> WorkerHandle<R> {
             self.warned = true;
             self.life
                 .scribe
-                .say(message::waits_in_a_cycle(&self.name, waits_for_itself));
+                .say(message::waits_in_a_cycle(self.name(), waits_for_itself));
         }
     }
 
@@ -157,7 +175,7 @@ impl<R> fmt::Debug for WorkerHandle<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_finished = self.is_finished();
         f.debug_struct("WorkerHandle")
-            .field("name", &self.name)
+            .field("name", &self.name())
             .field("is_finished", &is_finished)
             .finish_non_exhaustive()
     }

@@ -59,6 +59,20 @@ const SINGLED_OUT: u32 = 1 << 11;
 /// Nothing is served any longer than it has to be: an interrupt, or main's end, ended the drain.
 const DRAINED: u32 = 1 << 12;
 
+/// Set from the beginning: what is said of the caller has to be looked into.
+const ALWAYS: u32 = 1 << 31;
+
+/// Which bits of the word, if any is set, mean that a caller of this stage has to look into whether it is to stop.
+/// One who can be stopped apart from its stage has to in any case.
+#[inline]
+pub(crate) const fn disturbances(stage: Stage, scoped: bool) -> u32 {
+    if scoped {
+        ALWAYS
+    } else {
+        CANCELLED << stage.index() | SINGLED_OUT
+    }
+}
+
 /// A flag of the first stage, for each of these stages.
 fn of_stages(flag: u32, stages: &[Stage]) -> u32 {
     stages
@@ -136,7 +150,7 @@ impl Lifecycle {
         alive[Stage::Main.index()].arrive();
         Arc::new(Self {
             settings,
-            word: AtomicU32::new(State::Starting as u32),
+            word: AtomicU32::new(State::Starting as u32 | ALWAYS),
             alive,
             results: Results::default(),
             introduced: AtomicBool::new(false),

@@ -255,6 +255,11 @@ pub(crate) fn ended_early(worker: &Label, ended: u64) -> Line {
     )
 }
 
+/// An error whose `Debug` panicked.
+pub(crate) fn error_panicked(payload: &(dyn Any + Send)) -> String {
+    format!("an error whose Debug panicked: {}", of_panic(payload))
+}
+
 /// A failure that the policy tolerates.
 pub(crate) fn logged(failure: &Failure) -> Line {
     Line::new(Level::Warn, failure.to_string())

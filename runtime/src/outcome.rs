@@ -2,6 +2,10 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::message;
+use crate::process;
 
 /// What a worker may return: `()`, `Result<T, E>` with `E: Debug`, or nothing ever: a loop without end.
 ///
@@ -81,12 +85,23 @@ impl<T: Send + 'static, E: fmt::Debug + Send + 'static> Outcome for Result<T, E>
 
     #[inline]
     fn failure(&self) -> Option<String> {
-        self.as_ref().err().map(|error| format!("{error:?}"))
+        self.as_ref().err().map(text_of)
     }
 
     fn into_result(self) -> Self {
         self
     }
+}
+
+/// An error's text. Its `Debug` is code of the user's, which may panic.
+#[cold]
+fn text_of(error: &impl fmt::Debug) -> String {
+    let text = catch_unwind(AssertUnwindSafe(|| format!("{error:?}")));
+    text.unwrap_or_else(|payload| {
+        let why = message::error_panicked(payload.as_ref());
+        process::discard(payload);
+        why
+    })
 }
 
 /// The failure in a worker's result, as text.

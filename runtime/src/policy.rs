@@ -20,22 +20,25 @@ pub enum OnFailure {
 
 /// Everything an attribute or a call can say about a worker, its name aside.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Policy {
+pub struct Policy {
     on_failure: Option<OnFailure>,
     /// Restarts within a minute; unlimited if not set.
     pub(crate) max_restarts: Option<u32>,
     /// The first pause before a restart, and the longest.
     pub(crate) backoff: (Duration, Duration),
     /// Its end is the process's stop.
-    pub(crate) essential: bool,
+    essential: bool,
     /// Runs once in each such period.
-    pub(crate) every: Option<Duration>,
+    every: Option<Duration>,
     /// Its own budget, from when it is told to stop.
-    pub(crate) stop_timeout: Option<Duration>,
+    stop_timeout: Option<Duration>,
     /// When it is told to stop; with whoever started it if not set.
-    pub(crate) stage: Option<Stage>,
+    stage: Option<Stage>,
     /// Not started any more once the stop has begun.
-    pub(crate) refuse: bool,
+    refuse: bool,
+    /// Nothing was set but, perhaps, that a failure is only logged: a run is one future polled to its end, on the
+    /// shortest way.
+    is_plain: bool,
 }
 
 impl Policy {
@@ -49,11 +52,44 @@ impl Policy {
             stop_timeout: None,
             stage: None,
             refuse: false,
+            is_plain: true,
         }
     }
 
     pub(crate) const fn set_on_failure(&mut self, on_failure: OnFailure) {
         self.on_failure = Some(on_failure);
+        self.is_plain &= !matches!(on_failure, OnFailure::Restart);
+    }
+
+    /// Its end is the process's stop.
+    pub(crate) const fn set_essential(&mut self) {
+        self.essential = true;
+        self.is_plain = false;
+    }
+
+    pub(crate) const fn set_every(&mut self, period: Duration) {
+        self.every = Some(period);
+        self.is_plain = false;
+    }
+
+    pub(crate) const fn set_stop_timeout(&mut self, budget: Duration) {
+        self.stop_timeout = Some(budget);
+        self.is_plain = false;
+    }
+
+    pub(crate) const fn set_stage(&mut self, stage: Stage) {
+        self.stage = Some(stage);
+        self.is_plain = false;
+    }
+
+    pub(crate) const fn set_refuse(&mut self) {
+        self.refuse = true;
+        self.is_plain = false;
+    }
+
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_plain
     }
 
     pub(crate) fn on_failure(&self) -> OnFailure {
@@ -63,6 +99,26 @@ impl Policy {
             OnFailure::Stop
         };
         self.on_failure.unwrap_or(default)
+    }
+
+    pub(crate) fn is_essential(&self) -> bool {
+        self.essential
+    }
+
+    pub(crate) fn every(&self) -> Option<Duration> {
+        self.every
+    }
+
+    pub(crate) fn stop_timeout(&self) -> Option<Duration> {
+        self.stop_timeout
+    }
+
+    pub(crate) fn stage(&self) -> Option<Stage> {
+        self.stage
+    }
+
+    pub(crate) fn refuses(&self) -> bool {
+        self.refuse
     }
 
     /// Whether a run needs more than being polled to its end.

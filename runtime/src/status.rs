@@ -322,7 +322,7 @@ impl WorkerStatus {
                 name: label.name.to_string(),
                 location: label.location(),
                 on_failure: policy.on_failure(),
-                stage: policy.stage,
+                stage: policy.stage(),
                 live: row.live(),
                 started: row.started.load(Ordering::Relaxed),
                 finished: ended(Way::Finished),

@@ -54,18 +54,14 @@ where
             };
         };
         let began = Instant::now();
-        let ending = within(policy.stop_timeout, run).await;
+        let ending = within(policy.stop_timeout(), run).await;
 
-        // What became of it. Judging runs code of the user's.
+        // What became of it.
         let failure = match &ending {
-            Ending::Finished(result) => match catch_unwind(AssertUnwindSafe(|| judge(result))) {
-                Ok(None) => None,
-                Ok(Some(text)) => Some(Failure::error(who(), text)),
-                Err(payload) => Some(Failure::panic(who(), payload.as_ref())),
-            },
+            Ending::Finished(result) => judge(result).map(|text| Failure::error(who(), text)),
             Ending::Panicked(payload) => Some(Failure::panic(who(), payload.as_ref())),
             Ending::Aborted => {
-                life.overran(row, policy.stop_timeout.unwrap_or_default());
+                life.overran(row, policy.stop_timeout().unwrap_or_default());
                 return Ran {
                     ending,
                     way: Way::Aborted,
@@ -94,7 +90,7 @@ where
 
         // Again, when it is due or after a pause that the stop cuts short; or not again. What has run is counted, and
         // so is the next run, unless it does not come.
-        let repeats = policy.every.is_some();
+        let repeats = policy.every().is_some();
         let restarts_now =
             !repeats && failure.is_some() && policy.on_failure() == OnFailure::Restart;
         if !repeats && !restarts_now {
@@ -102,7 +98,7 @@ where
         }
         counters.started.fetch_add(1, Ordering::Relaxed);
         counters.end(way).fetch_add(1, Ordering::Release);
-        let comes = if let Some(period) = policy.every {
+        let comes = if let Some(period) = policy.every() {
             due = after(due, period);
             tick(life, due).await
         } else {

@@ -29,7 +29,7 @@ use crate::thread::{self, Current, WakerId};
 /// panicked, aborted or dropped with its runtime.
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools)] // independent facts, each known to one place
-pub(crate) struct Ticket {
+pub struct Ticket {
     pub(crate) life: Arc<Lifecycle>,
     pub(crate) seat: Option<SeatKey>,
     pub(crate) row: RowId,
@@ -51,32 +51,14 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    /// Counts one more of `row`, whose start has been counted. `None` when newcomers are refused.
-    #[inline]
-    pub(crate) fn issue(
-        life: Arc<Lifecycle>,
-        row: RowId,
-        stage: Stage,
-        essential: bool,
-        parent: Option<CancellationToken>,
-    ) -> Option<Self> {
-        if life.arrive(stage) {
-            let mut ticket = Self::new(life, row, stage);
-            (ticket.essential, ticket.scoped, ticket.parent) =
-                (essential, parent.is_some(), parent);
-            Some(ticket)
-        } else {
-            None
-        }
-    }
-
     /// Main's, which the lifecycle counts by itself.
     pub(crate) fn of_main(life: Arc<Lifecycle>) -> Self {
         Self::new(life, RowId::MAIN, Stage::Main)
     }
 
+    /// For one more of `row`, whose start and whose arrival have been counted.
     #[inline]
-    fn new(life: Arc<Lifecycle>, row: RowId, stage: Stage) -> Self {
+    pub(crate) fn new(life: Arc<Lifecycle>, row: RowId, stage: Stage) -> Self {
         Self {
             life,
             seat: None,
@@ -90,6 +72,12 @@ impl Ticket {
             lingers: false,
             parent: None,
         }
+    }
+
+    /// The same for one whose end matters, or who was started by another.
+    pub(crate) fn of(mut self, essential: bool, parent: Option<CancellationToken>) -> Self {
+        (self.essential, self.scoped, self.parent) = (essential, parent.is_some(), parent);
+        self
     }
 
     /// Runs a worker's code once: a poll, or the whole of a blocking one. `dropped` says whether destructors
@@ -138,10 +126,9 @@ impl Ticket {
     #[inline]
     fn settle<T>(&mut self, ending: &Ending<T>, judge: impl FnOnce(&T) -> Judgement) {
         match ending {
-            Ending::Finished(result) => match catch_unwind(AssertUnwindSafe(|| judge(result))) {
-                Ok(Judgement::Settled(way)) => self.way = way,
-                Ok(Judgement::Failed(text)) => self.error(text),
-                Err(payload) => self.panic(payload.as_ref()),
+            Ending::Finished(result) => match judge(result) {
+                Judgement::Settled(way) => self.way = way,
+                Judgement::Failed(text) => self.error(text),
             },
             Ending::Panicked(payload) => self.panic(payload.as_ref()),
             Ending::Aborted => {}
@@ -228,11 +215,11 @@ impl Drop for Ticket {
         } else {
             None
         };
-        for seat in [self.seat, last.filter(|last| Some(*last) != self.seat)]
-            .into_iter()
-            .flatten()
-        {
+        if let Some(seat) = self.seat {
             self.life.seats.leave(seat);
+        }
+        if let Some(last) = last.filter(|last| Some(*last) != self.seat) {
+            self.life.seats.leave(last);
         }
         if self.row == RowId::MAIN {
             self.life.main_gone();

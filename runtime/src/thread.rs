@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{RawWakerVTable, Waker};
 
-use crate::lifecycle::Lifecycle;
+use crate::lifecycle::{Lifecycle, disturbances};
 use crate::rows::RowId;
 use crate::seats::SeatKey;
 use crate::state::Stage;
@@ -42,6 +42,8 @@ pub(crate) struct Here {
     stage: Cell<Stage>,
     /// Whether the worker being polled can be stopped apart from its stage.
     scoped: Cell<bool>,
+    /// What it has to look out for, by these two.
+    disturbances: Cell<u32>,
     /// The waker of the worker being polled: who is polled with this very waker is woken through the seat.
     waker: Cell<WakerId>,
 }
@@ -85,12 +87,16 @@ impl Seen {
     /// The poll this thread is inside of.
     pub(crate) fn poll(&self) -> Option<Poll> {
         let row = RowId::from_bits(self.row.load(Ordering::Acquire).checked_sub(1)?);
-        let seat = SeatKey::from_bits(self.seat.load(Ordering::Relaxed));
         Some(Poll {
             row,
-            seat,
+            seat: self.seat(),
             number: self.polls.load(Ordering::Relaxed),
         })
+    }
+
+    #[inline]
+    fn seat(&self) -> Option<SeatKey> {
+        SeatKey::from_bits(self.seat.load(Ordering::Relaxed))
     }
 }
 
@@ -127,6 +133,7 @@ fn settle_in(life: &Arc<Lifecycle>) -> Rc<Here> {
         seen,
         stage: Cell::new(Stage::Main),
         scoped: Cell::new(false),
+        disturbances: Cell::new(disturbances(Stage::Main, false)),
         waker: Cell::new(WakerId::NONE),
     });
     replace(Some(Rc::clone(&here)));
@@ -155,13 +162,14 @@ impl Drop for Entered {
     }
 }
 
-/// The lifecycle this thread belongs to, and whether a worker of it, main aside, is being polled here.
+/// The lifecycle this thread belongs to, unless a worker of it, main aside, is being polled here.
 #[inline]
-pub(crate) fn spawner() -> Option<(Arc<Lifecycle>, bool)> {
+pub(crate) fn spawner() -> Option<Arc<Lifecycle>> {
     look(|here| {
         let row = here.seen.row.load(Ordering::Relaxed);
-        (Arc::clone(&here.life), row > RowId::MAIN.to_bits() + 1)
+        (row <= RowId::MAIN.to_bits() + 1).then(|| Arc::clone(&here.life))
     })
+    .flatten()
 }
 
 /// The lifecycle this thread belongs to, and which worker of it is being polled here, if one is.
@@ -174,7 +182,7 @@ pub(crate) fn caller() -> Option<(Arc<Lifecycle>, Option<Current>)> {
 /// looked into.
 #[inline]
 pub(crate) fn is_undisturbed() -> bool {
-    look(|here| here.life.is_undisturbed(here.stage.get()) && !here.scoped.get()).unwrap_or(false)
+    look(|here| here.life.is_undisturbed(here.disturbances.get())).unwrap_or(false)
 }
 
 /// The worker being polled on this thread.
@@ -206,7 +214,7 @@ pub(crate) fn seated(key: SeatKey) {
 
 /// Notes that the worker being polled has a token.
 pub(crate) fn scoped() {
-    look(|here| here.scoped.set(true));
+    look(|here| here.belongs(here.stage.get(), true));
 }
 
 /// Whether `waker` is the one the current worker itself is polled with.
@@ -230,20 +238,15 @@ pub(crate) fn polling<T>(
     let here = of(life).unwrap_or_else(|| settle_in(life));
     let outer = here.set(worker, waker);
     let result = poll();
-    let seat = SeatKey::from_bits(here.seen.seat.load(Ordering::Relaxed));
-    let scoped = here.scoped.get();
+    let after = Current {
+        seat: here.seen.seat(),
+        scoped: here.scoped.get(),
+        ..worker
+    };
     if !lingers(&result) {
         here.restore(outer);
     }
-    (
-        result,
-        Current {
-            row: worker.row,
-            seat,
-            stage: worker.stage,
-            scoped,
-        },
-    )
+    (result, after)
 }
 
 /// This thread's record, if the thread is one of the lifecycle's.
@@ -253,69 +256,83 @@ fn of(life: &Arc<Lifecycle>) -> Option<Rc<Here>> {
 }
 
 /// What a thread's record says at some moment.
-#[derive(Clone, Copy)]
 pub(crate) struct Record {
-    row: u32,
-    seat: u64,
-    stage: Stage,
-    scoped: bool,
+    worker: Current,
     waker: WakerId,
 }
 
-impl Record {
-    /// Between two polls.
-    const IDLE: Self = Self {
-        row: 0,
-        seat: 0,
-        stage: Stage::Main,
-        scoped: false,
-        waker: WakerId::NONE,
-    };
-}
+/// What the record said before: nothing, unless a poll goes on inside another.
+type Outer = Option<Box<Record>>;
 
 impl Here {
     #[inline]
     fn current(&self) -> Option<Current> {
         let row = RowId::from_bits(self.seen.row.load(Ordering::Relaxed).checked_sub(1)?);
-        let seat = SeatKey::from_bits(self.seen.seat.load(Ordering::Relaxed));
         Some(Current {
             row,
-            seat,
+            seat: self.seen.seat(),
             stage: self.stage.get(),
             scoped: self.scoped.get(),
         })
     }
 
     #[inline]
-    fn set(&self, worker: Current, waker: WakerId) -> Record {
-        let seen = &self.seen;
-        let before = Record {
-            row: seen.row.load(Ordering::Relaxed),
-            seat: seen.seat.load(Ordering::Relaxed),
-            stage: self.stage.replace(worker.stage),
-            scoped: self.scoped.replace(worker.scoped),
-            waker: self.waker.replace(waker),
+    fn set(&self, worker: Current, waker: WakerId) -> Outer {
+        let outer = match self.seen.row.load(Ordering::Relaxed) {
+            0 => None,
+            _ => self.record(),
         };
-        seen.polls.store(
-            seen.polls.load(Ordering::Relaxed).wrapping_add(1),
-            Ordering::Relaxed,
-        );
-        seen.seat
-            .store(worker.seat.map_or(0, SeatKey::to_bits), Ordering::Relaxed);
+        let seen = &self.seen;
+        let number = seen.polls.load(Ordering::Relaxed).wrapping_add(1);
+        seen.polls.store(number, Ordering::Relaxed);
+        self.waker.set(waker);
+        self.mark(worker);
         let row = worker.row.to_bits() + 1;
         let mark = u64::from(row) << 32 | u64::from(self.life.beat.latest());
         seen.marks[place(row)].store(mark, Ordering::Relaxed);
-        seen.row.store(row, Ordering::Release);
-        before
+        outer
+    }
+
+    /// What the record says now.
+    #[cold]
+    fn record(&self) -> Outer {
+        let (worker, waker) = (self.current()?, self.waker.get());
+        Some(Box::new(Record { worker, waker }))
     }
 
     #[inline]
-    fn restore(&self, record: Record) {
-        self.seen.seat.store(record.seat, Ordering::Relaxed);
-        self.seen.row.store(record.row, Ordering::Release);
-        self.stage.set(record.stage);
-        self.scoped.set(record.scoped);
-        self.waker.set(record.waker);
+    fn restore(&self, outer: Outer) {
+        match outer {
+            None => self.clear(),
+            Some(record) => {
+                self.waker.set(record.waker);
+                self.mark(record.worker);
+            }
+        }
+    }
+
+    #[inline]
+    fn mark(&self, worker: Current) {
+        let seat = worker.seat.map_or(0, SeatKey::to_bits);
+        self.belongs(worker.stage, worker.scoped);
+        self.seen.seat.store(seat, Ordering::Relaxed);
+        self.seen
+            .row
+            .store(worker.row.to_bits() + 1, Ordering::Release);
+    }
+
+    /// Between two polls.
+    #[inline]
+    fn clear(&self) {
+        self.belongs(Stage::Main, false);
+        self.seen.row.store(0, Ordering::Release);
+    }
+
+    #[inline]
+    fn belongs(&self, stage: Stage, scoped: bool) {
+        self.stage.set(stage);
+        self.scoped.set(scoped);
+        self.disturbances.set(disturbances(stage, scoped));
     }
 }
 
@@ -335,13 +352,13 @@ pub(crate) fn busy_with(life: &Arc<Lifecycle>, row: RowId) -> Busy {
 }
 
 /// The record says what it did before once this is dropped.
-pub(crate) struct Busy(Option<(Rc<Here>, Record)>);
+pub(crate) struct Busy(Option<(Rc<Here>, Outer)>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
         if let Some((here, outer)) = self.0.take() {
             // A destructor that asked about the stop has taken a seat.
-            let seat = here.current().and_then(|current| current.seat);
+            let seat = here.seen.seat();
             here.restore(outer);
             if let Some(seat) = seat {
                 here.life.seats.leave(seat);
@@ -363,7 +380,7 @@ pub(crate) fn ending(life: &Arc<Lifecycle>, worker: Current) {
 pub(crate) fn left(row: RowId) -> Option<SeatKey> {
     look(|here| {
         let current = here.current().filter(|current| current.row == row)?;
-        here.restore(Record::IDLE);
+        here.clear();
         current.seat
     })
     .flatten()

@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::ambient::Caller;
-use crate::body::{Again, Blocking, BlockingAgain, Body, Launch, Once};
+use crate::body::{Again, Blocking, BlockingAgain, Body, Once};
 use crate::function::Function;
-use crate::handle::WorkerHandle;
+use crate::handle::{Called, WorkerHandle};
 use crate::lifecycle::Lifecycle;
 use crate::message;
 use crate::outcome::{Outcome, judge};
@@ -85,14 +85,14 @@ impl<B> Worker<B> {
 
     /// When this one is told to stop: see [`Stage`]. It is nobody's child then.
     pub fn stage(mut self, stage: Stage) -> Self {
-        self.policy().stage = Some(stage);
+        self.policy().set_stage(stage);
         self
     }
 
     /// A budget of its own for this one, inside the big one: that long after it was told to stop it is aborted and
     /// named, and the exit code is 124.
     pub fn stop_timeout(mut self, budget: Duration) -> Self {
-        self.policy().stop_timeout = Some(budget);
+        self.policy().set_stop_timeout(budget);
         self
     }
 
@@ -149,49 +149,62 @@ impl<B: Body> Worker<B> {
     #[inline]
     #[track_caller]
     pub fn spawn(self) -> WorkerHandle<B::Output> {
+        if let Name::Function(function) = self.name
+            && function.policy().is_plain()
+            && let Some(life) = thread::spawner()
+            && let Some(runtime) = life.runtime()
+        {
+            // The short way: a function that nothing was set for, called by main or by an untracked task.
+            let row = function.row();
+            life.rows.get(row).started.fetch_add(1, Ordering::Relaxed);
+            if life.arrive(Stage::Main) {
+                let ticket = Ticket::new(Arc::clone(&life), row, Stage::Main);
+                let task = self.body.launch(ticket, runtime, None);
+                return WorkerHandle::new(
+                    life,
+                    Called::Function(function),
+                    Stage::Main,
+                    Some(task),
+                );
+            }
+            life.rows.get(row).refuse();
+            return WorkerHandle::new(life, Called::Function(function), Stage::Main, None);
+        }
+        self.spawn_with_care()
+    }
+
+    #[cold]
+    #[track_caller]
+    fn spawn_with_care(self) -> WorkerHandle<B::Output> {
         let policy = self.name.policy();
-        let spawner = match thread::spawner() {
-            Some((life, false)) => Spawner {
-                life,
-                stage: policy.stage.unwrap_or_default(),
-                parent: None,
-            },
-            _ => Spawner::find(policy),
-        };
         let Spawner {
             life,
             stage,
             parent,
-        } = spawner;
-        let refused = policy.refuse && life.state() >= State::Stopping;
-        let supervised = policy.is_supervised().then(|| policy.clone());
-        let essential = policy.essential;
+        } = Spawner::find(policy);
+        let refused = policy.refuses() && life.state() >= State::Stopping;
+        let supervised = policy.is_supervised().then(|| Box::new(policy.clone()));
+        let essential = policy.is_essential();
         let (row, name) = match self.name {
             Name::Function(function) => {
                 let row = function.row();
                 life.rows.get(row).started.fetch_add(1, Ordering::Relaxed);
-                (row, function.label().name.clone())
+                (row, Called::Function(function))
             }
             Name::Given(label) => {
-                let name = label.name.clone();
+                let name = Called::Given(Box::new(label.name.clone()));
                 (life.rows.start_named(*label), name)
             }
         };
-        let ticket = if refused {
-            None
+        let runtime = life.runtime().filter(|_| !refused && life.arrive(stage));
+        let task = if let Some(runtime) = runtime {
+            let ticket = Ticket::new(Arc::clone(&life), row, stage).of(essential, parent);
+            Some(self.body.launch(ticket, runtime, supervised))
         } else {
-            Ticket::issue(Arc::clone(&life), row, stage, essential, parent)
-        };
-        let (Some(ticket), Some(runtime)) = (ticket, life.runtime()) else {
             life.rows.get(row).refuse();
-            return WorkerHandle::new(life, name, stage, None);
+            None
         };
-        let task = self.body.launch(Launch {
-            ticket,
-            runtime,
-            supervised,
-        });
-        WorkerHandle::new(life, name, stage, Some(task))
+        WorkerHandle::new(life, name, stage, task)
     }
 }
 
@@ -204,16 +217,14 @@ struct Spawner {
 }
 
 impl Spawner {
-    /// Takes a second look: a thread that is none of the lifecycle's, or a worker that spawns a child. A worker
-    /// with a stage of its own is nobody's child.
-    #[cold]
+    /// A worker that is spawned by a worker is its child, unless it has a stage of its own.
     #[track_caller]
     fn find(policy: &Policy) -> Self {
         let caller = Caller::expect("spawning a worker");
-        let parent = caller.worker().filter(|_| policy.stage.is_none());
+        let parent = caller.worker().filter(|_| policy.stage().is_none());
         Self {
             stage: policy
-                .stage
+                .stage()
                 .or(parent.map(|parent| parent.stage))
                 .unwrap_or_default(),
             parent: parent.map(|parent| caller.own_token(parent)),

@@ -8,7 +8,7 @@ use std::task::Waker;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{ABORTING, CANCELLED, Lifecycle, SINGLED_OUT, of_stages};
+use super::{ABORTING, CANCELLED, Lifecycle, SINGLED_OUT, disturbances, of_stages};
 use crate::message;
 use crate::rows::RowId;
 use crate::seats::{SeatKey, Sitting};
@@ -44,10 +44,10 @@ impl Lifecycle {
         self.telling.load(Ordering::Acquire)
     }
 
-    /// Whether nobody has asked for any stop: of this stage, or of a single worker through its handle.
+    /// Whether none of these [`disturbances`](super::disturbances) has come.
     #[inline]
-    pub(crate) fn is_undisturbed(&self, stage: Stage) -> bool {
-        self.word.load(Ordering::Acquire) & (CANCELLED << stage.index() | SINGLED_OUT) == 0
+    pub(crate) fn is_undisturbed(&self, disturbances: u32) -> bool {
+        self.word.load(Ordering::Acquire) & disturbances == 0
     }
 
     pub(crate) fn is_cancelled(&self, stage: Stage) -> bool {
@@ -125,7 +125,7 @@ impl Lifecycle {
     /// woken it may have happened while it sat down.
     pub(crate) fn wait_in(&self, seat: SeatKey, stage: Stage, waker: &Waker) -> bool {
         self.seats.set_waker(seat, waker);
-        !self.is_undisturbed(stage) && self.is_stopping(stage, Some(seat))
+        !self.is_undisturbed(disturbances(stage, false)) && self.is_stopping(stage, Some(seat))
     }
 
     /// Has everybody polled once more, so that handles say who waits for them.
