@@ -32,8 +32,9 @@ impl Hold {
     }
 }
 
+/// What keeps a stage of a lifecycle open.
 #[derive(Debug)]
-struct Held {
+pub(crate) struct Held {
     life: Arc<Lifecycle>,
     row: RowId,
     stage: Stage,
@@ -47,6 +48,21 @@ impl Held {
             let row = life.rows.start_named(label);
             Self { life, row, stage }
         })
+    }
+
+    /// The same in a row that is kept: no name is looked up.
+    #[cfg(feature = "tower")]
+    pub(crate) fn in_row(life: Arc<Lifecycle>, row: RowId, stage: Stage) -> Option<Self> {
+        life.arrive(stage).then(|| {
+            let started = &life.rows.get(row).started;
+            started.fetch_add(1, Ordering::Relaxed);
+            Self { life, row, stage }
+        })
+    }
+
+    #[cfg(feature = "tower")]
+    pub(crate) fn life(&self) -> &Lifecycle {
+        &self.life
     }
 }
 

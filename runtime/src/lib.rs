@@ -174,6 +174,8 @@
 //! * `tracing` (default): lines become events of the `tracing` subscriber, target `graceful`, once one is set.
 //!   The report goes to standard error always.
 //! * `serde`: [`Status`] and what is in it can be serialised; `GRACEFUL_REPORT=json`.
+//! * `tower`: the module `tower`, a layer for services of axum, tonic and hyper. The stop waits for their
+//!   requests in hand.
 //! * `test-util`: tokio's paused clock for `#[graceful::test(start_paused = true)]`. For dev-dependencies.
 //!
 //! # When not to use it
@@ -281,6 +283,9 @@ mod status;
 mod stuck;
 
 mod testing;
+
+#[cfg(feature = "tower")]
+pub mod tower;
 
 pub use builder::Builder;
 pub use control::{

@@ -94,6 +94,8 @@ pub(crate) struct Row {
     pub(crate) refused: AtomicU64,
     /// That none of them is left was said.
     idle_said: AtomicBool,
+    /// Set where somebody counts without asking for the row each time: its name makes room for no other.
+    kept: AtomicBool,
 }
 
 impl Row {
@@ -105,6 +107,11 @@ impl Row {
             .map(|count| count.load(Ordering::Acquire))
             .sum();
         self.started.load(Ordering::Acquire).saturating_sub(ended)
+    }
+
+    /// Whether another name may have it.
+    fn is_free(&self) -> bool {
+        self.live() == 0 && !self.kept.load(Ordering::Relaxed)
     }
 
     /// The count of those that ended in this way.
@@ -170,16 +177,25 @@ impl Rows {
 
     /// Counts a start under a name given at run time, and returns its row.
     pub(crate) fn start_named(&self, label: Label) -> RowId {
+        // Counted under the lock, so that the row cannot be given away in between.
+        self.named(label, |row| {
+            row.started.fetch_add(1, Ordering::Relaxed);
+        })
+    }
+
+    /// A row that stays this name's, for those who count often.
+    #[cfg(feature = "tower")]
+    pub(crate) fn keep_named(&self, label: Label) -> RowId {
+        self.named(label, |row| row.kept.store(true, Ordering::Relaxed))
+    }
+
+    fn named(&self, label: Label, mark: impl FnOnce(&Row)) -> RowId {
         let mut names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
         let index = match names.by_label.get(&label) {
             Some(&index) => index,
             None => self.place(&mut names, label),
         };
-        // Counted under the lock, so that the row cannot be given away in between.
-        self.names
-            .get(index)
-            .started
-            .fetch_add(1, Ordering::Relaxed);
+        mark(self.names.get(index));
         RowId(index | NAMED)
     }
 
@@ -191,7 +207,7 @@ impl Rows {
             names.next = (from + LOOKED_AT) % total;
             let idle = (from..from + LOOKED_AT)
                 .filter_map(|place| u32::try_from(place % total).ok())
-                .find(|index| self.names.get(*index).live() == 0);
+                .find(|index| self.names.get(*index).is_free());
             if let Some(index) = idle {
                 let old = std::mem::replace(&mut names.labels[index as usize], label.clone());
                 names.by_label.remove(&old);
@@ -355,6 +371,21 @@ mod tests {
                 .fetch_add(1, Ordering::Relaxed);
         }
         assert_eq!(rows.named.lock().unwrap().labels.len(), NAMES_KEPT);
+    }
+
+    #[cfg(feature = "tower")]
+    #[test]
+    fn a_row_that_is_kept_is_nobody_elses() {
+        let rows = Rows::default();
+        let kept = rows.keep_named(label("request".to_owned()));
+        for i in 0..10_000 {
+            let row = rows.start_named(label(format!("connection-{i}")));
+            rows.get(row)
+                .end(Way::Finished)
+                .fetch_add(1, Ordering::Relaxed);
+        }
+        assert_eq!(rows.label(kept).unwrap().name, "request");
+        assert_eq!(rows.get(kept).started.load(Ordering::Relaxed), 0);
     }
 
     #[test]
