@@ -2,48 +2,19 @@
 //! in hand.
 #![cfg(unix)]
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use graceful_tests::Child;
+use graceful_tests::client::{PATIENCE, address_after, ask, connect, rest_of, wait_until_refused};
 
 const MINIMAL: &str = env!("CARGO_BIN_EXE_example-minimal");
 const WORKERS: &str = env!("CARGO_BIN_EXE_example-workers");
 const HTTP: &str = env!("CARGO_BIN_EXE_example-http");
 const TCP_ECHO: &str = env!("CARGO_BIN_EXE_example-tcp-echo");
 const SERVICE: &str = env!("CARGO_BIN_EXE_example-service");
-
-/// Longer than an answer takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-#[test]
-fn http_answers_the_request_in_hand_and_accepts_no_other() {
-    let service = Child::start(Command::new(HTTP).arg("0"));
-    service.prints("press Ctrl-C here while it waits");
-    let address = listens_at(&service);
-    let mut client = connect(address);
-    client
-        .write_all(b"GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n")
-        .expect("the request is sent");
-    service.prints("/slow: a request begins");
-
-    service.terminate();
-    service.says("stopping: SIGTERM");
-    wait_until_refused(address);
-    assert!(is_silent(&client), "the answer came before the stop");
-
-    let response = rest_of(client);
-    let (head, body) = response
-        .split_once("\r\n\r\n")
-        .expect("a head and a body arrive");
-    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
-    let length = format!("content-length: {}", body.len());
-    assert!(head.contains(&length), "{head}\n{body}");
-    assert_eq!(body, "finished, whatever came in between\n");
-    service.end().assert_code(0);
-}
 
 #[test]
 fn tcp_echo_finishes_the_line_in_hand_and_accepts_no_other() {
@@ -172,56 +143,4 @@ fn the_readme_shows_the_minimal_example() {
 /// The address in the example's own first line.
 fn listens_at(service: &Child) -> SocketAddr {
     address_after(service, "listening on ")
-}
-
-/// The address that it printed after these words.
-fn address_after(service: &Child, words: &str) -> SocketAddr {
-    let printed = service.to_string();
-    let (_, rest) = printed.split_once(words).expect("it says where it listens");
-    let address = rest.lines().next().unwrap_or(rest);
-    let address = address.trim_start_matches("http://");
-    address.parse().expect("an address and a port")
-}
-
-fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).expect("the example listens");
-    stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
-    stream
-}
-
-/// The status of the answer to a request without a body.
-fn ask(address: SocketAddr, request: &str) -> u16 {
-    let mut client = connect(address);
-    write!(client, "{request} HTTP/1.0\r\n\r\n").expect("the request is sent");
-    let answer = rest_of(client);
-    let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok());
-    status.unwrap_or_else(|| panic!("no status: {answer}"))
-}
-
-/// The listener closes soon after the stop began, and stays closed.
-fn wait_until_refused(address: SocketAddr) {
-    let begun = Instant::now();
-    let refused = |result: std::io::Result<TcpStream>| {
-        result.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
-    };
-    while !refused(TcpStream::connect(address)) {
-        assert!(begun.elapsed() < PATIENCE, "it still accepts connections");
-    }
-    assert!(refused(TcpStream::connect(address)), "it accepts again");
-}
-
-fn is_silent(stream: &TcpStream) -> bool {
-    stream.set_nonblocking(true).expect("it is a socket");
-    let seen = stream.peek(&mut [0]);
-    stream.set_nonblocking(false).expect("it is a socket");
-    seen.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
-}
-
-/// What is still to come, up to an end in good order.
-fn rest_of(mut stream: TcpStream) -> String {
-    let mut text = String::new();
-    stream
-        .read_to_string(&mut text)
-        .expect("the stream ends in good order");
-    text
 }

@@ -2,6 +2,8 @@
 #![cfg(unix)]
 #![allow(clippy::missing_panics_doc)] // everything here panics: that is how a test fails
 
+pub mod client;
+
 use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};

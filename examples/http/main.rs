@@ -1,0 +1,83 @@
+//! An HTTP service to copy: requests in hand are answered, streams end by themselves, health is told until the end.
+
+mod health;
+mod serve;
+mod streams;
+
+use std::env;
+use std::error::Error;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::routing::{any, get, post};
+use futures_util::StreamExt;
+use graceful::tower::GracefulLayer;
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+
+/// How long an answer may take to begin. Less than the stop's budget, so that the stop cuts nothing that was going
+/// to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+async fn slow() -> &'static str {
+    println!("/slow: a request begins");
+    sleep(Duration::from_secs(5)).await;
+    println!("/slow: answered");
+    "finished, whatever came in between\n"
+}
+
+/// Counts what it is sent.
+async fn upload(body: Body) -> Result<String, StatusCode> {
+    let mut length = 0;
+    let mut data = body.into_data_stream();
+    while let Some(part) = data.next().await {
+        length += part.map_err(|_| StatusCode::BAD_REQUEST)?.len();
+    }
+    Ok(format!("{length} bytes\n"))
+}
+
+fn app() -> Router {
+    Router::new()
+        .route("/", get(async || "try /slow\n"))
+        .route("/slow", get(slow))
+        .route("/upload", post(upload))
+        .route("/events", get(streams::events))
+        .route("/echo", any(streams::echo))
+        .layer(CatchPanicLayer::new())
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            PATIENCE,
+        ))
+        // Outermost, so that the stop waits for what the others answer too.
+        .layer(GracefulLayer::new().concurrency_limit(10_000))
+}
+
+/// Listens on a port of this machine; `variable` is where people can choose another.
+async fn listen(port: &str, variable: &str) -> Result<TcpListener, String> {
+    let address = format!("127.0.0.1:{port}");
+    let listener = TcpListener::bind(&address).await;
+    listener
+        .map_err(|error| format!("cannot listen on {address}: {error}; {variable} chooses another"))
+}
+
+#[graceful::main(name = "http", stop_timeout = "20s")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let port = env::args().nth(1).or_else(|| env::var("PORT").ok());
+    let listener = listen(port.as_deref().unwrap_or("3000"), "PORT").await?;
+    let port = env::var("HEALTH_PORT");
+    let health = listen(port.as_deref().unwrap_or("0"), "HEALTH_PORT").await?;
+
+    let address = listener.local_addr()?;
+    println!("listening on http://{address}");
+    println!("health on http://{}/readyz", health.local_addr()?);
+    println!("in another terminal: curl -i http://{address}/slow");
+    println!("press Ctrl-C here while it waits");
+    health::health(health).spawn();
+    graceful::ready();
+    serve::serve(listener, app()).await?;
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! Connections: a worker each, so that the stop waits for them, and none that a client can keep for ever.
+
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+
+/// How long a client may take for the head of a request, or to answer a ping. So long is a connection open, at the
+/// most, on which nothing happens.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Accepts connections until the caller is to stop. `axum::serve` does this too, but it lets a client take as long
+/// as it likes for its request, and closes the listener on those who are just being let in.
+pub(crate) async fn serve(listener: TcpListener, app: Router) -> io::Result<()> {
+    while let Some(accepted) = graceful::run_until_stopping(listener.accept()).await {
+        match accepted {
+            Ok((stream, _)) => drop(connection(stream, app.clone()).spawn()),
+            Err(error) => {
+                // Out of files, perhaps: connections get a moment to close theirs.
+                eprintln!("a connection was not accepted: {error}");
+                sleep(Duration::from_millis(500)).await;
+            }
+        }
+    }
+    // For these clients they are connected: the kernel has said so. To close the listener now would reset them.
+    let listener = listener.into_std()?;
+    while let Ok((stream, _)) = listener.accept() {
+        stream.set_nonblocking(true)?;
+        connection(TcpStream::from_std(stream)?, app.clone()).spawn();
+    }
+    Ok(())
+}
+
+/// Returns `()`, not a `Result`: a client that goes away is no failure of the service.
+#[graceful::worker]
+async fn connection(stream: TcpStream, app: Router) {
+    // A server that is told to stop before it has read a byte closes the connection. So that does not begin before
+    // there is something to read.
+    if !matches!(timeout(PATIENCE, stream.readable()).await, Ok(Ok(()))) {
+        return;
+    }
+    let mut server = Builder::new(TokioExecutor::new());
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE);
+    server
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PATIENCE)
+        .keep_alive_timeout(PATIENCE);
+    let app = TowerToHyperService::new(app);
+    let mut connection = pin!(server.serve_connection_with_upgrades(TokioIo::new(stream), app));
+    tokio::select! {
+        biased;
+        _ = connection.as_mut() => return,
+        () = graceful::stopping() => connection.as_mut().graceful_shutdown(),
+    }
+    // The request in hand is answered, then HTTP/1 closes the connection; HTTP/2 says `GOAWAY`.
+    let _ = connection.await;
+}
