@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::done::{Done, Judgement};
 use crate::policy::Policy;
+use crate::span::Span;
 use crate::supervise::{self, Ran};
 use crate::task::{self, Ticket, Tracked};
 
@@ -56,10 +57,45 @@ where
         let next = move || next().map(supervise::guarded);
         supervise::supervise(&life, row, &policy, next, judge).await
     };
-    runtime.spawn(async move {
-        Tracked::new(runs, |ran: &Ran<_>| Judgement::Settled(ran.way), ticket)
-            .await
-            .flatten()
+    let judge = |ran: &Ran<_>| Judgement::Settled(ran.way);
+    match Span::of(&ticket) {
+        None => runtime.spawn(flat(Tracked::new(runs, judge, ticket))),
+        Some(span) => runtime.spawn(flat(Tracked::new(span.around(runs), judge, ticket))),
+    }
+}
+
+async fn flat<T>(supervised: impl Future<Output = Done<Ran<T>>>) -> Done<T> {
+    supervised.await.flatten()
+}
+
+/// Spawns one run.
+#[inline]
+fn track<F, J>(ticket: Ticket, runtime: &Handle, future: F, judge: J) -> JoinHandle<Done<F::Output>>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+    J: FnOnce(&F::Output) -> Judgement + Send + 'static,
+{
+    match Span::of(&ticket) {
+        None => runtime.spawn(Tracked::new(future, judge, ticket)),
+        Some(span) => runtime.spawn(Tracked::new(span.around(future), judge, ticket)),
+    }
+}
+
+/// Starts one run of what blocks.
+fn block<R: Send + 'static>(
+    ticket: Ticket,
+    runtime: &Handle,
+    run: impl FnOnce() -> R + Send + 'static,
+    judge: impl FnOnce(&R) -> Option<String> + Send + 'static,
+) -> JoinHandle<Done<R>> {
+    let span = Span::of(&ticket);
+    let run = move || match span {
+        None => run(),
+        Some(span) => span.within(run),
+    };
+    runtime.spawn_blocking(move || {
+        task::run_blocking(ticket, run, |result| Judgement::of(judge(result)))
     })
 }
 
@@ -92,11 +128,8 @@ where
     ) -> JoinHandle<Done<F::Output>> {
         let Self { future, judge } = self;
         let Some(policy) = supervised else {
-            return runtime.spawn(Tracked::new(
-                future,
-                |result: &_| Judgement::of(judge(result)),
-                ticket,
-            ));
+            let judge = |result: &_| Judgement::of(judge(result));
+            return track(ticket, runtime, future, judge);
         };
         let (mut future, mut judge) = (Some(future), Some(judge));
         supervise(
@@ -143,11 +176,12 @@ where
             mut judge,
         } = self;
         match supervised {
-            None => runtime.spawn(Tracked::new(
+            None => track(
+                ticket,
+                runtime,
                 async move { make().await },
                 move |result: &_| Judgement::of(judge(result)),
-                ticket,
-            )),
+            ),
             Some(policy) => supervise(ticket, runtime, policy, move || Some(make()), judge),
         }
     }
@@ -181,9 +215,7 @@ where
     ) -> JoinHandle<Done<R>> {
         let Self { run, judge } = self;
         let Some(policy) = supervised else {
-            return runtime.spawn_blocking(move || {
-                task::run_blocking(ticket, run, |result| Judgement::of(judge(result)))
-            });
+            return block(ticket, runtime, run, judge);
         };
         let (mut run, mut judge) = (Some(run), Some(judge));
         let next = move || run.take().map(task::blocking_run);
@@ -221,11 +253,9 @@ where
         runtime: &Handle,
         supervised: Option<Box<Policy>>,
     ) -> JoinHandle<Done<R>> {
-        let Self { make, mut judge } = self;
+        let Self { make, judge } = self;
         match supervised {
-            None => runtime.spawn_blocking(move || {
-                task::run_blocking(ticket, make, |result| Judgement::of(judge(result)))
-            }),
+            None => block(ticket, runtime, make, judge),
             Some(policy) => supervise(
                 ticket,
                 runtime,

@@ -38,7 +38,8 @@ pub(crate) struct Failure {
 #[derive(Clone, Debug)]
 pub(crate) enum Who {
     Main,
-    Worker(Arc<str>),
+    /// Its name, and where it is written.
+    Worker(Arc<str>, Arc<str>),
     Hook(HookStage, Arc<str>),
 }
 
@@ -62,7 +63,7 @@ impl Who {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Main => "main".to_owned(),
-            Self::Worker(name) | Self::Hook(_, name) => message::name(name),
+            Self::Worker(name, _) | Self::Hook(_, name) => message::name(name),
         }
     }
 }
@@ -280,7 +281,7 @@ mod tests {
     fn failures(events: &[Event]) -> Failures {
         let failures = Failures::default();
         for event in events {
-            let who = Who::Worker("w".into());
+            let who = Who::Worker("w".into(), "w.rs:1".into());
             match event {
                 Event::Error => failures.add(Failure::error(who, String::new())),
                 Event::Panic => failures.add(Failure::panic(who, &"")),

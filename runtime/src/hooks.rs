@@ -187,7 +187,11 @@ fn launch(life: &Arc<Lifecycle>, stage: HookStage, name: &Arc<str>) {
                 }
                 Ending::Aborted => return,
             };
-            life.hooks.end(stage, &name, Progress::of(&outcome));
+            let progress = Progress::of(&outcome);
+            if let Some(took) = life.hooks.end(stage, &name, progress) {
+                let who = Who::Hook(stage, Arc::clone(&name));
+                life.scribe.say(message::hook_ended(&who, progress, took));
+            }
             if let Err(how) = outcome {
                 note(&life, stage, name, how);
             }
@@ -365,11 +369,14 @@ impl Hooks {
         self.with(stage, name, |hook| hook.polled = true);
     }
 
-    fn end(&self, stage: HookStage, name: &str, progress: Progress) {
-        self.with(stage, name, |hook| {
+    /// Returns how long it took.
+    fn end(&self, stage: HookStage, name: &str, progress: Progress) -> Option<Duration> {
+        let end = |hook: &mut Hook| {
             hook.progress = progress;
             hook.took = hook.began.map(|began| began.elapsed());
-        });
+            hook.took
+        };
+        self.with(stage, name, end).flatten()
     }
 
     pub(crate) fn is_running(&self, stage: HookStage) -> bool {

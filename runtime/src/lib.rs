@@ -261,6 +261,7 @@ mod results;
 mod rows;
 mod scope;
 mod seats;
+mod span;
 mod supervise;
 mod task;
 mod worker;
@@ -276,6 +277,7 @@ mod stop;
 mod waits;
 
 mod exit;
+mod line;
 mod message;
 mod report;
 mod scribe;

@@ -212,6 +212,7 @@ impl Lifecycle {
             });
         if moved.is_ok() {
             self.introduce();
+            self.scribe.say(message::state_changed(to));
             self.changed.notify_waiters();
         }
     }
@@ -346,9 +347,12 @@ impl Lifecycle {
     fn advance(&self, to: State, stages: &[Stage]) {
         let flags = of_stages(CANCELLED, stages);
         let raise = |word: u32| Some(word & !STATE | flags | (word & STATE).max(to as u32));
-        let _ = self
+        let before = self
             .word
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, raise);
+        if before.is_ok_and(|before| before & STATE < to as u32) {
+            self.scribe.say(message::state_changed(to));
+        }
     }
 
     /// The runtime, or the one the calling thread belongs to: threads of the user's own builder run before it has
@@ -364,7 +368,7 @@ impl Lifecycle {
     pub(crate) fn fail(&self, failure: Failure) {
         let cause = match &failure.who {
             Who::Main => Cause::MainEnded,
-            Who::Worker(name) | Who::Hook(_, name) => Cause::Failure(Arc::clone(name)),
+            Who::Worker(name, _) | Who::Hook(_, name) => Cause::Failure(Arc::clone(name)),
         };
         if let Some(line) = message::failed(&failure) {
             self.scribe.say(line);
@@ -383,9 +387,10 @@ impl Lifecycle {
 
     /// Whose failure it is that happened to a worker of this row.
     pub(crate) fn who(&self, row: RowId) -> Who {
-        self.rows
-            .label(row)
-            .map_or(Who::Main, |label| Who::Worker(label.name.into()))
+        self.rows.label(row).map_or(Who::Main, |label| {
+            let location = label.location();
+            Who::Worker(label.name.into(), location.into())
+        })
     }
 
     /// A worker did not stop within its own budget and was aborted.

@@ -7,61 +7,15 @@ use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::exit::{self, Failure, How, Who};
+use crate::hooks::Progress;
+use crate::line::{Level, Line, To};
 use crate::report::Report;
 use crate::rows::Label;
 use crate::settings::{NO_LIMIT, Settings};
 use crate::signal::Signal;
-use crate::state::Cause;
+use crate::state::{Cause, State};
 use crate::stuck::Stuck;
 use crate::waits::{Found, Wait};
-
-/// A line for the subscriber or for standard error.
-#[derive(Debug)]
-pub(crate) struct Line {
-    pub(crate) level: Level,
-    pub(crate) text: String,
-    /// Goes to standard error, whoever listens.
-    pub(crate) is_report: bool,
-    /// Written as it is, for machines.
-    pub(crate) is_raw: bool,
-}
-
-/// How much a line matters. `Debug` goes to a subscriber only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Level {
-    Debug,
-    Info,
-    Warn,
-    Error,
-}
-
-impl Line {
-    fn new(level: Level, text: impl Into<String>) -> Self {
-        Self {
-            level,
-            text: text.into(),
-            is_report: false,
-            is_raw: false,
-        }
-    }
-
-    pub(crate) fn report(text: String) -> Self {
-        Self {
-            level: Level::Error,
-            text,
-            is_report: true,
-            is_raw: false,
-        }
-    }
-
-    #[cfg(feature = "serde")]
-    pub(crate) fn raw_report(text: String) -> Self {
-        Self {
-            is_raw: true,
-            ..Self::report(text)
-        }
-    }
-}
 
 // ----- start -----
 
@@ -80,19 +34,16 @@ pub(crate) fn started(settings: &Settings) -> Line {
         String::new()
     };
     let signals = signals.join(", ");
-    Line::new(
-        Level::Debug,
-        format!(
-            "stop_timeout {timeout} ({from}); drain {drain} ({drain_from}){cut}; signals {signals}"
-        ),
-    )
+    Line::debug(format!(
+        "stop_timeout {timeout} ({from}); drain {drain} ({drain_from}){cut}; signals {signals}"
+    ))
 }
 
 pub(crate) fn held_at_exec(signal: Signal) -> Line {
-    Line::new(
-        Level::Warn,
-        format!("{signal} was blocked when the process started; it is let through from now on"),
-    )
+    Line::warn(format!(
+        "{signal} was blocked when the process started; it is let through from now on"
+    ))
+    .signal(signal)
 }
 
 pub(crate) fn misconfigured(why: &str) -> String {
@@ -188,46 +139,51 @@ pub(crate) fn stopping(cause: &Cause, drain: Option<Duration>, budget: &Budget) 
         Some(total) => format!("{drain}gone in {} at the latest", span(total)),
         None => format!("{drain}no time limit"),
     };
-    match cause {
-        cause if is_pressed(cause) => Line::new(
-            Level::Info,
-            format!("stopping; press Ctrl-C again to quit now ({limit})"),
-        ),
+    let line = match cause {
+        cause if is_pressed(cause) => Line::info(format!(
+            "stopping; press Ctrl-C again to quit now ({limit})"
+        )),
         // The usual end of a program that does one thing: nobody needs to be told.
-        Cause::MainEnded => Line::new(Level::Debug, format!("stopping: {cause}; {limit}")),
-        _ => Line::new(Level::Info, format!("stopping: {cause}; {limit}")),
-    }
+        Cause::MainEnded => Line::debug(format!("stopping: {cause}; {limit}")),
+        _ => Line::info(format!("stopping: {cause}; {limit}")),
+    };
+    let line = match cause {
+        Cause::Signal(signal) => line.signal(*signal),
+        Cause::Failure(worker) | Cause::Essential(worker) => line.named(worker),
+        Cause::Request(_) | Cause::MainEnded => line,
+    };
+    line.cause(cause).before(budget.total())
 }
 
 pub(crate) fn drain_ended(signal: Signal) -> Line {
-    Line::new(Level::Info, format!("{signal}; the drain ends"))
+    Line::info(format!("{signal}; the drain ends")).signal(signal)
 }
 
 pub(crate) fn already_stopping(signal: Signal) -> Line {
-    Line::new(Level::Info, format!("{signal}; stopping already"))
+    Line::info(format!("{signal}; stopping already")).signal(signal)
 }
 
 pub(crate) fn main_ended_first(left: &[Stuck]) -> Line {
-    Line::new(
-        Level::Warn,
-        format!(
-            "main ended while workers run; stopping them: {}",
-            names(left)
-        ),
-    )
+    Line::warn(format!(
+        "main ended while workers run; stopping them: {}",
+        names(left)
+    ))
 }
 
-pub(crate) fn still_waiting(left: &[Stuck], waited: Duration) -> Line {
+pub(crate) fn still_waiting(left: &[Stuck], waited: Duration, remaining: Option<Duration>) -> Line {
     let each = |stuck: &Stuck| format!("{} ({})", stuck.tally(), span(waited));
-    Line::new(
-        Level::Warn,
-        format!("still waiting for: {}", listed(left.iter().map(each))),
-    )
+    Line::warn(format!(
+        "still waiting for: {}",
+        listed(left.iter().map(each))
+    ))
+    .after(waited)
+    .before(remaining)
 }
 
 pub(crate) fn failed(failure: &Failure) -> Option<Line> {
     // Std has printed main's error.
-    (!matches!(failure.how, How::Code(_))).then(|| Line::new(Level::Error, failure.to_string()))
+    (!matches!(failure.how, How::Code(_)))
+        .then(|| Line::error(failure.to_string()).by(&failure.who))
 }
 
 pub(crate) fn waits_in_a_cycle(worker: &str, is_itself: bool) -> Line {
@@ -237,10 +193,7 @@ pub(crate) fn waits_in_a_cycle(worker: &str, is_itself: bool) -> Line {
     } else {
         "by somebody who is to stop before it is told: this wait ends at the deadline"
     };
-    Line::new(
-        Level::Warn,
-        format!("worker `{worker}` is waited for {why}"),
-    )
+    Line::warn(format!("worker `{worker}` is waited for {why}")).named(&worker)
 }
 
 /// Said once a function, so that workers that come and go fill no log.
@@ -249,10 +202,10 @@ pub(crate) fn ended_early(worker: &Label, ended: u64) -> Line {
         1 => String::new(),
         ended => format!(" ({ended} so far)"),
     };
-    Line::new(
-        Level::Info,
-        format!("worker {worker} ended by itself{times}; none is running now"),
-    )
+    Line::info(format!(
+        "worker {worker} ended by itself{times}; none is running now"
+    ))
+    .of(worker)
 }
 
 /// An error whose `Debug` panicked.
@@ -262,15 +215,15 @@ pub(crate) fn error_panicked(payload: &(dyn Any + Send)) -> String {
 
 /// A failure that the policy tolerates.
 pub(crate) fn logged(failure: &Failure) -> Line {
-    Line::new(Level::Warn, failure.to_string())
+    Line::warn(failure.to_string()).by(&failure.who)
 }
 
 pub(crate) fn restarting(failure: &Failure, pause: Duration) -> Line {
-    Line::new(Level::Warn, format!("{failure}; again in {}", span(pause)))
+    Line::warn(format!("{failure}; again in {}", span(pause))).by(&failure.who)
 }
 
 pub(crate) fn hook_failed(failure: &Failure) -> Line {
-    Line::new(Level::Error, failure.to_string())
+    Line::error(failure.to_string()).by(&failure.who)
 }
 
 pub(crate) fn stopped(cause: Option<&Cause>, took: Duration) -> Line {
@@ -280,45 +233,76 @@ pub(crate) fn stopped(cause: Option<&Cause>, took: Duration) -> Line {
         Level::Info
     };
     Line::new(level, format!("stopped in {}", span(took)))
+        .after(took)
+        .code(0)
+}
+
+/// The end that a report explains.
+pub(crate) fn ended(code: u8, reason: &str, took: Duration) -> Line {
+    Line::error(format!("exit code {code}: {reason}"))
+        .after(took)
+        .code(code)
+        .to(To::Subscriber)
+}
+
+pub(crate) fn state_changed(state: State) -> Line {
+    Line::debug(format!("state: {state}")).state(state)
+}
+
+pub(crate) fn hook_ended(who: &Who, progress: Progress, took: Duration) -> Line {
+    let (stage, hook) = match who {
+        Who::Hook(stage, hook) => (stage.to_string(), name(hook)),
+        _ => (String::new(), who.name()),
+    };
+    Line::debug(format!(
+        "{stage} hook `{hook}`: {progress} after {}",
+        span(took)
+    ))
+    .by(who)
+    .after(took)
+}
+
+/// Who is aborted now, because the time is over.
+pub(crate) fn aborting(stuck: &Stuck, remaining: Option<Duration>) -> Line {
+    let line = Line::warn(format!("aborting: {stuck}"));
+    let line = match stuck.label() {
+        Some(label) => line.of(label),
+        None => line.named(&stuck.name()),
+    };
+    let line = match stuck.oldest {
+        Some(oldest) => line.after(oldest),
+        None => line,
+    };
+    line.before(remaining).to(To::Subscriber)
 }
 
 pub(crate) fn untracked_dropped(tasks: usize) -> Line {
-    Line::new(Level::Info, untracked(tasks))
+    Line::info(untracked(tasks))
 }
 
 pub(crate) fn kept_value_panicked() -> Line {
-    Line::new(
-        Level::Warn,
-        "a value given to keep() panicked while it was dropped",
-    )
+    Line::warn("a value given to keep() panicked while it was dropped")
 }
 
 pub(crate) fn waker_panicked() -> Line {
-    Line::new(
-        Level::Warn,
-        "a waker panicked when it was told of the stop; some of those who wait may not know",
-    )
+    Line::warn("a waker panicked when it was told of the stop; some of those who wait may not know")
 }
 
 pub(crate) fn dropped(lines: usize) -> Line {
-    Line::new(
-        Level::Warn,
-        format!("{lines} lines were dropped: standard error or the subscriber did not keep up"),
-    )
+    Line::warn(format!(
+        "{lines} lines were dropped: standard error or the subscriber did not keep up"
+    ))
 }
 
 pub(crate) fn test_never_yields() -> Line {
-    Line::new(
-        Level::Error,
-        "the test cannot be ended: some code of it never yields; ending the test process",
-    )
+    Line::error("the test cannot be ended: some code of it never yields; ending the test process")
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.who {
             Who::Main => f.write_str("main ")?,
-            Who::Worker(worker) => write!(f, "worker `{}` ", name(worker))?,
+            Who::Worker(worker, _) => write!(f, "worker `{}` ", name(worker))?,
             Who::Hook(stage, hook) => write!(f, "{stage} hook `{}` ", name(hook))?,
         }
         match &self.how {

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 
 use crate::exit::{self, Failure};
 use crate::lifecycle::Lifecycle;
-use crate::message::{self, Line};
+use crate::line::Line;
+use crate::message;
 use crate::state::{Cause, State};
 use crate::status::Timings;
 use crate::stuck::{Sample, Stuck};
@@ -117,7 +118,7 @@ impl<'a> Facts<'a> {
         match format {
             Format::Text => Line::report(text::text(self, LONGEST, prefix.len())),
             #[cfg(feature = "serde")]
-            Format::Json => Line::raw_report(json::json(self, LONGEST)),
+            Format::Json => Line::report(json::json(self, LONGEST)).to(crate::line::To::Raw),
         }
     }
 
@@ -149,6 +150,8 @@ pub(crate) fn publish(life: &Arc<Lifecycle>, code: u8, untracked: usize) {
     life.report_once(|| {
         let report = life.report.get_or_init(|| Report::take(life, None));
         let facts = Facts::new(life, report, code, untracked);
+        let took = facts.timings.since_asked();
+        life.scribe.say(message::ended(code, &facts.reason(), took));
         life.scribe
             .say_report(facts.line(life.settings.report, life.scribe.prefix()));
     });

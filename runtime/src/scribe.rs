@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::message::{Level, Line};
+use crate::line::{Level, Line, To};
 
 /// Lines that wait beyond these are dropped, oldest first, and counted.
 const WAITING: usize = 256;
@@ -187,7 +187,11 @@ impl Desk {
     fn write(&self, line: &Line) {
         // A subscriber that panics has not told anybody.
         let tell = AssertUnwindSafe(|| subscriber::tell(line));
-        if !line.is_report && catch_unwind(tell).unwrap_or(false) || line.level == Level::Debug {
+        let is_told = match line.to {
+            To::Whoever | To::Subscriber => catch_unwind(tell).unwrap_or(false),
+            To::Stderr | To::Raw => false,
+        };
+        if is_told || line.to == To::Subscriber || line.level == Level::Debug {
             return;
         }
         let text = self.text(line);
@@ -200,7 +204,10 @@ impl Desk {
     }
 
     fn text(&self, line: &Line) -> String {
-        let prefix = if line.is_raw { "" } else { &self.prefix };
+        let prefix = match line.to {
+            To::Raw => "",
+            _ => &self.prefix,
+        };
         line.text
             .lines()
             .fold(String::new(), |text, row| text + prefix + row + "\n")
@@ -231,15 +238,36 @@ mod subscriber {
 
     use super::{Level, Line};
 
+    macro_rules! event {
+        ($level:ident, $line:expr) => {
+            tracing::event!(
+                target: "graceful",
+                tracing::Level::$level,
+                worker = $line.fields.worker,
+                location = $line.fields.location,
+                hook = $line.fields.hook,
+                stage = $line.fields.stage,
+                state = $line.fields.state,
+                cause = $line.fields.cause,
+                signal = $line.fields.signal,
+                elapsed_ms = $line.fields.elapsed_ms,
+                remaining_ms = $line.fields.remaining_ms,
+                code = $line.fields.code,
+                "{}",
+                $line.text
+            )
+        };
+    }
+
     /// Hands the line to the `tracing` subscriber; `false` if none is set.
     pub(super) fn tell(line: &Line) -> bool {
         let is_set = get_default(|dispatch| !dispatch.is::<NoSubscriber>());
         if is_set {
             match line.level {
-                Level::Debug => tracing::debug!(target: "graceful", "{}", line.text),
-                Level::Info => tracing::info!(target: "graceful", "{}", line.text),
-                Level::Warn => tracing::warn!(target: "graceful", "{}", line.text),
-                Level::Error => tracing::error!(target: "graceful", "{}", line.text),
+                Level::Debug => event!(DEBUG, line),
+                Level::Info => event!(INFO, line),
+                Level::Warn => event!(WARN, line),
+                Level::Error => event!(ERROR, line),
             }
         }
         is_set

@@ -19,6 +19,9 @@ use crate::watch::LEAVING;
 /// Two looks this far apart that see the same poll see a poll that blocks.
 pub(crate) const APART: Duration = Duration::from_millis(10);
 
+/// How many of those who are aborted a subscriber hears of, one by one.
+const ABORTS_SAID: usize = 32;
+
 /// Runs beside the user's code, never among it: on the coordinator's thread, or as a task of a test. What is to be
 /// done when is the [`Course`]'s to say.
 pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
@@ -66,7 +69,11 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
                 last_look = Some(Sample::take(&life));
             }
             Step::Abort { told, rest } => {
-                let _ = life.report.set(Report::take(&life, last_look.as_ref()));
+                let report = Report::take(&life, last_look.as_ref());
+                for stuck in report.stuck.iter().take(ABORTS_SAID) {
+                    life.scribe.say(message::aborting(stuck, remaining(&life)));
+                }
+                let _ = life.report.set(report);
                 life.failures.settle(exit::OUT_OF_TIME);
                 life.begin_abort(&told);
                 give_up_hooks(&life);
@@ -118,7 +125,15 @@ fn say_who_is_left(life: &Lifecycle, waited: Duration) {
     if !left.iter().all(Stuck::is_untold) {
         left.retain(|stuck| !stuck.is_untold());
     }
-    life.scribe.say(message::still_waiting(&left, waited));
+    let remaining = remaining(life);
+    life.scribe
+        .say(message::still_waiting(&left, waited, remaining));
+}
+
+/// What is left until the process is gone.
+fn remaining(life: &Lifecycle) -> Option<Duration> {
+    let budget = life.budget().filter(|budget| budget.total().is_some())?;
+    Some(budget.left(Instant::now()))
 }
 
 /// Waits until `reached`, which the bell announces, or `deadline`.

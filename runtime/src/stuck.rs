@@ -140,6 +140,14 @@ impl Stuck {
         })
     }
 
+    /// Its name and place, where it is a worker or a hold.
+    pub(crate) fn label(&self) -> Option<&Label> {
+        match &self.what {
+            What::Worker(label) => Some(label),
+            What::Main | What::Hook(..) => None,
+        }
+    }
+
     /// `consume ×3`.
     pub(crate) fn tally(&self) -> String {
         let name = self.name();

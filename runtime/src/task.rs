@@ -165,7 +165,7 @@ impl Ticket {
     #[cold]
     fn essential_ended(&self) {
         if !self.life.is_stopping(self.stage, self.seat)
-            && let exit::Who::Worker(name) = self.life.who(self.row)
+            && let exit::Who::Worker(name, _) = self.life.who(self.row)
         {
             self.life.begin_stop(Cause::Essential(name));
         }
