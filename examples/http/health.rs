@@ -7,18 +7,20 @@ use axum::http::header::{ACCEPT, HeaderMap};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
 use crate::serve::serve;
 
 /// Last: it answers until all others are gone.
 #[graceful::worker(stop = "last")]
-pub(crate) async fn health(listener: TcpListener) -> io::Result<()> {
+pub(crate) async fn health(listener: TcpListener, metrics: PrometheusHandle) -> io::Result<()> {
     let app = Router::new()
         // A process that is stopping is alive: restarting it would cut what is in hand.
         .route("/livez", get("alive\n"))
         .route("/readyz", get(readyz))
-        .route("/debug/graceful", get(status));
+        .route("/debug/graceful", get(status))
+        .route("/metrics", get(async move || metrics.render()));
     serve(listener, app).await
 }
 

@@ -14,6 +14,7 @@ use axum::http::StatusCode;
 use axum::routing::{any, get, post};
 use futures_util::StreamExt;
 use graceful::tower::GracefulLayer;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -76,7 +77,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("health on http://{}/readyz", health.local_addr()?);
     println!("in another terminal: curl -i http://{address}/slow");
     println!("press Ctrl-C here while it waits");
-    health::health(health).spawn();
+    let metrics = PrometheusBuilder::new().install_recorder()?;
+    health::health(health, metrics).spawn();
     graceful::ready();
     serve::serve(listener, app()).await?;
     Ok(())

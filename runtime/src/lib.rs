@@ -176,6 +176,10 @@
 //! * `serde`: [`Status`] and what is in it can be serialised; `GRACEFUL_REPORT=json`.
 //! * `tower`: the module `tower`, a layer for services of axum, tonic and hyper. The stop waits for their
 //!   requests in hand.
+//! * `metrics`: the recorder of the `metrics` facade, where one is installed, is told once a second and whenever the
+//!   state changes: `graceful_state`, `graceful_stop_seconds{state}`, `graceful_workers{worker,outcome}`,
+//!   `graceful_workers_live{worker}`, `graceful_restarts_total{worker}`, `graceful_aborted_total{worker}`,
+//!   `graceful_hook_seconds{hook,stage}` and `graceful_hook_failures_total{hook,stage}`.
 //! * `test-util`: tokio's paused clock for `#[graceful::test(start_paused = true)]`. For dev-dependencies.
 //!
 //! # When not to use it
@@ -279,6 +283,8 @@ mod waits;
 mod exit;
 mod line;
 mod message;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod report;
 mod scribe;
 mod status;

@@ -125,6 +125,9 @@ pub(crate) struct Lifecycle {
     /// The facts of a stop that ran out of time, taken before the abort.
     pub(crate) report: OnceLock<Report>,
     pub(crate) scribe: Scribe,
+    /// Whether the recorder of metrics is about to be told.
+    #[cfg(feature = "metrics")]
+    pub(crate) recording: crate::metrics::Recording,
     /// Whether the report has been given to the scribe. Held while it is made.
     reported: Mutex<bool>,
     /// Set when the watch has nothing to watch any more.
@@ -177,6 +180,8 @@ impl Lifecycle {
             reported: Mutex::new(false),
             over: AtomicBool::new(false),
             scribe,
+            #[cfg(feature = "metrics")]
+            recording: crate::metrics::Recording::default(),
             nudge,
             bell: Notify::new(),
             news: AtomicBool::new(false),
@@ -212,7 +217,7 @@ impl Lifecycle {
             });
         if moved.is_ok() {
             self.introduce();
-            self.scribe.say(message::state_changed(to));
+            self.note(to);
             self.changed.notify_waiters();
         }
     }
@@ -351,8 +356,15 @@ impl Lifecycle {
             .word
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, raise);
         if before.is_ok_and(|before| before & STATE < to as u32) {
-            self.scribe.say(message::state_changed(to));
+            self.note(to);
         }
+    }
+
+    /// Tells subscribers, and recorders of metrics, by the watch.
+    fn note(&self, state: State) {
+        self.scribe.say(message::state_changed(state));
+        #[cfg(feature = "metrics")]
+        self.nudge.nudge();
     }
 
     /// The runtime, or the one the calling thread belongs to: threads of the user's own builder run before it has

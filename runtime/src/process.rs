@@ -152,6 +152,8 @@ impl Started {
         // The lines of a clean end are written before a subscriber's guard is dropped, the report after everything.
         let untracked = tear_down(&life, runtime);
         let fatal = life.fatal_signal();
+        #[cfg(feature = "metrics")]
+        crate::metrics::publish(&life);
         if life.failures.code() == 0 || fatal.is_some() {
             farewell(&life, untracked);
             life.scribe.finish(LAST_LINES);

@@ -31,8 +31,8 @@ struct Desk {
     is_captured: AtomicBool,
 }
 
-/// Makes a line, on the thread that writes it.
-type Draft = Box<dyn FnOnce() -> Line + Send>;
+/// Makes a line, on the thread that writes it; or does something else there.
+type Draft = Box<dyn FnOnce() -> Option<Line> + Send>;
 
 #[derive(Default)]
 struct Pile {
@@ -86,12 +86,25 @@ impl Scribe {
 
     /// The same for a line that is yet to be made, by the thread that writes.
     pub(crate) fn say_later(&self, draft: impl FnOnce() -> Line + Send + 'static) {
+        self.leave(Box::new(|| Some(draft())));
+    }
+
+    /// Has something done by the thread that writes, between two lines.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) {
+        self.leave(Box::new(|| {
+            job();
+            None
+        }));
+    }
+
+    fn leave(&self, draft: Draft) {
         let mut pile = self.0.lock();
         if pile.lines.len() == WAITING {
             pile.lines.pop_front();
             pile.dropped += 1;
         }
-        pile.lines.push_back(Box::new(draft));
+        pile.lines.push_back(draft);
         drop(pile);
         self.0.more.notify_one();
     }
@@ -99,7 +112,10 @@ impl Scribe {
     /// Leaves the report, which is written after the lines before it, and by somebody else where those do not get
     /// written.
     pub(crate) fn say_report(&self, line: Line) {
-        self.0.lock().reports.push_back(Box::new(move || line));
+        self.0
+            .lock()
+            .reports
+            .push_back(Box::new(move || Some(line)));
         self.0.more.notify_one();
     }
 
@@ -116,7 +132,9 @@ impl Scribe {
         let desk = Arc::clone(&self.0);
         let run = move || {
             while let Some(draft) = { desk.lock().reports.pop_front() } {
-                let _ = write_past_the_lock(desk.text(&draft()).as_bytes());
+                if let Some(line) = draft() {
+                    let _ = write_past_the_lock(desk.text(&line).as_bytes());
+                }
             }
         };
         let _ = thread::Builder::new().spawn(run);
@@ -172,7 +190,9 @@ impl Desk {
                 if dropped > 0 {
                     self.write(&crate::message::dropped(dropped));
                 }
-                self.write(&draft());
+                if let Some(line) = draft() {
+                    self.write(&line);
+                }
                 pile = self.lock();
                 pile.is_writing = false;
             } else if pile.is_over {

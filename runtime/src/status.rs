@@ -232,7 +232,7 @@ impl Status {
         }
     }
 
-    fn take(life: &Lifecycle, look: Option<&Sample>) -> Self {
+    pub(crate) fn take(life: &Lifecycle, look: Option<&Sample>) -> Self {
         let now = Instant::now();
         let (holds, workers): (Vec<_>, Vec<_>) = life
             .rows

@@ -46,6 +46,8 @@ pub(crate) fn start(
         deadline: None,
         heard: Heard::default(),
         look: None,
+        #[cfg(feature = "metrics")]
+        recorded: None,
     };
     let run = move || {
         prepare();
@@ -65,6 +67,9 @@ struct Watch {
     heard: Heard,
     /// In a test, who was inside a poll some time ago.
     look: Option<Sample>,
+    /// The state that metrics were told of.
+    #[cfg(feature = "metrics")]
+    recorded: Option<State>,
 }
 
 impl Watch {
@@ -74,8 +79,13 @@ impl Watch {
             let next = self.next().map_or(beat, |at| at.min(beat));
             self.inbox
                 .wait(Some(next.saturating_duration_since(Instant::now())));
-            if self.life.beat.count() && !self.life.settings.is_test {
+            let has_beaten = self.life.beat.count();
+            if has_beaten && !self.life.settings.is_test {
                 self.look_for_ended();
+            }
+            #[cfg(feature = "metrics")]
+            if has_beaten || self.recorded.replace(self.life.state()) != Some(self.life.state()) {
+                crate::metrics::publish(&self.life);
             }
             let came: Vec<_> = self.inbox.take().collect();
             for signal in came {

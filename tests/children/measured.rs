@@ -1,0 +1,62 @@
+//! A service with a recorder of metrics, of which it prints at its end what the recorder was told.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::sync::Notify;
+
+/// Longer than the recorder takes to be told.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[graceful::main(stop_timeout = "5s")]
+async fn main() {
+    let recorder = PrometheusBuilder::new().install_recorder();
+    graceful::keep(Printed(recorder.expect("it is the first")));
+    graceful::before_stop("deregister", || async { Err::<(), _>("no registry") });
+    graceful::after_stop("pool", || async {});
+    for _ in 0..3 {
+        done().spawn();
+    }
+    let again = Arc::new(Notify::new());
+    flaky(Arc::clone(&again)).spawn();
+    ignores().spawn();
+    again.notified().await;
+    println!("up");
+    graceful::stopping().await;
+}
+
+#[graceful::worker]
+async fn done() {}
+
+#[graceful::worker(on_failure = "restart", backoff = "1ms..1ms")]
+async fn flaky(again: Arc<Notify>) -> Result<(), &'static str> {
+    static RAN: AtomicBool = AtomicBool::new(false);
+    if !RAN.swap(true, Ordering::Relaxed) {
+        return Err("not yet");
+    }
+    again.notify_one();
+    graceful::stopping().await;
+    Ok(())
+}
+
+#[graceful::worker(stop_timeout = "50ms")]
+async fn ignores() {
+    pending::<()>().await;
+}
+
+/// Prints everything when it is dropped, which is when nothing changes any more.
+struct Printed(PrometheusHandle);
+
+impl Drop for Printed {
+    fn drop(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        while !self.0.render().contains("graceful_state 4") && Instant::now() < until {
+            thread::yield_now();
+        }
+        print!("{}", self.0.render());
+    }
+}
