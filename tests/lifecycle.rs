@@ -332,17 +332,6 @@ impl Drop for Order {
 }
 
 #[graceful::test(stop_timeout = "10s", start_paused = true)]
-#[should_panic(expected = "waits for itself (tests/lifecycle.rs:")]
-async fn a_worker_that_waits_for_itself_ends_at_the_deadline_and_is_named() {
-    let (send, receive) = oneshot::channel();
-    let handle = graceful::spawn("waits for itself", async move {
-        let own: graceful::WorkerHandle<()> = receive.await.unwrap();
-        let _ = own.await;
-    });
-    send.send(handle).unwrap();
-}
-
-#[graceful::test(stop_timeout = "10s", start_paused = true)]
 #[should_panic(expected = "the test had to be aborted")]
 async fn main_that_waits_for_a_later_stage_during_the_stop_ends_at_the_deadline() {
     let late = graceful::Worker::new("late", || async { graceful::stopping().await })

@@ -1,0 +1,212 @@
+//! Ends that are not held up.
+
+use std::future::pending;
+use std::io;
+use std::path::PathBuf;
+use std::process::{ExitCode, exit};
+use std::sync::Arc;
+use std::thread;
+
+use tokio::io::{AsyncBufReadExt, BufReader, stdin};
+use tokio::sync::Barrier;
+use tokio::task::{spawn_blocking, yield_now};
+
+use crate::farewell::{Connection, Farewell, LONG};
+use crate::{Ending, up};
+
+const WELL: Ending = Ok(ExitCode::SUCCESS);
+
+pub(crate) async fn run(case: &str) -> Ending {
+    match case {
+        "idle" => drop(idle().spawn()),
+        "job" => return a_job_in_hand().await,
+        "stops_itself" => {
+            consume().spawn();
+            thread::spawn(|| {
+                graceful::stop();
+                println!("stopping on the next line: {}", graceful::is_stopping());
+            });
+        }
+        "ends_early" => {
+            graceful::spawn("migrate", async { println!("migrated") })
+                .await
+                .expect("it is done");
+        }
+        "worker_fails" => {
+            drain().spawn();
+            graceful::spawn("fetch", async { Err::<(), _>("no route to host") });
+        }
+        "worker_panics" => {
+            drain().spawn();
+            graceful::spawn("fetch", async { panic!("no route to host") });
+        }
+        "result_panics" => {
+            drain().spawn();
+            graceful::spawn("fetch", async { Ok::<_, ()>(Connection) });
+        }
+        "worker_panics_as_it_goes" => {
+            drain().spawn();
+            fetch_over(Connection).spawn();
+        }
+        "worker_exits" => {
+            drain().spawn();
+            graceful::spawn("fetch", async { exit(5) });
+        }
+        "two_fail" => two_fail_at_once(),
+        "fails_in_the_drain" => fail_when_told(false),
+        "panics_in_the_drain" => fail_when_told(true),
+        "fails_then_panics" => {
+            fail_when_told(false);
+            graceful::spawn("late panic", async {
+                graceful::wait_for(graceful::State::Stopping).await;
+                panic!("no more luck");
+            });
+        }
+        "main_returns" => {
+            drain().spawn();
+            return WELL;
+        }
+        "main_returns_beside_idlers" => {
+            let (begun, has_begun) = tokio::sync::oneshot::channel();
+            graceful::spawn("idle", async {
+                let _ = begun.send(());
+                graceful::stopping().await;
+            });
+            let _ = has_begun.await;
+            println!("up");
+            return WELL;
+        }
+        "main_returns_alone" => return WELL,
+        "main_gives_7" => {
+            drain().spawn();
+            return Ok(ExitCode::from(7));
+        }
+        "main_gives_7_and_leaves_one_stuck" => {
+            graceful::spawn("upload", pending::<()>());
+            println!("up");
+            return Ok(ExitCode::from(7));
+        }
+        "main_fails" => {
+            drain().spawn();
+            return Err("out of luck");
+        }
+        "main_panics" => {
+            drain().spawn();
+            yield_now().await;
+            panic!("out of luck");
+        }
+        "main_panics_beside_a_sleeper" => {
+            sleep_untracked();
+            panic!("out of luck");
+        }
+        "main_panics_with_a_result_in_hand" => {
+            drain().spawn();
+            let fetched = graceful::spawn("fetch", async { Ok::<_, ()>("text".to_owned()) });
+            while !fetched.is_finished() {
+                yield_now().await;
+            }
+            panic!("out of luck");
+        }
+        other => return untracked(other).await,
+    }
+    up().await
+}
+
+/// What nobody tracks, and nobody waits for.
+async fn untracked(case: &str) -> Ending {
+    match case {
+        "sleeps_untracked" => sleep_untracked(),
+        "waits_untracked" => drop(tokio::spawn(async {
+            let _value = Farewell("the untracked task's value");
+            println!("under way");
+            pending::<()>().await;
+        })),
+        "reads_stdin" => drop(spawn_blocking(|| {
+            println!("under way");
+            let _ = io::stdin().read_line(&mut String::new());
+        })),
+        "reads_tokios_stdin" => drop(tokio::spawn(async {
+            println!("under way");
+            let _ = BufReader::new(stdin()).read_line(&mut String::new()).await;
+        })),
+        "opens_a_fifo" => {
+            let fifo = PathBuf::from(crate::argument(4));
+            tokio::spawn(async move {
+                println!("under way");
+                let _ = tokio::fs::File::open(fifo).await;
+            });
+        }
+        other => panic!("no case {other}"),
+    }
+    up().await
+}
+
+#[graceful::worker]
+async fn idle() {
+    graceful::stopping().await;
+}
+
+/// Is done when a line comes on standard input, after the stop was asked for.
+#[graceful::worker]
+async fn drain() {
+    graceful::stopping().await;
+    let _ = BufReader::new(stdin()).read_line(&mut String::new()).await;
+    println!("drained");
+}
+
+/// A service with a job in hand, which ends when a line comes on standard input.
+async fn a_job_in_hand() -> Ending {
+    graceful::keep(Farewell("what was kept first"));
+    graceful::keep(Farewell("what was kept second"));
+    let _value = Farewell("main's value");
+    graceful::spawn("idle", async {
+        let _value = Farewell("the idle worker's value");
+        graceful::stopping().await;
+    });
+    consume().spawn();
+    graceful::ready();
+    graceful::stopping().await;
+    WELL
+}
+
+#[graceful::worker]
+async fn consume() {
+    let _connection = Farewell("the connection");
+    println!("job begun");
+    let read = BufReader::new(stdin()).read_line(&mut String::new()).await;
+    println!("job done: {}", read.is_ok());
+}
+
+#[graceful::worker]
+async fn fetch_over(_connection: Connection) {
+    yield_now().await;
+}
+
+/// Neither ends before both are about to.
+fn two_fail_at_once() {
+    let both = Arc::new(Barrier::new(2));
+    for (name, why) in [("fetch", "no route to host"), ("store", "no space left")] {
+        let both = Arc::clone(&both);
+        graceful::spawn(name, async move {
+            both.wait().await;
+            Err::<(), _>(why)
+        });
+    }
+}
+
+/// A worker that fails as soon as the drain begins.
+fn fail_when_told(panics: bool) {
+    graceful::spawn("flush", async move {
+        graceful::wait_for(graceful::State::Draining).await;
+        println!("told while {}", graceful::state());
+        assert!(!panics, "the disk is full");
+        Err::<(), _>("the disk is full")
+    });
+}
+
+fn sleep_untracked() {
+    spawn_blocking(|| {
+        println!("under way");
+        thread::sleep(LONG);
+    });
+}

@@ -1,0 +1,94 @@
+//! What a run has to come to, and whether it did.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use graceful_tests::{End, Line, Signal};
+
+/// How a row has to end.
+pub(crate) struct Expected {
+    /// One of these.
+    pub(crate) ends: Vec<Way>,
+    /// Not sooner after the act, and not later.
+    pub(crate) gone: (Duration, Duration),
+    /// Parts of lines on standard error that have to be there.
+    pub(crate) said: Vec<String>,
+    /// Parts of lines that must not.
+    pub(crate) unsaid: Vec<&'static str>,
+    /// Whole lines of standard output that have to be there.
+    pub(crate) printed: Vec<&'static str>,
+    /// How many panics are the case's own.
+    pub(crate) panics: usize,
+    /// What else a run has to be like.
+    pub(crate) look: Option<fn(&End)>,
+    /// What all runs together have to be like.
+    pub(crate) look_at_all: Option<fn(&[End])>,
+}
+
+/// How a process can end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Way {
+    Code(i32),
+    Killed(Signal),
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => code.fmt(f),
+            Self::Killed(signal) => f.write_str(signal.as_str()),
+        }
+    }
+}
+
+impl Way {
+    pub(crate) fn of(end: &End) -> Option<Self> {
+        end.code.map(Self::Code).or(end.signal.map(Self::Killed))
+    }
+
+    /// `0 ×38, SIGTERM ×462`.
+    pub(crate) fn tally(ways: impl IntoIterator<Item = Self>) -> String {
+        let mut counts = BTreeMap::new();
+        for way in ways {
+            *counts.entry(way).or_insert(0_usize) += 1;
+        }
+        let each = counts.into_iter().map(|(way, count)| match count {
+            1 => way.to_string(),
+            count => format!("{way} ×{count}"),
+        });
+        each.collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Expected {
+    /// Panics, with what is wrong, unless this is how it has to end.
+    pub(crate) fn check(&self, end: &End, took: Duration) {
+        let way = Way::of(end);
+        assert!(
+            way.is_some_and(|way| self.ends.contains(&way)),
+            "not {}\n{end}",
+            Way::tally(self.ends.iter().copied())
+        );
+        for part in &self.said {
+            end.assert_said(part);
+        }
+        for part in &self.unsaid {
+            end.assert_silent_about(part);
+        }
+        for line in &self.printed {
+            end.assert_printed(line);
+        }
+        let panics = |line: &&Line| line.text.contains("panicked at");
+        let panics = end.stderr.iter().filter(panics).count();
+        assert_eq!(panics, self.panics, "panics\n{end}");
+        let (from, to) = self.gone;
+        assert!(
+            (from..=to).contains(&took),
+            "gone after {took:?}, not within {from:?} to {to:?}\n{end}"
+        );
+        if let Some(look) = self.look {
+            look(end);
+        }
+    }
+}

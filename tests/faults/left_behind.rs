@@ -1,0 +1,66 @@
+//! The processes of a run: each inherits a tag in its environment, wherever it went.
+
+use std::fs;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// The variable with the tag.
+pub(crate) const TAG: &str = "GRACEFUL_FAULTS_RUN";
+
+/// How long a process may take to go that was killed already.
+const DYING: Duration = Duration::from_millis(500);
+
+/// Panics if a process of this run is still there, after it has killed it.
+pub(crate) fn assert_none(tag: &str) {
+    let begun = Instant::now();
+    let mut left = tagged(tag);
+    while !left.is_empty() && begun.elapsed() < DYING {
+        sleep(Duration::from_millis(1));
+        left = tagged(tag);
+    }
+    let commands: Vec<_> = left.iter().map(|&pid| (pid, command(pid))).collect();
+    for pid in left {
+        let _ = kill(pid, Signal::SIGKILL);
+    }
+    assert!(
+        commands.is_empty(),
+        "it left processes behind: {commands:?}"
+    );
+}
+
+/// The processes with this tag. One that is dead and only waited for has no environment any more.
+pub(crate) fn tagged(tag: &str) -> Vec<Pid> {
+    let entry = format!("{TAG}={tag}");
+    let is_tagged = |pid: &Pid| {
+        fs::read(format!("/proc/{pid}/environ")).is_ok_and(|all| {
+            all.split(|byte| *byte == 0)
+                .any(|one| one == entry.as_bytes())
+        })
+    };
+    processes().filter(is_tagged).collect()
+}
+
+/// Whether it is PID 1 in the namespace it lives in.
+pub(crate) fn is_pid_1(pid: Pid) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    ids.is_some_and(|ids| ids.split_whitespace().skip(1).last() == Some("1"))
+}
+
+fn command(pid: Pid) -> String {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&line).replace('\0', " ")
+}
+
+/// All processes, where the system has a list of them.
+fn processes() -> impl Iterator<Item = Pid> {
+    let entries = fs::read_dir(Path::new("/proc")).into_iter().flatten();
+    entries.filter_map(|entry| {
+        let name = entry.ok()?.file_name();
+        name.to_str()?.parse().ok().map(Pid::from_raw)
+    })
+}

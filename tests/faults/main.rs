@@ -1,0 +1,40 @@
+//! The fault matrix: what happens when everything goes wrong, a row a case, each a real process with real signals.
+//!
+//! `cargo test --test faults -- spin` runs the rows whose line has `spin` in it. After every row nothing has panicked
+//! that was not to, and no process is left behind.
+#![cfg(unix)]
+
+mod aborting;
+mod expected;
+mod left_behind;
+mod own_user;
+mod row;
+mod run;
+mod scene;
+mod streams;
+
+mod clean;
+mod nasty;
+mod numbers;
+mod reraise;
+mod signals;
+mod starts;
+mod stuck;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let rows: Vec<_> = [
+        clean::rows(),
+        stuck::rows(),
+        nasty::rows(),
+        signals::rows(),
+        starts::rows(),
+        numbers::rows(),
+        reraise::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    run::table(&rows)
+}

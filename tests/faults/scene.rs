@@ -1,0 +1,246 @@
+//! A run of a row's program, with everything that has to be there for it.
+
+use std::fs::File;
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use std::{env, fs, process};
+
+use graceful_tests::{Child, End, Signal};
+use nix::sys::signal::{SigSet, SigmaskHow, kill};
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, geteuid, mkfifo};
+
+use crate::left_behind::{self, TAG};
+use crate::row::{Row, Stage};
+use crate::{aborting, own_user, streams};
+
+/// How the text of a panic begins that says nothing about the program.
+pub(crate) const AGAIN: &str = "once more";
+
+/// A running program.
+pub(crate) struct Scene {
+    child: Child,
+    /// When it was started.
+    pub(crate) begun: Instant,
+    /// The value of [`TAG`] in its environment.
+    pub(crate) tag: String,
+    /// Who is signalled where that is not the child itself.
+    inside: Option<Pid>,
+    /// What has to live as long as it runs, or as long as the act wants it to.
+    props: Props,
+}
+
+/// Files that belong to a scene.
+#[derive(Default)]
+struct Props {
+    /// The other end of its standard error.
+    other_end: Option<Box<dyn Send>>,
+    fifo: Option<PathBuf>,
+}
+
+impl Drop for Props {
+    fn drop(&mut self) {
+        if let Some(fifo) = &self.fifo {
+            let _ = fs::remove_file(fifo);
+        }
+    }
+}
+
+impl Scene {
+    /// Starts the program of a row.
+    pub(crate) fn open(row: &Row, runtime: &str, setup: &str) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let tag = format!("{}-{number}", process::id());
+        let mut props = Props::default();
+        let mut arguments = vec![
+            runtime.to_owned(),
+            row.program.0.to_owned(),
+            row.program.1.to_owned(),
+        ];
+        if row.stage == Stage::Fifo {
+            let path = env::temp_dir().join(format!("graceful-faults-{tag}"));
+            mkfifo(&path, Mode::S_IRWXU).expect("a FIFO");
+            arguments.push(path.display().to_string());
+            props.fifo = Some(path);
+        }
+
+        let program = match (runtime, row.stage) {
+            ("panic_abort", _) => aborting::program(),
+            (_, Stage::OwnUser) => own_user::program(),
+            _ => Path::new(env!("CARGO_BIN_EXE_fault")),
+        };
+        let mut command = if row.stage == Stage::Pid1 {
+            starting("unshare", &namespace(), program)
+        } else if setup.is_empty() {
+            Command::new(program)
+        } else {
+            let script = format!("{setup}; exec \"$@\"");
+            starting("sh", &["-c", &script, "sh"], program)
+        };
+        if row.stage == Stage::OwnUser {
+            own_user::become_one(&mut command, number);
+        }
+        command.args(arguments).env(TAG, &tag);
+        command.envs(row.environment.iter().copied());
+
+        let stderr = match row.stage {
+            Stage::FullPipe => {
+                let (reader, writer) = streams::full_pipe();
+                props.other_end = Some(Box::new(reader));
+                Stdio::from(writer)
+            }
+            Stage::BrokenPipe => Stdio::from(streams::broken_pipe()),
+            Stage::Terminal => {
+                let (master, path) = streams::terminal();
+                props.other_end = Some(Box::new(master));
+                Stdio::from(File::options().write(true).open(path).expect("a terminal"))
+            }
+            Stage::ControllingTerminal => {
+                let (master, path) = streams::terminal();
+                props.other_end = Some(Box::new(master));
+                command = on_terminal(&command, &path);
+                Stdio::piped()
+            }
+            _ => Stdio::piped(),
+        };
+        let begun = Instant::now();
+        let child = if row.stage == Stage::Blocked {
+            with_blocked(Signal::SIGTERM, || Child::start_with(&mut command, stderr))
+        } else {
+            Child::start_with(&mut command, stderr)
+        };
+        Self {
+            child,
+            begun,
+            tag,
+            inside: None,
+            props,
+        }
+    }
+
+    /// Sends a signal to the program. Returns the moment before.
+    pub(crate) fn send(&self, signal: Signal) -> Instant {
+        let Some(inside) = self.inside else {
+            return self.child.send(signal);
+        };
+        let now = Instant::now();
+        kill(inside, signal).expect("the program can be signalled");
+        now
+    }
+
+    pub(crate) fn terminate(&self) -> Instant {
+        self.send(Signal::SIGTERM)
+    }
+
+    pub(crate) fn interrupt(&self) -> Instant {
+        self.send(Signal::SIGINT)
+    }
+
+    /// Finds the program behind whoever started it: the one with its tag that is PID 1 where it is.
+    pub(crate) fn enter(&mut self) {
+        self.inside = left_behind::tagged(&self.tag)
+            .into_iter()
+            .find(|&pid| left_behind::is_pid_1(pid));
+        assert!(self.inside.is_some(), "nobody is PID 1\n{}", self.child);
+    }
+
+    /// Closes the other end of its standard error.
+    pub(crate) fn hang_up(&mut self) {
+        self.props.other_end = None;
+    }
+
+    /// Waits until it is gone, with everything it was given still there.
+    pub(crate) fn end(self) -> End {
+        let Self { child, props, .. } = self;
+        let end = child.end_in_panic();
+        drop(props);
+        end
+    }
+}
+
+impl Deref for Scene {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.child
+    }
+}
+
+impl DerefMut for Scene {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.child
+    }
+}
+
+/// Has the row run again where the test was too slow to do what the case is.
+pub(crate) fn again_unless(was_in_time: bool) {
+    assert!(was_in_time, "{AGAIN}: two signals were not sent in time");
+}
+
+/// Lets so many milliseconds pass, where they are the case.
+pub(crate) fn pause(millis: u64) {
+    sleep(Duration::from_millis(millis));
+}
+
+/// One program that starts another.
+fn starting(starter: &str, arguments: &[&str], program: &Path) -> Command {
+    let mut command = Command::new(starter);
+    command.args(arguments).arg(program);
+    command
+}
+
+/// The command as the leader of a session that this terminal controls: its standard input and standard error.
+fn on_terminal(command: &Command, terminal: &Path) -> Command {
+    let mut session = Command::new("sh");
+    session
+        .args([
+            "-c",
+            "exec setsid -c -w \"$@\" <\"$TERMINAL\" 2>\"$TERMINAL\"",
+            "sh",
+        ])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env("TERMINAL", terminal);
+    for (name, value) in command.get_envs() {
+        session.env(name, value.unwrap_or_default());
+    }
+    session
+}
+
+/// How to make a namespace of processes: as root, or as anybody where that is allowed.
+fn namespace() -> Vec<&'static str> {
+    let mut options = vec!["--pid", "--fork", "--mount-proc"];
+    if !geteuid().is_root() {
+        options.insert(0, "--map-root-user");
+    }
+    options
+}
+
+/// Whether this machine lets a namespace be made; else why not.
+pub(crate) fn namespaces() -> Result<(), String> {
+    let tried = Command::new("unshare")
+        .args(namespace())
+        .arg("true")
+        .output();
+    match tried {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        Err(error) => Err(format!("unshare: {error}")),
+    }
+}
+
+fn with_blocked<T>(signal: Signal, start: impl FnOnce() -> T) -> T {
+    let mut blocked = SigSet::empty();
+    blocked.add(signal);
+    let before = blocked
+        .thread_swap_mask(SigmaskHow::SIG_BLOCK)
+        .expect("a mask");
+    let started = start();
+    before.thread_set_mask().expect("the mask from before");
+    started
+}

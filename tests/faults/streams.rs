@@ -1,0 +1,41 @@
+//! Pipes that cannot be written to, and terminals that can be closed.
+
+use std::io::{ErrorKind, PipeReader, PipeWriter, Write, pipe};
+use std::path::PathBuf;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
+
+/// A pipe that takes nothing more. The reader has to live as long.
+pub(crate) fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = pipe().expect("a pipe");
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("a pipe can be non-blocking");
+    let filled = loop {
+        // Byte by byte at the end: a whole page may not fit where a short line does.
+        if let Err(error) = writer
+            .write_all(&[b'.'; 4096])
+            .and_then(|()| writer.flush())
+        {
+            while writer.write(b".").is_ok() {}
+            break error;
+        }
+    };
+    assert_eq!(filled.kind(), ErrorKind::WouldBlock);
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::empty())).expect("a pipe can be blocking");
+    (reader, writer)
+}
+
+/// A pipe nobody reads: writing to it is an error.
+pub(crate) fn broken_pipe() -> PipeWriter {
+    pipe().expect("a pipe").1
+}
+
+/// A terminal, and the name of the end that programs have. No program inherits the other end: it would keep it open.
+pub(crate) fn terminal() -> (PtyMaster, PathBuf) {
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let master = posix_openpt(flags).expect("a terminal");
+    grantpt(&master).expect("a terminal of our own");
+    unlockpt(&master).expect("a terminal that can be opened");
+    let name = ptsname_r(&master).expect("a terminal has a name");
+    (master, PathBuf::from(name))
+}

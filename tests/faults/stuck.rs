@@ -1,0 +1,211 @@
+//! Ends that something holds up until the deadline: 124, in time, and everybody named.
+
+use std::time::Duration;
+
+use crate::row::{BUDGET, PROMPTLY, Row, row};
+
+/// The hint for a main that cannot know of the stop.
+const HINT: &str = "main never looked at its token";
+
+/// In an await, or at least polled now and then.
+const AWAITING: &str = "still running after ";
+/// Inside its first poll.
+const BLOCKING: &str = "still running, blocking its thread (";
+
+pub(crate) fn rows() -> Vec<Row> {
+    [waiting(), blocking(), hidden(), hooks(), main_itself()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn case(name: &'static str, case: &'static str) -> Row {
+    row("stuck", name, case)
+}
+
+/// Workers in an await, which the abort ends.
+fn waiting() -> Vec<Row> {
+    vec![
+        case("ignores the token", "ignores")
+            .aborted()
+            .names("ignores", AWAITING)
+            .says("graceful: exit code 124: out of time, still running: ignores"),
+        case("pending for ever", "waits")
+            .aborted()
+            .names("waits", AWAITING)
+            .says(", waiting in an await")
+            .says("graceful: exit code 124: out of time, still running: waits")
+            .silent_about(HINT)
+            .silent_about("untracked")
+            .prints("dropped: the worker's value")
+            .prints("dropped: main's value"),
+        case("awaits its own handle", "awaits_itself")
+            .aborted()
+            .names("awaits", AWAITING)
+            .says("worker `awaits` is waited for by itself: this wait cannot end"),
+        case("two await each other's handle", "await_each_other")
+            .aborted()
+            .names("awaits", "2 still running after "),
+        case("awaits an untracked spawn_blocking that does not end", "awaits_a_thread")
+            .aborted()
+            .names("awaits_a_thread", AWAITING)
+            .says(", waiting in an await"),
+        case("awaits an untracked task that does not end", "awaits_untracked")
+            .aborted()
+            .names("awaits_untracked", AWAITING)
+            .says(", waiting in an await")
+            .says("  1 untracked task was dropped")
+            .prints("dropped: the untracked task's value"),
+        case("several of a function are counted", "many")
+            .forced()
+            .names("waits", "3 still running after ")
+            .says("graceful: exit code 124: out of time, still running: waits ×3, blocks"),
+        case("a failure before the deadline decides the code", "fails_first")
+            .aborted()
+            .code(1)
+            .names("waits", AWAITING)
+            .says(r#"graceful: exit code 1: worker `flush` failed: "the disk is full", still running: waits"#),
+    ]
+}
+
+/// Workers that keep their thread.
+fn blocking() -> Vec<Row> {
+    vec![
+        case("spins on the only thread", "spins")
+            .forced()
+            .alone()
+            .names("spins", BLOCKING),
+        case("spins on every thread", "spins_on_two")
+            .on(&["two_threads"])
+            .forced_overloaded()
+            .names("spins_with", "2 still running, blocking its thread ("),
+        case("spins on one of two threads", "spins_on_one_of_two")
+            .on(&["two_threads"])
+            .forced()
+            .alone()
+            .names("spins", BLOCKING)
+            .says("graceful: exit code 124: out of time, still running: spins"),
+        case("asks for the stop, then spins", "stops_then_spins")
+            .act(|scene| scene.prints("up"))
+            .forced()
+            .alone()
+            .names("stops_then_spins", BLOCKING),
+        case("an always-ready loop, the stop polled last", "always_ready")
+            .forced()
+            .alone()
+            .names("always_ready", AWAITING)
+            .says(", blocking its thread ("),
+        // Main's own thread is blocked as well on one runtime: it has looked, and gets no hint.
+        case("thread::sleep", "sleeps")
+            .forced()
+            .names("sleeps", BLOCKING)
+            .silent_about(HINT),
+        case("a blocking worker that does not end", "blocks")
+            .forced()
+            .names("blocks", BLOCKING)
+            .prints("dropped: main's value"),
+        case(
+            "a tracked spawn_blocking that does not end",
+            "blocks_unannotated",
+        )
+        .forced()
+        .says("  copy (tests/faults/child/stuck.rs:")
+        .says(BLOCKING),
+        case("standard error stays locked", "locks_stderr").forced(),
+    ]
+}
+
+/// Destructors and wakers.
+fn hidden() -> Vec<Row> {
+    vec![
+        case(
+            "a destructor that sleeps, after the abort",
+            "destructor_sleeps",
+        )
+        .forced()
+        .names("destructor_sleeps", AWAITING)
+        .prints("dropping slowly"),
+        case("a result whose destructor sleeps", "leaves_a_slow_result")
+            .forced()
+            .names("leaves_a_slow_result", BLOCKING)
+            .prints("dropping slowly"),
+        case(
+            "the same where main holds the handle",
+            "leaves_a_slow_result_to_main",
+        )
+        .forced()
+        .says("  main: still running")
+        .prints("dropping slowly"),
+        // Main's thread runs the destructor, and nothing can take it away; on another one it is nobody's.
+        case(
+            "an untracked task's destructor sleeps",
+            "untracked_destructor_sleeps",
+        )
+        .on(&["current_thread"])
+        .forced(),
+        case(
+            "an untracked task's destructor sleeps",
+            "untracked_destructor_sleeps",
+        )
+        .on(&["multi_thread"])
+        .gone(Duration::ZERO, PROMPTLY),
+        case("a kept value's destructor sleeps", "kept_value_sleeps")
+            .forced()
+            .says("a destructor, a value given to keep() or an exit handler took the rest")
+            .prints("dropping slowly"),
+        case(
+            "a destructor of main's thread sleeps",
+            "thread_local_sleeps",
+        )
+        .forced()
+        .says("a destructor, a value given to keep() or an exit handler took the rest")
+        .prints("dropping slowly"),
+        case("a waker that sleeps inside the cancel", "waker_sleeps")
+            .forced()
+            .says("the stop is held up by a waker that blocks")
+            .prints("waker called")
+            .prints("dropped: main's value"),
+        case("the same inside a worker", "waker_sleeps_in_a_worker")
+            .forced()
+            .prints("waker called"),
+    ]
+}
+
+/// A hook in each stage.
+fn hooks() -> Vec<Row> {
+    vec![
+        // Given up when half the budget is gone.
+        case("a before_stop hook that hangs", "before_hangs")
+            .code(124)
+            .gone(BUDGET / 2, BUDGET)
+            .prints("main saw the stop")
+            .says("graceful: exit code 124: before_stop hook `registry` did not end within 2"),
+        case("an on_stop hook that hangs", "on_hangs")
+            .aborted()
+            .says("  on_stop hook `metrics`: still running after 4")
+            .says("graceful: exit code 124: out of time, still running: metrics"),
+        case("an after_stop hook that hangs", "after_hangs")
+            .forced()
+            .says("graceful: exit code 124: after_stop hook `pool` did not end within 4"),
+    ]
+}
+
+/// Main.
+fn main_itself() -> Vec<Row> {
+    vec![
+        case("main never looks at its token", "main_never_looks")
+            .aborted()
+            .says("  main: still running after ")
+            .says(HINT)
+            .prints("dropped: main's value"),
+        case("main spins", "main_spins")
+            .forced()
+            .alone()
+            .says("  main: still running, blocking its thread (main for ")
+            .says(HINT),
+        case("main looks at its token and stays", "main_looks_and_stays")
+            .aborted()
+            .says("  main: still running after ")
+            .silent_about(HINT),
+    ]
+}
