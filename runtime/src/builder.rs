@@ -202,8 +202,8 @@ impl RuntimeOptions {
         name: Option<Cow<'static, str>>,
     ) -> io::Result<Runtime> {
         let runtime = match self.own {
-            Some(mut own) => build(&mut own)?,
-            None => build(&mut self.of_ours(life, name))?,
+            Some(mut own) => build(&mut own, life)?,
+            None => build(&mut self.of_ours(life, name), life)?,
         };
         let _ = life.runtime.set(runtime.handle().clone());
         Ok(runtime)
@@ -235,14 +235,18 @@ impl RuntimeOptions {
     }
 }
 
-/// Builds a runtime. Tokio panics where it gets no thread; here that is an error like the others.
-fn build(builder: &mut runtime::Builder) -> io::Result<Runtime> {
+/// Builds a runtime. Tokio panics where it gets no thread; here that is an error like the others. Where it has got some
+/// threads already the panic does not come out of it: it waits for them, and nobody tells them to go. The watch looks
+/// after that.
+fn build(builder: &mut runtime::Builder, life: &Arc<Lifecycle>) -> io::Result<Runtime> {
     let me = std::thread::current().id();
     let earlier = Arc::new(panic::take_hook());
     panic::set_hook({
-        let earlier = Arc::clone(&earlier);
+        let (earlier, life) = (Arc::clone(&earlier), Arc::clone(life));
         Box::new(move |info| {
-            if std::thread::current().id() != me {
+            if std::thread::current().id() == me {
+                life.cannot_start(message::of_panic(info.payload()));
+            } else {
                 earlier(info);
             }
         })

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::budget::Budget;
 use crate::hooks::HookStage;
 use crate::state::Stage;
+use crate::thaw::Turn;
 
 /// How long a result may be on its way from its worker to whoever drops it, on a busy machine.
 const SETTLING: Duration = Duration::from_millis(50);
@@ -33,6 +34,8 @@ const TURNS: [&[Stage]; 3] = [&[Stage::Early, Stage::Main], &[Stage::Late], &[St
 /// What the course has to see.
 pub(crate) trait Scene {
     fn now(&self) -> Instant;
+    /// This moment, or later where the process stood still meanwhile.
+    fn put_off(&self, moment: Instant, turn: Turn) -> Instant;
     /// Whether the drain was ended before its time.
     fn is_drained(&self) -> bool;
     /// Whether a hook of this stage is running.
@@ -158,10 +161,10 @@ impl Course {
 
     /// It lasts as long as was asked for, and until the hooks are done, but for no longer than half the budget.
     fn drain(&mut self, scene: &impl Scene) -> Step {
-        let served_at = self.budget.asked().checked_add(self.drain);
+        let served_at = due(self.budget.asked().checked_add(self.drain), scene);
         let is_served = scene.is_drained() || served_at.is_some_and(|at| at <= scene.now());
         let is_over = is_served && !scene.runs_hooks(HookStage::BeforeStop);
-        let half = self.budget.half();
+        let half = due(self.budget.half(), scene);
         if is_over || has_come(half, scene) {
             return self.enter(Phase::Drained, Step::GiveUpHooks);
         }
@@ -194,7 +197,8 @@ impl Course {
 
         let (asked, abort_at) = (self.budget.asked(), self.budget.abort_at());
         let look_at = abort_at.map(|at| at.checked_sub(LAST_LOOK).unwrap_or(at).max(asked));
-        let look_at = look_at.filter(|_| !has_looked);
+        let look_at = due(look_at.filter(|_| !has_looked), scene);
+        let abort_at = due(abort_at, scene);
         let must_look = has_come(look_at, scene);
         self.phase = Phase::Joining {
             turn,
@@ -238,11 +242,13 @@ impl Course {
             0 => self.budget.report_at(),
             _ => self.budget.closing_at(),
         };
+        let given_up = put_off(given_up, Turn::Abort, scene);
         if scene.close_if_empty(&Stage::ALL) {
             return self.enter(Phase::Closing(None), Step::Close);
         }
         let rest = TURNS[turn + 1..].concat();
         let rest_at = self.budget.half_reserve().filter(|_| !has_aborted_the_rest);
+        let rest_at = put_off(rest_at, Turn::Abort, scene);
         if has_come(rest_at, scene) {
             let aborting = Phase::Aborting {
                 turn,
@@ -267,16 +273,21 @@ impl Course {
         }
         let waiting = u32::try_from(scene.hooks_of_the_end()).unwrap_or(u32::MAX);
         let now = scene.now();
-        let left = self
-            .budget
-            .report_at()
-            .map(|at| at.saturating_duration_since(now));
+        let left = due(self.budget.report_at(), scene).map(|at| at.saturating_duration_since(now));
         if waiting == 0 || left.is_some_and(|left| left.is_zero()) {
             return self.enter(Phase::Left, Step::Leave);
         }
         let share_ends = left.map(|left| now + left / waiting);
         self.enter(Phase::Closing(share_ends), Step::RunLastHook)
     }
+}
+
+fn due(moment: Option<Instant>, scene: &impl Scene) -> Option<Instant> {
+    put_off(moment, Turn::Due, scene)
+}
+
+fn put_off(moment: Option<Instant>, turn: Turn, scene: &impl Scene) -> Option<Instant> {
+    moment.map(|moment| scene.put_off(moment, turn))
 }
 
 fn has_come(at: Option<Instant>, scene: &impl Scene) -> bool {

@@ -100,6 +100,8 @@
 //! | a second Ctrl-C | the process ends at once, code 130; the same signal twice within 100 ms is one |
 //! | a second SIGTERM | a line, nothing else |
 //! | SIGINT or SIGTERM was ignored when the process started (`nohup`) | it stays ignored |
+//! | code installs another handler for one of the signals | unless it calls the one before it the stop is not heard of; a line at the end, or in the report, names the signal |
+//! | the process stood still past a deadline (SIGSTOP, a frozen cgroup) | when it goes on, what is due has 50 ms to finish; then come the abort and the end |
 //! | a lifecycle after another one | works |
 //! | a lifecycle inside a tokio runtime, or while another one runs | a panic at the caller's line; tests have theirs each |
 //! | `std::process::exit` in code of yours | the process ends at once: no hooks, no report |
@@ -278,6 +280,7 @@ mod reload;
 mod coordinator;
 mod course;
 mod stop;
+mod thaw;
 mod waits;
 
 mod exit;

@@ -45,6 +45,7 @@ use crate::settings::{Settings, Source};
 use crate::signal::{Nudge, Signal};
 use crate::state::{Cause, Stage, State};
 use crate::stuck::Sample;
+use crate::thaw::Thaw;
 use crate::thread::Threads;
 use crate::waits::Waits;
 
@@ -122,6 +123,8 @@ pub(crate) struct Lifecycle {
     pub(crate) first_look: OnceLock<Sample>,
     /// Set while waiters are being told of the stop, which their wakers can hold up.
     telling: AtomicBool,
+    /// When the process last went on after it had stood still.
+    pub(crate) thaw: Thaw,
     /// The facts of a stop that ran out of time, taken before the abort.
     pub(crate) report: OnceLock<Report>,
     pub(crate) scribe: Scribe,
@@ -130,6 +133,8 @@ pub(crate) struct Lifecycle {
     pub(crate) recording: crate::metrics::Recording,
     /// Whether the report has been given to the scribe. Held while it is made.
     reported: Mutex<bool>,
+    /// Why the runtime cannot be built, from when that is known.
+    pub(crate) start_failure: OnceLock<String>,
     /// Set when the watch has nothing to watch any more.
     over: AtomicBool,
     /// Wakes the watch.
@@ -176,8 +181,10 @@ impl Lifecycle {
             failures: Failures::default(),
             first_look: OnceLock::new(),
             telling: AtomicBool::new(false),
+            thaw: Thaw::default(),
             report: OnceLock::new(),
             reported: Mutex::new(false),
+            start_failure: OnceLock::new(),
             over: AtomicBool::new(false),
             scribe,
             #[cfg(feature = "metrics")]
@@ -324,6 +331,13 @@ impl Lifecycle {
         self.done.notified().await;
     }
 
+    /// Somebody who wanted to wake at `due` has just woken. Says so where that is because nothing ran for a while.
+    pub(crate) fn woke(&self, due: Instant) {
+        if let Some(late) = self.thaw.woke(due) {
+            self.scribe.say(message::stood_still(late));
+        }
+    }
+
     /// Has the report given to the scribe, unless that has been done.
     pub(crate) fn report_once(&self, give: impl FnOnce()) {
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
@@ -334,6 +348,12 @@ impl Lifecycle {
 
     pub(crate) fn is_reported(&self) -> bool {
         *self.reported.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The runtime cannot be built. Whoever builds it says so, or else the watch.
+    pub(crate) fn cannot_start(&self, why: &str) {
+        let _ = self.start_failure.set(why.to_owned());
+        self.nudge.nudge();
     }
 
     /// Sends the watch and the scribe home.

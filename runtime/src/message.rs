@@ -67,9 +67,16 @@ pub(crate) fn no_handler(signal: Signal, error: &io::Error) -> String {
 }
 
 pub(crate) fn no_runtime(error: &io::Error) -> String {
-    format!(
-        "graceful: cannot start: no tokio runtime: {error}; look at the limits on threads and open files"
-    )
+    format!("graceful: {}", without_runtime(error))
+}
+
+/// The same, said by the watch: tokio has panicked, and waits for ever for the threads it had got.
+pub(crate) fn no_runtime_to_come_back_from(why: &str) -> Line {
+    Line::report(without_runtime(why))
+}
+
+fn without_runtime(why: impl fmt::Display) -> String {
+    format!("cannot start: no tokio runtime: {why}; look at the limits on threads and open files")
 }
 
 // ----- panics -----
@@ -161,6 +168,13 @@ pub(crate) fn drain_ended(signal: Signal) -> Line {
 
 pub(crate) fn already_stopping(signal: Signal) -> Line {
     Line::info(format!("{signal}; stopping already")).signal(signal)
+}
+
+pub(crate) fn stood_still(late: Duration) -> Line {
+    Line::warn(format!(
+        "nothing ran for {} at least: the process was stopped or frozen; what is due has a moment to finish",
+        span(late)
+    ))
 }
 
 pub(crate) fn main_ended_first(left: &[Stuck]) -> Line {
@@ -280,6 +294,10 @@ pub(crate) fn untracked_dropped(tasks: usize) -> Line {
     Line::info(untracked(tasks))
 }
 
+pub(crate) fn unheard(signals: &[Signal]) -> Line {
+    Line::warn(handlers_replaced(signals))
+}
+
 pub(crate) fn kept_value_panicked() -> Line {
     Line::warn("a value given to keep() panicked while it was dropped")
 }
@@ -363,6 +381,15 @@ pub(crate) fn found_waiting(found: &Found) -> String {
             format!("{waiter} waits for {awaited}{why}")
         }
     }
+}
+
+/// Another handler than ours stands for these signals.
+pub(crate) fn handlers_replaced(signals: &[Signal]) -> String {
+    let list = listed(signals.iter().map(ToString::to_string));
+    format!(
+        "another handler was installed for {list} after the start: unless it calls the one before it, nothing here \
+         hears of them"
+    )
 }
 
 /// `2 untracked tasks were dropped`.

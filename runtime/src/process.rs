@@ -154,9 +154,10 @@ impl Started {
         let fatal = life.fatal_signal();
         #[cfg(feature = "metrics")]
         crate::metrics::publish(&life);
+        let mut is_read = true;
         if life.failures.code() == 0 || fatal.is_some() {
             farewell(&life, untracked);
-            life.scribe.finish(LAST_LINES);
+            is_read = life.scribe.finish(LAST_LINES);
         }
         for value in life.take_kept() {
             if !discard(value) {
@@ -167,7 +168,10 @@ impl Started {
         if code != 0 && fatal.is_none() {
             report::publish(&life, code, untracked);
         }
-        life.scribe.finish(LAST_LINES);
+        // Who did not read before does not read now.
+        if is_read || code != 0 {
+            life.scribe.finish(LAST_LINES);
+        }
         if let Some(signal) = fatal {
             let _ = io::stdout().flush();
             sys::die_of(signal.number());
@@ -255,6 +259,10 @@ fn tear_down(life: &Lifecycle, runtime: Runtime) -> usize {
 fn farewell(life: &Lifecycle, untracked: usize) {
     if untracked > 0 {
         life.scribe.say(message::untracked_dropped(untracked));
+    }
+    let replaced = signal::replaced();
+    if !replaced.is_empty() {
+        life.scribe.say(message::unheard(&replaced));
     }
     let took = life
         .budget()

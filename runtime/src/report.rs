@@ -13,6 +13,7 @@ use crate::exit::{self, Failure};
 use crate::lifecycle::Lifecycle;
 use crate::line::Line;
 use crate::message;
+use crate::signal;
 use crate::state::{Cause, State};
 use crate::status::Timings;
 use crate::stuck::{Sample, Stuck};
@@ -69,7 +70,7 @@ struct Facts<'a> {
     failures: Vec<Failure>,
     /// How many more there were.
     more_failures: usize,
-    hints: Vec<&'static str>,
+    hints: Vec<String>,
     waits: &'a [Found],
     stuck: &'a [Stuck],
     /// How many untracked tasks were dropped.
@@ -98,7 +99,9 @@ impl<'a> Facts<'a> {
             more_failures,
             hints: hints
                 .into_iter()
-                .filter_map(|(holds, hint)| holds.then_some(hint))
+                .filter(|(holds, _)| *holds)
+                .map(|(_, hint)| hint.to_owned())
+                .chain(handlers_replaced(life))
                 .collect(),
             waits: &report.waits,
             stuck: &report.stuck,
@@ -142,6 +145,16 @@ impl<'a> Facts<'a> {
             .filter(|(_, took)| took.as_millis() > 0)
             .collect()
     }
+}
+
+/// Our handlers have been replaced by somebody else's.
+fn handlers_replaced(life: &Lifecycle) -> Option<String> {
+    let replaced = if life.settings.is_test {
+        Vec::new()
+    } else {
+        signal::replaced()
+    };
+    (!replaced.is_empty()).then(|| message::handlers_replaced(&replaced))
 }
 
 /// Has the report written, once, whoever asks first. The facts are taken now where nobody took them before. When

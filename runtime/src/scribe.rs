@@ -119,12 +119,12 @@ impl Scribe {
         self.0.more.notify_one();
     }
 
-    /// Waits until everything was written, for `limit` at the most. Where the first thread does not come back, from a
-    /// subscriber or from a lock, a second one writes the report.
-    pub(crate) fn finish(&self, limit: Duration) {
-        if !self.flush(limit / 2) {
+    /// Waits until everything was written, for `limit` at the most, and says whether it was. Where the first thread does
+    /// not come back, from a subscriber or from a lock, a second one writes the report.
+    pub(crate) fn finish(&self, limit: Duration) -> bool {
+        self.flush(limit / 2) || {
             self.insist();
-            self.flush(limit / 2);
+            self.flush(limit / 2)
         }
     }
 

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 #[cfg(unix)]
-pub(crate) use unix::{Mask, die_of, exit_now, is_ignored, wait_readable};
+pub(crate) use unix::{Mask, die_of, exit_now, handler, is_ignored, wait_readable};
 
 #[cfg(windows)]
 pub(crate) use windows::{die_of, exit_now};
@@ -55,6 +55,11 @@ mod unix {
 
     /// Whether `signal` is ignored in this process, as `nohup` and `sh -c 'x &'` leave it.
     pub(crate) fn is_ignored(signal: i32) -> bool {
+        handler(signal) == libc::SIG_IGN
+    }
+
+    /// What is done with `signal` in this process: the address of a function, or one of the constants.
+    pub(crate) fn handler(signal: i32) -> usize {
         let mut action = MaybeUninit::<libc::sigaction>::zeroed();
         // SAFETY: a null new action only reads; the kernel fills `action`, and zeroed is a valid value
         // should the call fail for a number that is no signal.
@@ -62,7 +67,7 @@ mod unix {
             libc::sigaction(signal, ptr::null(), action.as_mut_ptr());
             action.assume_init()
         };
-        action.sa_sigaction == libc::SIG_IGN
+        action.sa_sigaction
     }
 
     /// The signals a thread holds back.

@@ -21,11 +21,12 @@ use crate::state::{Cause, State};
 use crate::status;
 use crate::stuck::Sample;
 use crate::sys;
+use crate::thaw::Turn;
 
 /// The longest the process stays for a report to be written.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
-/// The shortest: what a healthy pipe takes, with room to spare.
+/// The shortest, from when the report is there to be written: what a healthy pipe takes, with room to spare.
 const LAST_WORDS_AT_LEAST: Duration = Duration::from_millis(20);
 
 /// What leaving takes, at the least: after the stop was asked for, and after everybody was joined.
@@ -46,6 +47,7 @@ pub(crate) fn start(
         deadline: None,
         heard: Heard::default(),
         look: None,
+        reported: None,
         #[cfg(feature = "metrics")]
         recorded: None,
     };
@@ -67,6 +69,8 @@ struct Watch {
     heard: Heard,
     /// In a test, who was inside a poll some time ago.
     look: Option<Sample>,
+    /// When it gave the report to be written.
+    reported: Option<Instant>,
     /// The state that metrics were told of.
     #[cfg(feature = "metrics")]
     recorded: Option<State>,
@@ -77,8 +81,11 @@ impl Watch {
         while !self.life.is_over() {
             let beat = self.life.beat.next();
             let next = self.next().map_or(beat, |at| at.min(beat));
-            self.inbox
-                .wait(Some(next.saturating_duration_since(Instant::now())));
+            let now = Instant::now();
+            self.inbox.wait(Some(next.saturating_duration_since(now)));
+            if now < next && self.deadline.is_some() {
+                self.life.woke(next.into());
+            }
             let has_beaten = self.life.beat.count();
             if has_beaten && !self.life.settings.is_test {
                 self.look_for_ended();
@@ -92,7 +99,26 @@ impl Watch {
                 self.hear(signal);
             }
             self.hold_deadline();
+            if let Some(why) = self.life.start_failure.get() {
+                self.give_up_the_start(why);
+            }
         }
+    }
+
+    /// Whoever builds the runtime has a moment to come back from it, and then the process ends: there is no main to run.
+    fn give_up_the_start(&self, why: &str) {
+        let begun = Instant::now();
+        while begun.elapsed() < LAST_WORDS {
+            if self.life.is_over() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        self.life
+            .scribe
+            .say_report(message::no_runtime_to_come_back_from(why));
+        self.life.scribe.finish(LAST_WORDS);
+        sys::exit_now(exit::MISCONFIGURED)
     }
 
     /// When there is something to do without being asked.
@@ -108,18 +134,25 @@ impl Watch {
         self.at(report_at.or(deadline.end()))
     }
 
-    /// A moment of the budget, put off so far that what ends by itself at the last moment can leave.
+    /// A moment of the budget, put off so far that what ends by itself at the last moment can leave, and what was due
+    /// while the process stood still can end. Where somebody is left nobody is leaving.
     fn at(&self, moment: Option<tokio::time::Instant>) -> Option<Instant> {
         let leaving = self
             .life
             .joined_at()
+            .filter(|_| self.life.is_deserted())
             .or(self.deadline.as_ref().map(Budget::asked));
         let leaving = leaving.map(|since| since + LEAVING);
         moment.map(|moment| {
+            let moment = self.life.thaw.put_off(moment, Turn::End);
             leaving
                 .map_or(moment, |leaving| moment.max(leaving))
                 .into_std()
         })
+    }
+
+    fn has_passed(&self, moment: Option<tokio::time::Instant>) -> bool {
+        self.at(moment).is_some_and(|at| at <= Instant::now())
     }
 
     fn hear(&mut self, signal: Signal) {
@@ -168,12 +201,12 @@ impl Watch {
                 *budget
             }
         });
-        let passed = |moment| self.at(moment).is_some_and(|at| at <= Instant::now());
-        if passed(deadline.report_at()) {
+        if self.has_passed(deadline.report_at()) {
             let code = self.life.failures.settle(exit::OUT_OF_TIME);
             report::publish(&self.life, code, 0);
+            self.reported.get_or_insert_with(Instant::now);
         }
-        if passed(deadline.end()) {
+        if self.has_passed(deadline.end()) {
             if is_test {
                 self.life.scribe.speak_up();
                 self.life.scribe.say(message::test_never_yields());
@@ -231,9 +264,9 @@ impl Watch {
         let left = self.deadline.map_or(LAST_WORDS, |deadline| {
             deadline.left(tokio::time::Instant::now())
         });
-        self.life
-            .scribe
-            .finish(left.clamp(LAST_WORDS_AT_LEAST, LAST_WORDS));
+        let had = self.reported.map_or(Duration::ZERO, |at| at.elapsed());
+        let at_least = LAST_WORDS_AT_LEAST.saturating_sub(had);
+        self.life.scribe.finish(left.clamp(at_least, LAST_WORDS));
         sys::exit_now(code)
     }
 }

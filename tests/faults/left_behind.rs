@@ -51,6 +51,19 @@ pub(crate) fn is_pid_1(pid: Pid) -> bool {
     ids.is_some_and(|ids| ids.split_whitespace().skip(1).last() == Some("1"))
 }
 
+/// Whether all of its threads wait for something.
+pub(crate) fn is_asleep(pid: Pid) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task"));
+    threads.into_iter().flatten().flatten().all(|thread| {
+        let state = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // After the name, which ends with the last parenthesis.
+        state
+            .rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.trim_start().starts_with('S'))
+    })
+}
+
 fn command(pid: Pid) -> String {
     let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&line).replace('\0', " ")

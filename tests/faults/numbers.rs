@@ -122,6 +122,20 @@ fn many() -> Vec<Row> {
         .gone(overrun * 9 / 10, overrun + BUDGET)
         .names("leaves_a_slow_result", "")
         .alone(),
+        stuck(
+            "the report, a quarter of the reserve before the end",
+            "sleeps",
+        )
+        .budget("2s")
+        .act(|scene| {
+            scene.prints("up");
+            let asked = scene.terminate();
+            let took = (scene.says("graceful: exit code 124") - asked).as_millis();
+            assert!((1950..2000).contains(&took), "said after {took} ms");
+            asked
+        })
+        .code(124)
+        .gone(Duration::from_millis(1950), Duration::from_millis(2050)),
         stuck("a wait that says for whom", "many")
             .on(&["multi_thread"])
             .budget("3s")
@@ -165,10 +179,10 @@ fn limits() -> Vec<Row> {
                 each_is_said(ends, "no handler for SIGINT");
                 each_is_said(ends, "no tokio runtime");
             }),
-        start("1 to 4 threads")
+        start("1 to 8 threads")
             .on(&["two_threads"])
             .at(Stage::OwnUser)
-            .after_each((1..=4).map(|limit| format!("prlimit --pid $$ --nproc={limit}")))
+            .after_each((1..=8).map(|limit| format!("prlimit --pid $$ --nproc={limit}")))
             .either(&[Way::Code(0), Way::Code(2)])
             .look(is_refused_or_fine)
             .look_at_all(|ends| {
@@ -176,6 +190,10 @@ fn limits() -> Vec<Row> {
                 // As anybody but root all of the user's threads count, and none is left for any limit.
                 if nix::unistd::geteuid().is_root() {
                     each_is_said(ends, "no tokio runtime");
+                    assert!(
+                        ends.iter().any(|end| end.code == Some(0)),
+                        "none was enough"
+                    );
                 }
             }),
         start("no memory for a thread")

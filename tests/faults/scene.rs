@@ -18,6 +18,9 @@ use crate::left_behind::{self, TAG};
 use crate::row::{Row, Stage};
 use crate::{aborting, own_user, streams};
 
+/// How long a program may take to have nothing to do but wait.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// How the text of a panic begins that says nothing about the program.
 pub(crate) const AGAIN: &str = "once more";
 
@@ -147,6 +150,25 @@ impl Scene {
             .into_iter()
             .find(|&pid| left_behind::is_pid_1(pid));
         assert!(self.inside.is_some(), "nobody is PID 1\n{}", self.child);
+    }
+
+    /// Waits until every thread of it waits for something.
+    pub(crate) fn settle(&self) {
+        let begun = Instant::now();
+        let is_quiet = || {
+            left_behind::tagged(&self.tag)
+                .into_iter()
+                .all(left_behind::is_asleep)
+        };
+        // Twice in a row: what one thread has just begun another one may go on with.
+        while !(is_quiet() && is_quiet()) {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "it does not settle\n{}",
+                self.child
+            );
+            pause(1);
+        }
     }
 
     /// Closes the other end of its standard error.

@@ -12,7 +12,10 @@ use crate::scene::{Scene, again_unless, pause};
 const SAME: Duration = Duration::from_millis(100);
 
 pub(crate) fn rows() -> Vec<Row> {
-    [seconds(), inherited()].into_iter().flatten().collect()
+    [seconds(), inherited(), frozen()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A second signal, and more.
@@ -145,6 +148,44 @@ fn inherited() -> Vec<Row> {
                     .collect();
                 assert_eq!(end.printed(), expected, "{end}");
             }),
+        row("a handler replaced by the program", "replaces_handlers")
+            .prints("the program's own handler")
+            .says("another handler was installed for SIGTERM, SIGINT after the start"),
+        row(
+            "the same, and an end that is not 0",
+            "replaces_handlers_and_fails",
+        )
+        .code(1)
+        .says("graceful:   another handler was installed for SIGTERM, SIGINT after the start")
+        .says("graceful: exit code 1: main's own"),
+    ]
+}
+
+/// Stopped for longer than its budget, and continued: what could have been done meanwhile is done.
+fn frozen() -> Vec<Row> {
+    let works = |name, case| {
+        row("signals", name, case)
+            .act(|scene| frozen_after(scene, "work in hand"))
+            .says("stopping: SIGTERM")
+            .says("the process was stopped or frozen")
+            .prints("work done")
+    };
+    vec![
+        works("SIGSTOP beyond the budget, then CONT: a timer", "works_on"),
+        works(
+            "SIGSTOP beyond the budget, then CONT: a thread",
+            "works_on_blocking",
+        ),
+        works("SIGSTOP beyond the budget, then CONT: a read", "reads_on"),
+        row(
+            "signals",
+            "SIGSTOP beyond the budget, then CONT: pending",
+            "waits",
+        )
+        .of("stuck")
+        .act(|scene| frozen_after(scene, "main saw the stop"))
+        .code(124)
+        .says("graceful: exit code 124: out of time, still running: waits"),
     ]
 }
 
@@ -159,6 +200,18 @@ pub(crate) fn interrupt_twice(scene: &Scene) -> Instant {
     scene.says("stopping: SIGINT");
     pause(200);
     scene.interrupt()
+}
+
+/// Stops the process during the stop, for longer than its budget. Returns when it goes on.
+fn frozen_after(scene: &mut Scene, line: &str) -> Instant {
+    scene.prints("up");
+    scene.terminate();
+    scene.prints(line);
+    scene.settle();
+    scene.send(Signal::SIGSTOP);
+    scene.tell("go");
+    pause(700);
+    scene.send(Signal::SIGCONT)
 }
 
 #[track_caller]

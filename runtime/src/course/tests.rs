@@ -144,6 +144,10 @@ impl Scene for World<'_> {
         self.now.get()
     }
 
+    fn put_off(&self, moment: Instant, _: Turn) -> Instant {
+        moment
+    }
+
     fn is_drained(&self) -> bool {
         let drained = self
             .plan

@@ -74,6 +74,11 @@ impl Lifecycle {
         self.until(|| self.workers_alive() <= me).await;
     }
 
+    /// Whether everybody is gone, and no result of anybody is being dropped.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.alive() == 0 && !self.is_dropping()
+    }
+
     pub(crate) fn is_main_alive(&self) -> bool {
         self.main_alive.load(Ordering::Acquire)
     }

@@ -71,7 +71,7 @@ impl Report {
             stopping_ms: ms(facts.timings.stopping),
             closing_ms: ms(facts.timings.closing),
             failures: strings(&facts.failures),
-            hints: facts.hints.iter().map(ToString::to_string).collect(),
+            hints: facts.hints.clone(),
             waits: facts.waits.iter().map(ToString::to_string).collect(),
             stuck: facts.stuck.iter().map(Row::of).collect(),
             untracked: facts.untracked,

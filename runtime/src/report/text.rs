@@ -16,7 +16,7 @@ pub(super) fn text(facts: &Facts<'_>, room: usize, prefix: usize) -> String {
     if facts.more_failures > 0 {
         lines.push(message::more_failures(facts.more_failures));
     }
-    lines.extend(facts.hints.iter().map(|hint| (*hint).to_owned()));
+    lines.extend(facts.hints.iter().cloned());
     lines.extend(facts.waits.iter().map(ToString::to_string));
     lines.extend(facts.stuck.iter().map(ToString::to_string));
     if facts.untracked > 0 {

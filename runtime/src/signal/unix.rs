@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -151,6 +151,18 @@ static UNATTENDED: [AtomicBool; 6] = [const { AtomicBool::new(true) }; 6];
 /// The signals whose default is kept up in this way. The registration is for the life of the process.
 static KEPT_UP: Mutex<Vec<Signal>> = Mutex::new(Vec::new());
 
+/// What stands for each signal since our first registration for it; 0 where there was none.
+static OURS: [AtomicUsize; 6] = [const { AtomicUsize::new(0) }; 6];
+
+/// The signals that we listen to, and for which somebody else has installed another handler since.
+pub(crate) fn replaced() -> Vec<Signal> {
+    let is_replaced = |signal: &Signal| {
+        !UNATTENDED[*signal as usize].load(Ordering::SeqCst)
+            && OURS[*signal as usize].load(Ordering::SeqCst) != sys::handler(signal.number())
+    };
+    Signal::ALL.into_iter().filter(is_replaced).collect()
+}
+
 /// The registered handlers. Dropping it gives the signals their default meaning back.
 pub(crate) struct Handlers {
     ids: Vec<SigId>,
@@ -192,6 +204,9 @@ impl Handlers {
             number,
             nudge.writer.try_clone()?,
         )?);
+        if OURS[signal as usize].load(Ordering::SeqCst) == 0 {
+            OURS[signal as usize].store(sys::handler(number), Ordering::SeqCst);
+        }
         UNATTENDED[signal as usize].store(false, Ordering::SeqCst);
         self.signals.push(signal);
         Ok(())
