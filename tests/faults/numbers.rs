@@ -108,7 +108,8 @@ fn many() -> Vec<Row> {
             .times(96)
             .code(124)
             .gone(overrun * 9 / 10, overrun + BUDGET)
-            .names("blocks", "still running, blocking its thread (")
+            .names("blocks", "still running after ")
+            .says("ms, blocking its thread (")
             .says("graceful: exit code 124: out of time, still running: blocks")
             .alone(),
         stuck(

@@ -102,7 +102,8 @@ fn blocking() -> Vec<Row> {
             .silent_about(HINT),
         case("a blocking worker that does not end", "blocks")
             .forced()
-            .names("blocks", BLOCKING)
+            .names("blocks", "still running after ")
+            .says("ms, blocking its thread (")
             .prints("dropped: main's value"),
         case(
             "a tracked spawn_blocking that does not end",
@@ -110,7 +111,7 @@ fn blocking() -> Vec<Row> {
         )
         .forced()
         .says("  copy (tests/faults/child/stuck.rs:")
-        .says(BLOCKING),
+        .says("ms, blocking its thread ("),
         case("standard error stays locked", "locks_stderr").forced(),
     ]
 }
