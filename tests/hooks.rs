@@ -70,10 +70,10 @@ fn one_that_fails_before_the_stop_is_a_warning() {
 }
 
 #[test]
-fn one_that_hangs_before_the_stop_is_a_warning_and_takes_half_the_budget() {
+fn one_that_hangs_before_the_stop_is_124_and_takes_half_the_budget() {
     for flavour in FLAVOURS {
         let (asked, end) = stopped(service("before_hangs", flavour));
-        end.assert_said("before_stop hook `registry` did not end within ");
+        end.assert_said("graceful: exit code 124: before_stop hook `registry` did not end within ");
         the_others_ran(&end);
         let told = end.stdout.iter().find(|line| line.text == "main told");
         let told = told.expect("main was told").at - asked;
@@ -82,7 +82,7 @@ fn one_that_hangs_before_the_stop_is_a_warning_and_takes_half_the_budget() {
             "main was told after {told:?}\n{end}"
         );
         end.assert_gone_between(asked, BUDGET / 2, BUDGET + PROMPTLY / 3);
-        end.assert_code(0);
+        end.assert_code(124);
     }
 }
 

@@ -52,8 +52,9 @@ impl fmt::Display for HookStage {
 /// Runs when the stop is asked for, while everything is still being served, all hooks at once.
 ///
 /// The drain lasts at least until these hooks are done, but never longer than half the budget. The place to
-/// leave a registry or to tell a load balancer. A failure is a warning: it does not change the exit code. The
-/// same name replaces an earlier hook. Registered later than its moment, it runs at once.
+/// leave a registry or to tell a load balancer. An error or a panic is a warning: it does not change the exit
+/// code. One that is still running when half the budget is gone is aborted, and the exit code is 124 if that is the
+/// first failure. The same name replaces an earlier hook. Registered later than its moment, it runs at once.
 ///
 /// # Panics
 ///
@@ -201,11 +202,15 @@ fn launch(life: &Arc<Lifecycle>, stage: HookStage, name: &Arc<str>) {
     life.hooks.began(stage, name, task.abort_handle());
 }
 
-/// A failure is a warning before the stop, and a failure of the process from then on.
+/// An error or a panic is a warning before the stop, and a failure of the process from then on. One that hangs is a
+/// failure at any time.
 pub(crate) fn note(life: &Lifecycle, stage: HookStage, name: Arc<str>, how: How) {
+    let is_tolerated = stage == HookStage::BeforeStop && !matches!(how, How::Overrun(_));
     let failure = Failure::of_hook(Who::Hook(stage, name), how);
-    life.scribe.say(message::hook_failed(&failure));
-    if stage != HookStage::BeforeStop {
+    if is_tolerated {
+        life.scribe.say(message::logged(&failure));
+    } else {
+        life.scribe.say(message::hook_failed(&failure));
         life.failures.add(failure);
     }
 }

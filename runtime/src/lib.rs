@@ -87,7 +87,7 @@
 //! | a tick fails, or is due during the drain | it is logged, and the next one comes; it is not begun |
 //! | an essential worker ends well, or is stopped through its handle | the process stops, code 0; nothing else happens |
 //! | a worker has to be aborted at the stop, whatever its policy | it is named, code 124 |
-//! | a `before_stop` hook hangs | it is aborted when half the budget is gone, with a warning; then main and its workers are told |
+//! | a `before_stop` hook hangs | it is aborted when half the budget is gone, and named, code 124; then main and its workers are told |
 //! | an `on_stop` hook returns an error | it is tried again, three times in all; then it is a failure, code 1 |
 //! | an `after_stop` hook hangs | it is aborted when its share is over, and named; the others run |
 //! | a hook spawns a worker | it is waited for as any other |
@@ -114,16 +114,16 @@
 //! | a worker returned `Err`, and its policy was to stop | 1 |
 //! | an [`on_stop`] or [`after_stop`] hook failed, panicked or could not be run | 1 |
 //! | main or a worker panicked | 101, as std |
-//! | the deadline passed with work still running: the process's, a worker's own, a hook's share | 124, as `timeout(1)` |
+//! | the deadline passed with work still running: the process's, a worker's own, a hook's share (half the budget for [`before_stop`]) | 124, as `timeout(1)` |
 //! | a second interrupt forced the exit | 130, as shells: 128 + SIGINT |
 //! | with `reraise`: a signal asked for the stop, and nothing but main's own result went wrong | death by that signal; 128 + its number where that cannot be, as in PID 1 |
 //! | a wrong value in the environment, no thread or handler to be had | 2, main was not run |
 //!
 //! The first failure decides. A signal, [`stop()`] and main's `Ok` are causes, not failures; a failure that a
-//! policy tolerates (`"log"`, `"restart"`) and that of a [`before_stop`] hook are none either. An end that is not
-//! 0 prints a report on standard error, at most 2 KiB, its one-line summary last: the cause, every failure
-//! with its text, how long each state took, and everybody who had to be aborted: name, file and line, how many, how
-//! long, whether it waits in an await or blocks its thread, and who waits for whose handle.
+//! policy tolerates (`"log"`, `"restart"`) and an error or panic of a [`before_stop`] hook are none either. An end
+//! that is not 0 prints a report on standard error, at most 2 KiB, its one-line summary last: the cause, every
+//! failure with its text, how long each state took, and everybody who had to be aborted: name, file and line, how
+//! many, how long, whether it waits in an await or blocks its thread, and who waits for whose handle.
 //!
 //! # What the attributes expand to
 //!
