@@ -273,7 +273,7 @@ impl Course {
         }
         let waiting = u32::try_from(scene.hooks_of_the_end()).unwrap_or(u32::MAX);
         let now = scene.now();
-        let left = due(self.budget.report_at(), scene).map(|at| at.saturating_duration_since(now));
+        let left = due(self.budget.closed_at(), scene).map(|at| at.saturating_duration_since(now));
         if waiting == 0 || left.is_some_and(|left| left.is_zero()) {
             return self.enter(Phase::Left, Step::Leave);
         }

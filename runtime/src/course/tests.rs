@@ -352,11 +352,11 @@ proptest! {
         prop_assert!(ran <= plan.after_stop.len());
         let left = when(&done, |step| matches!(step, Step::Leave));
         if ran < plan.after_stop.len() && left.is_some() {
-            prop_assert!(left >= budget.report_at());
+            prop_assert!(left >= budget.closed_at());
         }
         // Where everybody ended in time, each hook has its share.
         let closed = when(&done, |step| matches!(step, Step::Close));
-        if closed.is_some_and(|closed| budget.report_at().is_some_and(|at| closed < at)) {
+        if closed.is_some_and(|closed| budget.closed_at().is_some_and(|at| closed < at)) {
             prop_assert_eq!(ran, plan.after_stop.len());
         }
     }
