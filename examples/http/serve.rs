@@ -40,9 +40,9 @@ pub(crate) async fn serve(listener: TcpListener, app: Router) -> io::Result<()> 
 /// Returns `()`, not a `Result`: a client that goes away is no failure of the service.
 #[graceful::worker]
 async fn connection(stream: TcpStream, app: Router) {
-    // A server that is told to stop before it has read a byte closes the connection. So that does not begin before
-    // there is something to read.
-    if !matches!(timeout(PATIENCE, stream.readable()).await, Ok(Ok(()))) {
+    // A server that is told to stop before it has read a byte closes the connection, so it begins when there is one.
+    // `readable()` can be mistaken about that.
+    if !matches!(timeout(PATIENCE, stream.peek(&mut [0])).await, Ok(Ok(1))) {
         return;
     }
     let mut server = Builder::new(TokioExecutor::new());
