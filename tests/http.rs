@@ -2,8 +2,9 @@
 #![cfg(unix)]
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -248,6 +249,50 @@ fn who_was_let_in_by_the_kernel_is_served() {
     }
     drop(silent);
     service.child.end().assert_code(0);
+}
+
+/// The listener stays open in the test, as it does in systemd: from one process to the next nobody is turned away.
+#[test]
+fn a_restart_with_a_listener_that_is_handed_over_turns_nobody_away() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it has an address");
+    let start = || {
+        let child = Child::start_with_listener(HTTP, "0", &listener);
+        child.prints(&format!("listening on http://{address}"));
+        child.prints("press Ctrl-C here while it waits");
+        child
+    };
+    let is_over = AtomicBool::new(false);
+    let served = thread::scope(|scope| {
+        let client = || {
+            let mut served = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                assert_eq!(ask(address, "GET /"), 200);
+                served += 1;
+            }
+            served
+        };
+        let clients: Vec<_> = (0..4).map(|_| scope.spawn(client)).collect();
+        let mut child = start();
+        for _ in 0..5 {
+            let old = std::mem::replace(&mut child, start());
+            old.terminate();
+            old.end().assert_code(0);
+        }
+        for _ in 0..5 {
+            // With nobody there in between, they wait.
+            child.terminate();
+            child.end().assert_code(0);
+            child = start();
+        }
+        is_over.store(true, Ordering::Relaxed);
+        let served = clients.into_iter().map(thread::ScopedJoinHandle::join);
+        let served: Result<Vec<u32>, _> = served.collect();
+        child.terminate();
+        child.end().assert_code(0);
+        served.expect("each request is answered")
+    });
+    assert!(served.iter().all(|served| *served > 10), "{served:?}");
 }
 
 // ----- health -----

@@ -6,6 +6,8 @@ pub mod client;
 
 use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -45,19 +47,36 @@ impl Child {
 
     /// Starts `command` with a standard error of the test's own.
     pub fn start_with(command: &mut Command, stderr: Stdio) -> Self {
+        Self::spawn(command, Stdio::piped(), stderr)
+    }
+
+    /// Starts a program as systemd does that keeps a listener for it: as the first file after the standard ones.
+    pub fn start_with_listener(program: &str, argument: &str, listener: &TcpListener) -> Self {
+        let listener = listener.as_fd().try_clone_to_owned();
+        let listener = listener.expect("a socket can be cloned");
+        let script = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\" 3<&0 </dev/null";
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script, program, argument]);
+        Self::spawn(&mut shell, listener.into(), Stdio::piped())
+    }
+
+    fn spawn(command: &mut Command, stdin: Stdio, stderr: Stdio) -> Self {
         // What the tests themselves run under is not the child's.
         for name in [
             "GRACEFUL_STOP_TIMEOUT",
             "GRACEFUL_DRAIN",
             "KUBERNETES_SERVICE_HOST",
             "RUST_BACKTRACE",
+            "NOTIFY_SOCKET",
+            "WATCHDOG_USEC",
+            "WATCHDOG_PID",
         ] {
             if command.get_envs().all(|(set, _)| set != name) {
                 command.env_remove(name);
             }
         }
         let mut process = command
-            .stdin(Stdio::piped())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(stderr)
             .process_group(0)

@@ -6,6 +6,7 @@ mod streams;
 
 use std::env;
 use std::error::Error;
+use std::net;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,6 +15,7 @@ use axum::http::StatusCode;
 use axum::routing::{any, get, post};
 use futures_util::StreamExt;
 use graceful::tower::GracefulLayer;
+use listenfd::ListenFd;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
@@ -57,20 +59,32 @@ fn app() -> Router {
         .layer(GracefulLayer::new().concurrency_limit(10_000))
 }
 
-/// Listens on a port of this machine; `variable` is where people can choose another.
-async fn listen(port: &str, variable: &str) -> Result<TcpListener, String> {
+/// What was handed over, by systemd for one: a port that stays open from one process to the next. Or else a port of
+/// this machine; `variable` is where people can choose another.
+async fn listen(
+    handed_over: Option<net::TcpListener>,
+    port: &str,
+    variable: &str,
+) -> Result<TcpListener, Box<dyn Error>> {
+    if let Some(listener) = handed_over {
+        listener.set_nonblocking(true)?;
+        return Ok(TcpListener::from_std(listener)?);
+    }
     let address = format!("127.0.0.1:{port}");
     let listener = TcpListener::bind(&address).await;
-    listener
-        .map_err(|error| format!("cannot listen on {address}: {error}; {variable} chooses another"))
+    let cannot = |error| format!("cannot listen on {address}: {error}; {variable} chooses another");
+    Ok(listener.map_err(cannot)?)
 }
 
 #[graceful::main(name = "http", stop_timeout = "20s")]
 async fn main() -> Result<(), Box<dyn Error>> {
+    let mut handed_over = ListenFd::from_env();
     let port = env::args().nth(1).or_else(|| env::var("PORT").ok());
-    let listener = listen(port.as_deref().unwrap_or("3000"), "PORT").await?;
+    let port = port.as_deref().unwrap_or("3000");
+    let listener = listen(handed_over.take_tcp_listener(0)?, port, "PORT").await?;
     let port = env::var("HEALTH_PORT");
-    let health = listen(port.as_deref().unwrap_or("0"), "HEALTH_PORT").await?;
+    let port = port.as_deref().unwrap_or("0");
+    let health = listen(handed_over.take_tcp_listener(1)?, port, "HEALTH_PORT").await?;
 
     let address = listener.local_addr()?;
     println!("listening on http://{address}");

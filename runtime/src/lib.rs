@@ -176,6 +176,9 @@
 //! * `tracing` (default): lines become events of the `tracing` subscriber, target `graceful`, once one is set.
 //!   The report goes to standard error always.
 //! * `serde`: [`Status`] and what is in it can be serialised; `GRACEFUL_REPORT=json`.
+//! * `systemd`: where systemd waits to be told (`Type=notify`, `WatchdogSec=`), it is: readiness, the state, the stop, the
+//!   time the stop may take. Its watchdog is fed as long as the runtime runs tasks, and in a stop, which has its
+//!   own deadline.
 //! * `tower`: the module `tower`, a layer for services of axum, tonic and hyper. The stop waits for their
 //!   requests in hand.
 //! * `metrics`: the recorder of the `metrics` facade, where one is installed, is told once a second and whenever the
@@ -295,6 +298,8 @@ mod stuck;
 
 mod testing;
 
+#[cfg(all(unix, feature = "systemd"))]
+mod systemd;
 #[cfg(feature = "tower")]
 pub mod tower;
 

@@ -147,6 +147,9 @@ pub(crate) struct Lifecycle {
     done: Notify,
     /// Wakes whoever waits for a state or for the last worker.
     changed: Notify,
+    /// Where systemd's thread hears of changes.
+    #[cfg(all(unix, feature = "systemd"))]
+    pub(crate) systemd: crate::systemd::Doorbell,
     /// What is dropped last of all; `None` once that has happened.
     kept: Mutex<Option<Vec<Box<dyn Any + Send>>>>,
 }
@@ -194,6 +197,8 @@ impl Lifecycle {
             news: AtomicBool::new(false),
             done: Notify::new(),
             changed: Notify::new(),
+            #[cfg(all(unix, feature = "systemd"))]
+            systemd: crate::systemd::Doorbell::default(),
             kept: Mutex::new(Some(Vec::new())),
         })
     }
@@ -226,8 +231,18 @@ impl Lifecycle {
             self.introduce();
             self.note(to);
             self.changed.notify_waiters();
+            self.tell_systemd(to);
         }
     }
+
+    #[cfg(all(unix, feature = "systemd"))]
+    fn tell_systemd(&self, state: State) {
+        self.systemd.ring(state);
+    }
+
+    #[cfg(not(all(unix, feature = "systemd")))]
+    #[allow(clippy::unused_self)]
+    fn tell_systemd(&self, _: State) {}
 
     /// Says once what is in force: when main has had the time to set a subscriber that can hear it.
     fn introduce(&self) {
@@ -269,6 +284,7 @@ impl Lifecycle {
             self.scribe.say(message::stopping(cause, drain, budget));
             self.nudge.nudge();
             self.bell.notify_one();
+            self.tell_systemd(State::Draining);
         }
         first
     }
@@ -303,6 +319,7 @@ impl Lifecycle {
     pub(crate) fn set_stopping(&self) {
         let _ = self.told_at.set(Instant::now());
         self.advance(State::Stopping, &[Stage::Early, Stage::Main]);
+        self.tell_systemd(State::Stopping);
     }
 
     /// Whoever still runs in these stages is to be dropped at the next poll.
@@ -318,6 +335,7 @@ impl Lifecycle {
         let _ = self.joined_at.set(Instant::now());
         self.alive.iter().for_each(Alive::close);
         self.advance(State::Stopped, &Stage::ALL);
+        self.tell_systemd(State::Stopped);
         self.tell_waiters();
     }
 
@@ -362,6 +380,7 @@ impl Lifecycle {
         self.over.store(true, Ordering::Release);
         self.nudge.nudge();
         self.scribe.end();
+        self.tell_systemd(State::Stopped);
     }
 
     pub(crate) fn is_over(&self) -> bool {

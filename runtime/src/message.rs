@@ -336,6 +336,22 @@ impl fmt::Display for Failure {
     }
 }
 
+// ----- systemd -----
+
+/// What `systemctl status` shows.
+#[cfg(all(unix, feature = "systemd"))]
+pub(crate) fn systemd_status(state: State, cause: Option<&Cause>) -> String {
+    cause.map_or_else(|| state.to_string(), |cause| format!("{state}: {cause}"))
+}
+
+#[cfg(all(unix, feature = "systemd"))]
+pub(crate) fn not_notified(error: &io::Error) -> Line {
+    Line::new(
+        Level::Warn,
+        format!("systemd cannot be told: NOTIFY_SOCKET: {error}"),
+    )
+}
+
 // ----- the report -----
 
 pub(crate) const MAIN_NEVER_LOOKED: &str = "main never looked at its token: select! on graceful::stopping(), or give it to with_graceful_shutdown";

@@ -110,6 +110,8 @@ impl Started {
         life.scribe.start(arming.restore()).map_err(no_thread)?;
         watch::start(&life, inbox, arming.restore()).map_err(no_thread)?;
         coordinator::start(&life, arming.restore()).map_err(no_thread)?;
+        #[cfg(all(unix, feature = "systemd"))]
+        crate::systemd::start(&life, arming.restore()).map_err(no_thread)?;
         for &signal in &arming.held_at_exec {
             life.scribe.say(message::held_at_exec(signal));
         }
@@ -172,6 +174,8 @@ impl Started {
         if is_read || code != 0 {
             life.scribe.finish(LAST_LINES);
         }
+        #[cfg(all(unix, feature = "systemd"))]
+        life.systemd.finish(LAST_LINES);
         if let Some(signal) = fatal {
             let _ = io::stdout().flush();
             sys::die_of(signal.number());
@@ -234,12 +238,7 @@ pub(crate) fn discard<T>(value: T) -> bool {
 /// Shuts the runtime down without waiting for anybody, but for a moment in which untracked tasks can run their
 /// destructors. Returns how many of those there were.
 fn tear_down(life: &Lifecycle, runtime: Runtime) -> usize {
-    let metrics = runtime.metrics();
-    let count = || {
-        metrics
-            .num_alive_tasks()
-            .saturating_sub(life.workers_alive())
-    };
+    let count = || life.tasks_alive().saturating_sub(life.workers_alive());
     let settled = std::time::Instant::now() + SETTLING;
     while count() > 0 && std::time::Instant::now() < settled {
         std::thread::yield_now();

@@ -120,10 +120,13 @@ impl Lifecycle {
         self.results.are_gone() || self.tasks_alive() == 0
     }
 
-    /// How many tasks are alive on the runtime, workers or not.
+    /// How many tasks are alive on the runtime, workers or not; ours aside.
     pub(crate) fn tasks_alive(&self) -> usize {
         let runtime = self.runtime.get();
-        runtime.map_or(0, |runtime| runtime.metrics().num_alive_tasks())
+        let tasks = runtime.map_or(0, |runtime| runtime.metrics().num_alive_tasks());
+        #[cfg(all(unix, feature = "systemd"))]
+        let tasks = tasks.saturating_sub(self.systemd.tasks());
+        tasks
     }
 
     /// Waits for something that `changed` announces.

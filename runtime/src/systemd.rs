@@ -1,0 +1,257 @@
+//! What systemd is told, where it asked to be: a unit of `Type=notify`, or one with `WatchdogSec=`.
+//!
+//! A thread of its own tells it, since systemd may be slow to take a message. Nobody waits for that thread but the
+//! end of the process, for a bounded moment.
+
+use std::env;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sd_notify::NotifyState;
+
+use crate::lifecycle::Lifecycle;
+use crate::message;
+use crate::state::State;
+
+/// The longest extension that is asked for at once. It is asked for anew when half of it is over.
+const EXTENSION: Duration = Duration::from_secs(60);
+
+/// What an extension has beyond the budget: the kernel's time to clear a process away.
+const LEAVING: Duration = Duration::from_secs(1);
+
+/// How long the thread sleeps when it has nothing to do.
+const A_WHILE: Duration = Duration::from_secs(3600);
+
+/// Starts the thread, if systemd wants to hear anything.
+pub(crate) fn start(
+    life: &Arc<Lifecycle>,
+    prepare: impl FnOnce() + Send + 'static,
+) -> io::Result<()> {
+    if env::var_os("NOTIFY_SOCKET").is_none() {
+        return Ok(());
+    }
+    let teller = Teller {
+        life: Arc::clone(life),
+        told: None,
+        is_ready: false,
+        extend_at: None,
+        // Twice in the time that systemd waits, as sd_watchdog_enabled(3) recommends.
+        watchdog: sd_notify::watchdog_enabled().map(|limit| limit / 2),
+        ping_at: Instant::now(),
+        is_unheard: false,
+    };
+    life.systemd.leave(|news| news.teller = Presence::Busy);
+    let run = move || {
+        prepare();
+        teller.run();
+    };
+    thread::Builder::new()
+        .name("graceful-notify".to_owned())
+        .spawn(run)
+        .map(drop)
+}
+
+/// Where those who change something leave word of it.
+#[derive(Debug, Default)]
+pub(crate) struct Doorbell {
+    news: Mutex<News>,
+    rung: Condvar,
+    /// Set while a task of ours is to answer a ping: it is nobody's untracked one.
+    is_asking: AtomicBool,
+}
+
+/// What happened since the teller looked.
+#[derive(Clone, Copy, Debug, Default)]
+struct News {
+    has_changed: bool,
+    /// Set when the service was ready, be it for a moment.
+    was_ready: bool,
+    /// Set when the runtime has answered a ping.
+    has_answered: bool,
+    teller: Presence,
+}
+
+/// What the thread does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Presence {
+    /// There is none.
+    #[default]
+    Absent,
+    Busy,
+    Waiting,
+}
+
+impl Doorbell {
+    /// The lifecycle has come to this state.
+    pub(crate) fn ring(&self, state: State) {
+        self.leave(|news| news.was_ready |= state == State::Ready);
+    }
+
+    /// Waits until everything was told, for `limit` at the most.
+    pub(crate) fn finish(&self, limit: Duration) {
+        let is_telling = |news: &mut News| match news.teller {
+            Presence::Absent => false,
+            Presence::Busy => true,
+            Presence::Waiting => news.has_changed,
+        };
+        drop(self.rung.wait_timeout_while(self.lock(), limit, is_telling));
+    }
+
+    /// How many tasks on the runtime are ours.
+    pub(crate) fn tasks(&self) -> usize {
+        usize::from(self.is_asking.load(Ordering::Acquire))
+    }
+
+    /// The runtime has run our task.
+    fn answer(&self) {
+        self.is_asking.store(false, Ordering::Release);
+        self.leave(|news| news.has_answered = true);
+    }
+
+    fn leave(&self, word: impl FnOnce(&mut News)) {
+        let mut news = self.lock();
+        news.has_changed = true;
+        word(&mut news);
+        drop(news);
+        self.rung.notify_all();
+    }
+
+    /// Waits for news, for `limit` at the most, and takes it.
+    fn wait(&self, limit: Duration) -> News {
+        let mut news = self.lock();
+        news.teller = Presence::Waiting;
+        self.rung.notify_all();
+        let has_none = |news: &mut News| !news.has_changed;
+        let waited = self.rung.wait_timeout_while(news, limit, has_none);
+        let (mut news, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let taken = *news;
+        news.has_changed = false;
+        news.has_answered = false;
+        news.teller = Presence::Busy;
+        taken
+    }
+
+    fn lock(&self) -> MutexGuard<'_, News> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells systemd.
+struct Teller {
+    life: Arc<Lifecycle>,
+    /// The state it was told last.
+    told: Option<State>,
+    /// Whether it was told that the service is ready.
+    is_ready: bool,
+    /// When to ask for more time again. Set in a stop.
+    extend_at: Option<Instant>,
+    /// How often it wants to hear that the service is well.
+    watchdog: Option<Duration>,
+    /// When to tell it so next, or to find out.
+    ping_at: Instant,
+    /// Set when systemd could not be told something, which was said.
+    is_unheard: bool,
+}
+
+impl Teller {
+    fn run(mut self) {
+        loop {
+            let news = self.life.systemd.wait(self.until_next());
+            if news.was_ready {
+                self.tell_ready();
+            }
+            if news.has_answered {
+                self.tell(&[NotifyState::Watchdog]);
+            }
+            self.tell_state();
+            self.ask_for_time();
+            self.feed_watchdog();
+            if self.life.is_over() {
+                return;
+            }
+        }
+    }
+
+    /// How long there is nothing to do, unless there is news.
+    fn until_next(&self) -> Duration {
+        let ping_at = self.watchdog.map(|_| self.ping_at);
+        let next = ping_at.into_iter().chain(self.extend_at).min();
+        next.map_or(A_WHILE, |next| {
+            next.saturating_duration_since(Instant::now())
+        })
+    }
+
+    /// Once, and before the stop: a service that was ready for a moment only has not failed to start.
+    fn tell_ready(&mut self) {
+        if !self.is_stopping() && !std::mem::replace(&mut self.is_ready, true) {
+            self.tell(&[NotifyState::Ready]);
+        }
+    }
+
+    /// Whether systemd knows of the stop.
+    fn is_stopping(&self) -> bool {
+        self.told >= Some(State::Draining)
+    }
+
+    fn tell_state(&mut self) {
+        let state = self.life.state();
+        if self.told == Some(state) {
+            return;
+        }
+        let begins = state >= State::Draining && !self.is_stopping();
+        self.told = Some(state);
+        let text = message::systemd_status(state, self.life.cause());
+        let stopping = begins.then_some(NotifyState::Stopping);
+        let status = NotifyState::Status(&text);
+        let lines: Vec<_> = stopping.into_iter().chain([status]).collect();
+        self.tell(&lines);
+    }
+
+    /// Has systemd wait as long as the budget lasts. What it grants it does not say; this never makes it less.
+    fn ask_for_time(&mut self) {
+        let Some(budget) = self.life.budget().filter(|_| self.is_stopping()) else {
+            return;
+        };
+        if self.extend_at.is_none_or(|at| at <= Instant::now()) {
+            let left = budget.left(tokio::time::Instant::now());
+            let more = left.min(EXTENSION) + LEAVING;
+            let micros = u32::try_from(more.as_micros()).unwrap_or(u32::MAX);
+            self.tell(&[NotifyState::ExtendTimeoutUsec(micros)]);
+            self.extend_at = Some(Instant::now() + EXTENSION / 2);
+        }
+    }
+
+    /// Asks the runtime for an answer, upon which systemd is told that all is well. In a stop nobody is asked: the
+    /// deadline ends what is stuck, and says what it was.
+    fn feed_watchdog(&mut self) {
+        let Some(period) = self.watchdog else { return };
+        if self.ping_at > Instant::now() {
+            return;
+        }
+        self.ping_at = Instant::now() + period;
+        if self
+            .life
+            .budget()
+            .is_some_and(|budget| budget.total().is_some())
+        {
+            self.tell(&[NotifyState::Watchdog]);
+        } else if let Some(runtime) = self.life.runtime.get()
+            && !self.life.systemd.is_asking.swap(true, Ordering::AcqRel)
+        {
+            let life = Arc::clone(&self.life);
+            runtime.spawn(async move { life.systemd.answer() });
+        }
+    }
+
+    fn tell(&mut self, lines: &[NotifyState<'_>]) {
+        let told = sd_notify::notify(lines);
+        if let Err(error) = told
+            && !std::mem::replace(&mut self.is_unheard, true)
+        {
+            self.life.scribe.say(message::not_notified(&error));
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What systemd hears on its socket, which is one of the test's.
+#![cfg(unix)]
+
+use std::env::temp_dir;
+use std::fs::remove_file;
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::process::{self, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use graceful_tests::{Child, FLAVOURS};
+
+const NOTIFIES: &str = env!("CARGO_BIN_EXE_notifies");
+
+/// The child's own budget.
+const BUDGET: Duration = Duration::from_secs(3);
+
+/// What a busy machine may add.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// The socket, and what came in.
+struct Systemd {
+    path: PathBuf,
+    heard: Receiver<(String, Instant)>,
+}
+
+impl Systemd {
+    fn new() -> Self {
+        let (path, socket) = bind();
+        let (tell, heard) = mpsc::channel();
+        thread::spawn(move || {
+            let mut text = [0; 1000];
+            while let Ok(length) = socket.recv(&mut text) {
+                let text = String::from_utf8_lossy(&text[..length]).into_owned();
+                if tell.send((text, Instant::now())).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { path, heard }
+    }
+
+    fn start(&self, command: &mut Command) -> Child {
+        Child::start(command.env("NOTIFY_SOCKET", &self.path))
+    }
+
+    fn next(&self) -> (String, Instant) {
+        let next = self.heard.recv_timeout(Duration::from_secs(10));
+        next.expect("systemd is told something")
+    }
+
+    /// What comes next, the watchdog's food aside.
+    #[track_caller]
+    fn hears(&self, expected: &str) {
+        loop {
+            let (text, _) = self.next();
+            if text != "WATCHDOG=1\n" {
+                assert_eq!(text, expected);
+                return;
+            }
+        }
+    }
+
+    /// The next message asks for so much time.
+    fn hears_extension(&self) -> Duration {
+        let (text, _) = self.next();
+        let micros = text.strip_prefix("EXTEND_TIMEOUT_USEC=");
+        let micros = micros.and_then(|micros| micros.trim_end().parse().ok());
+        Duration::from_micros(micros.unwrap_or_else(|| panic!("no extension: {text}")))
+    }
+
+    fn is_fed(&self) -> Instant {
+        loop {
+            let (text, at) = self.next();
+            if text == "WATCHDOG=1\n" {
+                return at;
+            }
+        }
+    }
+}
+
+impl Drop for Systemd {
+    fn drop(&mut self) {
+        let _ = remove_file(&self.path);
+    }
+}
+
+fn bind() -> (PathBuf, UnixDatagram) {
+    static SOCKETS: AtomicU32 = AtomicU32::new(0);
+    let number = SOCKETS.fetch_add(1, Ordering::Relaxed);
+    let path = temp_dir().join(format!("graceful-{}-{number}.sock", process::id()));
+    let _ = remove_file(&path);
+    let socket = UnixDatagram::bind(&path).expect("a socket can be made");
+    (path, socket)
+}
+
+#[test]
+fn it_hears_of_each_state() {
+    let systemd = Systemd::new();
+    let mut child = systemd.start(
+        Command::new(NOTIFIES)
+            .args(["multi_thread", "serves"])
+            .env("GRACEFUL_DRAIN", "1s"),
+    );
+    systemd.hears("STATUS=starting\n");
+    child.prints("main entered");
+    child.tell("be ready");
+    systemd.hears("READY=1\n");
+    systemd.hears("STATUS=ready\n");
+    child.terminate();
+    systemd.hears("STOPPING=1\nSTATUS=draining: SIGTERM\n");
+    // A service that is busy until the very end of its budget is not killed a moment before.
+    let more = systemd.hears_extension();
+    assert!((BUDGET..BUDGET + SLACK).contains(&more), "{more:?}");
+    child.end().assert_code(0);
+    // It may have been stopping for too short a time to be told so.
+    while systemd.next().0 != "STATUS=stopped: SIGTERM\n" {}
+}
+
+/// Without a word of readiness, systemd would take it for a failure.
+#[test]
+fn a_service_that_is_gone_at_once_has_said_that_it_was_ready() {
+    for flavour in FLAVOURS {
+        let systemd = Systemd::new();
+        let child = systemd.start(
+            Command::new(NOTIFIES)
+                .args([flavour, "ends"])
+                .env("WATCHDOG_USEC", "200000"),
+        );
+        let end = child.end();
+        end.assert_code(0);
+        end.assert_silent_about("untracked");
+        while systemd.next().0 != "READY=1\n" {}
+        while !systemd.next().0.ends_with("STATUS=stopped: main ended\n") {}
+    }
+}
+
+#[test]
+fn the_watchdog_is_fed_as_long_as_tasks_are_run() {
+    for flavour in FLAVOURS {
+        let systemd = Systemd::new();
+        let child = systemd.start(
+            Command::new(NOTIFIES)
+                .args([flavour, "blocks"])
+                .env("WATCHDOG_USEC", "200000"),
+        );
+        let blocked = child.prints("blocked");
+        // One answer may have been on its way.
+        let mut last = blocked;
+        let mut longest = Duration::ZERO;
+        while last < blocked + Duration::from_secs(2) {
+            let next = systemd.is_fed();
+            longest = longest.max(next - last);
+            last = next;
+        }
+        assert!(longest >= Duration::from_millis(1200), "{longest:?}");
+        child.prints("free");
+        child.terminate();
+        child.end().assert_code(0);
+    }
+}
+
+/// What hangs is ended by the deadline, which leaves a report; systemd's abort would not.
+#[test]
+fn in_a_stop_the_watchdog_is_fed_whatever_hangs() {
+    for flavour in FLAVOURS {
+        let systemd = Systemd::new();
+        let child = systemd.start(
+            Command::new(NOTIFIES)
+                .args([flavour, "hangs"])
+                .env("WATCHDOG_USEC", "200000"),
+        );
+        child.prints("ready");
+        let asked = child.terminate();
+        child.prints("blocked");
+        while systemd.next().0 != "STOPPING=1\nSTATUS=stopping: SIGTERM\n" {}
+        while systemd.is_fed() < asked + BUDGET / 2 {}
+        let end = child.end();
+        end.assert_code(124);
+        end.assert_gone_between(asked, BUDGET / 2, BUDGET + SLACK);
+    }
+}
+
+#[test]
+fn a_watchdog_that_is_another_process_s_is_not_fed() {
+    let systemd = Systemd::new();
+    let child = systemd.start(
+        Command::new(NOTIFIES)
+            .args(["multi_thread", "ends"])
+            .env("WATCHDOG_USEC", "200000")
+            .env("WATCHDOG_PID", "1"),
+    );
+    child.end().assert_code(0);
+    assert!(
+        systemd
+            .heard
+            .try_iter()
+            .all(|(text, _)| !text.contains("WATCHDOG"))
+    );
+}
+
+/// A systemd that takes no message must not hold up a stop.
+#[test]
+fn a_systemd_that_does_not_listen_holds_up_nobody() {
+    let (path, _full) = bind();
+    let mut child = Child::start(
+        Command::new(NOTIFIES)
+            .args(["multi_thread", "serves"])
+            .env("NOTIFY_SOCKET", &path)
+            .env("WATCHDOG_USEC", "200"),
+    );
+    child.prints("main entered");
+    // Its queue is full when another sender is told so.
+    let sender = UnixDatagram::unbound().expect("a socket can be made");
+    sender.set_nonblocking(true).expect("it is a socket");
+    while sender.send_to(b"", &path).is_ok() {}
+    child.tell("be ready");
+    child.prints("ready");
+    let asked = child.terminate();
+    let end = child.end();
+    end.assert_code(0);
+    end.assert_gone_between(asked, Duration::ZERO, SLACK);
+    let _ = remove_file(path);
+}
+
+#[test]
+fn a_socket_that_is_not_there_is_one_line() {
+    let child = Child::start(
+        Command::new(NOTIFIES)
+            .args(["multi_thread", "ends"])
+            .env("NOTIFY_SOCKET", "/nonexistent/notify"),
+    );
+    let end = child.end();
+    end.assert_code(0);
+    let about = |line: &&graceful_tests::Line| line.text.contains("systemd cannot be told");
+    assert_eq!(end.stderr.iter().filter(about).count(), 1, "{end}");
+}
