@@ -1,6 +1,7 @@
 //! Ten million workers come and go, with their handles, child tokens and children; prints the memory as they do.
 //!
-//! `cargo bench -p graceful-tests --bench growth`, with another number of millions behind `--` if wanted.
+//! `cargo run --release -p graceful-benches --features contenders --bin growth`, with another number of millions
+//! behind `--` if wanted.
 
 use std::env::args;
 use std::fs;

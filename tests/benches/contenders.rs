@@ -1,0 +1,70 @@
+//! Who is measured: this crate and its peers, a program each, and how these programs are built.
+
+use std::env::{current_exe, var_os};
+use std::path::PathBuf;
+use std::process::Command;
+
+pub(crate) const GRACEFUL: &str = "graceful";
+pub(crate) const RAW: &str = "raw tokio";
+pub(crate) const HAND_WRITTEN: &str = "hand-written";
+
+/// A program, and what it is called in the table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Contender {
+    pub(crate) name: &'static str,
+    program: &'static str,
+}
+
+const CONTENDERS: [Contender; 7] = [
+    contender(GRACEFUL, "contender-graceful"),
+    contender(RAW, "contender-raw-tokio"),
+    contender(HAND_WRITTEN, "contender-hand-written"),
+    contender("tokio-graceful", "contender-tokio-graceful"),
+    contender(
+        "tokio-graceful-shutdown",
+        "contender-tokio-graceful-shutdown",
+    ),
+    contender("elegant-departure", "contender-elegant-departure"),
+    contender("async-shutdown", "contender-async-shutdown"),
+];
+
+const fn contender(name: &'static str, program: &'static str) -> Contender {
+    Contender { name, program }
+}
+
+/// Those of these names, in this order.
+pub(crate) fn named(names: &[&str]) -> Vec<Contender> {
+    let find = |name: &&str| CONTENDERS.into_iter().find(|one| one.name == *name);
+    names.iter().filter_map(find).collect()
+}
+
+/// Everybody.
+pub(crate) fn all() -> Vec<Contender> {
+    CONTENDERS.to_vec()
+}
+
+impl Contender {
+    /// Beside this program, where [`build`] puts it.
+    pub(crate) fn path(self) -> PathBuf {
+        let this = current_exe().expect("this program has a path");
+        this.with_file_name(self.program)
+    }
+}
+
+/// Builds the contenders as `cargo run` built this program, with the same features and versions for all.
+///
+/// # Panics
+///
+/// When they do not build.
+pub(crate) fn build() {
+    let cargo = var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--release", "--bins", "--features", "contenders"])
+        .args([
+            "--manifest-path",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+        ])
+        .status()
+        .expect("cargo can be started");
+    assert!(built.success(), "the contenders do not build");
+}

@@ -1,0 +1,85 @@
+//! What the measured programs share: the task on their command line, and what they see of themselves.
+#![cfg(unix)]
+#![allow(clippy::missing_panics_doc)] // everything here panics: that is how a measurement fails
+
+use std::env::args;
+use std::fmt::Debug;
+use std::fs;
+use std::future::Future;
+use std::io::{Write, stdout};
+use std::process;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// How many workers are alive at once in [`in_batches`].
+const BATCH: usize = 1_000;
+
+/// How many workers have come to where they wait.
+static PARKED: AtomicUsize = AtomicUsize::new(0);
+
+/// What to do: the first argument.
+pub fn task() -> String {
+    args().nth(1).unwrap_or_default()
+}
+
+/// How often, how many or how long: the second argument.
+pub fn n() -> usize {
+    let n = args().nth(2).and_then(|argument| argument.parse().ok());
+    n.unwrap_or_default()
+}
+
+/// This program has no such task.
+pub fn unknown(task: &str) -> ! {
+    eprintln!("no task `{task}` here; usage: <task> <number>");
+    process::exit(2)
+}
+
+/// Starts `n` workers, a thousand at a time, and waits for the end of each.
+pub async fn in_batches<F, T, E>(n: usize, start: impl Fn() -> F)
+where
+    F: Future<Output = Result<T, E>>,
+    E: Debug,
+{
+    let mut started = Vec::with_capacity(BATCH);
+    for _ in 0..n / BATCH {
+        started.extend((0..BATCH).map(|_| start()));
+        for worker in started.drain(..) {
+            worker.await.expect("it ends well");
+        }
+    }
+}
+
+/// A worker is about to wait.
+pub fn park() {
+    PARKED.fetch_add(1, Relaxed);
+}
+
+/// Whether so many workers wait.
+pub fn are_parked(n: usize) -> bool {
+    PARKED.load(Relaxed) >= n
+}
+
+/// Says one line at once.
+pub fn say(line: &str) {
+    let mut stdout = stdout().lock();
+    let said = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+    said.expect("the measuring program reads");
+}
+
+/// What this process has in memory, in bytes, exactly.
+pub fn resident() -> u64 {
+    // `VmRSS` in `status` may be behind by some pages for each processor.
+    let maps = fs::read_to_string("/proc/self/smaps_rollup").expect("Linux says");
+    let line = maps.lines().find_map(|line| line.strip_prefix("Rss:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kib.expect("a number of KiB") << 10
+}
+
+/// The time on the monotonic clock, which is the same in all processes.
+pub fn now() -> Duration {
+    clock_gettime(ClockId::Monotonic)
+        .try_into()
+        .expect("it is never negative")
+}

@@ -1,0 +1,68 @@
+//! What the command line asks for.
+
+use std::env::args;
+
+use crate::rows::{GROUPS, Group};
+
+/// Which rows, and how thoroughly.
+pub(crate) struct Options {
+    /// In the order of the table.
+    pub(crate) groups: Vec<&'static Group>,
+    /// Instead of each row's own number of runs.
+    runs: Option<usize>,
+}
+
+impl Options {
+    /// `None` when it asks for help.
+    pub(crate) fn from_args() -> Result<Option<Self>, String> {
+        let mut names = Vec::new();
+        let (mut all, mut runs) = (false, None);
+        let mut args = args().skip(1);
+        while let Some(arg) = args.next() {
+            let mut number = || {
+                let number = args.next().and_then(|number| number.parse().ok());
+                number.filter(|&number| number > 0)
+            };
+            let wrong = || format!("`{arg}` takes a number");
+            match &*arg {
+                "--help" => return Ok(None),
+                "--all" => all = true,
+                "--runs" => runs = Some(number().ok_or_else(wrong)?),
+                name if GROUPS.iter().any(|group| group.name == name) => names.push(arg),
+                _ => return Err(format!("no row and no option `{arg}`")),
+            }
+        }
+        let is_asked_for = |group: &&Group| match &*names {
+            [] => all || !group.takes_long,
+            names => names.iter().any(|name| name == group.name),
+        };
+        Ok(Some(Self {
+            groups: GROUPS.iter().filter(is_asked_for).collect(),
+            runs,
+        }))
+    }
+
+    /// How often a row is measured that is usually measured so often.
+    pub(crate) fn runs(&self, usually: usize) -> usize {
+        self.runs.unwrap_or(usually)
+    }
+}
+
+pub(crate) fn usage() -> String {
+    let rows: Vec<_> = GROUPS.iter().map(row).collect();
+    format!(
+        "usage: graceful-benches [--all] [--runs N] [ROW]...\n\n\
+         --all     the rows that take long, too\n\
+         --runs N  measure each row so often\n\nrows:\n{}",
+        rows.join("\n")
+    )
+}
+
+fn row(group: &Group) -> String {
+    let long = if group.takes_long {
+        " (takes long)"
+    } else {
+        ""
+    };
+    format!("  {:<12} {}{long}", group.name, group.what)
+}

@@ -1,0 +1,71 @@
+//! The rows of the table, in its order.
+
+mod instructions;
+mod memory;
+
+use crate::contenders::Contender;
+use crate::options::Options;
+use crate::table::{Results, Table};
+
+/// One row, or some that are measured together.
+pub(crate) struct Group {
+    /// What the command line calls it.
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+    /// It is measured only when it is asked for.
+    pub(crate) takes_long: bool,
+    /// Measures it; says why where that cannot be done.
+    pub(crate) measure: fn(&Options, &mut Table) -> Result<(), String>,
+}
+
+pub(crate) const GROUPS: &[Group] = &[
+    Group {
+        name: "spawn",
+        what: "instructions to spawn and join a worker that does nothing",
+        takes_long: false,
+        measure: instructions::spawn,
+    },
+    Group {
+        name: "allocations",
+        what: "allocations to spawn and join a worker that does nothing",
+        takes_long: false,
+        measure: instructions::allocations,
+    },
+    Group {
+        name: "park",
+        what: "instructions to spawn a worker that waits, stop it and join it",
+        takes_long: false,
+        measure: instructions::park,
+    },
+    Group {
+        name: "bytes",
+        what: "memory for each of 100,000 workers that wait",
+        takes_long: false,
+        measure: memory::bytes,
+    },
+    Group {
+        name: "is-stopping",
+        what: "instructions to ask whether to stop",
+        takes_long: false,
+        measure: instructions::is_stopping,
+    },
+];
+
+/// Measures all contenders once, then all again, `runs` times.
+fn interleaved(
+    contenders: &[Contender],
+    runs: usize,
+    mut measure: impl FnMut(Contender) -> Result<f64, String>,
+) -> Result<Results, String> {
+    let mut results: Results = Vec::new();
+    for contender in contenders {
+        results.push((contender.name, [].into_iter().collect()));
+    }
+    for _ in 0..runs {
+        for (contender, (name, samples)) in contenders.iter().zip(&mut results) {
+            let sample = measure(*contender).map_err(|why| format!("{name}: {why}"))?;
+            samples.add(sample);
+        }
+    }
+    Ok(results)
+}

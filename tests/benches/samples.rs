@@ -1,0 +1,64 @@
+//! What was measured of one contender, run by run.
+
+/// One figure in several runs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Samples(Vec<f64>);
+
+impl Samples {
+    pub(crate) fn add(&mut self, sample: f64) {
+        self.0.push(sample);
+    }
+
+    /// `None` where nothing was measured.
+    pub(crate) fn median(&self) -> Option<f64> {
+        self.at(0.5)
+    }
+
+    /// The quarter and the three-quarter mark, where there are enough runs for them to mean something.
+    pub(crate) fn spread(&self) -> Option<(f64, f64)> {
+        if self.0.len() < 4 {
+            return None;
+        }
+        Some((self.at(0.25)?, self.at(0.75)?))
+    }
+
+    /// The sample at this part of the way from the least to the greatest, between two if need be.
+    fn at(&self, part: f64) -> Option<f64> {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        #[allow(clippy::cast_precision_loss)] // no row has that many runs
+        let place = part * (sorted.len().checked_sub(1)?) as f64;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // it is an index
+        let (low, high) = (place.floor() as usize, place.ceil() as usize);
+        Some(sorted[low] + (sorted[high] - sorted[low]) * place.fract())
+    }
+}
+
+impl FromIterator<f64> for Samples {
+    fn from_iter<I: IntoIterator<Item = f64>>(samples: I) -> Self {
+        Self(samples.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Samples;
+
+    #[test]
+    fn the_median_of_nothing_is_nothing() {
+        assert_eq!(Samples::default().median(), None);
+    }
+
+    #[test]
+    fn one_lucky_and_one_slow_run_do_not_move_the_median() {
+        let samples: Samples = [500.0, 3.0, 4.0, 5.0, 0.0].into_iter().collect();
+        assert_eq!(samples.median(), Some(4.0));
+        assert_eq!(samples.spread(), Some((3.0, 5.0)));
+    }
+
+    #[test]
+    fn an_even_number_of_runs_has_its_median_between_two() {
+        let samples: Samples = [2.0, 1.0].into_iter().collect();
+        assert_eq!(samples.median(), Some(1.5));
+    }
+}
