@@ -7,6 +7,7 @@ use std::process::Command;
 pub(crate) const GRACEFUL: &str = "graceful";
 pub(crate) const RAW: &str = "raw tokio";
 pub(crate) const HAND_WRITTEN: &str = "hand-written";
+pub(crate) const NO_HANDLER: &str = "no handler";
 
 /// A program, and what it is called in the table.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +16,10 @@ pub(crate) struct Contender {
     program: &'static str,
 }
 
-const CONTENDERS: [Contender; 7] = [
+/// The first so many have a whole crate to compare.
+const CRATES: usize = 7;
+
+const CONTENDERS: [Contender; 9] = [
     contender(GRACEFUL, "contender-graceful"),
     contender(RAW, "contender-raw-tokio"),
     contender(HAND_WRITTEN, "contender-hand-written"),
@@ -26,7 +30,12 @@ const CONTENDERS: [Contender; 7] = [
     ),
     contender("elegant-departure", "contender-elegant-departure"),
     contender("async-shutdown", "contender-async-shutdown"),
+    contender(NO_HANDLER, "contender-no-handler"),
+    contender("sigwait", "contender-sigwait"),
 ];
+
+/// The program whose workers come and go.
+pub(crate) const GROWTH: Contender = contender(GRACEFUL, "growth");
 
 const fn contender(name: &'static str, program: &'static str) -> Contender {
     Contender { name, program }
@@ -38,9 +47,9 @@ pub(crate) fn named(names: &[&str]) -> Vec<Contender> {
     names.iter().filter_map(find).collect()
 }
 
-/// Everybody.
+/// This crate, and everybody who can do what it does.
 pub(crate) fn all() -> Vec<Contender> {
-    CONTENDERS.to_vec()
+    CONTENDERS[..CRATES].to_vec()
 }
 
 impl Contender {

@@ -4,8 +4,9 @@
 //! behind `--` if wanted.
 
 use std::env::args;
-use std::fs;
 use std::time::Instant;
+
+use graceful_benches::resident;
 
 /// How many are alive at once.
 const BATCH: usize = 1_000;
@@ -44,7 +45,8 @@ async fn main() {
             }
         }
         let seconds = began.elapsed().as_secs_f64();
-        println!("{million:>4} M  {seconds:>9.1}  {:>6} KiB", resident());
+        let resident = resident() >> 10;
+        println!("{million:>4} M  {seconds:>9.1}  {resident:>6} KiB");
     }
 }
 
@@ -61,12 +63,4 @@ async fn batch() {
         handle.await.expect("it ends well");
     }
     graceful::idle().await;
-}
-
-/// What the process has in memory, in KiB; 0 where the system does not say.
-fn resident() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok())
-        .unwrap_or(0)
 }

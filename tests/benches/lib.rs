@@ -9,12 +9,19 @@ use std::future::Future;
 use std::io::{Write, stdout};
 use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::thread;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
 /// How many workers are alive at once in [`in_batches`].
 const BATCH: usize = 1_000;
+
+/// The deadline of the programs that are held up.
+pub const DEADLINE: Duration = Duration::from_secs(1);
+
+/// For ever, as far as anybody here can tell.
+const LONG: Duration = Duration::from_secs(600);
 
 /// How many workers have come to where they wait.
 static PARKED: AtomicUsize = AtomicUsize::new(0);
@@ -56,11 +63,6 @@ pub fn park() {
     PARKED.fetch_add(1, Relaxed);
 }
 
-/// Whether so many workers wait.
-pub fn are_parked(n: usize) -> bool {
-    PARKED.load(Relaxed) >= n
-}
-
 /// Says one line at once.
 pub fn say(line: &str) {
     let mut stdout = stdout().lock();
@@ -82,4 +84,50 @@ pub fn now() -> Duration {
     clock_gettime(ClockId::Monotonic)
         .try_into()
         .expect("it is never negative")
+}
+
+/// The tasks of every program that ends on SIGTERM begin so: a start-up of [`n`] milliseconds, with no handler yet.
+pub fn start_up() {
+    thread::sleep(Duration::from_millis(n() as u64));
+}
+
+/// Says when this is, for the program that noted when it started this one.
+pub fn first_line() {
+    say(&now().as_nanos().to_string());
+}
+
+/// Blocks the thread, for ever as far as anybody can tell.
+pub fn block() {
+    park();
+    thread::sleep(LONG);
+}
+
+/// Comes and goes in [`n`] workers; says how much more the last nine tenths of them left in memory.
+pub async fn grow<F, T, E>(start: impl Fn() -> F)
+where
+    F: Future<Output = Result<T, E>>,
+    E: Debug,
+{
+    in_batches(n() / 10, &start).await;
+    let before = resident();
+    in_batches(n() - n() / 10, &start).await;
+    say(&resident().saturating_sub(before).to_string());
+}
+
+/// Waits until so many workers wait.
+#[cfg(feature = "contenders")]
+pub async fn until_parked(n: usize) {
+    while PARKED.load(Relaxed) < n {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Listens for SIGTERM, says that it does, and waits for it.
+#[cfg(feature = "contenders")]
+pub async fn sigterm() {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut sigterm = signal(SignalKind::terminate()).expect("tokio listens");
+    say("ready");
+    sigterm.recv().await;
 }

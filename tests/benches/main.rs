@@ -11,6 +11,7 @@
 #![cfg(unix)]
 
 mod contenders;
+mod machine;
 mod options;
 mod program;
 mod rows;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     }
     contenders::build();
+    let machine = machine::describe();
 
     let mut table = Table::default();
     for group in &options.groups {
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
             table.not_measured(group.name, &why);
         }
     }
+    println!("{machine}\n");
     print!("{table}");
     if table.is_whole() {
         ExitCode::SUCCESS

@@ -10,13 +10,15 @@ pub(crate) struct Options {
     pub(crate) groups: Vec<&'static Group>,
     /// Instead of each row's own number of runs.
     runs: Option<usize>,
+    /// How many signals are sent to each program while its handler is being registered.
+    pub(crate) sweeps: usize,
 }
 
 impl Options {
     /// `None` when it asks for help.
     pub(crate) fn from_args() -> Result<Option<Self>, String> {
         let mut names = Vec::new();
-        let (mut all, mut runs) = (false, None);
+        let (mut all, mut runs, mut sweeps) = (false, None, 1_000);
         let mut args = args().skip(1);
         while let Some(arg) = args.next() {
             let mut number = || {
@@ -28,6 +30,7 @@ impl Options {
                 "--help" => return Ok(None),
                 "--all" => all = true,
                 "--runs" => runs = Some(number().ok_or_else(wrong)?),
+                "--sweeps" => sweeps = number().ok_or_else(wrong)?,
                 name if GROUPS.iter().any(|group| group.name == name) => names.push(arg),
                 _ => return Err(format!("no row and no option `{arg}`")),
             }
@@ -39,6 +42,7 @@ impl Options {
         Ok(Some(Self {
             groups: GROUPS.iter().filter(is_asked_for).collect(),
             runs,
+            sweeps,
         }))
     }
 
@@ -51,9 +55,10 @@ impl Options {
 pub(crate) fn usage() -> String {
     let rows: Vec<_> = GROUPS.iter().map(row).collect();
     format!(
-        "usage: graceful-benches [--all] [--runs N] [ROW]...\n\n\
-         --all     the rows that take long, too\n\
-         --runs N  measure each row so often\n\nrows:\n{}",
+        "usage: graceful-benches [--all] [--runs N] [--sweeps N] [ROW]...\n\n\
+         --all       the rows that take long, too\n\
+         --runs N    measure each row so often\n\
+         --sweeps N  signals for each program in the row `swallowed` (1000)\n\nrows:\n{}",
         rows.join("\n")
     )
 }

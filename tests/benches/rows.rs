@@ -1,7 +1,11 @@
 //! The rows of the table, in its order.
 
+mod cold_build;
+mod deadline;
 mod instructions;
 mod memory;
+mod starts;
+mod stops;
 
 use crate::contenders::Contender;
 use crate::options::Options;
@@ -44,10 +48,58 @@ pub(crate) const GROUPS: &[Group] = &[
         measure: memory::bytes,
     },
     Group {
+        name: "million",
+        what: "SIGTERM until a process with 1,000,000 waiting workers is gone",
+        takes_long: false,
+        measure: stops::million,
+    },
+    Group {
+        name: "idle",
+        what: "SIGTERM until an idle process is gone",
+        takes_long: false,
+        measure: stops::idle,
+    },
+    Group {
+        name: "deaths",
+        what: "deaths by a SIGTERM during the start",
+        takes_long: false,
+        measure: starts::deaths,
+    },
+    Group {
+        name: "swallowed",
+        what: "SIGTERMs lost while the handler is being registered",
+        takes_long: false,
+        measure: starts::swallowed,
+    },
+    Group {
         name: "is-stopping",
         what: "instructions to ask whether to stop",
         takes_long: false,
         measure: instructions::is_stopping,
+    },
+    Group {
+        name: "deadline",
+        what: "how long after its deadline a process is gone that is held up",
+        takes_long: false,
+        measure: deadline::overshoot,
+    },
+    Group {
+        name: "start",
+        what: "how long it takes until the first line of main",
+        takes_long: false,
+        measure: starts::start,
+    },
+    Group {
+        name: "build",
+        what: "what a small service costs to build from nothing, and its size",
+        takes_long: true,
+        measure: cold_build::build,
+    },
+    Group {
+        name: "growth",
+        what: "memory that workers leave behind when they have come and gone",
+        takes_long: false,
+        measure: memory::growth,
     },
 ];
 

@@ -30,6 +30,10 @@ impl Samples {
         let place = part * (sorted.len().checked_sub(1)?) as f64;
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // it is an index
         let (low, high) = (place.floor() as usize, place.ceil() as usize);
+        // Infinite samples have no difference.
+        if sorted[low].total_cmp(&sorted[high]).is_eq() {
+            return Some(sorted[low]);
+        }
         Some(sorted[low] + (sorted[high] - sorted[low]) * place.fract())
     }
 }
@@ -54,6 +58,12 @@ mod tests {
         let samples: Samples = [500.0, 3.0, 4.0, 5.0, 0.0].into_iter().collect();
         assert_eq!(samples.median(), Some(4.0));
         assert_eq!(samples.spread(), Some((3.0, 5.0)));
+    }
+
+    #[test]
+    fn what_takes_for_ever_has_a_median() {
+        let samples: Samples = [f64::INFINITY; 2].into_iter().collect();
+        assert_eq!(samples.median(), Some(f64::INFINITY));
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub(crate) struct Unit {
 impl Unit {
     fn write(self, figure: f64) -> String {
         let Self { name, digits } = self;
+        if figure.is_infinite() {
+            return "hangs".to_owned();
+        }
         // No negative zero.
         let figure = if figure.abs() < 0.5 / 10_f64.powi(i32::try_from(digits).unwrap_or(0)) {
             0.0
@@ -155,7 +158,7 @@ fn figure_of(samples: &Samples, unit: Unit) -> String {
     let bare = Unit { name: "", ..unit };
     match samples.spread() {
         Some((low, high)) if bare.write(low) != bare.write(high) => {
-            format!("{text} ({}–{})", bare.write(low), bare.write(high))
+            format!("{text} ({} to {})", bare.write(low), bare.write(high))
         }
         _ => text,
     }

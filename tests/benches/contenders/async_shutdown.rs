@@ -1,10 +1,16 @@
 //! `async-shutdown`: a manager, and futures wrapped so that the shutdown waits for them.
 
+use std::future::pending;
 use std::hint::black_box;
+use std::process;
 
 use async_shutdown::ShutdownManager;
-use graceful_benches::{are_parked, in_batches, n, park, resident, say, task, unknown};
-use tokio::task::yield_now;
+use graceful_benches::{
+    DEADLINE, block, first_line, in_batches, n, park, resident, say, sigterm, start_up, task,
+    unknown, until_parked,
+};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 fn main() {
     match &*task() {
@@ -13,6 +19,12 @@ fn main() {
         "flag" => flag(),
         "no-flag" => no_flag(),
         "bytes" => bytes(),
+        "first-line" => starts(),
+        "idle" => idle(),
+        "parked" => parked_until_sigterm(),
+        "ignoring" => ignoring(),
+        "blocking" => blocking(),
+        "endless" => endless(),
         task => unknown(task),
     }
 }
@@ -29,14 +41,18 @@ async fn spawn() {
 
 #[tokio::main(flavor = "current_thread")]
 async fn park_and_stop() {
-    let shutdown = parked(n()).await;
+    let shutdown = parked().await;
+    stop(&shutdown).await;
+}
+
+async fn stop(shutdown: &ShutdownManager<()>) {
     shutdown.trigger_shutdown(()).expect("it is the first");
     shutdown.wait_shutdown_complete().await;
 }
 
-async fn parked(n: usize) -> ShutdownManager<()> {
+async fn parked() -> ShutdownManager<()> {
     let shutdown = ShutdownManager::new();
-    for _ in 0..n {
+    for _ in 0..n() {
         let stopping = shutdown.wait_shutdown_triggered();
         let waits = shutdown.wrap_delay_shutdown(async move {
             park();
@@ -44,9 +60,7 @@ async fn parked(n: usize) -> ShutdownManager<()> {
         });
         tokio::spawn(waits.expect("it is not complete"));
     }
-    while !are_parked(n) {
-        yield_now().await;
-    }
+    until_parked(n()).await;
     shutdown
 }
 
@@ -66,7 +80,65 @@ fn no_flag() {
 #[tokio::main(flavor = "current_thread")]
 async fn bytes() {
     let before = resident();
-    let shutdown = parked(n()).await;
+    let shutdown = parked().await;
     say(&(resident() - before).to_string());
     drop(shutdown);
+}
+
+#[tokio::main]
+async fn starts() {
+    first_line();
+}
+
+#[tokio::main]
+async fn idle() {
+    start_up();
+    let shutdown = ShutdownManager::new();
+    sigterm().await;
+    stop(&shutdown).await;
+}
+
+#[tokio::main]
+async fn parked_until_sigterm() {
+    let shutdown = parked().await;
+    sigterm().await;
+    stop(&shutdown).await;
+}
+
+#[tokio::main]
+async fn ignoring() {
+    let shutdown = ShutdownManager::new();
+    let ignores = shutdown.wrap_delay_shutdown(async {
+        park();
+        pending::<()>().await;
+    });
+    tokio::spawn(ignores.expect("it is not complete"));
+    stop_in_time(shutdown).await;
+}
+
+#[tokio::main(worker_threads = 1)]
+async fn blocking() {
+    let shutdown = ShutdownManager::new();
+    let blocks = shutdown.wrap_delay_shutdown(async { block() });
+    tokio::spawn(blocks.expect("it is not complete"));
+    stop_in_time(shutdown).await;
+}
+
+#[tokio::main]
+async fn endless() {
+    let shutdown = ShutdownManager::new();
+    let delay = shutdown.delay_shutdown_token().expect("it is not complete");
+    spawn_blocking(|| {
+        block();
+        drop(delay);
+    });
+    stop_in_time(shutdown).await;
+}
+
+/// It has no deadline of its own. Its documentation ends the process like this.
+async fn stop_in_time(shutdown: ShutdownManager<()>) {
+    until_parked(1).await;
+    sigterm().await;
+    let stopped = timeout(DEADLINE, stop(&shutdown)).await;
+    process::exit(i32::from(stopped.is_err()));
 }

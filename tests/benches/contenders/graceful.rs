@@ -1,10 +1,12 @@
 //! This crate.
 
+use std::future::pending;
 use std::hint::black_box;
 use std::process::ExitCode;
 
-use graceful_benches::{are_parked, in_batches, n, park, resident, say, task, unknown};
-use tokio::task::yield_now;
+use graceful_benches::{
+    block, first_line, in_batches, n, park, resident, say, start_up, task, unknown, until_parked,
+};
 
 fn main() -> ExitCode {
     match &*task() {
@@ -15,6 +17,12 @@ fn main() -> ExitCode {
         "no-flag" => no_flag(),
         "bytes" => bytes(),
         "bytes-token" => bytes_token(),
+        "first-line" => starts(),
+        "idle" => idle(),
+        "parked" => parked_until_sigterm(),
+        "ignoring" => ignoring(),
+        "blocking" => blocking(),
+        "endless" => endless(),
         task => unknown(task),
     }
 }
@@ -48,17 +56,15 @@ async fn spawn_attribute() {
 /// The stop waits for everybody after main's end.
 #[graceful::main(flavor = "current_thread")]
 async fn park_and_stop() {
-    parked(n()).await;
+    parked().await;
     graceful::stop();
 }
 
-async fn parked(n: usize) {
-    for _ in 0..n {
+async fn parked() {
+    for _ in 0..n() {
         waits().spawn();
     }
-    while !are_parked(n) {
-        yield_now().await;
-    }
+    until_parked(n()).await;
 }
 
 #[graceful::worker]
@@ -88,7 +94,7 @@ async fn no_flag() {
 #[graceful::main(flavor = "current_thread")]
 async fn bytes() {
     let before = resident();
-    parked(n()).await;
+    parked().await;
     say(&(resident() - before).to_string());
 }
 
@@ -98,8 +104,65 @@ async fn bytes_token() {
     for _ in 0..n() {
         waits_for_its_token().spawn();
     }
-    while !are_parked(n()) {
-        yield_now().await;
-    }
+    until_parked(n()).await;
     say(&(resident() - before).to_string());
+}
+
+#[graceful::main]
+async fn starts() {
+    first_line();
+}
+
+#[graceful::main]
+async fn idle() {
+    start_up();
+    say("ready");
+    graceful::stopping().await;
+}
+
+#[graceful::main]
+async fn parked_until_sigterm() {
+    parked().await;
+    say("ready");
+    graceful::stopping().await;
+}
+
+#[graceful::worker(name = "held up")]
+async fn ignores() {
+    park();
+    pending::<()>().await;
+}
+
+#[graceful::worker(name = "held up")]
+async fn blocks() {
+    block();
+}
+
+#[graceful::worker(blocking, name = "held up")]
+fn blocks_apart() {
+    block();
+}
+
+#[graceful::main(stop_timeout = "1s")]
+async fn ignoring() {
+    ignores().spawn();
+    until_told().await;
+}
+
+#[graceful::main(stop_timeout = "1s", worker_threads = 1)]
+async fn blocking() {
+    blocks().spawn();
+    until_told().await;
+}
+
+#[graceful::main(stop_timeout = "1s")]
+async fn endless() {
+    blocks_apart().spawn();
+    until_told().await;
+}
+
+async fn until_told() {
+    until_parked(1).await;
+    say("ready");
+    graceful::stopping().await;
 }

@@ -1,9 +1,13 @@
-//! By hand: tokio-util's `TaskTracker` and `CancellationToken`.
+//! By hand: tokio-util's `TaskTracker` and `CancellationToken`, and tokio's signals.
 
+use std::future::pending;
 use std::hint::black_box;
 
-use graceful_benches::{are_parked, in_batches, n, park, resident, say, task, unknown};
-use tokio::task::yield_now;
+use graceful_benches::{
+    DEADLINE, block, first_line, grow, in_batches, n, park, resident, say, sigterm, start_up, task,
+    unknown, until_parked,
+};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -15,6 +19,13 @@ fn main() {
         "no-flag" => no_flag(),
         "bytes" => bytes(),
         "bytes-token" => bytes_token(),
+        "growth" => growth(),
+        "first-line" => starts(),
+        "idle" => idle(),
+        "parked" => parked_until_sigterm(),
+        "ignoring" => ignoring(),
+        "blocking" => blocking(),
+        "endless" => endless(),
         task => unknown(task),
     }
 }
@@ -26,28 +37,36 @@ async fn spawn() {
 }
 
 #[tokio::main(flavor = "current_thread")]
+async fn growth() {
+    let tracker = TaskTracker::new();
+    grow(|| tracker.spawn(async {})).await;
+}
+
+#[tokio::main(flavor = "current_thread")]
 async fn park_and_stop() {
-    let (tracker, token) = parked(n()).await;
-    token.cancel();
-    tracker.close();
-    tracker.wait().await;
+    let (tracker, token) = parked().await;
+    stop(&tracker, &token).await;
 }
 
 /// Workers that wait for the one token.
-async fn parked(n: usize) -> (TaskTracker, CancellationToken) {
+async fn parked() -> (TaskTracker, CancellationToken) {
     let tracker = TaskTracker::new();
     let token = CancellationToken::new();
-    for _ in 0..n {
+    for _ in 0..n() {
         let token = token.clone();
         tracker.spawn(async move {
             park();
             token.cancelled().await;
         });
     }
-    while !are_parked(n) {
-        yield_now().await;
-    }
+    until_parked(n()).await;
     (tracker, token)
+}
+
+async fn stop(tracker: &TaskTracker, token: &CancellationToken) {
+    token.cancel();
+    tracker.close();
+    tracker.wait().await;
 }
 
 fn flag() {
@@ -66,7 +85,7 @@ fn no_flag() {
 #[tokio::main(flavor = "current_thread")]
 async fn bytes() {
     let before = resident();
-    let all = parked(n()).await;
+    let all = parked().await;
     say(&(resident() - before).to_string());
     drop(all);
 }
@@ -84,8 +103,61 @@ async fn bytes_token() {
             token.cancelled().await;
         });
     }
-    while !are_parked(n()) {
-        yield_now().await;
-    }
+    until_parked(n()).await;
     say(&(resident() - before).to_string());
+}
+
+#[tokio::main]
+async fn starts() {
+    first_line();
+}
+
+#[tokio::main]
+async fn idle() {
+    start_up();
+    let tracker = TaskTracker::new();
+    let token = CancellationToken::new();
+    sigterm().await;
+    stop(&tracker, &token).await;
+}
+
+#[tokio::main]
+async fn parked_until_sigterm() {
+    let (tracker, token) = parked().await;
+    sigterm().await;
+    stop(&tracker, &token).await;
+}
+
+#[tokio::main]
+async fn ignoring() {
+    let tracker = TaskTracker::new();
+    tracker.spawn(async {
+        park();
+        pending::<()>().await;
+    });
+    stop_in_time(tracker).await;
+}
+
+#[tokio::main(worker_threads = 1)]
+async fn blocking() {
+    let tracker = TaskTracker::new();
+    tracker.spawn(async { block() });
+    stop_in_time(tracker).await;
+}
+
+#[tokio::main]
+async fn endless() {
+    let tracker = TaskTracker::new();
+    tracker.spawn_blocking(block);
+    stop_in_time(tracker).await;
+}
+
+async fn stop_in_time(tracker: TaskTracker) {
+    until_parked(1).await;
+    sigterm().await;
+    let token = CancellationToken::new();
+    let stopped = stop(&tracker, &token);
+    if timeout(DEADLINE, stopped).await.is_err() {
+        eprintln!("not stopped in time");
+    }
 }

@@ -1,10 +1,15 @@
 //! Tokio alone: nothing is tracked but by the handles that are kept, and one token tells everybody.
 
+use std::future::pending;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use graceful_benches::{are_parked, in_batches, n, park, resident, say, task, unknown};
-use tokio::task::{JoinHandle, yield_now};
+use graceful_benches::{
+    DEADLINE, block, first_line, in_batches, n, park, resident, say, sigterm, start_up, task,
+    unknown, until_parked,
+};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 fn main() {
@@ -14,6 +19,12 @@ fn main() {
         "flag" => flag(),
         "no-flag" => no_flag(),
         "bytes" => bytes(),
+        "first-line" => starts(),
+        "idle" => idle(),
+        "parked" => parked_until_sigterm(),
+        "ignoring" => ignoring(),
+        "blocking" => blocking(),
+        "endless" => endless(),
         task => unknown(task),
     }
 }
@@ -25,28 +36,30 @@ async fn spawn() {
 
 #[tokio::main(flavor = "current_thread")]
 async fn park_and_stop() {
-    let (handles, token) = parked(n()).await;
-    token.cancel();
-    for handle in handles {
-        handle.await.expect("it ends well");
-    }
+    let (handles, token) = parked().await;
+    stop(handles, &token).await;
 }
 
 /// Workers that wait for the one token.
-async fn parked(n: usize) -> (Vec<JoinHandle<()>>, CancellationToken) {
+async fn parked() -> (Vec<JoinHandle<()>>, CancellationToken) {
     let token = CancellationToken::new();
-    let mut handles = Vec::with_capacity(n);
-    for _ in 0..n {
+    let mut handles = Vec::with_capacity(n());
+    for _ in 0..n() {
         let token = token.clone();
         handles.push(tokio::spawn(async move {
             park();
             token.cancelled().await;
         }));
     }
-    while !are_parked(n) {
-        yield_now().await;
-    }
+    until_parked(n()).await;
     (handles, token)
+}
+
+async fn stop(handles: Vec<JoinHandle<()>>, token: &CancellationToken) {
+    token.cancel();
+    for handle in handles {
+        handle.await.expect("it ends well");
+    }
 }
 
 fn flag() {
@@ -66,7 +79,54 @@ fn no_flag() {
 #[tokio::main(flavor = "current_thread")]
 async fn bytes() {
     let before = resident();
-    let all = parked(n()).await;
+    let all = parked().await;
     say(&(resident() - before).to_string());
     drop(all);
+}
+
+#[tokio::main]
+async fn starts() {
+    first_line();
+}
+
+#[tokio::main]
+async fn idle() {
+    start_up();
+    sigterm().await;
+}
+
+#[tokio::main]
+async fn parked_until_sigterm() {
+    let (handles, token) = parked().await;
+    sigterm().await;
+    stop(handles, &token).await;
+}
+
+#[tokio::main]
+async fn ignoring() {
+    stop_in_time(tokio::spawn(async {
+        park();
+        pending::<()>().await;
+    }))
+    .await;
+}
+
+#[tokio::main(worker_threads = 1)]
+async fn blocking() {
+    stop_in_time(tokio::spawn(async { block() })).await;
+}
+
+#[tokio::main]
+async fn endless() {
+    stop_in_time(spawn_blocking(block)).await;
+}
+
+async fn stop_in_time(handle: JoinHandle<()>) {
+    until_parked(1).await;
+    sigterm().await;
+    let token = CancellationToken::new();
+    let stopped = stop(vec![handle], &token);
+    if timeout(DEADLINE, stopped).await.is_err() {
+        eprintln!("not stopped in time");
+    }
 }

@@ -2,9 +2,12 @@
 
 use std::future::pending;
 
-use graceful_benches::{are_parked, in_batches, n, park, resident, say, task, unknown};
+use graceful_benches::{
+    DEADLINE, block, first_line, in_batches, n, park, resident, say, start_up, task, unknown,
+    until_parked,
+};
 use tokio::sync::oneshot;
-use tokio::task::yield_now;
+use tokio::task::spawn_blocking;
 use tokio_graceful::Shutdown;
 
 fn main() {
@@ -12,6 +15,12 @@ fn main() {
         "spawn" => spawn(),
         "park" => park_and_stop(),
         "bytes" => bytes(),
+        "first-line" => starts(),
+        "idle" => idle(),
+        "parked" => parked_until_sigterm(),
+        "ignoring" => ignoring(),
+        "blocking" => blocking(),
+        "endless" => endless(),
         task => unknown(task),
     }
 }
@@ -26,27 +35,80 @@ async fn spawn() {
 async fn park_and_stop() {
     let (stop, stopped) = oneshot::channel::<()>();
     let shutdown = Shutdown::new(stopped);
-    parked(&shutdown, n()).await;
+    parked(&shutdown).await;
     drop(stop);
     shutdown.shutdown().await;
 }
 
-async fn parked(shutdown: &Shutdown, n: usize) {
-    for _ in 0..n {
+async fn parked(shutdown: &Shutdown) {
+    for _ in 0..n() {
         shutdown.spawn_task_fn(|guard| async move {
             park();
             guard.cancelled().await;
         });
     }
-    while !are_parked(n) {
-        yield_now().await;
-    }
+    until_parked(n()).await;
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn bytes() {
     let shutdown = Shutdown::new(pending::<()>());
     let before = resident();
-    parked(&shutdown, n()).await;
+    parked(&shutdown).await;
     say(&(resident() - before).to_string());
+}
+
+#[tokio::main]
+async fn starts() {
+    first_line();
+}
+
+#[tokio::main]
+async fn idle() {
+    start_up();
+    let shutdown = Shutdown::default();
+    say("ready");
+    shutdown.shutdown().await;
+}
+
+#[tokio::main]
+async fn parked_until_sigterm() {
+    let shutdown = Shutdown::default();
+    parked(&shutdown).await;
+    say("ready");
+    shutdown.shutdown().await;
+}
+
+#[tokio::main]
+async fn ignoring() {
+    let shutdown = Shutdown::default();
+    shutdown.spawn_task(async {
+        park();
+        pending::<()>().await;
+    });
+    stop_in_time(shutdown).await;
+}
+
+#[tokio::main(worker_threads = 1)]
+async fn blocking() {
+    let shutdown = Shutdown::default();
+    // Its own task listens first.
+    tokio::task::yield_now().await;
+    shutdown.spawn_task(async { block() });
+    stop_in_time(shutdown).await;
+}
+
+#[tokio::main]
+async fn endless() {
+    let shutdown = Shutdown::default();
+    shutdown.spawn_task(async { spawn_blocking(block).await.expect("it never ends") });
+    stop_in_time(shutdown).await;
+}
+
+async fn stop_in_time(shutdown: Shutdown) {
+    until_parked(1).await;
+    say("ready");
+    if shutdown.shutdown_with_limit(DEADLINE).await.is_err() {
+        eprintln!("not stopped in time");
+    }
 }

@@ -1,11 +1,15 @@
 //! `tokio-graceful-shutdown`: a tree of subsystems.
 
 use std::error::Error;
+use std::future::pending;
 use std::hint::black_box;
 use std::time::Duration;
 
-use graceful_benches::{are_parked, in_batches, n, park, resident, say, task, unknown};
-use tokio::task::yield_now;
+use graceful_benches::{
+    DEADLINE, block, first_line, in_batches, n, park, resident, say, start_up, task, unknown,
+    until_parked,
+};
+use tokio::task::spawn_blocking;
 use tokio_graceful_shutdown::{AsyncSubsysFn, SubsystemBuilder, SubsystemHandle, Toplevel};
 
 type Ended = Result<(), Box<dyn Error + Send + Sync>>;
@@ -20,6 +24,12 @@ fn main() {
         "flag" => run(flag),
         "no-flag" => run(no_flag),
         "bytes" => run(bytes),
+        "first-line" => starts(),
+        "idle" => idle(),
+        "parked" => parked_until_sigterm(),
+        "ignoring" => ignoring(),
+        "blocking" => blocking(),
+        "endless" => endless(),
         task => unknown(task),
     }
 }
@@ -45,17 +55,15 @@ async fn nothing(_: &mut SubsystemHandle) -> Ended {
 }
 
 async fn park_and_stop(tree: &mut SubsystemHandle) {
-    parked(tree, n()).await;
+    parked(tree).await;
     tree.request_shutdown();
 }
 
-async fn parked(tree: &SubsystemHandle, n: usize) {
-    for _ in 0..n {
+async fn parked(tree: &mut SubsystemHandle) {
+    for _ in 0..n() {
         tree.start(SubsystemBuilder::new("waits", waits));
     }
-    while !are_parked(n) {
-        yield_now().await;
-    }
+    until_parked(n()).await;
 }
 
 async fn waits(tree: &mut SubsystemHandle) -> Ended {
@@ -78,7 +86,80 @@ async fn no_flag(_: &mut SubsystemHandle) {
 
 async fn bytes(tree: &mut SubsystemHandle) {
     let before = resident();
-    parked(tree, n()).await;
+    parked(tree).await;
     say(&(resident() - before).to_string());
     tree.request_shutdown();
+}
+
+#[tokio::main]
+async fn starts() {
+    first_line();
+}
+
+#[tokio::main]
+async fn idle() {
+    start_up();
+    until_sigterm(
+        async |tree: &mut SubsystemHandle| tree.on_shutdown_requested().await,
+        0,
+    )
+    .await;
+}
+
+#[tokio::main]
+async fn parked_until_sigterm() {
+    until_sigterm(parked, n()).await;
+}
+
+#[tokio::main]
+async fn ignoring() {
+    let root = async |tree: &mut SubsystemHandle| {
+        tree.start(SubsystemBuilder::new("held up", ignores));
+    };
+    until_sigterm(root, 1).await;
+}
+
+async fn ignores(_: &mut SubsystemHandle) -> Ended {
+    park();
+    pending().await
+}
+
+#[tokio::main(worker_threads = 1)]
+async fn blocking() {
+    let root = async |tree: &mut SubsystemHandle| {
+        tree.start(SubsystemBuilder::new("held up", blocks));
+    };
+    until_sigterm(root, 1).await;
+}
+
+async fn blocks(_: &mut SubsystemHandle) -> Ended {
+    block();
+    Ok(())
+}
+
+#[tokio::main]
+async fn endless() {
+    let root = async |tree: &mut SubsystemHandle| {
+        tree.start(SubsystemBuilder::new("held up", blocks_apart));
+    };
+    until_sigterm(root, 1).await;
+}
+
+async fn blocks_apart(_: &mut SubsystemHandle) -> Ended {
+    spawn_blocking(block).await?;
+    Ok(())
+}
+
+/// The tree with this root, from when so many workers wait.
+async fn until_sigterm(
+    root: impl for<'a> AsyncSubsysFn<&'a mut SubsystemHandle, ()> + 'static,
+    workers: usize,
+) {
+    let tree = Toplevel::<Box<dyn Error + Send + Sync>>::new(root).catch_signals();
+    until_parked(workers).await;
+    say("ready");
+    let deadline = if workers == 1 { DEADLINE } else { PATIENCE };
+    if tree.handle_shutdown_requests(deadline).await.is_err() {
+        eprintln!("not stopped in time");
+    }
 }

@@ -1,0 +1,213 @@
+//! What a small service costs to build from nothing, and how large it is.
+
+use std::collections::BTreeSet;
+use std::env::{temp_dir, var_os};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command, Stdio};
+
+use crate::contenders::{GRACEFUL, HAND_WRITTEN, RAW};
+use crate::options::Options;
+use crate::samples::Samples;
+use crate::table::{Limit, Results, Table, Unit};
+
+const SECONDS: Unit = Unit {
+    name: "CPU s",
+    digits: 1,
+};
+
+const KILOBYTES: Unit = Unit {
+    name: "kB",
+    digits: 0,
+};
+
+const COUNT: Unit = Unit {
+    name: "",
+    digits: 0,
+};
+
+/// Where this workspace is.
+const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// A service with one worker that waits for the stop: what its manifest asks for, and its code.
+struct Service {
+    name: &'static str,
+    dependencies: &'static str,
+    code: &'static str,
+}
+
+const SERVICES: [Service; 4] = [
+    Service {
+        name: GRACEFUL,
+        // `{workspace}` is where this workspace is.
+        dependencies: r#"graceful = { package = "graceful-runtime", path = "{workspace}/runtime" }"#,
+        code: include_str!("../hello/graceful.rs"),
+    },
+    Service {
+        name: RAW,
+        dependencies: r#"tokio = { version = "1", features = ["macros", "rt-multi-thread", "signal"] }"#,
+        code: include_str!("../hello/raw_tokio.rs"),
+    },
+    Service {
+        name: HAND_WRITTEN,
+        dependencies: r#"
+            tokio = { version = "1", features = ["macros", "rt-multi-thread", "signal", "time"] }
+            tokio-util = { version = "0.7", features = ["rt"] }"#,
+        code: include_str!("../hello/hand_written.rs"),
+    },
+    Service {
+        name: "tokio-graceful-shutdown",
+        dependencies: r#"
+            tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
+            tokio-graceful-shutdown = "0.20""#,
+        code: include_str!("../hello/tokio_graceful_shutdown.rs"),
+    },
+];
+
+/// What one service costs.
+struct Costs {
+    project: Project,
+    dev: Samples,
+    release: Samples,
+}
+
+pub(crate) fn build(options: &Options, table: &mut Table) -> Result<(), String> {
+    let mut all = Vec::new();
+    for service in &SERVICES {
+        let project = Project::new(service).map_err(|error| error.to_string())?;
+        let (dev, release) = Default::default();
+        all.push(Costs {
+            project,
+            dev,
+            release,
+        });
+    }
+    for _ in 0..options.runs(3) {
+        for costs in &mut all {
+            costs.dev.add(costs.project.build("dev")?);
+        }
+        for costs in &mut all {
+            costs.release.add(costs.project.build("release")?);
+        }
+    }
+
+    let (mut dev, mut release) = (Results::new(), Results::new());
+    let (mut crates, mut size) = (Results::new(), Results::new());
+    for (service, costs) in SERVICES.iter().zip(all) {
+        let one = |figure| [figure].into_iter().collect();
+        crates.push((service.name, one(costs.project.crates()?)));
+        size.push((service.name, one(costs.project.size()?)));
+        dev.push((service.name, costs.dev));
+        release.push((service.name, costs.release));
+    }
+    let limit = Limit::Times(1.10, HAND_WRITTEN);
+    table.add("cold build of a hello service, dev", SECONDS, limit, &dev);
+    let figure = "cold build of a hello service, release";
+    table.add(figure, SECONDS, limit, &release);
+    let figure = "crates of a hello service";
+    table.add(figure, COUNT, Limit::AtMost(25.0), &crates);
+    let figure = "stripped release binary of a hello service";
+    table.add(figure, KILOBYTES, Limit::AtMost(700.0), &size);
+    Ok(())
+}
+
+/// A package of its own, outside the workspace. Removed when dropped.
+struct Project(PathBuf);
+
+impl Project {
+    /// With the versions that this workspace has locked.
+    fn new(service: &Service) -> io::Result<Self> {
+        let folder = format!("graceful-benches-{}-{}", process::id(), service.name);
+        let project = Self(temp_dir().join(folder.replace(' ', "-")));
+        let Self(path) = &project;
+        fs::create_dir_all(path.join("src"))?;
+        let dependencies = service.dependencies.replace("{workspace}", WORKSPACE);
+        let manifest = format!(
+            "[package]\nname = \"hello\"\nedition = \"2024\"\n\n[workspace]\n\n\
+             [profile.release]\nstrip = true\n\n[dependencies]\n{dependencies}\n"
+        );
+        fs::write(path.join("Cargo.toml"), manifest)?;
+        fs::write(path.join("src/main.rs"), service.code)?;
+        let locked = Path::new(WORKSPACE).join("Cargo.lock");
+        fs::copy(locked, path.join("Cargo.lock"))?;
+        Ok(project)
+    }
+
+    /// From nothing. The processor time that everything together took, in seconds.
+    fn build(&self, profile: &str) -> Result<f64, String> {
+        match fs::remove_dir_all(self.0.join("target")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.to_string()),
+            _ => {}
+        }
+        let before = spent_by_children()?;
+        self.cargo(&["build", "--quiet", "--profile", profile])?;
+        Ok(spent_by_children()? - before)
+    }
+
+    /// Its own and those it depends on.
+    fn crates(&self) -> Result<f64, String> {
+        let tree = self.cargo(&["tree", "--edges", "normal,build", "--prefix", "none"])?;
+        // A name, a version, and sometimes a remark.
+        let names: BTreeSet<Vec<&str>> = tree
+            .lines()
+            .map(|line| line.split_whitespace().take(2).collect())
+            .collect();
+        #[allow(clippy::cast_precision_loss)] // tens
+        Ok(names.len() as f64)
+    }
+
+    /// Of the binary, in kB.
+    fn size(&self) -> Result<f64, String> {
+        let binary = fs::metadata(self.0.join("target/release/hello"));
+        #[allow(clippy::cast_precision_loss)] // hundreds of thousands
+        let bytes = binary.map_err(|error| error.to_string())?.len() as f64;
+        Ok(bytes / 1e3)
+    }
+
+    /// Without a network: what this workspace was built with is here already.
+    fn cargo(&self, args: &[&str]) -> Result<String, String> {
+        let ran = Command::new(var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            .args(args)
+            .arg("--offline")
+            .current_dir(&self.0)
+            .env("CARGO_TARGET_DIR", self.0.join("target"))
+            // A cache would make it a warm build.
+            .env("RUSTC_WRAPPER", "")
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()
+            .map_err(|error| format!("cargo cannot be started: {error}"))?;
+        if !ran.status.success() {
+            return Err(format!("`cargo {}`: {}", args.join(" "), ran.status));
+        }
+        Ok(String::from_utf8_lossy(&ran.stdout).into_owned())
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("{} is still there: {error}", self.0.display());
+        }
+    }
+}
+
+/// The processor time of all children that have ended, and of theirs, in seconds.
+fn spent_by_children() -> Result<f64, String> {
+    let stat = fs::read_to_string("/proc/self/stat").map_err(|error| error.to_string())?;
+    // The second field is the program's name and may have spaces in it; the 16th and 17th are what we want.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let ticks: Vec<f64> = fields
+        .split_whitespace()
+        .skip(13)
+        .take(2)
+        .filter_map(|field| field.parse().ok())
+        .collect();
+    let [user, system] = ticks[..] else {
+        return Err("the system does not say what its processes spent".to_owned());
+    };
+    #[allow(clippy::cast_precision_loss)] // a hundred
+    let ticks_per_second = rustix::param::clock_ticks_per_second() as f64;
+    Ok((user + system) / ticks_per_second)
+}

@@ -1,0 +1,66 @@
+//! From SIGTERM until the process is gone: with nothing to do, and with a million workers.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::contenders::{self, Contender, GRACEFUL, HAND_WRITTEN, NO_HANDLER, RAW};
+use crate::options::Options;
+use crate::program::Program;
+use crate::table::{Limit, Table, Unit};
+
+use super::interleaved;
+
+/// How many wait.
+const WORKERS: usize = 1_000_000;
+
+/// How long a program may take that has nothing to do but end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a multi-thread runtime with nothing to do needs to come to rest.
+const REST: Duration = Duration::from_millis(20);
+
+/// How long it takes until it is gone, from when it says that it listens and has come to rest.
+fn stop(contender: Contender, task: &str, n: usize) -> Result<Duration, String> {
+    let mut program = Program::start(contender, task, n);
+    program.line()?;
+    thread::sleep(REST);
+    let told = program.terminate();
+    let end = program.gone_within(PATIENCE);
+    let end = end.ok_or_else(|| format!("not gone after {PATIENCE:?}"))?;
+    // Who has a handler was not killed by the signal.
+    if !end.status.success() && contender.name != NO_HANDLER {
+        return Err(end.status.to_string());
+    }
+    Ok(end.after(told))
+}
+
+pub(crate) fn idle(options: &Options, table: &mut Table) -> Result<(), String> {
+    let unit = Unit {
+        name: "µs",
+        digits: 0,
+    };
+    let mut contenders = contenders::all();
+    contenders.extend(contenders::named(&[NO_HANDLER, "sigwait"]));
+    let results = interleaved(&contenders, options.runs(100), |contender| {
+        Ok(stop(contender, "idle", 0)?.as_secs_f64() * 1e6)
+    })?;
+    let limit = Limit::Times(0.92, RAW);
+    table.add("idle: SIGTERM → gone", unit, limit, &results);
+    Ok(())
+}
+
+pub(crate) fn million(options: &Options, table: &mut Table) -> Result<(), String> {
+    let unit = Unit {
+        name: "s",
+        digits: 2,
+    };
+    let many = contenders::named(&[GRACEFUL, RAW, HAND_WRITTEN, "tokio-graceful"]);
+    let measure = |contender| Ok(stop(contender, "parked", WORKERS)?.as_secs_f64());
+    let mut results = interleaved(&many, options.runs(5), measure)?;
+    // It needs 4 GB and half a minute: once is enough to see by how much.
+    let slow = contenders::named(&["tokio-graceful-shutdown"]);
+    results.extend(interleaved(&slow, 1, measure)?);
+    let figure = "1,000,000 parked workers: SIGTERM → gone";
+    table.add(figure, unit, Limit::Times(1.10, HAND_WRITTEN), &results);
+    Ok(())
+}
