@@ -53,10 +53,9 @@ pub(crate) fn all() -> Vec<Contender> {
 }
 
 impl Contender {
-    /// Beside this program, where [`build`] puts it.
+    /// Where [`build`] puts it.
     pub(crate) fn path(self) -> PathBuf {
-        let this = current_exe().expect("this program has a path");
-        this.with_file_name(self.program)
+        target().join("release").join(self.program)
     }
 }
 
@@ -73,7 +72,18 @@ pub(crate) fn build() {
             "--manifest-path",
             concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
         ])
+        .arg("--target-dir")
+        .arg(target())
         .status()
         .expect("cargo can be started");
     assert!(built.success(), "the contenders do not build");
+}
+
+/// The target directory that this program was built in.
+fn target() -> PathBuf {
+    let this = current_exe().expect("this program has a path");
+    let target = this.ancestors().nth(2);
+    target
+        .expect("cargo puts it in a folder of the target's")
+        .to_owned()
 }

@@ -22,6 +22,12 @@ impl Samples {
         Some((self.at(0.25)?, self.at(0.75)?))
     }
 
+    /// Each run beside the other's of the same round, so that a machine that becomes slower disturbs both.
+    pub(crate) fn beside(&self, other: &Self, compare: fn(f64, f64) -> f64) -> Self {
+        let rounds = self.0.iter().zip(&other.0);
+        rounds.map(|(&own, &other)| compare(own, other)).collect()
+    }
+
     /// The sample at this part of the way from the least to the greatest, between two if need be.
     fn at(&self, part: f64) -> Option<f64> {
         let mut sorted = self.0.clone();
@@ -64,6 +70,14 @@ mod tests {
     fn what_takes_for_ever_has_a_median() {
         let samples: Samples = [f64::INFINITY; 2].into_iter().collect();
         assert_eq!(samples.median(), Some(f64::INFINITY));
+    }
+
+    #[test]
+    fn a_machine_that_becomes_slower_does_not_move_a_ratio() {
+        let slower: Samples = [1.0, 2.0, 20.0].into_iter().collect();
+        let other: Samples = [2.0, 4.0, 40.0].into_iter().collect();
+        let ratio = slower.beside(&other, |own, other| own / other);
+        assert_eq!(ratio.median(), Some(0.5));
     }
 
     #[test]

@@ -49,13 +49,35 @@ pub(crate) enum Limit {
 }
 
 impl Limit {
-    /// The limit as a figure, if the peer it is about was measured.
-    fn figure(self, results: &Results) -> Option<f64> {
+    /// What is to be compared: the figure itself, or how it stands to the peer's, round by round. `None` where
+    /// one of them was not measured.
+    fn stands(self, results: &Results) -> Option<f64> {
+        let mine = samples(results, GRACEFUL)?;
         match self {
-            Self::AtMost(most) => Some(most),
-            Self::Times(times, peer) => Some(times * median(results, peer)?),
-            Self::Beyond(more, peer) => Some(more + median(results, peer)?),
+            Self::AtMost(_) => mine.median(),
+            Self::Times(_, peer) => {
+                let ratios = mine.beside(samples(results, peer)?, |mine, theirs| mine / theirs);
+                ratios.median()
+            }
+            Self::Beyond(_, peer) => {
+                let more = mine.beside(samples(results, peer)?, |mine, theirs| mine - theirs);
+                more.median()
+            }
         }
+    }
+
+    /// How it stands, as text: nothing where the figure says it.
+    fn write_standing(self, standing: f64, unit: Unit) -> String {
+        match self {
+            Self::AtMost(_) => String::new(),
+            Self::Times(..) => format!(" = {standing:.2}x"),
+            Self::Beyond(_, peer) => format!(" = {peer} + {}", unit.write(standing)),
+        }
+    }
+
+    fn is_kept(self, standing: f64) -> bool {
+        let (Self::AtMost(most) | Self::Times(most, _) | Self::Beyond(most, _)) = self;
+        standing <= most
     }
 
     fn write(self, unit: Unit) -> String {
@@ -67,9 +89,9 @@ impl Limit {
     }
 }
 
-fn median(results: &Results, name: &str) -> Option<f64> {
-    let found = results.iter().find(|(of, _)| *of == name);
-    found?.1.median()
+fn samples<'a>(results: &'a Results, name: &str) -> Option<&'a Samples> {
+    let (_, samples) = results.iter().find(|(of, _)| *of == name)?;
+    Some(samples)
 }
 
 /// One line, as texts.
@@ -108,19 +130,17 @@ impl Table {
                 peers.push(format!("{name} {text}"));
             }
         }
-        let mine = median(results, GRACEFUL);
-        if let (Some(mine), Limit::Times(_, peer)) = (mine, limit)
-            && let Some(theirs) = median(results, peer)
-        {
-            ours = format!("{ours} = {:.2}x", mine / theirs);
+        let standing = limit.stands(results);
+        if let Some(standing) = standing {
+            ours.push_str(&limit.write_standing(standing, unit));
         }
         let (Ok(said) | Err(said)) = remark;
         if !said.is_empty() {
             ours = format!("{ours}, {said}");
         }
-        let verdict = match (mine, limit.figure(results), remark) {
-            (Some(mine), Some(most), Ok(_)) if mine <= most => "ok",
-            (None, _, _) | (_, None, Ok(_)) => "not measured",
+        let verdict = match (standing, remark) {
+            (None, _) => "not measured",
+            (Some(standing), Ok(_)) if limit.is_kept(standing) => "ok",
             _ => "MISSED",
         };
         self.is_broken |= verdict == "not measured";

@@ -33,7 +33,7 @@ pub(crate) fn start(options: &Options, table: &mut Table) -> Result<(), String> 
         let asked = program.asked.as_secs_f64() * 1e6;
         Ok(program.number()? / 1e3 - asked)
     })?;
-    let figure = "start: exec → first line of main";
+    let figure = "start of the process → first line of main";
     table.add(figure, unit, Limit::Beyond(200.0, RAW), &results);
     Ok(())
 }
