@@ -257,7 +257,7 @@ fn a_restart_with_a_listener_that_is_handed_over_turns_nobody_away() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it has an address");
     let start = || {
-        let child = Child::start_with_listener(HTTP, "0", &listener);
+        let child = Child::start_with_listener(Command::new(HTTP).arg("0"), &listener);
         child.prints(&format!("listening on http://{address}"));
         child.prints("press Ctrl-C here while it waits");
         child

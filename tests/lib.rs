@@ -50,13 +50,17 @@ impl Child {
         Self::spawn(command, Stdio::piped(), stderr)
     }
 
-    /// Starts a program as systemd does that keeps a listener for it: as the first file after the standard ones.
-    pub fn start_with_listener(program: &str, argument: &str, listener: &TcpListener) -> Self {
+    /// Starts `command` as systemd does that keeps a listener for it: as the first file after the standard ones.
+    pub fn start_with_listener(command: &Command, listener: &TcpListener) -> Self {
         let listener = listener.as_fd().try_clone_to_owned();
         let listener = listener.expect("a socket can be cloned");
         let script = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\" 3<&0 </dev/null";
         let mut shell = Command::new("sh");
-        shell.args(["-c", script, program, argument]);
+        shell.args(["-c", script]).arg(command.get_program());
+        shell.args(command.get_args());
+        for (name, value) in command.get_envs() {
+            shell.env(name, value.expect("nothing is taken away"));
+        }
         Self::spawn(&mut shell, listener.into(), Stdio::piped())
     }
 
