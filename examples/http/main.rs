@@ -1,8 +1,13 @@
 //! An HTTP service to copy: requests in hand are answered, streams end by themselves, health is told until the end.
 
+#[path = "../timeline/chart.rs"]
+mod chart;
 mod health;
 mod serve;
 mod streams;
+#[path = "../timeline/svg.rs"]
+mod svg;
+mod timeline;
 
 use std::env;
 use std::error::Error;
@@ -21,6 +26,8 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
+
+use crate::timeline::Timeline;
 
 /// How long an answer may take to begin. Less than the stop's budget, so that the stop cuts nothing that was going
 /// to end.
@@ -59,6 +66,20 @@ fn app() -> Router {
         .layer(GracefulLayer::new().concurrency_limit(10_000))
 }
 
+/// The port among the arguments, or else in the environment. `--timeline path` has the stop drawn there.
+fn port(mut arguments: impl Iterator<Item = String>) -> Result<Option<String>, &'static str> {
+    let mut port = env::var("PORT").ok();
+    while let Some(argument) = arguments.next() {
+        if argument == "--timeline" {
+            let path = arguments.next().ok_or("--timeline takes a path")?;
+            graceful::keep(Timeline(path.into()));
+        } else {
+            port = Some(argument);
+        }
+    }
+    Ok(port)
+}
+
 /// What was handed over, by systemd for one: a port that stays open from one process to the next. Or else a port of
 /// this machine; `variable` is where people can choose another.
 async fn listen(
@@ -79,7 +100,7 @@ async fn listen(
 #[graceful::main(name = "http", stop_timeout = "20s")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut handed_over = ListenFd::from_env();
-    let port = env::args().nth(1).or_else(|| env::var("PORT").ok());
+    let port = port(env::args().skip(1))?;
     let port = port.as_deref().unwrap_or("3000");
     let listener = listen(handed_over.take_tcp_listener(0)?, port, "PORT").await?;
     let port = env::var("HEALTH_PORT");

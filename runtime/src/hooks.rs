@@ -291,6 +291,8 @@ pub(crate) struct Seen {
     pub(crate) stage: HookStage,
     pub(crate) name: Arc<str>,
     pub(crate) progress: Progress,
+    /// When it began.
+    pub(crate) began: Option<Instant>,
     /// How long it took, or has been running.
     pub(crate) took: Option<Duration>,
 }
@@ -462,6 +464,7 @@ impl Hook {
             stage: self.stage,
             name: Arc::clone(&self.name),
             progress: self.progress,
+            began: self.began,
             took,
         }
     }

@@ -284,6 +284,7 @@ mod coordinator;
 mod course;
 mod stop;
 mod thaw;
+mod trace;
 mod waits;
 
 mod exit;
@@ -317,8 +318,11 @@ pub use reload::{Reloads, reloads};
 pub use scope::{RunUntilStopping, Stopping, is_stopping, run_until_stopping, stopping, token};
 pub use signal::Signal;
 pub use state::{Cause, Stage, State};
-pub use status::{HoldStatus, HookStatus, Status, Timings, WorkerStatus, status};
+pub use status::{
+    Activity, HoldStatus, HookStatus, MainStatus, Moment, Status, Timings, WorkerStatus, status,
+};
 pub use tokio_util::sync::CancellationToken;
+pub use trace::Event;
 pub use worker::{Worker, spawn, spawn_blocking};
 
 /// Not public API. Used by generated code.

@@ -47,6 +47,7 @@ use crate::state::{Cause, Stage, State};
 use crate::stuck::Sample;
 use crate::thaw::Thaw;
 use crate::thread::Threads;
+use crate::trace::Trace;
 use crate::waits::Waits;
 
 /// The low bits of the word hold the [`State`].
@@ -116,6 +117,7 @@ pub(crate) struct Lifecycle {
     pub(crate) rows: Rows,
     pub(crate) seats: Seats,
     pub(crate) threads: Threads,
+    pub(crate) trace: Trace,
     /// Who waits for whose handle, when it matters.
     pub(crate) waits: Waits,
     pub(crate) failures: Failures,
@@ -180,6 +182,7 @@ impl Lifecycle {
             rows: Rows::default(),
             seats: Seats::default(),
             threads: Threads::default(),
+            trace: Trace::default(),
             waits: Waits::default(),
             failures: Failures::default(),
             first_look: OnceLock::new(),

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::function::FUNCTIONS;
@@ -92,6 +92,8 @@ pub(crate) struct Row {
     ended: [AtomicU64; 4],
     pub(crate) restarted: AtomicU64,
     pub(crate) refused: AtomicU64,
+    /// When the last of them ended, in milliseconds since the stop was asked for, and one more; 0 before that.
+    pub(crate) ended_at: AtomicU32,
     /// That none of them is left was said.
     idle_said: AtomicBool,
     /// Set where somebody counts without asking for the row each time: its name makes room for no other.
@@ -134,6 +136,7 @@ impl Row {
             counter.store(0, Ordering::Relaxed);
         }
         self.idle_said.store(false, Ordering::Relaxed);
+        self.ended_at.store(0, Ordering::Relaxed);
     }
 
     /// How many ended well, the first time that none is left.

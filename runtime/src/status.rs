@@ -18,6 +18,7 @@ use crate::rows::{Label, Row, RowId, Way};
 use crate::state::{Cause, Stage, State};
 use crate::stuck::Sample;
 use crate::thread::{Poll, Seen};
+use crate::trace::Event;
 
 /// What a lifecycle looked like at one moment. See [`status`].
 ///
@@ -46,6 +47,19 @@ pub struct Status {
     pub holds: Vec<HoldStatus>,
     /// Tasks on the runtime that are no workers.
     pub untracked: usize,
+    /// What happened in the stop, in order.
+    pub trace: Vec<Moment>,
+}
+
+/// Something that happened in a stop.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Moment {
+    /// How long after the stop was asked for.
+    pub after: Duration,
+    /// What it was.
+    pub event: Event,
 }
 
 /// How long each part of a stop took.
@@ -164,6 +178,8 @@ pub struct WorkerStatus {
     pub refused: u64,
     /// Since when the oldest one that has ever waited is alive.
     pub oldest: Option<Duration>,
+    /// How long after the stop was asked for the last of them ended. `None` if none has since.
+    pub ended: Option<Duration>,
     /// What they are doing.
     pub activity: Activity,
 }
@@ -179,6 +195,8 @@ pub struct HookStatus {
     pub stage: HookStage,
     /// How far it has come.
     pub progress: Progress,
+    /// How long after the stop was asked for it began.
+    pub began: Option<Duration>,
     /// How long it took, or has been running.
     pub took: Option<Duration>,
 }
@@ -229,6 +247,7 @@ impl Status {
             hooks: Vec::new(),
             holds: Vec::new(),
             untracked: 0,
+            trace: Vec::new(),
         }
     }
 
@@ -240,6 +259,8 @@ impl Status {
             .into_iter()
             .partition(|(_, label, _)| label.is_hold);
         let alive = life.tasks_alive();
+        let asked = life.budget().map_or(now, Budget::asked);
+        let since_asked = |at: Instant| at.saturating_duration_since(asked);
         let hooks = life.hooks.seen();
         let held: usize = holds
             .iter()
@@ -272,7 +293,17 @@ impl Status {
                     name: hook.name.to_string(),
                     stage: hook.stage,
                     progress: hook.progress,
+                    began: hook.began.map(since_asked),
                     took: hook.took,
+                })
+                .collect(),
+            trace: life
+                .trace
+                .events()
+                .into_iter()
+                .map(|(at, event)| Moment {
+                    after: since_asked(at),
+                    event,
                 })
                 .collect(),
             holds: holds
@@ -333,6 +364,11 @@ impl WorkerStatus {
                 restarted: row.restarted.load(Ordering::Relaxed),
                 refused: row.refused.load(Ordering::Relaxed),
                 oldest: seats.get(id).map(|seats| seats.oldest),
+                ended: row
+                    .ended_at
+                    .load(Ordering::Relaxed)
+                    .checked_sub(1)
+                    .map(|ms| Duration::from_millis(ms.into())),
                 activity: Activity::of(life, *id, &polls, look),
             }
         };
@@ -454,6 +490,7 @@ mod tests {
             name: name.to_owned(),
             stage: HookStage::AfterStop,
             progress: Progress::Done,
+            began: None,
             took: Some(Duration::from_millis(took)),
         };
         let status = Status {

@@ -15,6 +15,7 @@ use crate::report::Report;
 use crate::state::{Cause, Stage, State};
 use crate::stuck::{Sample, Stuck};
 use crate::thaw::Turn;
+use crate::trace::Event;
 use crate::watch::LEAVING;
 
 /// Two looks this far apart that see the same poll see a poll that blocks.
@@ -75,6 +76,7 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
                     life.scribe.say(message::aborting(stuck, remaining(&life)));
                 }
                 let _ = life.report.set(report);
+                life.trace.note(Event::Aborted);
                 life.failures.settle(exit::OUT_OF_TIME);
                 life.begin_abort(&told);
                 give_up_hooks(&life);
@@ -84,7 +86,10 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
 
             // Joined, or beyond waiting for. What all others used is closed now, one after the other; then main's
             // thread may go.
-            Step::Close => life.set_stopped(),
+            Step::Close => {
+                life.trace.note(Event::Joined);
+                life.set_stopped();
+            }
             Step::RunLastHook => drop(hooks::start_last(&life, HookStage::AfterStop)),
             Step::Leave => {
                 for hook in life.hooks.close() {

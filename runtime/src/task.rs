@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::done::{Done, Ending, Judgement};
 use crate::exit::{self, Failure};
-use crate::lifecycle::Lifecycle;
+use crate::lifecycle::{Lifecycle, disturbances};
 use crate::message;
 use crate::policy::OnFailure;
 use crate::rows::{RowId, Way};
@@ -224,11 +224,11 @@ impl Drop for Ticket {
         if self.row == RowId::MAIN {
             self.life.main_gone();
         } else {
-            self.life
-                .rows
-                .get(self.row)
-                .end(self.way)
-                .fetch_add(1, Ordering::Release);
+            let row = self.life.rows.get(self.row);
+            row.end(self.way).fetch_add(1, Ordering::Release);
+            if !self.life.is_undisturbed(disturbances(self.stage, false)) {
+                self.life.note_end(row);
+            }
             self.life.leave(self.stage);
         }
     }

@@ -14,6 +14,7 @@ use crate::rows::RowId;
 use crate::seats::{SeatKey, Sitting};
 use crate::state::Stage;
 use crate::thread::{self, Current};
+use crate::trace::Event;
 
 impl Lifecycle {
     /// Tells stages to stop: those who sit by their seats first; then the tokens and whoever waits for a state,
@@ -21,6 +22,9 @@ impl Lifecycle {
     pub(crate) fn cancel(&self, stages: &[Stage]) {
         let flags = of_stages(CANCELLED, stages);
         self.word.fetch_or(flags, Ordering::SeqCst);
+        for &stage in stages {
+            self.trace.note(Event::Told(stage));
+        }
         self.telling.store(true, Ordering::Release);
         for &stage in stages {
             self.seats.wake(stage);

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Lifecycle, STATE};
 use crate::alive::Alive;
+use crate::rows::Row;
 use crate::state::{Stage, State};
 
 impl Lifecycle {
@@ -22,6 +23,16 @@ impl Lifecycle {
     pub(crate) fn leave(&self, stage: Stage) {
         if self.alive[stage.index()].leave() {
             self.have_told();
+        }
+    }
+
+    /// Notes when a worker of this row ended, in a stop.
+    #[cold]
+    pub(crate) fn note_end(&self, row: &Row) {
+        if let Some(budget) = self.budget() {
+            let after = u32::try_from(budget.asked().elapsed().as_millis()).unwrap_or(u32::MAX);
+            row.ended_at
+                .fetch_max(after.saturating_add(1), Ordering::Relaxed);
         }
     }
 
