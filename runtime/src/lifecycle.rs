@@ -284,9 +284,12 @@ impl Lifecycle {
         if first {
             self.introduce();
             let drain = drains.then_some(self.settings.drain);
-            self.scribe.say(message::stopping(cause, drain, budget));
-            self.nudge.nudge();
-            self.bell.notify_one();
+            // The line comes before all others of the stop, but who writes it is not woken before those who act.
+            let line = message::stopping(cause, drain, budget);
+            self.scribe.say_before(line, || {
+                self.nudge.nudge();
+                self.bell.notify_one();
+            });
             self.tell_systemd(State::Draining);
         }
         first
@@ -340,6 +343,20 @@ impl Lifecycle {
         self.advance(State::Stopped, &Stage::ALL);
         self.tell_systemd(State::Stopped);
         self.tell_waiters();
+    }
+
+    /// For main's thread, when main has ended: whether there is nobody and nothing to wait for, as in most stops. Then
+    /// it need not be told so by the coordinator, who finds everything done.
+    pub(crate) fn is_over_at_once(&self) -> bool {
+        let is_over =
+            self.hooks.are_none() && self.results.are_gone() && self.close_if_empty(&Stage::ALL);
+        if is_over {
+            let now = Instant::now();
+            let _ = self.told_at.set(now);
+            let _ = self.joined_at.set(now);
+            self.advance(State::Stopped, &Stage::ALL);
+        }
+        is_over
     }
 
     /// Lets main's thread leave the runtime.

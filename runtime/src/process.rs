@@ -148,7 +148,9 @@ impl Started {
                 result.report()
             };
             run_main(&life, main).await;
-            life.joined().await;
+            if !life.is_over_at_once() {
+                life.joined().await;
+            }
         });
 
         // The lines of a clean end are written before a subscriber's guard is dropped, the report after everything.
@@ -266,5 +268,6 @@ fn farewell(life: &Lifecycle, untracked: usize) {
     let took = life
         .budget()
         .map_or(Duration::ZERO, |budget| budget.asked().elapsed());
-    life.scribe.say(message::stopped(life.cause(), took));
+    life.scribe
+        .say_at_once(message::stopped(life.cause(), took));
 }

@@ -81,12 +81,43 @@ impl Scribe {
 
     /// Leaves a line to be written. Never blocks on what writing blocks on.
     pub(crate) fn say(&self, line: Line) {
-        self.say_later(move || line);
+        self.say_before(line, || {});
+    }
+
+    /// Leaves a line, does something, and only then wakes who writes the line.
+    pub(crate) fn say_before(&self, line: Line, act: impl FnOnce()) {
+        let is_for_a_subscriber = line.level == Level::Debug || line.to == To::Subscriber;
+        let is_heard = !is_for_a_subscriber || subscriber::may_be_set();
+        if is_heard {
+            self.leave(Box::new(move || Some(line)));
+        }
+        act();
+        if is_heard {
+            self.0.more.notify_one();
+        }
+    }
+
+    /// The same, but written right here where that takes no longer than leaving it: nothing else is to be written, and
+    /// standard error has room. For the last line, whose writing would be waited for.
+    pub(crate) fn say_at_once(&self, line: Line) {
+        let is_idle = {
+            let pile = self.0.lock();
+            pile.lines.is_empty() && pile.reports.is_empty() && !pile.is_writing
+        };
+        let is_plain =
+            line.to == To::Whoever && line.level != Level::Debug && !subscriber::is_set();
+        let is_captured = self.0.is_captured.load(Ordering::Relaxed);
+        if is_idle && is_plain && !is_captured && has_room() {
+            let _ = write_past_the_lock(self.0.text(&line).as_bytes());
+        } else {
+            self.say(line);
+        }
     }
 
     /// The same for a line that is yet to be made, by the thread that writes.
     pub(crate) fn say_later(&self, draft: impl FnOnce() -> Line + Send + 'static) {
         self.leave(Box::new(|| Some(draft())));
+        self.0.more.notify_one();
     }
 
     /// Has something done by the thread that writes, between two lines.
@@ -96,6 +127,7 @@ impl Scribe {
             job();
             None
         }));
+        self.0.more.notify_one();
     }
 
     fn leave(&self, draft: Draft) {
@@ -105,8 +137,6 @@ impl Scribe {
             pile.dropped += 1;
         }
         pile.lines.push_back(draft);
-        drop(pile);
-        self.0.more.notify_one();
     }
 
     /// Leaves the report, which is written after the lines before it, and by somebody else where those do not get
@@ -234,6 +264,19 @@ impl Desk {
     }
 }
 
+/// Whether a line can be written to standard error without waiting for whoever reads it.
+#[cfg(unix)]
+fn has_room() -> bool {
+    use std::os::fd::AsFd;
+
+    crate::sys::is_writable(io::stderr().as_fd())
+}
+
+#[cfg(not(unix))]
+fn has_room() -> bool {
+    false
+}
+
 /// Writes to standard error past std's lock, which a thread that is stuck may hold.
 #[cfg(unix)]
 fn write_past_the_lock(text: &[u8]) -> io::Result<()> {
@@ -258,6 +301,15 @@ mod subscriber {
 
     use super::{Level, Line};
 
+    /// Whether anybody in this process has ever set one.
+    pub(super) fn may_be_set() -> bool {
+        tracing::dispatcher::has_been_set()
+    }
+
+    pub(super) fn is_set() -> bool {
+        get_default(|dispatch| !dispatch.is::<NoSubscriber>())
+    }
+
     macro_rules! event {
         ($level:ident, $line:expr) => {
             tracing::event!(
@@ -281,7 +333,7 @@ mod subscriber {
 
     /// Hands the line to the `tracing` subscriber; `false` if none is set.
     pub(super) fn tell(line: &Line) -> bool {
-        let is_set = get_default(|dispatch| !dispatch.is::<NoSubscriber>());
+        let is_set = is_set();
         if is_set {
             match line.level {
                 Level::Debug => event!(DEBUG, line),
@@ -297,6 +349,14 @@ mod subscriber {
 #[cfg(not(feature = "tracing"))]
 mod subscriber {
     pub(super) fn tell(_: &super::Line) -> bool {
+        false
+    }
+
+    pub(super) fn is_set() -> bool {
+        false
+    }
+
+    pub(super) fn may_be_set() -> bool {
         false
     }
 }

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 #[cfg(unix)]
-pub(crate) use unix::{Mask, die_of, exit_now, handler, is_ignored, wait_readable};
+pub(crate) use unix::{Mask, die_of, exit_now, handler, is_ignored, is_writable, wait_readable};
 
 #[cfg(windows)]
 pub(crate) use windows::{die_of, exit_now};
@@ -28,15 +28,26 @@ mod unix {
         let millis = limit.map_or(-1, |limit| {
             i32::try_from(limit.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
         });
+        poll(fd, libc::POLLIN, millis);
+    }
+
+    /// Whether something can be written to `fd` at once.
+    pub(crate) fn is_writable(fd: BorrowedFd<'_>) -> bool {
+        poll(fd, libc::POLLOUT, 0) == libc::POLLOUT
+    }
+
+    /// Which of these events are there, after `millis` at the most; -1 is for ever.
+    fn poll(fd: BorrowedFd<'_>, events: i16, millis: i32) -> i16 {
         let mut poll = libc::pollfd {
             fd: fd.as_raw_fd(),
-            events: libc::POLLIN,
+            events,
             revents: 0,
         };
         // SAFETY: one valid `pollfd`, whose descriptor is borrowed for the call.
         unsafe {
             libc::poll(&raw mut poll, 1, millis);
         }
+        poll.revents
     }
 
     /// Ends the process by `signal`, as if it had never been handled. Returns where the kernel does not let it:
