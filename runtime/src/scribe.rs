@@ -41,6 +41,8 @@ struct Pile {
     reports: VecDeque<Draft>,
     dropped: usize,
     is_writing: bool,
+    /// The second thread is writing a report.
+    is_insisting: bool,
     is_over: bool,
 }
 
@@ -102,7 +104,7 @@ impl Scribe {
     pub(crate) fn say_at_once(&self, line: Line) {
         let is_idle = {
             let pile = self.0.lock();
-            pile.lines.is_empty() && pile.reports.is_empty() && !pile.is_writing
+            !pile.has_more() && !pile.is_writing && !pile.is_insisting
         };
         let is_plain =
             line.to == To::Whoever && line.level != Level::Debug && !subscriber::is_set();
@@ -161,13 +163,22 @@ impl Scribe {
     fn insist(&self) {
         let desk = Arc::clone(&self.0);
         let run = move || {
-            while let Some(draft) = { desk.lock().reports.pop_front() } {
+            // In braces, so that nothing is written under the lock.
+            while let Some(draft) = { desk.lock().next_to_insist_on() } {
                 if let Some(line) = draft() {
                     let _ = write_past_the_lock(desk.text(&line).as_bytes());
                 }
             }
+            desk.empty.notify_all();
         };
         let _ = thread::Builder::new().spawn(run);
+    }
+
+    /// Whether there is something to write and nobody has begun to: not because he is held up, but because the machine
+    /// has no time for him.
+    pub(crate) fn is_starved(&self) -> bool {
+        let pile = self.0.lock();
+        !pile.is_writing && !pile.is_insisting && pile.has_more()
     }
 
     /// From now on, writes past a test harness that captures.
@@ -179,8 +190,7 @@ impl Scribe {
     /// Says whether it was.
     pub(crate) fn flush(&self, limit: Duration) -> bool {
         let pile = self.0.lock();
-        let busy =
-            |pile: &mut Pile| pile.is_writing || !pile.lines.is_empty() || !pile.reports.is_empty();
+        let busy = |pile: &mut Pile| pile.is_writing || pile.is_insisting || pile.has_more();
         let waited = self.0.empty.wait_timeout_while(pile, limit, busy);
         waited.is_ok_and(|(_, result)| !result.timed_out())
     }
@@ -199,6 +209,17 @@ impl fmt::Debug for Scribe {
 }
 
 impl Pile {
+    fn has_more(&self) -> bool {
+        !self.lines.is_empty() || !self.reports.is_empty()
+    }
+
+    /// The next report for the second thread, which is done when there is none.
+    fn next_to_insist_on(&mut self) -> Option<Draft> {
+        let next = self.reports.pop_front();
+        self.is_insisting = next.is_some();
+        next
+    }
+
     fn next(&mut self) -> Option<Draft> {
         self.lines.pop_front().or_else(|| self.reports.pop_front())
     }

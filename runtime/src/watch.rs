@@ -266,7 +266,11 @@ impl Watch {
         });
         let had = self.reported.map_or(Duration::ZERO, |at| at.elapsed());
         let at_least = LAST_WORDS_AT_LEAST.saturating_sub(had);
-        self.life.scribe.finish(left.clamp(at_least, LAST_WORDS));
+        let is_written = self.life.scribe.finish(left.clamp(at_least, LAST_WORDS));
+        // A report that is nobody's fault to be late is worth a little more of an overloaded machine's time.
+        if !is_written && self.life.scribe.is_starved() {
+            self.life.scribe.flush(LAST_WORDS);
+        }
         sys::exit_now(code)
     }
 }
