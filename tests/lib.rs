@@ -24,7 +24,8 @@ pub use nix::sys::signal::Signal;
 /// What the programs take as their first argument: everything on main's thread, or tasks on one beside it.
 pub const FLAVOURS: [&str; 2] = ["current_thread", "multi_thread"];
 
-/// How long a child may take for what a test waits for. Nothing of it takes a tenth of this.
+/// How long a child may take for what a test waits for, unless the test has more time. Nothing of it takes a tenth of
+/// this.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running program, in a process group of its own. Killed when dropped.
@@ -37,6 +38,7 @@ pub struct Child {
     /// Says when it was gone, and how.
     exit: Receiver<(ExitStatus, Instant)>,
     is_gone: bool,
+    patience: Duration,
 }
 
 impl Child {
@@ -104,7 +106,13 @@ impl Child {
             stderr: Stream::of(stderr),
             exit,
             is_gone: false,
+            patience: PATIENCE,
         }
+    }
+
+    /// Waits longer for it than for others.
+    pub fn be_patient(&mut self, patience: Duration) {
+        self.patience = patience;
     }
 
     /// Waits until it printed this line on its standard output, and returns when that was.
@@ -153,7 +161,7 @@ impl Child {
     /// As [`end`](Self::end), for a child that is to panic.
     #[track_caller]
     pub fn end_in_panic(mut self) -> End {
-        let Ok((status, at)) = self.exit.recv_timeout(PATIENCE) else {
+        let Ok((status, at)) = self.exit.recv_timeout(self.patience) else {
             panic!("it is still there\n{self}")
         };
         self.is_gone = true;
@@ -175,7 +183,7 @@ impl Child {
 
     #[track_caller]
     fn wait_for(&self, stream: &Stream, what: &str, is_it: impl Fn(&str) -> bool) -> Instant {
-        match stream.find(is_it) {
+        match stream.find(is_it, self.patience) {
             Some(at) => at,
             None => panic!("no line `{what}`\n{self}"),
         }
@@ -331,25 +339,34 @@ impl Stream {
     }
 
     /// When the line came; `None` if it does not come.
-    fn find(&self, is_it: impl Fn(&str) -> bool) -> Option<Instant> {
+    fn find(&self, is_it: impl Fn(&str) -> bool, patience: Duration) -> Option<Instant> {
         let found = |read: &Heard| Some(read.lines.iter().find(|line| is_it(&line.text))?.at);
-        self.wait(|read| found(read).is_some() || read.is_closed, found)
+        self.wait(
+            patience,
+            |read| found(read).is_some() || read.is_closed,
+            found,
+        )
     }
 
     /// Everything, once the child and whoever has its pipe are gone.
     fn to_the_end(&self) -> Vec<Line> {
-        self.wait(|read| read.is_closed, |read| read.lines.clone())
+        self.wait(PATIENCE, |read| read.is_closed, |read| read.lines.clone())
     }
 
     fn now(&self) -> Vec<Line> {
-        self.wait(|_| true, |read| read.lines.clone())
+        self.wait(PATIENCE, |_| true, |read| read.lines.clone())
     }
 
-    fn wait<T>(&self, until: impl Fn(&Heard) -> bool, get: impl FnOnce(&Heard) -> T) -> T {
+    fn wait<T>(
+        &self,
+        patience: Duration,
+        until: impl Fn(&Heard) -> bool,
+        get: impl FnOnce(&Heard) -> T,
+    ) -> T {
         let (read, changed) = &*self.0;
         let read = read.lock().unwrap_or_else(PoisonError::into_inner);
         let (read, _) = changed
-            .wait_timeout_while(read, PATIENCE, |read| !until(read))
+            .wait_timeout_while(read, patience, |read| !until(read))
             .unwrap_or_else(PoisonError::into_inner);
         get(&read)
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use graceful_tests::End;
 
 use crate::expected::Way;
-use crate::row::{BUDGET, PROMPTLY, Row, Stage, row};
+use crate::row::{LATE, PROMPTLY, Row, Stage, row};
 use crate::scene::{Scene, pause};
 
 pub(crate) fn rows() -> Vec<Row> {
@@ -84,7 +84,8 @@ fn many() -> Vec<Row> {
     let overrun = Duration::from_millis(200);
     vec![
         row("numbers", "a million workers joined", "million")
-            .budget("60s")
+            .budget("2m")
+            .patient(Duration::from_secs(60))
             .act(|scene: &mut Scene| {
                 scene.prints("up");
                 scene.terminate();
@@ -95,7 +96,8 @@ fn many() -> Vec<Row> {
             .alone(),
         row("numbers", "4 spinners per core", "crowd")
             .on(&["crowd"])
-            .forced_overloaded()
+            .forced()
+            .overloaded()
             .says("  spins_with (tests/faults/child/stuck.rs:")
             .says(format!(
                 "): {} still running, blocking its thread (",
@@ -107,11 +109,11 @@ fn many() -> Vec<Row> {
             .budget("200ms")
             .times(96)
             .code(124)
-            .gone(overrun * 9 / 10, overrun + BUDGET)
+            .gone(overrun * 9 / 10, overrun + LATE)
             .names("blocks", "still running after ")
             .says("ms, blocking its thread (")
             .says("graceful: exit code 124: out of time, still running: blocks")
-            .alone(),
+            .overloaded(),
         stuck(
             "96 deadlines, a result dropped at each",
             "leaves_a_slow_result",
@@ -120,9 +122,9 @@ fn many() -> Vec<Row> {
         .budget("200ms")
         .times(96)
         .code(124)
-        .gone(overrun * 9 / 10, overrun + BUDGET)
+        .gone(overrun * 9 / 10, overrun + LATE)
         .names("leaves_a_slow_result", "")
-        .alone(),
+        .overloaded(),
         stuck(
             "the report, a quarter of the reserve before the end",
             "sleeps",

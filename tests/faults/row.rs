@@ -19,7 +19,7 @@ pub(crate) const PROMPTLY: Duration = Duration::from_millis(250);
 const ABORT: Duration = Duration::from_millis(450);
 
 /// How much later than its budget's end a process may be gone.
-const LATE: Duration = Duration::from_millis(50);
+pub(crate) const LATE: Duration = Duration::from_millis(50);
 
 /// The same where the machine has more to do than it can.
 const OVERLOADED: Duration = Duration::from_millis(500);
@@ -38,6 +38,8 @@ pub(crate) struct Row {
     /// What a shell does before it becomes the program; each is a run of its own.
     pub(crate) setups: Vec<String>,
     pub(crate) environment: Vec<(&'static str, &'static str)>,
+    /// How long it may take for what the act waits for, where that is long.
+    pub(crate) patience: Option<Duration>,
     pub(crate) stage: Stage,
     /// What happens to it. Returns the moment from which its time is counted.
     pub(crate) act: fn(&mut Scene) -> Instant,
@@ -81,6 +83,7 @@ pub(crate) fn row(group: &'static str, name: &'static str, case: &'static str) -
         runtimes: BOTH,
         setups: vec![String::new()],
         environment: Vec::new(),
+        patience: None,
         stage: Stage::Plain,
         act: |scene| {
             scene.prints("up");
@@ -153,6 +156,12 @@ impl Row {
         self.act(|scene| scene.begun)
     }
 
+    /// Takes longer than others before its time is counted.
+    pub(crate) fn patient(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
     pub(crate) fn times(mut self, times: usize) -> Self {
         self.times = times;
         self
@@ -196,11 +205,10 @@ impl Row {
         self.code(124).gone(ABORT, BUDGET + LATE)
     }
 
-    /// The same on a machine that has more to do than it can.
-    pub(crate) fn forced_overloaded(self) -> Self {
-        self.code(124)
-            .gone(ABORT, BUDGET + LATE + OVERLOADED)
-            .alone()
+    /// On a machine that has more to do than it can, which takes longer.
+    pub(crate) fn overloaded(mut self) -> Self {
+        self.expected.gone.1 += OVERLOADED;
+        self.alone()
     }
 
     pub(crate) fn says(mut self, part: impl Into<String>) -> Self {

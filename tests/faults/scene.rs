@@ -112,11 +112,14 @@ impl Scene {
             _ => Stdio::piped(),
         };
         let begun = Instant::now();
-        let child = if row.stage == Stage::Blocked {
+        let mut child = if row.stage == Stage::Blocked {
             with_blocked(Signal::SIGTERM, || Child::start_with(&mut command, stderr))
         } else {
             Child::start_with(&mut command, stderr)
         };
+        if let Some(patience) = row.patience {
+            child.be_patient(patience);
+        }
         Self {
             child,
             begun,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use graceful_tests::Signal;
 
 use crate::expected::Way;
-use crate::row::{BUDGET, Row, Stage, row};
+use crate::row::{Row, Stage, row};
 use crate::signals::interrupt_twice;
 
 /// How often a process is signalled at a random moment of its start. `FAULTS_SWEEPS` sets another number.
@@ -59,6 +59,7 @@ fn starts() -> Vec<Row> {
                 scene.tell("go");
                 scene.prints("torn down")
             }),
+        // Several at once, more than there are cores.
         row("SIGTERM at a random 0-5 ms after exec", "idle")
             .on(&["current_thread"])
             .times(sweeps())
@@ -67,7 +68,7 @@ fn starts() -> Vec<Row> {
                 scene.terminate()
             })
             .either(&[Way::Code(0), Way::Killed(Signal::SIGTERM)])
-            .alone(),
+            .overloaded(),
         row(
             "SIGTERM at a random 0-50 ms of the start-up",
             "starts_up_busily",
@@ -82,16 +83,15 @@ fn starts() -> Vec<Row> {
         })
         .prints("farewell")
         .says("stopping: SIGTERM")
-        .alone(),
+        .overloaded(),
         row("SIGTERM pending from before the start", "starts_up_busily")
             .on(&["two_threads"])
             .at(Stage::Blocked)
             .budget("15s")
             .times(50)
             .act(|scene| scene.terminate())
-            .gone(Duration::ZERO, BUDGET)
             .prints("farewell")
-            .alone(),
+            .overloaded(),
     ]
 }
 

@@ -77,7 +77,8 @@ fn blocking() -> Vec<Row> {
             .names("spins", BLOCKING),
         case("spins on every thread", "spins_on_two")
             .on(&["two_threads"])
-            .forced_overloaded()
+            .forced()
+            .overloaded()
             .names("spins_with", "2 still running, blocking its thread ("),
         case("spins on one of two threads", "spins_on_one_of_two")
             .on(&["two_threads"])
