@@ -22,6 +22,17 @@ pub enum Contender {
     HandedOver,
 }
 
+impl Contender {
+    /// From the one that drops most.
+    pub const ALL: [Self; 5] = [
+        Self::Unhandled,
+        Self::Future,
+        Self::Delay,
+        Self::Graceful,
+        Self::HandedOver,
+    ];
+}
+
 /// The programs to start.
 #[derive(Clone, Copy, Debug)]
 pub struct Programs {

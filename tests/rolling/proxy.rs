@@ -34,8 +34,11 @@ pub enum Front {
 }
 
 impl Front {
+    /// With a proxy and without.
+    pub const ALL: [Self; 3] = [Self::HaProxy, Self::Nginx, Self::Direct];
+
     /// The name of the program, and of Debian's package.
-    pub fn package(self) -> Option<&'static str> {
+    fn package(self) -> Option<&'static str> {
         match self {
             Self::HaProxy => Some("haproxy"),
             Self::Nginx => Some("nginx"),
@@ -163,7 +166,8 @@ impl Proxy {
 }
 
 /// Probes by itself, and marks an instance down at the first probe that fails. Clients of HTTP/1 are served by
-/// connections of HTTP/1, those of HTTP/2 by connections of HTTP/2.
+/// connections of HTTP/1, those of HTTP/2 by connections of HTTP/2. Idle ones go before the example closes them, which it
+/// does after 5 s.
 fn haproxy(http1: SocketAddr, http2: SocketAddr, instances: &[Instance; 2]) -> String {
     let probe = PROBE.as_millis();
     let servers = |more: &dyn Fn(char, &Instance) -> String| {
@@ -176,9 +180,9 @@ fn haproxy(http1: SocketAddr, http2: SocketAddr, instances: &[Instance; 2]) -> S
     };
     let probed = servers(&|_, instance| {
         let port = instance.health().port();
-        format!("check port {port} inter {probe}ms fall 1 rise 1")
+        format!("check port {port} inter {probe}ms fall 1 rise 1 pool-purge-delay 2s")
     });
-    let tracked = servers(&|name, _| format!("proto h2 track http1/{name}"));
+    let tracked = servers(&|name, _| format!("proto h2 track http1/{name} pool-purge-delay 2s"));
     format!(
         "\
 global
@@ -216,7 +220,8 @@ backend http2
 }
 
 /// Looks for a file per instance before each request: where there is one, the instance gets none. To reload the
-/// configuration instead would close the connections of idle clients, under requests that are on their way.
+/// configuration instead would close the connections of idle clients, under requests that are on their way. The
+/// example closes connections that are idle for 5 s; nginx does so first.
 fn nginx(
     http1: SocketAddr,
     http2: SocketAddr,
@@ -240,9 +245,14 @@ http {{
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
     keepalive_requests 1000000;
-    upstream both {{ server {a} max_fails=0; server {b} max_fails=0; keepalive 64; }}
-    upstream only_a {{ server {a} max_fails=0; keepalive 64; }}
-    upstream only_b {{ server {b} max_fails=0; keepalive 64; }}
+    upstream both {{
+        server {a} max_fails=0;
+        server {b} max_fails=0;
+        keepalive 64;
+        keepalive_timeout 4s;
+    }}
+    upstream only_a {{ server {a} max_fails=0; keepalive 64; keepalive_timeout 4s; }}
+    upstream only_b {{ server {b} max_fails=0; keepalive 64; keepalive_timeout 4s; }}
     server {{
         listen {http1};
         listen {http2} http2;

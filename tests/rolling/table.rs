@@ -1,6 +1,7 @@
 //! What was counted, and the table of it.
 
 use std::fmt;
+use std::mem::{self, Discriminant};
 use std::time::Duration;
 
 use crate::client::Failure;
@@ -8,8 +9,8 @@ use crate::instance::Stop;
 use crate::load::Sample;
 use crate::{Contender, Front};
 
-/// So many failures are told one by one.
-const TOLD: usize = 20;
+/// So many failures of a kind are told one by one.
+const TOLD: usize = 5;
 
 /// A contender behind a front, restarted again and again under load.
 #[derive(Clone, Debug)]
@@ -38,8 +39,8 @@ pub struct Row {
     exits: Vec<Duration>,
     /// How long each request took that was due between a signal and the next instance; sorted.
     delays: Vec<Duration>,
-    /// The first failures.
-    told: Vec<String>,
+    /// The first failures of each kind.
+    told: Vec<(Discriminant<Failure>, String)>,
 }
 
 /// A restart: the stop, and when the next instance was served.
@@ -97,7 +98,8 @@ impl Row {
             Failure::Status(status) if status.is_server_error() => self.server_errors += 1,
             Failure::Status(_) | Failure::Truncated(_) | Failure::Late => {}
         }
-        if self.told.len() < TOLD {
+        let kind = mem::discriminant(failure);
+        if self.told.iter().filter(|(told, _)| *told == kind).count() < TOLD {
             let when = match restart {
                 Some(Restart { stop, .. }) => format!(
                     "{} ms after the signal (the process was gone after {} ms)",
@@ -106,9 +108,25 @@ impl Row {
                 ),
                 None => "while no instance was restarted".to_owned(),
             };
-            self.told
-                .push(format!("{:?}: {failure}, {when}", sample.via));
+            let text = format!("{:?}: {failure}, {when}", sample.via);
+            self.told.push((kind, text));
         }
+    }
+
+    /// Whether it dropped nothing, where that can be had. Without a listener that is handed over, direct clients are
+    /// refused while nobody listens. Of services without this crate everything is as promised.
+    pub fn is_as_promised(&self) -> bool {
+        let tolerated = match (self.contender, self.front) {
+            (Contender::Unhandled | Contender::Future | Contender::Delay, _) => return true,
+            (Contender::Graceful, Front::Direct) => self.refused,
+            (Contender::Graceful | Contender::HandedOver, _) => 0,
+        };
+        self.failed == tolerated && self.codes.iter().all(|code| *code == Some(0))
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn failed_a_restart(&self) -> f64 {
+        self.failed as f64 / self.exits.len() as f64
     }
 
     fn delay(&self, share: f64) -> Option<Duration> {
@@ -134,6 +152,7 @@ impl fmt::Display for Table {
             "contender",
             "requests",
             "failed",
+            "a restart",
             "cut",
             "reset",
             "refused",
@@ -153,7 +172,7 @@ impl fmt::Display for Table {
                 .map(|cells| cells[column].chars().count())
                 .max()
         };
-        let widths: [usize; 12] = std::array::from_fn(|column| width(column).unwrap_or(0));
+        let widths: [usize; 13] = std::array::from_fn(|column| width(column).unwrap_or(0));
         for (number, cells) in lines.iter().enumerate() {
             for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
                 if column < 2 {
@@ -177,7 +196,7 @@ impl fmt::Display for Table {
 }
 
 impl Row {
-    fn cells(&self) -> [String; 12] {
+    fn cells(&self) -> [String; 13] {
         let front = match self.front {
             Front::HaProxy => "HAProxy",
             Front::Nginx => "nginx",
@@ -202,6 +221,7 @@ impl Row {
             contender.to_owned(),
             self.requests.to_string(),
             self.failed.to_string(),
+            format!("{:.1}", self.failed_a_restart()),
             self.cut.to_string(),
             self.reset.to_string(),
             self.refused.to_string(),
@@ -214,11 +234,11 @@ impl Row {
     }
 }
 
-/// The first failures, one by one.
+/// The first failures of each kind, one by one.
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Table(vec![self.clone()]))?;
-        for failure in &self.told {
+        for (_, failure) in &self.told {
             writeln!(f, "  {failure}")?;
         }
         Ok(())
