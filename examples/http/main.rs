@@ -80,8 +80,8 @@ fn port(mut arguments: impl Iterator<Item = String>) -> Result<Option<String>, &
     Ok(port)
 }
 
-/// What was handed over, by systemd for one: a port that stays open from one process to the next. Or else a port of
-/// this machine; `variable` is where people can choose another.
+/// What was handed over, by systemd for one: a port that stays open from one process to the next. Or else a port, which
+/// only this machine can reach, unless `ADDRESS` says otherwise; `variable` is where people can choose another.
 async fn listen(
     handed_over: Option<net::TcpListener>,
     port: &str,
@@ -91,7 +91,8 @@ async fn listen(
         listener.set_nonblocking(true)?;
         return Ok(TcpListener::from_std(listener)?);
     }
-    let address = format!("127.0.0.1:{port}");
+    let address = env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1".to_owned());
+    let address = format!("{address}:{port}");
     let listener = TcpListener::bind(&address).await;
     let cannot = |error| format!("cannot listen on {address}: {error}; {variable} chooses another");
     Ok(listener.map_err(cannot)?)
