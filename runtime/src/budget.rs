@@ -117,6 +117,34 @@ mod tests {
     }
 
     #[test]
+    fn everybody_has_a_turn_before_the_end() {
+        for total in [1, 10, 500, 25_000, 600_000].map(Duration::from_millis) {
+            let asked = Instant::now();
+            let budget = Budget::new(asked, total);
+            let moments = [
+                Some(asked),
+                budget.half(),
+                budget.abort_at(),
+                budget.half_reserve(),
+                budget.closing_at(),
+                budget.closed_at(),
+                budget.report_at(),
+                budget.end(),
+            ];
+            let moments = moments.map(|at| at.expect("there is an end"));
+            assert!(moments.windows(2).all(|two| two[0] < two[1]), "{total:?}");
+            let reserve = moments[7] - moments[2];
+            let before_the_end = |at: usize| moments[7] - moments[at];
+            assert_eq!(before_the_end(1), total / 2);
+            assert_eq!(before_the_end(3), reserve / 2);
+            assert_eq!(before_the_end(6), reserve / 4);
+            assert_eq!(budget.total(), Some(total));
+            assert_eq!(budget.left(asked), total);
+            assert_eq!(budget.remaining(asked), total - reserve);
+        }
+    }
+
+    #[test]
     fn two_seconds_are_the_most_that_is_set_aside() {
         let s = Duration::from_secs;
         assert_eq!(

@@ -136,6 +136,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_is_said_as_it_is() {
+        for (text, part) in [
+            ("", "an empty duration"),
+            ("30", "`30` has no unit"),
+            ("1m 30", "`30` has no unit"),
+            ("5 years", "`years` is not a unit of time"),
+            ("1.5s", "write whole numbers with units"),
+            ("s", "write whole numbers with units"),
+            ("213503982334602d", "is too long for a duration"),
+        ] {
+            let message = parse(text).expect_err(text);
+            assert!(message.contains(part), "{text}: {message}");
+        }
+    }
+
+    #[test]
     fn the_longest_one_fits() {
         assert_eq!(
             parse("18446744073709551615s"),

@@ -121,6 +121,20 @@ mod tests {
         }
 
         #[test]
+        fn the_first_interrupt_in_a_drain_ends_it(sequence in sequences()) {
+            let mut drains = false;
+            let mut interrupts = 0;
+            for (signal, _, meaning) in meanings(&sequence) {
+                if signal == Signal::Interrupt && meaning != Meaning::Echo {
+                    interrupts += 1;
+                    let ends = drains && interrupts == 1;
+                    prop_assert_eq!(meaning == Meaning::EndDrain, ends);
+                }
+                drains |= meaning == Meaning::Stop;
+            }
+        }
+
+        #[test]
         fn nothing_but_an_interrupt_ends_the_drain_or_forces(sequence in sequences()) {
             for (signal, _, meaning) in meanings(&sequence) {
                 if matches!(meaning, Meaning::EndDrain | Meaning::Force) {

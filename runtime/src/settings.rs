@@ -197,6 +197,22 @@ mod tests {
     }
 
     #[test]
+    fn the_report_is_text_unless_it_is_asked_for_otherwise() {
+        assert_eq!(resolve(&[]).unwrap().report, Format::Text);
+        assert_eq!(resolve(&[(REPORT, "text")]).unwrap().report, Format::Text);
+        let why = resolve(&[(REPORT, "xml")]).unwrap_err();
+        assert_eq!(why, "GRACEFUL_REPORT=xml: write text or json");
+        #[cfg(feature = "serde")]
+        assert_eq!(resolve(&[(REPORT, "json")]).unwrap().report, Format::Json);
+        #[cfg(not(feature = "serde"))]
+        assert!(
+            resolve(&[(REPORT, "json")])
+                .unwrap_err()
+                .contains("the feature `serde`")
+        );
+    }
+
+    #[test]
     fn the_default_is_under_what_kubernetes_grants() {
         let settings = resolve(&[]).unwrap();
         assert_eq!(settings.stop_timeout, Duration::from_secs(25));
