@@ -65,13 +65,13 @@ impl Budget {
     /// When the hooks of the end have had their time: a little before the report, which says so.
     pub(crate) fn closed_at(&self) -> Option<Instant> {
         self.total
-            .map(|total| self.asked + total.saturating_sub(reserve(total) * 5 / 16))
+            .map(|total| self.asked + total.saturating_sub(reserve(total) * 3 / 8))
     }
 
     /// When waiting for what was aborted ends where there are hooks to be run after it.
     pub(crate) fn closing_at(&self) -> Option<Instant> {
         self.total
-            .map(|total| self.asked + total.saturating_sub(reserve(total) * 3 / 8))
+            .map(|total| self.asked + total.saturating_sub(reserve(total) * 7 / 16))
     }
 
     /// When the process is gone.
