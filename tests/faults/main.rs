@@ -7,6 +7,7 @@
 mod aborting;
 mod expected;
 mod left_behind;
+mod load;
 mod own_user;
 mod row;
 mod run;

@@ -125,20 +125,6 @@ fn many() -> Vec<Row> {
         .gone(overrun * 9 / 10, overrun + LATE)
         .names("leaves_a_slow_result", "")
         .overloaded(),
-        stuck(
-            "the report, a quarter of the reserve before the end",
-            "sleeps",
-        )
-        .budget("2s")
-        .act(|scene| {
-            scene.prints("up");
-            let asked = scene.terminate();
-            let took = (scene.says("graceful: exit code 124") - asked).as_millis();
-            assert!((1950..2000).contains(&took), "said after {took} ms");
-            asked
-        })
-        .code(124)
-        .gone(Duration::from_millis(1950), Duration::from_millis(2050)),
         stuck("a wait that says for whom", "many")
             .on(&["multi_thread"])
             .budget("3s")
@@ -148,7 +134,7 @@ fn many() -> Vec<Row> {
                 for (waited, after) in [("(1 s)", 1000), ("(2 s)", 2000)] {
                     let line = format!("still waiting for: waits ×3 {waited}, blocks {waited}");
                     let took = (scene.says(&line) - asked).as_millis();
-                    assert!((after..after + 100).contains(&took), "said after {took} ms");
+                    assert!((after..after + 500).contains(&took), "said after {took} ms");
                 }
                 asked
             })

@@ -53,6 +53,7 @@ fn seconds() -> Vec<Row> {
             pause(5);
             scene.interrupt();
             again_unless(first.elapsed() < SAME);
+            scene.says("stopping: SIGINT");
             // Heard after both.
             scene.terminate();
             scene.says("SIGTERM; stopping already");
@@ -210,7 +211,7 @@ fn frozen_after(scene: &mut Scene, line: &str) -> Instant {
     scene.settle();
     scene.send(Signal::SIGSTOP);
     scene.tell("go");
-    pause(700);
+    pause(1000);
     scene.send(Signal::SIGCONT)
 }
 

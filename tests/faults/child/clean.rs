@@ -69,8 +69,10 @@ pub(crate) async fn run(case: &str) -> Ending {
         "main_returns_beside_idlers" => {
             let (begun, has_begun) = tokio::sync::oneshot::channel();
             graceful::spawn("idle", async {
-                let _ = begun.send(());
-                graceful::stopping().await;
+                // It waits before main hears that it has begun.
+                tokio::join!(biased; graceful::stopping(), async {
+                    let _ = begun.send(());
+                });
             });
             let _ = has_begun.await;
             println!("up");
