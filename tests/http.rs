@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -249,6 +250,35 @@ fn who_was_let_in_by_the_kernel_is_served() {
     }
     drop(silent);
     service.child.end().assert_code(0);
+}
+
+/// Clients that come all the time are served or refused, also in the moment in which the listener closes. Elsewhere the
+/// example cannot tell the kernel to let nobody begin.
+#[cfg(target_os = "linux")]
+#[test]
+fn nobody_is_reset_when_the_listener_closes() {
+    let come_again_and_again = |address, at_work: Sender<()>| {
+        while let Ok(mut client) = TcpStream::connect(address) {
+            let asked = write!(client, "GET / HTTP/1.0\r\n\r\n");
+            asked.expect("who was let in can ask");
+            assert!(rest_of(client).starts_with("HTTP/1.0 200 "));
+            // The test hears of the first time only.
+            let _ = at_work.send(());
+        }
+    };
+    for _ in 0..5 {
+        let service = Service::start();
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                let (at_work, is_at_work) = mpsc::channel();
+                scope.spawn(|| come_again_and_again(service.address, at_work));
+                let served = is_at_work.recv_timeout(PATIENCE);
+                served.expect("the client is served");
+            }
+            service.stop();
+        });
+        service.child.end().assert_code(0);
+    }
 }
 
 /// The listener stays open in the test, as it does in systemd: from one process to the next nobody is turned away.

@@ -1,27 +1,25 @@
 //! Health, on a port of its own: what probes ask, and what a person asks at 3 a.m.
 
-use std::io;
-
 use axum::http::StatusCode;
 use axum::http::header::{ACCEPT, HeaderMap};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::net::TcpListener;
 
+use crate::port::Port;
 use crate::serve::serve;
 
 /// Last: it answers until all others are gone.
 #[graceful::worker(stop = "last")]
-pub(crate) async fn health(listener: TcpListener, metrics: PrometheusHandle) -> io::Result<()> {
+pub(crate) async fn health(port: Port, metrics: PrometheusHandle) {
     let app = Router::new()
         // A process that is stopping is alive: restarting it would cut what is in hand.
         .route("/livez", get("alive\n"))
         .route("/readyz", get(readyz))
         .route("/debug/graceful", get(status))
         .route("/metrics", get(async move || metrics.render()));
-    serve(listener, app).await
+    serve(port, app).await;
 }
 
 /// Ready is over as soon as the stop is asked for; requests are served on for the drain, until load balancers

@@ -3,6 +3,7 @@
 #[path = "../timeline/chart.rs"]
 mod chart;
 mod health;
+mod port;
 mod serve;
 mod streams;
 #[path = "../timeline/svg.rs"]
@@ -11,7 +12,6 @@ mod timeline;
 
 use std::env;
 use std::error::Error;
-use std::net;
 use std::time::Duration;
 
 use axum::Router;
@@ -22,11 +22,11 @@ use futures_util::StreamExt;
 use graceful::tower::GracefulLayer;
 use listenfd::ListenFd;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use crate::port::Port;
 use crate::timeline::Timeline;
 
 /// How long an answer may take to begin. Less than the stop's budget, so that the stop cuts nothing that was going
@@ -80,42 +80,24 @@ fn port(mut arguments: impl Iterator<Item = String>) -> Result<Option<String>, &
     Ok(port)
 }
 
-/// What was handed over, by systemd for one: a port that stays open from one process to the next. Or else a port, which
-/// only this machine can reach, unless `ADDRESS` says otherwise; `variable` is where people can choose another.
-async fn listen(
-    handed_over: Option<net::TcpListener>,
-    port: &str,
-    variable: &str,
-) -> Result<TcpListener, Box<dyn Error>> {
-    if let Some(listener) = handed_over {
-        listener.set_nonblocking(true)?;
-        return Ok(TcpListener::from_std(listener)?);
-    }
-    let address = env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1".to_owned());
-    let address = format!("{address}:{port}");
-    let listener = TcpListener::bind(&address).await;
-    let cannot = |error| format!("cannot listen on {address}: {error}; {variable} chooses another");
-    Ok(listener.map_err(cannot)?)
-}
-
 #[graceful::main(name = "http", stop_timeout = "20s")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut handed_over = ListenFd::from_env();
     let port = port(env::args().skip(1))?;
     let port = port.as_deref().unwrap_or("3000");
-    let listener = listen(handed_over.take_tcp_listener(0)?, port, "PORT").await?;
+    let http = Port::open(handed_over.take_tcp_listener(0)?, port, "PORT").await?;
     let port = env::var("HEALTH_PORT");
     let port = port.as_deref().unwrap_or("0");
-    let health = listen(handed_over.take_tcp_listener(1)?, port, "HEALTH_PORT").await?;
+    let health = Port::open(handed_over.take_tcp_listener(1)?, port, "HEALTH_PORT").await?;
 
-    let address = listener.local_addr()?;
+    let address = http.address()?;
     println!("listening on http://{address}");
-    println!("health on http://{}/readyz", health.local_addr()?);
+    println!("health on http://{}/readyz", health.address()?);
     println!("in another terminal: curl -i http://{address}/slow");
     println!("press Ctrl-C here while it waits");
     let metrics = PrometheusBuilder::new().install_recorder()?;
     health::health(health, metrics).spawn();
     graceful::ready();
-    serve::serve(listener, app()).await?;
+    serve::serve(http, app()).await;
     Ok(())
 }

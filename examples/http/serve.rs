@@ -1,6 +1,5 @@
 //! Connections: a worker each, so that the stop waits for them, and none that a client can keep for ever.
 
-use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -8,8 +7,10 @@ use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
+
+use crate::port::Port;
 
 /// How long a client may take for the head of a request, or to answer a ping. So long is a connection open, at the
 /// most, on which nothing happens.
@@ -17,10 +18,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Accepts connections until the caller is to stop. `axum::serve` does this too, but it lets a client take as long
 /// as it likes for its request, and closes the listener on those who are just being let in.
-pub(crate) async fn serve(listener: TcpListener, app: Router) -> io::Result<()> {
-    while let Some(accepted) = graceful::run_until_stopping(listener.accept()).await {
+pub(crate) async fn serve(port: Port, app: Router) {
+    let start = |stream| drop(connection(stream, app.clone()).spawn());
+    while let Some(accepted) = graceful::run_until_stopping(port.accept()).await {
         match accepted {
-            Ok((stream, _)) => drop(connection(stream, app.clone()).spawn()),
+            Ok(stream) => start(stream),
             Err(error) => {
                 // Out of files, perhaps: connections get a moment to close theirs.
                 eprintln!("a connection was not accepted: {error}");
@@ -28,13 +30,7 @@ pub(crate) async fn serve(listener: TcpListener, app: Router) -> io::Result<()> 
             }
         }
     }
-    // For these clients they are connected: the kernel has said so. To close the listener now would reset them.
-    let listener = listener.into_std()?;
-    while let Ok((stream, _)) = listener.accept() {
-        stream.set_nonblocking(true)?;
-        connection(TcpStream::from_std(stream)?, app.clone()).spawn();
-    }
-    Ok(())
+    port.close(start).await;
 }
 
 /// Returns `()`, not a `Result`: a client that goes away is no failure of the service.
