@@ -185,6 +185,8 @@
 //!   state changes: `graceful_state`, `graceful_stop_seconds{state}`, `graceful_workers{worker,outcome}`,
 //!   `graceful_workers_live{worker}`, `graceful_restarts_total{worker}`, `graceful_aborted_total{worker}`,
 //!   `graceful_hook_seconds{hook,stage}` and `graceful_hook_failures_total{hook,stage}`.
+//! * `process`: `child`, a worker that is a child process. Its process group is told to stop, waited for, and killed
+//!   at the deadline. On Unix.
 //! * `test-util`: tokio's paused clock for `#[graceful::test(start_paused = true)]`. For dev-dependencies.
 //!
 //! # When not to use it
@@ -299,12 +301,16 @@ mod stuck;
 
 mod testing;
 
+#[cfg(all(unix, feature = "process"))]
+mod children;
 #[cfg(all(unix, feature = "systemd"))]
 mod systemd;
 #[cfg(feature = "tower")]
 pub mod tower;
 
 pub use builder::Builder;
+#[cfg(all(unix, feature = "process"))]
+pub use children::{ChildError, child};
 pub use control::{
     cause, idle, is_ready, keep, not_ready, ready, remaining, state, stop, wait_for,
 };

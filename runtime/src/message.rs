@@ -336,6 +336,18 @@ impl fmt::Display for Failure {
     }
 }
 
+// ----- child processes -----
+
+#[cfg(all(unix, feature = "process"))]
+pub(crate) fn child_not_run(error: &io::Error) -> String {
+    format!("the child process cannot be run: {error}")
+}
+
+#[cfg(all(unix, feature = "process"))]
+pub(crate) fn child_ended(status: std::process::ExitStatus) -> String {
+    format!("the child process ended: {status}")
+}
+
 // ----- systemd -----
 
 /// What `systemctl status` shows.

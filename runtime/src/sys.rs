@@ -4,6 +4,9 @@
 #[cfg(unix)]
 pub(crate) use unix::{Mask, die_of, exit_now, handler, is_ignored, is_writable, wait_readable};
 
+#[cfg(all(unix, feature = "process"))]
+pub(crate) use unix::{has_group, kill_group};
+
 #[cfg(windows)]
 pub(crate) use windows::{die_of, exit_now};
 
@@ -61,6 +64,22 @@ mod unix {
             libc::sigaddset(set.as_mut_ptr(), signal);
             libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), ptr::null_mut());
             libc::raise(signal);
+        }
+    }
+
+    /// Whether a process of this group is left, or one that nobody has reaped.
+    #[cfg(feature = "process")]
+    pub(crate) fn has_group(id: i32) -> bool {
+        // SAFETY: no signal is sent, no memory is involved.
+        unsafe { libc::killpg(id, 0) == 0 }
+    }
+
+    /// Kills all processes of this group.
+    #[cfg(feature = "process")]
+    pub(crate) fn kill_group(id: i32) {
+        // SAFETY: no memory is involved.
+        unsafe {
+            libc::killpg(id, libc::SIGKILL);
         }
     }
 

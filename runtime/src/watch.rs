@@ -271,6 +271,8 @@ impl Watch {
         if !is_written && self.life.scribe.is_starved() {
             self.life.scribe.flush(LAST_WORDS);
         }
+        #[cfg(all(unix, feature = "process"))]
+        crate::children::kill_all();
         sys::exit_now(code)
     }
 }
