@@ -14,6 +14,7 @@ const MINIMAL: &str = env!("CARGO_BIN_EXE_example-minimal");
 const WORKERS: &str = env!("CARGO_BIN_EXE_example-workers");
 const HTTP: &str = env!("CARGO_BIN_EXE_example-http");
 const TCP_ECHO: &str = env!("CARGO_BIN_EXE_example-tcp-echo");
+const GRPC: &str = env!("CARGO_BIN_EXE_example-grpc");
 const HYPER: &str = env!("CARGO_BIN_EXE_example-hyper");
 const SERVICE: &str = env!("CARGO_BIN_EXE_example-service");
 
@@ -114,7 +115,7 @@ fn a_port_in_use_is_one_clear_line_and_exit_code_1() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = taken.local_addr().expect("it has an address");
     let port = address.port().to_string();
-    for example in [HTTP, HYPER, TCP_ECHO] {
+    for example in [GRPC, HTTP, HYPER, TCP_ECHO] {
         let by_argument = Child::start(Command::new(example).arg(&port));
         let by_variable = Child::start(Command::new(example).env("PORT", &port));
         for end in [by_argument.end(), by_variable.end()] {
