@@ -1,4 +1,5 @@
 //! Child processes as workers: a child obeys or it does not, and nothing it has started is left behind.
+#![cfg(unix)]
 
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -69,10 +70,11 @@ fn a_grandchild_that_outlives_its_parent_is_waited_for() {
     let slow = "(trap 'sleep 0.5; echo finished; exit 0' TERM; echo up; while :; do sleep 0.1; done) & exec sleep 1000";
     let program = start(&[slow]);
     program.prints("up");
-    program.terminate();
+    let asked = program.terminate();
     let end = program.end();
     end.assert_code(0);
     end.assert_printed("finished");
+    end.assert_gone_between(asked, Duration::from_millis(500), Duration::from_secs(2));
 }
 
 #[test]
