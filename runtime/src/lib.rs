@@ -180,7 +180,7 @@
 //!   time the stop may take. Its watchdog is fed as long as the runtime runs tasks, and in a stop, which has its
 //!   own deadline.
 //! * `tower`: the module `tower`, a layer for services of axum, tonic and hyper. The stop waits for their
-//!   requests in hand.
+//!   requests in hand. The page [`zero_dropped_requests`] says what else a restart takes that no client notices.
 //! * `metrics`: the recorder of the `metrics` facade, where one is installed, is told once a second and whenever the
 //!   state changes: `graceful_state`, `graceful_stop_seconds{state}`, `graceful_workers{worker,outcome}`,
 //!   `graceful_workers_live{worker}`, `graceful_restarts_total{worker}`, `graceful_aborted_total{worker}`,
@@ -307,6 +307,10 @@ mod children;
 mod systemd;
 #[cfg(feature = "tower")]
 pub mod tower;
+
+#[cfg(doc)]
+#[doc = include_str!("../docs/zero_dropped_requests.md")]
+pub mod zero_dropped_requests {}
 
 pub use builder::Builder;
 #[cfg(all(unix, feature = "process"))]

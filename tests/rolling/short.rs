@@ -49,7 +49,7 @@ fn behind_nginx_nothing_fails() {
 }
 
 #[test]
-fn direct_clients_are_refused_between_the_processes_and_lose_nothing_else() {
+fn direct_clients_are_refused_at_the_most() {
     let row = restarted(Front::Direct, Contender::Graceful);
     assert_eq!(row.cut, 0, "cut on a reused connection\n{row}");
     assert_eq!(row.reset, 0, "reset on a fresh connection\n{row}");
