@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const NAP: Duration = Duration::from_millis(2);
 
 /// Who is woken this late lives on a machine that is overloaded.
-const LATE: Duration = Duration::from_millis(10);
+const LATE: Duration = Duration::from_millis(5);
 
 /// When somebody was woken late.
 static LATE_AT: Mutex<Vec<Instant>> = Mutex::new(Vec::new());

@@ -20,6 +20,7 @@ fn panics() -> Vec<Row> {
     vec![
         row("a destructor panics on the abort", "destructor_panics")
             .forced()
+            .unhurried()
             .panics(1)
             .says("  upload (tests/faults/child/nasty.rs:")
             .says("  worker `upload` panicked in a destructor")
@@ -72,6 +73,7 @@ fn exits() -> Vec<Row> {
         row("a kill_on_drop child, its worker told", "kill_on_drop"),
         row("a kill_on_drop child, its worker aborted", "kill_on_abort")
             .aborted()
+            .unhurried()
             .says("graceful: exit code 124: out of time, still running: child"),
     ]
 }

@@ -209,6 +209,13 @@ impl Row {
         self.alone()
     }
 
+    /// The same with four times the budget, and so the reserve: for what has to be done within that.
+    pub(crate) fn unhurried(mut self) -> Self {
+        let (from, to) = self.expected.gone;
+        self.expected.gone = (4 * from, to + 3 * BUDGET);
+        self.budget("2s")
+    }
+
     pub(crate) fn says(mut self, part: impl Into<String>) -> Self {
         self.expected.said.push(part.into());
         self
