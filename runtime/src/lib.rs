@@ -237,9 +237,10 @@
 //!
 //! # Limits
 //!
-//! With `panic = "abort"` a panic is the end of the process: nothing is drained. SIGKILL cannot be handled, nor can a
-//! signal between `exec` and the first line of `main`. Forking is fine only before the lifecycle starts.
-//! `std::process::exit` ends the process at once. On Windows, ctrl-c and ctrl-break, close, shutdown and logoff
+//! With `panic = "abort"` a panic is the end of the process, by SIGABRT (134 in a shell): nothing is drained or
+//! dropped, and there is no report. SIGKILL cannot be handled, nor can a signal between `exec` and the first line of
+//! `main`. Forking is fine only before the lifecycle starts. `std::process::exit` ends the process at once. As PID 1
+//! the process reaps only the children it waits for. On Windows, ctrl-c and ctrl-break, close, shutdown and logoff
 //! stand in for SIGINT and SIGTERM; that part has been written, not run.
 
 mod builder;
