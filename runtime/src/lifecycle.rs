@@ -345,20 +345,6 @@ impl Lifecycle {
         self.tell_waiters();
     }
 
-    /// For main's thread, when main has ended: whether there is nobody and nothing to wait for, as in most stops. Then
-    /// it need not be told so by the coordinator, who finds everything done.
-    pub(crate) fn is_over_at_once(&self) -> bool {
-        let is_over =
-            self.hooks.are_none() && self.results.are_gone() && self.close_if_empty(&Stage::ALL);
-        if is_over {
-            let now = Instant::now();
-            let _ = self.told_at.set(now);
-            let _ = self.joined_at.set(now);
-            self.advance(State::Stopped, &Stage::ALL);
-        }
-        is_over
-    }
-
     /// Lets main's thread leave the runtime.
     pub(crate) fn let_go(&self) {
         self.done.notify_one();

@@ -148,9 +148,7 @@ impl Started {
                 result.report()
             };
             run_main(&life, main).await;
-            if !life.is_over_at_once() {
-                life.joined().await;
-            }
+            life.joined().await;
         });
 
         // The lines of a clean end are written before a subscriber's guard is dropped, the report after everything.

@@ -73,11 +73,6 @@ impl Hooks {
         drop(replaced);
     }
 
-    /// Whether there is none.
-    pub(crate) fn are_none(&self) -> bool {
-        self.lock().hooks.is_empty()
-    }
-
     /// Whether hooks have to run before anybody is told to stop.
     pub(crate) fn must_be_heard_first(&self) -> bool {
         self.lock()
