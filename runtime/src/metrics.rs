@@ -19,23 +19,30 @@ use crate::status::{HookStatus, Status, WorkerStatus};
 #[derive(Debug, Default)]
 pub(crate) struct Recording(AtomicBool);
 
-impl Recording {
-    fn begin(&self) -> bool {
-        !self.0.swap(true, Ordering::AcqRel)
-    }
+/// The recorder is about to be told: until the thread that writes comes to it, or has so much to write that it never
+/// does.
+struct Pending(Arc<Lifecycle>);
 
-    fn end(&self) {
-        self.0.store(false, Ordering::Release);
+impl Pending {
+    /// Unless it is about to be anyway.
+    fn begin(life: &Arc<Lifecycle>) -> Option<Self> {
+        let Recording(is_pending) = &life.recording;
+        (!is_pending.swap(true, Ordering::AcqRel)).then(|| Self(Arc::clone(life)))
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.0.recording.0.store(false, Ordering::Release);
     }
 }
 
 /// Has the recorder told, unless it is about to be.
 pub(crate) fn publish(life: &Arc<Lifecycle>) {
-    if life.recording.begin() {
-        let life = Arc::clone(life);
-        let scribe = life.scribe.clone();
-        scribe.run(move || {
-            life.recording.end();
+    if let Some(pending) = Pending::begin(life) {
+        life.scribe.run(move || {
+            let life = Arc::clone(&pending.0);
+            drop(pending);
             let told = catch_unwind(AssertUnwindSafe(|| tell(&Status::take(&life, None))));
             if let Err(payload) = told {
                 process::discard(payload);

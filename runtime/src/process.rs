@@ -151,16 +151,18 @@ impl Started {
             life.joined().await;
         });
 
-        // The lines of a clean end are written before a subscriber's guard is dropped, the report after everything.
+        // The lines of the stop are written, and metrics told, before a subscriber's guard is dropped; the report comes
+        // after everything.
         let untracked = tear_down(&life, runtime);
         let fatal = life.fatal_signal();
         #[cfg(feature = "metrics")]
         crate::metrics::publish(&life);
-        let mut is_read = true;
-        if life.failures.code() == 0 || fatal.is_some() {
+        let is_read = if life.failures.code() == 0 || fatal.is_some() {
             farewell(&life, untracked);
-            is_read = life.scribe.finish(LAST_LINES);
-        }
+            life.scribe.finish(LAST_LINES)
+        } else {
+            life.scribe.flush(until_report(&life).min(LAST_LINES))
+        };
         for value in life.take_kept() {
             if !discard(value) {
                 life.scribe.say(message::kept_value_panicked());
@@ -244,14 +246,20 @@ fn tear_down(life: &Lifecycle, runtime: Runtime) -> usize {
         std::thread::yield_now();
     }
     let untracked = count();
-    let until_report = life.budget().and_then(Budget::report_at);
-    let left = until_report.map_or(UNTRACKED, |at| at.saturating_duration_since(Instant::now()));
     runtime.shutdown_timeout(if untracked > 0 {
-        left.min(UNTRACKED)
+        until_report(life).min(UNTRACKED)
     } else {
         Duration::ZERO
     });
     untracked
+}
+
+/// How long it is until the watch has the report written.
+fn until_report(life: &Lifecycle) -> Duration {
+    let at = life.budget().and_then(Budget::report_at);
+    at.map_or(Duration::MAX, |at| {
+        at.saturating_duration_since(Instant::now())
+    })
 }
 
 /// The lines of a clean end.
