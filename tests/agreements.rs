@@ -9,6 +9,10 @@ mod sync {
 mod rows {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub(crate) struct RowId;
+
+    impl RowId {
+        pub(crate) const MAIN: Self = Self;
+    }
 }
 
 mod state {

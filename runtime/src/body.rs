@@ -39,47 +39,44 @@ pub trait Body: Send + 'static {
     ) -> JoinHandle<Done<Self::Output>>;
 }
 
-/// Spawns runs under a policy. `next` makes a run, or says that there is no other.
+/// Spawns runs under a policy, in the worker's span. `next` makes a run, or says that there is no other.
 fn supervise<Fut, J>(
     ticket: Ticket,
     runtime: &Handle,
-    policy: Box<Policy>,
+    policy: Option<Box<Policy>>,
     mut next: impl FnMut() -> Option<Fut> + Send + 'static,
     judge: J,
 ) -> JoinHandle<Done<Fut::Output>>
 where
     Fut: Future + Send + 'static,
     Fut::Output: Send + 'static,
-    J: FnMut(&Fut::Output) -> Option<String> + Send + 'static,
+    J: Fn(&Fut::Output) -> Option<String> + Send + 'static,
 {
     let (life, row) = (Arc::clone(&ticket.life), ticket.row);
+    let policy = policy.unwrap_or_else(|| Box::new(life.rows.policy(row)));
+    let span = Span::of(&ticket);
     let runs = async move {
         let next = move || next().map(supervise::guarded);
         supervise::supervise(&life, row, &policy, next, judge).await
     };
     let judge = |ran: &Ran<_>| Judgement::Settled(ran.way);
-    match Span::of(&ticket) {
-        None => runtime.spawn(flat(Tracked::new(runs, judge, ticket))),
-        Some(span) => runtime.spawn(flat(Tracked::new(span.around(runs), judge, ticket))),
-    }
+    runtime.spawn(flat(Tracked::new(span.around(runs), judge, ticket)))
 }
 
 async fn flat<T>(supervised: impl Future<Output = Done<Ran<T>>>) -> Done<T> {
     supervised.await.flatten()
 }
 
-/// Spawns one run.
+/// Spawns one run, the short way.
 #[inline]
 fn track<F, J>(ticket: Ticket, runtime: &Handle, future: F, judge: J) -> JoinHandle<Done<F::Output>>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
-    J: FnOnce(&F::Output) -> Judgement + Send + 'static,
+    J: Fn(&F::Output) -> Option<String> + Send + 'static,
 {
-    match Span::of(&ticket) {
-        None => runtime.spawn(Tracked::new(future, judge, ticket)),
-        Some(span) => runtime.spawn(Tracked::new(span.around(future), judge, ticket)),
-    }
+    let judge = move |result: &_| Judgement::of(judge(result));
+    runtime.spawn(Tracked::new(future, judge, ticket))
 }
 
 /// Starts one run of what blocks.
@@ -90,11 +87,8 @@ fn block<R: Send + 'static>(
     judge: impl FnOnce(&R) -> Option<String> + Send + 'static,
 ) -> JoinHandle<Done<R>> {
     let span = Span::of(&ticket);
-    let run = move || match span {
-        None => run(),
-        Some(span) => span.within(run),
-    };
     runtime.spawn_blocking(move || {
+        let run = || span.within(run);
         task::run_blocking(ticket, run, |result| Judgement::of(judge(result)))
     })
 }
@@ -110,7 +104,7 @@ impl<F, J> Body for Once<F, J>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
-    J: FnOnce(&F::Output) -> Option<String> + Send + 'static,
+    J: Fn(&F::Output) -> Option<String> + Send + 'static,
 {
     type Output = F::Output;
     type Future = F;
@@ -127,18 +121,11 @@ where
         supervised: Option<Box<Policy>>,
     ) -> JoinHandle<Done<F::Output>> {
         let Self { future, judge } = self;
-        let Some(policy) = supervised else {
-            let judge = |result: &_| Judgement::of(judge(result));
+        if supervised.is_none() && !Span::is_wanted() {
             return track(ticket, runtime, future, judge);
-        };
-        let (mut future, mut judge) = (Some(future), Some(judge));
-        supervise(
-            ticket,
-            runtime,
-            policy,
-            move || future.take(),
-            move |result: &_| judge.take().and_then(|judge| judge(result)),
-        )
+        }
+        let mut future = Some(future);
+        supervise(ticket, runtime, supervised, move || future.take(), judge)
     }
 }
 
@@ -154,7 +141,7 @@ where
     M: FnMut() -> Fut + Send + 'static,
     Fut: Future + Send + 'static,
     Fut::Output: Send + 'static,
-    J: FnMut(&Fut::Output) -> Option<String> + Send + 'static,
+    J: Fn(&Fut::Output) -> Option<String> + Send + 'static,
 {
     type Output = Fut::Output;
     type Future = Fut;
@@ -171,19 +158,11 @@ where
         runtime: &Handle,
         supervised: Option<Box<Policy>>,
     ) -> JoinHandle<Done<Fut::Output>> {
-        let Self {
-            mut make,
-            mut judge,
-        } = self;
-        match supervised {
-            None => track(
-                ticket,
-                runtime,
-                async move { make().await },
-                move |result: &_| Judgement::of(judge(result)),
-            ),
-            Some(policy) => supervise(ticket, runtime, policy, move || Some(make()), judge),
+        let Self { mut make, judge } = self;
+        if supervised.is_none() && !Span::is_wanted() {
+            return track(ticket, runtime, async move { make().await }, judge);
         }
+        supervise(ticket, runtime, supervised, move || Some(make()), judge)
     }
 }
 
@@ -198,7 +177,7 @@ impl<F, J, R> Body for Blocking<F, J>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
-    J: FnOnce(&R) -> Option<String> + Send + 'static,
+    J: Fn(&R) -> Option<String> + Send + 'static,
 {
     type Output = R;
     type Future = Unsupervised<F, R>;
@@ -214,14 +193,12 @@ where
         supervised: Option<Box<Policy>>,
     ) -> JoinHandle<Done<R>> {
         let Self { run, judge } = self;
-        let Some(policy) = supervised else {
+        if supervised.is_none() {
             return block(ticket, runtime, run, judge);
-        };
-        let (mut run, mut judge) = (Some(run), Some(judge));
+        }
+        let mut run = Some(run);
         let next = move || run.take().map(task::blocking_run);
-        supervise(ticket, runtime, policy, next, move |result: &_| {
-            judge.take().and_then(|judge| judge(result))
-        })
+        supervise(ticket, runtime, supervised, next, judge)
     }
 }
 
@@ -236,7 +213,7 @@ impl<M, R, J> Body for BlockingAgain<M, J>
 where
     M: FnMut() -> R + Clone + Send + 'static,
     R: Send + 'static,
-    J: FnMut(&R) -> Option<String> + Send + 'static,
+    J: Fn(&R) -> Option<String> + Send + 'static,
 {
     type Output = R;
     type Future = Unsupervised<M, R>;
@@ -254,16 +231,11 @@ where
         supervised: Option<Box<Policy>>,
     ) -> JoinHandle<Done<R>> {
         let Self { make, judge } = self;
-        match supervised {
-            None => block(ticket, runtime, make, judge),
-            Some(policy) => supervise(
-                ticket,
-                runtime,
-                policy,
-                move || Some(task::blocking_run(make.clone())),
-                judge,
-            ),
+        if supervised.is_none() {
+            return block(ticket, runtime, make, judge);
         }
+        let next = move || Some(task::blocking_run(make.clone()));
+        supervise(ticket, runtime, supervised, next, judge)
     }
 }
 

@@ -44,8 +44,9 @@ pub(crate) enum Ending<T> {
 #[derive(Debug)]
 pub struct Done<T> {
     ending: Option<Ending<T>>,
+    row: RowId,
     /// Whose result it is, where dropping it runs any code.
-    of: Option<(Arc<Lifecycle>, RowId)>,
+    of: Option<Arc<Lifecycle>>,
 }
 
 impl<T> Done<T> {
@@ -57,23 +58,29 @@ impl<T> Done<T> {
         }
         Self {
             ending: Some(ending),
-            of: runs_code.then(|| (Arc::clone(&ticket.life), ticket.row)),
+            row: ticket.row,
+            of: runs_code.then(|| Arc::clone(&ticket.life)),
         }
     }
 
+    #[inline]
     pub(crate) fn take(mut self) -> Option<Ending<T>> {
-        if let Some((life, _)) = self.of.take() {
+        if let Some(life) = self.of.take() {
             life.result_taken();
         }
-        self.ending.take()
+        let ending = self.ending.take();
+        // Nothing is left in it.
+        std::mem::forget(self);
+        ending
     }
 }
 
 impl<T> Drop for Done<T> {
+    #[inline]
     fn drop(&mut self) {
-        if let (Some(ending), Some((life, row))) = (self.ending.take(), &self.of) {
-            let _dropping = Dropping::begin(life, *row);
-            drop(ending);
+        if let Some(life) = &self.of {
+            let _dropping = Dropping::begin(life, self.row);
+            drop(self.ending.take());
         }
     }
 }
@@ -112,7 +119,7 @@ impl Drop for Dropping<'_> {
 impl<T> Done<Ran<T>> {
     /// What a supervised worker left: its last run's ending.
     pub(crate) fn flatten(mut self) -> Done<T> {
-        let of = self.of.take();
+        let (of, row) = (self.of.take(), self.row);
         let ending = match self.ending.take() {
             Some(Ending::Finished(ran)) => ran.ending,
             Some(Ending::Panicked(payload)) => Ending::Panicked(payload),
@@ -120,6 +127,7 @@ impl<T> Done<Ran<T>> {
         };
         Done {
             ending: Some(ending),
+            row,
             of,
         }
     }

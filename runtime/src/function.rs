@@ -1,6 +1,11 @@
-//! Annotated functions: what the attribute knows of each, numbered once per process.
+//! Annotated functions: what the attribute knows of each, numbered once per process. A name that stands in the code is
+//! as good as a function.
 
 use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::panic::Location;
+use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -22,6 +27,43 @@ pub struct Function {
 
 /// The numbered functions of this process; number `n` at index `n - 1`.
 pub(crate) static FUNCTIONS: Mutex<Vec<&'static Function>> = Mutex::new(Vec::new());
+
+/// A name, and the place of a call with it.
+type CallKey = (&'static str, &'static str, u32);
+
+/// What stands for the calls with a name that stands in the code.
+static CALLS: Mutex<Option<HashMap<CallKey, &'static Function>>> = Mutex::new(None);
+
+/// More of them were hardly written by hand.
+const MOST_CALLS: usize = 1024;
+
+/// How many calls a thread keeps at hand.
+const RECENT_CALLS: usize = 16;
+
+thread_local! {
+    static RECENT: [Cell<Option<Call>>; RECENT_CALLS] =
+        const { [const { Cell::new(None) }; RECENT_CALLS] };
+}
+
+/// A call that was looked up, found again by the addresses of its parts.
+#[derive(Clone, Copy)]
+struct Call {
+    name: &'static str,
+    place: &'static Location<'static>,
+    function: &'static Function,
+}
+
+impl Call {
+    #[inline]
+    fn is(&self, name: &'static str, place: &'static Location<'static>) -> bool {
+        ptr::eq(self.name, name) && ptr::eq(self.place, place)
+    }
+}
+
+#[inline]
+fn slot(place: &'static Location<'static>) -> usize {
+    ptr::from_ref(place).addr() / size_of::<Location<'_>>() % RECENT_CALLS
+}
 
 impl Function {
     /// A worker function called `name`, in this file, at this line.
@@ -98,6 +140,42 @@ impl Function {
     pub const fn refuse_when_stopping(mut self) -> Self {
         self.policy.set_refuse();
         self
+    }
+
+    /// What stands for a call with this name at this place: the same each time. `None` where there are more names than
+    /// a program has in its text: they are made at run time.
+    #[inline]
+    pub(crate) fn of_call(
+        name: &'static str,
+        place: &'static Location<'static>,
+    ) -> Option<&'static Self> {
+        let recent = RECENT.with(|recent| recent[slot(place)].get());
+        match recent {
+            Some(call) if call.is(name, place) => Some(call.function),
+            _ => Self::look_up(name, place),
+        }
+    }
+
+    #[cold]
+    fn look_up(name: &'static str, place: &'static Location<'static>) -> Option<&'static Self> {
+        let mut calls = CALLS.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = calls.get_or_insert_default();
+        let key = (name, place.file(), place.line());
+        let function = match calls.get(&key) {
+            Some(function) => *function,
+            None if calls.len() >= MOST_CALLS => return None,
+            None => {
+                let new = Self::new(name, "", place.file(), place.line());
+                *calls.entry(key).or_insert(Box::leak(Box::new(new)))
+            }
+        };
+        let call = Call {
+            name,
+            place,
+            function,
+        };
+        RECENT.with(|recent| recent[slot(place)].set(Some(call)));
+        Some(function)
     }
 
     #[inline]

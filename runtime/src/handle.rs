@@ -101,8 +101,24 @@ impl<R> WorkerHandle<R> {
         }
     }
 
-    /// Notes who is waiting here, where that is asked for.
+    /// There is no result yet.
     #[cold]
+    fn wait(&mut self) {
+        self.warn_of_a_cycle();
+        if self.life.waits.is_asked() {
+            self.tell_who_waits();
+        }
+    }
+
+    /// Somebody has been given the worker's failure.
+    #[cold]
+    fn observe(&self) {
+        if let Some(task) = &self.task {
+            self.life.failures.observe(task.id());
+        }
+    }
+
+    /// Notes who is waiting here, where that is asked for.
     fn tell_who_waits(&self) {
         let Some(waiting) = thread::current() else {
             return;
@@ -148,26 +164,25 @@ impl<R: Outcome> Future for WorkerHandle<R> {
         let Some(task) = &mut self.task else {
             return Poll::Ready(Err(WorkerError::Refused));
         };
-        let Poll::Ready(joined) = Pin::new(&mut *task).poll(context) else {
-            self.warn_of_a_cycle();
-            if self.life.waits.is_asked() {
-                self.tell_who_waits();
-            }
+        let Poll::Ready(joined) = Pin::new(task).poll(context) else {
+            self.wait();
             return Poll::Pending;
         };
-        let result = match joined.map(Done::take) {
-            Ok(Some(Ending::Finished(result))) => result.into_result().map_err(WorkerError::Failed),
-            Ok(Some(Ending::Panicked(payload))) => Err(WorkerError::Panicked(Panic::new(payload))),
-            Ok(Some(Ending::Aborted) | None) => Err(WorkerError::Aborted),
-            Err(error) => Err(error.try_into_panic().map_or(WorkerError::Aborted, |p| {
-                WorkerError::Panicked(Panic::new(p))
-            })),
+        let error = match joined.map(Done::take) {
+            Ok(Some(Ending::Finished(result))) => match result.into_result() {
+                Ok(success) => return Poll::Ready(Ok(success)),
+                Err(error) => WorkerError::Failed(error),
+            },
+            Ok(Some(Ending::Panicked(payload))) => WorkerError::Panicked(Panic::new(payload)),
+            Ok(Some(Ending::Aborted) | None) => WorkerError::Aborted,
+            Err(error) => error
+                .try_into_panic()
+                .map_or(WorkerError::Aborted, |payload| {
+                    WorkerError::Panicked(Panic::new(payload))
+                }),
         };
-        let id = task.id();
-        if result.is_err() {
-            self.life.failures.observe(id);
-        }
-        Poll::Ready(result)
+        self.observe();
+        Poll::Ready(Err(error))
     }
 }
 
@@ -246,28 +261,32 @@ impl<E: std::error::Error + 'static> std::error::Error for WorkerError<E> {
 }
 
 /// What a worker panicked with.
-pub struct Panic {
+pub struct Panic(Box<Panicked>);
+
+struct Panicked {
     message: String,
     // The payload need not be `Sync`; behind a lock the error is.
     payload: Mutex<Box<dyn Any + Send>>,
 }
 
 impl Panic {
+    #[cold]
     fn new(payload: Box<dyn Any + Send>) -> Self {
-        Self {
+        Self(Box::new(Panicked {
             message: message::of_panic(payload.as_ref()).to_owned(),
             payload: Mutex::new(payload),
-        }
+        }))
     }
 
     /// The text given to `panic!`, or a stand-in where the payload is not text.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// The payload, for [`resume_unwind`](std::panic::resume_unwind).
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        self.payload
+        self.0
+            .payload
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -275,6 +294,6 @@ impl Panic {
 
 impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Panic").field(&self.message).finish()
+        f.debug_tuple("Panic").field(&self.message()).finish()
     }
 }

@@ -112,16 +112,21 @@ struct Whose {
 
 impl Whose {
     fn is_stopping(&self) -> bool {
-        self.life.is_stopping(self.stage, self.seat)
+        self.is_stopping_as(self.is_scoped())
     }
 
-    /// Whether the poll that is under way will be repeated when the seat's waker is called.
-    fn is_woken_by_its_seat(&self, context: &Context<'_>) -> bool {
-        self.seat.is_some_and(|seat| {
-            thread::is_workers_own(context.waker())
-                && thread::current()
-                    .is_some_and(|current| current.seat == Some(seat) && !current.scoped)
-        })
+    /// The same for one who knows already what [`is_scoped`](Self::is_scoped) says.
+    fn is_stopping_as(&self, scoped: Option<bool>) -> bool {
+        if scoped == Some(false) {
+            self.life.is_stopping_unscoped(self.stage, self.seat)
+        } else {
+            self.life.is_stopping(self.stage, self.seat)
+        }
+    }
+
+    /// Where it is this worker that is being polled here: whether it can be stopped apart from its stage.
+    fn is_scoped(&self) -> Option<bool> {
+        thread::is_scoped(&self.life, self.seat?)
     }
 
     /// The token to wait for where the seat is not enough.
@@ -154,11 +159,14 @@ impl Future for Stopping {
         else {
             return Poll::Pending;
         };
-        *is_over |= whose.is_stopping();
+        let scoped = whose.is_scoped();
+        *is_over = *is_over || whose.is_stopping_as(scoped);
         if *is_over {
             return Poll::Ready(());
         }
-        if elsewhere.is_none() && whose.is_woken_by_its_seat(context) {
+        // The poll that is under way will be repeated when the seat's waker is called.
+        let is_woken_by_its_seat = scoped == Some(false) && thread::is_workers_own(context.waker());
+        if elsewhere.is_none() && is_woken_by_its_seat {
             return Poll::Pending;
         }
         let wait = elsewhere.get_or_insert_with(|| Box::pin(whose.token().cancelled_owned()));

@@ -5,7 +5,7 @@
 //! here, so that waking everybody runs no code of the user's.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::{OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -23,33 +23,42 @@ const SHARDS: u32 = 8;
 /// How many wakers are copied out of a shard at a time. They are called outside the lock.
 const BATCH: usize = 64;
 
-/// A seat's place and how often the place was taken, so that an old key never opens a new worker's seat.
+/// A seat's place, in the upper half, and how often the place was taken, so that an old key never opens a new worker's
+/// seat. In one word, for the threads' records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SeatKey {
-    place: u32,
-    taken: NonZeroU32,
-}
+pub(crate) struct SeatKey(NonZeroU64);
 
 impl SeatKey {
+    fn new(place: u32, taken: NonZeroU32) -> Self {
+        Self(NonZeroU64::from(taken) | u64::from(place) << 32)
+    }
+
+    #[inline]
     pub(crate) const fn to_bits(self) -> u64 {
-        (self.place as u64) << 32 | self.taken.get() as u64
+        self.0.get()
     }
 
     /// The inverse of `to_bits`; zero is no seat.
-    #[allow(clippy::cast_possible_truncation)] // the two halves
+    #[inline]
     pub(crate) fn from_bits(bits: u64) -> Option<Self> {
-        Some(Self {
-            place: (bits >> 32) as u32,
-            taken: NonZeroU32::new(bits as u32)?,
-        })
+        NonZeroU64::new(bits).map(Self)
+    }
+
+    const fn place(self) -> u32 {
+        (self.0.get() >> 32) as u32
+    }
+
+    #[allow(clippy::cast_possible_truncation)] // the lower half
+    const fn taken(self) -> u32 {
+        self.0.get() as u32
     }
 
     const fn shard(self) -> usize {
-        (self.place % SHARDS) as usize
+        (self.place() % SHARDS) as usize
     }
 
     const fn index(self) -> u32 {
-        self.place / SHARDS
+        self.place() / SHARDS
     }
 }
 
@@ -74,10 +83,17 @@ struct Seat {
     own: bool,
     /// Set once the worker waits.
     waker: Option<Waker>,
-    /// The tokio task; main has none.
+    /// The tokio task, from its first poll on; main has none.
     task: Option<Id>,
     /// What stops this worker before its stage: its own token if it was asked for, else its parent's.
     token: Option<CancellationToken>,
+}
+
+impl Seat {
+    /// A child's seat is taken when it is spawned, before it runs. Main has no task.
+    fn is_taken_in_person(&self) -> bool {
+        self.task.is_some() || self.row == RowId::MAIN
+    }
 }
 
 #[derive(Debug, Default)]
@@ -155,9 +171,19 @@ impl Seats {
             task,
             token: parent,
         });
-        SeatKey {
-            place: index * SHARDS + number,
-            taken: place.taken,
+        SeatKey::new(index * SHARDS + number, place.taken)
+    }
+
+    /// The seat that was taken for a child before it ran is this task's.
+    pub(crate) fn claim(&self, key: SeatKey, task: Option<Id>) {
+        let mut shard = self.lock(key.shard());
+        if let Some(place) = shard.place(key)
+            && let Some(seat) = &mut place.seat
+        {
+            seat.task = task;
+            if let (Some(by_task), Some(task)) = (&mut shard.by_task, task) {
+                by_task.insert(task, key.index());
+            }
         }
     }
 
@@ -194,7 +220,7 @@ impl Seats {
         let shard = self.lock(key.shard());
         let place = shard.places.get(key.index() as usize);
         place.is_some_and(|place| {
-            place.left_stopped && place.taken.get() == key.taken.get().wrapping_add(1)
+            place.left_stopped && place.taken.get() == key.taken().wrapping_add(1)
         })
     }
 
@@ -285,6 +311,9 @@ impl Seats {
         for number in 0..self.shards.len() {
             let shard = self.lock(number);
             for seat in shard.places.iter().filter_map(|place| place.seat.as_ref()) {
+                if !seat.is_taken_in_person() {
+                    continue;
+                }
                 let age = Duration::from_millis(now.saturating_sub(seat.since).into());
                 let row = tally.entry(seat.row).or_insert(Sitting {
                     count: 0,
@@ -349,7 +378,7 @@ impl Shard {
     fn place(&mut self, key: SeatKey) -> Option<&mut Place> {
         self.places
             .get_mut(key.index() as usize)
-            .filter(|place| place.taken == key.taken)
+            .filter(|place| place.taken.get() == key.taken())
     }
 
     /// The seat of a task. The first question makes the index.
@@ -364,9 +393,7 @@ impl Shard {
                 .collect()
         });
         let index = *by_task.get(&task)?;
-        Some(SeatKey {
-            place: index * SHARDS + number,
-            taken: places[index as usize].taken,
-        })
+        let taken = places[index as usize].taken;
+        Some(SeatKey::new(index * SHARDS + number, taken))
     }
 }

@@ -1,36 +1,59 @@
 //! The `tracing` span that a worker runs in, named after it. Where nobody listens, there is none.
 
+use std::future::Future;
+
+use crate::task::Ticket;
+
+/// A worker's span, if somebody wants to hear of it.
+pub(crate) struct Span(real::Span);
+
+impl Span {
+    /// Whether somebody might want to hear of one.
+    #[inline]
+    pub(crate) fn is_wanted() -> bool {
+        real::is_wanted()
+    }
+
+    pub(crate) fn of(ticket: &Ticket) -> Self {
+        let name = || ticket.life.who(ticket.row).name();
+        Self(real::new(name))
+    }
+
+    pub(crate) fn around<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
+        real::around(self.0, future)
+    }
+
+    pub(crate) fn within<T>(&self, code: impl FnOnce() -> T) -> T {
+        real::within(&self.0, code)
+    }
+}
+
 #[cfg(feature = "tracing")]
 mod real {
     use std::future::Future;
 
     use tracing::Instrument;
+    pub(super) use tracing::Span;
 
-    use crate::task::Ticket;
+    #[inline]
+    pub(super) fn is_wanted() -> bool {
+        tracing::span_enabled!(target: "graceful", tracing::Level::INFO)
+    }
 
-    /// A span that somebody wants to hear of.
-    pub(crate) struct Span(tracing::Span);
-
-    impl Span {
-        #[inline]
-        pub(crate) fn of(ticket: &Ticket) -> Option<Self> {
-            tracing::span_enabled!(target: "graceful", tracing::Level::INFO)
-                .then(|| Self::new(ticket))
+    pub(super) fn new(name: impl FnOnce() -> String) -> Span {
+        if is_wanted() {
+            tracing::info_span!(target: "graceful", "worker", name = name())
+        } else {
+            Span::none()
         }
+    }
 
-        #[cold]
-        fn new(ticket: &Ticket) -> Self {
-            let name = ticket.life.who(ticket.row).name();
-            Self(tracing::info_span!(target: "graceful", "worker", name))
-        }
+    pub(super) fn around<F: Future>(span: Span, future: F) -> impl Future<Output = F::Output> {
+        future.instrument(span)
+    }
 
-        pub(crate) fn around<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
-            future.instrument(self.0)
-        }
-
-        pub(crate) fn within<T>(&self, code: impl FnOnce() -> T) -> T {
-            self.0.in_scope(code)
-        }
+    pub(super) fn within<T>(span: &Span, code: impl FnOnce() -> T) -> T {
+        span.in_scope(code)
     }
 }
 
@@ -38,25 +61,20 @@ mod real {
 mod real {
     use std::future::Future;
 
-    use crate::task::Ticket;
+    pub(super) type Span = ();
 
-    /// There is none.
-    pub(crate) enum Span {}
+    #[inline]
+    pub(super) fn is_wanted() -> bool {
+        false
+    }
 
-    impl Span {
-        #[inline]
-        pub(crate) fn of(_: &Ticket) -> Option<Self> {
-            None
-        }
+    pub(super) fn new(_: impl FnOnce() -> String) -> Span {}
 
-        pub(crate) fn around<F: Future>(self, _: F) -> std::future::Pending<F::Output> {
-            match self {}
-        }
+    pub(super) fn around<F: Future>((): Span, future: F) -> F {
+        future
+    }
 
-        pub(crate) fn within<T>(&self, _: impl FnOnce() -> T) -> T {
-            match *self {}
-        }
+    pub(super) fn within<T>((): &Span, code: impl FnOnce() -> T) -> T {
+        code()
     }
 }
-
-pub(crate) use real::Span;

@@ -120,7 +120,7 @@ impl Activity {
         let last_polled = match in_poll {
             0 => life
                 .threads
-                .last_polled(row)
+                .last_polled(life, row)
                 .map(|beat| life.beat.since(beat)),
             _ => Some(Duration::ZERO),
         };
@@ -270,7 +270,7 @@ impl Status {
             main: MainStatus {
                 is_alive: life.is_main_alive(),
                 has_looked: life.has_main_looked(),
-                activity: Activity::of(life, RowId::MAIN, &life.threads.polls(), look),
+                activity: Activity::of(life, RowId::MAIN, &life.threads.polls(life), look),
             },
             workers: WorkerStatus::all(life, &workers, look),
             untracked: alive
@@ -334,7 +334,7 @@ impl Timings {
 impl WorkerStatus {
     fn all(life: &Lifecycle, rows: &[(RowId, Label, &Row)], look: Option<&Sample>) -> Vec<Self> {
         let seats = life.tally();
-        let polls = life.threads.polls();
+        let polls = life.threads.polls(life);
         let one = |(id, label, row): &(RowId, Label, &Row)| {
             let policy = life.rows.policy(*id);
             let ended = |way| row.end(way).load(Ordering::Relaxed);

@@ -57,7 +57,7 @@ impl Sample {
     pub(crate) fn take(life: &Lifecycle) -> Self {
         Self {
             at: Instant::now(),
-            polls: life.threads.polls(),
+            polls: life.threads.polls(life),
         }
     }
 
@@ -68,7 +68,7 @@ impl Sample {
     /// Whether one of the polls is still under way.
     pub(crate) fn has_one_still(&self, life: &Lifecycle) -> bool {
         life.threads
-            .polls()
+            .polls(life)
             .iter()
             .any(|(seen, poll)| self.since(seen, *poll).is_some())
     }
@@ -169,7 +169,7 @@ struct Scene<'a> {
 impl<'a> Scene<'a> {
     fn now(life: &Lifecycle, earlier: &'a [&'a Sample]) -> Self {
         Self {
-            polls: life.threads.polls(),
+            polls: life.threads.polls(life),
             seats: life.tally(),
             earlier,
         }

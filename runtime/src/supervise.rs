@@ -37,7 +37,7 @@ pub(crate) async fn supervise<Fut, R>(
     row: RowId,
     policy: &Policy,
     mut next: impl FnMut() -> Option<Fut>,
-    mut judge: impl FnMut(&R) -> Option<String>,
+    judge: impl Fn(&R) -> Option<String>,
 ) -> Ran<R>
 where
     Fut: Future<Output = Ending<R>>,

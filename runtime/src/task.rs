@@ -20,15 +20,15 @@ use crate::exit::{self, Failure};
 use crate::lifecycle::{Lifecycle, disturbances};
 use crate::message;
 use crate::policy::OnFailure;
+use crate::process;
 use crate::rows::{RowId, Way};
 use crate::seats::SeatKey;
 use crate::state::{Cause, Stage};
 use crate::thread::{self, Current, WakerId};
 
 /// A place among the living. Taken when a worker is spawned, given back when its future is gone: finished,
-/// panicked, aborted or dropped with its runtime.
+/// panicked, aborted or dropped with its runtime. It moves with the future, so it is small.
 #[derive(Debug)]
-#[allow(clippy::struct_excessive_bools)] // independent facts, each known to one place
 pub struct Ticket {
     pub(crate) life: Arc<Lifecycle>,
     pub(crate) seat: Option<SeatKey>,
@@ -36,18 +36,37 @@ pub struct Ticket {
     pub(crate) stage: Stage,
     /// How it ended, as far as is known.
     way: Way,
-    /// Whether its end is the process's stop.
-    essential: bool,
-    /// Whether somebody else's panic was unwinding the thread when the future began to be dropped.
-    was_panicking: bool,
-    /// Whether the seat knows how to wake this task.
-    waits: bool,
-    /// Whether the worker can be stopped apart from its stage: it has a token, its own or its parent's.
-    scoped: bool,
-    /// Whether its thread's record still speaks of it after the last poll: its destructors are running.
-    lingers: bool,
-    /// The parent's token, until the first poll takes it to the seat.
-    parent: Option<CancellationToken>,
+    facts: Facts,
+}
+
+/// What else a ticket knows, in one byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Facts(u8);
+
+impl Facts {
+    const NONE: Self = Self(0);
+    /// Its end is the process's stop.
+    const ESSENTIAL: Self = Self(1);
+    /// It can be stopped apart from its stage: it has a token, its own or its parent's.
+    const SCOPED: Self = Self(1 << 1);
+    /// Its seat was taken when it was spawned, and is not its task's yet.
+    const UNCLAIMED: Self = Self(1 << 2);
+    /// The seat knows how to wake this task.
+    const WAITS: Self = Self(1 << 3);
+
+    #[inline]
+    fn has(self, fact: Self) -> bool {
+        self.0 & fact.0 != 0
+    }
+
+    #[inline]
+    fn set(&mut self, fact: Self, holds: bool) {
+        self.0 = if holds {
+            self.0 | fact.0
+        } else {
+            self.0 & !fact.0
+        };
+    }
 }
 
 impl Ticket {
@@ -65,42 +84,49 @@ impl Ticket {
             row,
             stage,
             way: Way::Aborted,
-            essential: false,
-            was_panicking: false,
-            waits: false,
-            scoped: false,
-            lingers: false,
-            parent: None,
+            facts: Facts::NONE,
         }
     }
 
-    /// The same for one whose end matters, or who was started by another.
-    pub(crate) fn of(mut self, essential: bool, parent: Option<CancellationToken>) -> Self {
-        (self.essential, self.scoped, self.parent) = (essential, parent.is_some(), parent);
+    /// The same for one whose end matters.
+    pub(crate) fn of_essential(mut self) -> Self {
+        self.facts.set(Facts::ESSENTIAL, true);
         self
     }
 
-    /// Runs a worker's code once: a poll, or the whole of a blocking one. `dropped` says whether destructors
-    /// follow when it is done.
+    /// The same for a child: its seat keeps the parent's token.
+    pub(crate) fn of_child(mut self, parent: CancellationToken) -> Self {
+        let (row, stage) = (self.row, self.stage);
+        self.seat = Some(
+            self.life
+                .seats
+                .take(thread::shard(), row, stage, None, Some(parent)),
+        );
+        self.facts.set(Facts::SCOPED, true);
+        self.facts.set(Facts::UNCLAIMED, true);
+        self
+    }
+
+    /// Runs a worker's code: a poll, the whole of a blocking one, or its destructors.
     #[inline]
-    fn run<T>(
-        &mut self,
-        waker: WakerId,
-        dropped: bool,
-        code: impl FnOnce() -> Poll<T>,
-    ) -> Poll<Ending<T>> {
-        let guarded = || match catch_unwind(AssertUnwindSafe(code)) {
-            Ok(poll) => poll.map(Ending::Finished),
-            Err(payload) => Poll::Ready(Ending::Panicked(payload)),
-        };
-        if let Some(parent) = self.parent.take() {
-            self.seat = Some(self.life.take_seat(self.row, self.stage, Some(parent)));
+    fn run<T>(&mut self, waker: WakerId, code: impl FnOnce() -> T) -> std::thread::Result<T> {
+        if self.facts.has(Facts::UNCLAIMED) {
+            self.claim();
         }
-        let worker = self.current();
-        let lingers = |poll: &Poll<_>| dropped && poll.is_ready();
-        let (poll, worker) = thread::polling(&self.life, worker, waker, guarded, lingers);
-        (self.seat, self.scoped, self.lingers) = (worker.seat, worker.scoped, lingers(&poll));
-        poll
+        let guarded = || catch_unwind(AssertUnwindSafe(code));
+        let (ran, worker) = thread::polling(&self.life, self.current(), waker, guarded);
+        self.seat = worker.seat;
+        self.facts.set(Facts::SCOPED, worker.scoped);
+        ran
+    }
+
+    /// The seat is this task's from its first poll on.
+    #[cold]
+    fn claim(&mut self) {
+        self.facts.set(Facts::UNCLAIMED, false);
+        if let Some(seat) = self.seat {
+            self.life.claim_seat(seat, self.stage);
+        }
     }
 
     /// What its thread's record says of it.
@@ -110,30 +136,40 @@ impl Ticket {
             row: self.row,
             seat: self.seat,
             stage: self.stage,
-            scoped: self.scoped,
+            scoped: self.facts.has(Facts::SCOPED),
         }
     }
 
-    /// Marks the thread, so that a destructor that blocks is seen for what it is.
+    /// Drops the future in the worker's name, so that a destructor that blocks or panics is seen for what it is.
     #[cold]
-    fn begin_ending(&mut self) {
-        let worker = self.current();
-        thread::ending(&self.life, worker);
-        self.lingers = true;
+    fn drop_early<F>(&mut self, mut future: Pin<&mut Option<F>>) {
+        if let Err(payload) = self.run(WakerId::NONE, || future.set(None)) {
+            self.destructor_panicked();
+            process::discard(payload);
+        }
     }
 
-    /// Settles how it ended, on the thread it ran on: errors are formatted here.
+    /// The stop has run out of time.
+    #[cold]
+    fn aborted<T>(&mut self) -> Done<T> {
+        self.ended();
+        Done::new(Ending::Aborted, self)
+    }
+
+    /// Settles what the code returned, on the thread it ran on: errors are formatted here.
     #[inline]
-    fn settle<T>(&mut self, ending: &Ending<T>, judge: impl FnOnce(&T) -> Judgement) {
-        match ending {
-            Ending::Finished(result) => match judge(result) {
-                Judgement::Settled(way) => self.way = way,
-                Judgement::Failed(text) => self.error(text),
-            },
-            Ending::Panicked(payload) => self.panic(payload.as_ref()),
-            Ending::Aborted => {}
+    fn finished<T>(&mut self, result: T, judgement: Judgement) -> Done<T> {
+        match judgement {
+            Judgement::Settled(way) => self.way = way,
+            Judgement::Failed(text) => self.error(text),
         }
-        if self.essential {
+        self.ended();
+        Done::new(Ending::Finished(result), self)
+    }
+
+    #[inline]
+    fn ended(&self) {
+        if self.facts.has(Facts::ESSENTIAL) {
             self.essential_ended();
         }
     }
@@ -143,15 +179,25 @@ impl Ticket {
         self.fail(Way::Failed, Failure::error(self.life.who(self.row), text));
     }
 
+    /// `returned`: it was a destructor that did, afterwards.
     #[cold]
-    fn panic(&mut self, payload: &(dyn Any + Send)) {
-        self.fail(
-            Way::Panicked,
-            Failure::panic(self.life.who(self.row), payload),
-        );
+    fn panicked<T>(&mut self, payload: Box<dyn Any + Send>, returned: bool) -> Done<T> {
+        if returned {
+            self.way = Way::Panicked;
+            self.destructor_panicked();
+        } else {
+            let who = self.life.who(self.row);
+            self.fail(Way::Panicked, Failure::panic(who, payload.as_ref()));
+        }
+        self.ended();
+        Done::new(Ending::Panicked(payload), self)
     }
 
-    #[cold]
+    fn destructor_panicked(&self) {
+        let failure = Failure::destructor(self.life.who(self.row));
+        self.life.fail(failure.of_task(tokio::task::try_id()));
+    }
+
     fn fail(&mut self, way: Way, failure: Failure) {
         self.way = way;
         let failure = failure.of_task(tokio::task::try_id());
@@ -171,12 +217,6 @@ impl Ticket {
         }
     }
 
-    #[cold]
-    fn panicked_in_destructor(&self) {
-        self.life
-            .fail(Failure::destructor(self.life.who(self.row)).of_task(tokio::task::try_id()));
-    }
-
     /// The waker by which whoever waits inside this worker may rely on its seat. Main's thread may be polled by
     /// others with the same one.
     #[inline]
@@ -193,10 +233,10 @@ impl Ticket {
     fn sit(&mut self, context: &Context<'_>) {
         let seat = match self.seat {
             Some(seat) => seat,
-            None => self.life.take_seat(self.row, self.stage, None),
+            None => self.life.take_seat(self.row, self.stage),
         };
         self.seat = Some(seat);
-        self.waits = true;
+        self.facts.set(Facts::WAITS, true);
         if self.life.wait_in(seat, self.stage, context.waker()) {
             context.waker().wake_by_ref();
         }
@@ -206,27 +246,15 @@ impl Ticket {
 impl Drop for Ticket {
     #[inline]
     fn drop(&mut self) {
-        // The worker's own panics are caught: this one comes from a destructor.
-        if std::thread::panicking() && !self.was_panicking {
-            self.panicked_in_destructor();
-        }
-        let last = if self.lingers {
-            thread::left(self.row)
-        } else {
-            None
-        };
         if let Some(seat) = self.seat {
             self.life.seats.leave(seat);
-        }
-        if let Some(last) = last.filter(|last| Some(*last) != self.seat) {
-            self.life.seats.leave(last);
         }
         if self.row == RowId::MAIN {
             self.life.main_gone();
         } else {
             let row = self.life.rows.get(self.row);
             row.end(self.way).fetch_add(1, Ordering::Release);
-            if !self.life.is_undisturbed(disturbances(self.stage, false)) {
+            if !self.life.is_undisturbed(disturbances(self.stage, false)) && row.live() == 0 {
                 self.life.note_end(row);
             }
             self.life.leave(self.stage);
@@ -235,23 +263,22 @@ impl Drop for Ticket {
 }
 
 pin_project! {
-    /// A worker's future, tracked. Resolves early, to `Aborted`, when the stop has run out of time; tokio then
-    /// drops the worker's own future in its own task.
+    /// A worker's future, tracked. Resolves early, to `Aborted`, when the stop has run out of time.
     pub(crate) struct Tracked<F, J> {
+        // Dropped as soon as it is done with, in the worker's name.
         #[pin]
-        future: F,
-        judge: Option<J>,
+        future: Option<F>,
+        judge: J,
         // Last, so that the worker counts as alive until its future is dropped.
         ticket: Ticket,
     }
 
     impl<F, J> PinnedDrop for Tracked<F, J> {
         fn drop(this: Pin<&mut Self>) {
-            let ticket = this.project().ticket;
-            ticket.was_panicking = std::thread::panicking();
+            let this = this.project();
             // Dropped from outside, by its task's abort or with its runtime.
-            if needs_drop::<F>() && !ticket.lingers {
-                ticket.begin_ending();
+            if needs_drop::<F>() && this.future.is_some() {
+                this.ticket.drop_early(this.future);
             }
         }
     }
@@ -261,8 +288,8 @@ impl<F, J> Tracked<F, J> {
     #[inline]
     pub(crate) fn new(future: F, judge: J, ticket: Ticket) -> Self {
         Self {
-            future,
-            judge: Some(judge),
+            future: Some(future),
+            judge,
             ticket,
         }
     }
@@ -271,40 +298,53 @@ impl<F, J> Tracked<F, J> {
 impl<F, J> Future for Tracked<F, J>
 where
     F: Future,
-    J: FnOnce(&F::Output) -> Judgement,
+    J: Fn(&F::Output) -> Judgement,
 {
     type Output = Done<F::Output>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Done<F::Output>> {
         let this = self.project();
-        let ticket = this.ticket;
-        let ending = if ticket.life.is_aborting(ticket.stage) {
-            ticket.begin_ending();
-            Ending::Aborted
-        } else {
-            let future = this.future;
-            let was_scoped = ticket.scoped;
-            let waker = ticket.waker_id(context);
-            match ticket.run(waker, needs_drop::<F>(), || future.poll(context)) {
-                Poll::Ready(ending) => ending,
-                Poll::Pending => {
-                    if !ticket.waits {
-                        ticket.sit(context);
-                    }
-                    if ticket.scoped && !was_scoped {
-                        // It has a token since this poll. What waits by the seat alone goes to the token.
-                        context.waker().wake_by_ref();
-                    }
-                    return Poll::Pending;
-                }
+        let (mut future, ticket) = (this.future, this.ticket);
+        if ticket.life.is_aborting(ticket.stage) {
+            ticket.drop_early(future);
+            return Poll::Ready(ticket.aborted());
+        }
+        let was_scoped = ticket.facts.has(Facts::SCOPED);
+        let waker = ticket.waker_id(context);
+        let mut returned = false;
+        let run = || {
+            let polled = match future.as_mut().as_pin_mut() {
+                Some(running) => running.poll(context),
+                None => Poll::Pending,
+            };
+            if polled.is_ready() {
+                returned = true;
+                future.set(None);
             }
+            polled
         };
-        let judge = this.judge.take();
-        ticket.settle(&ending, |result| {
-            judge.map_or(Judgement::WELL, |judge| judge(result))
-        });
-        Poll::Ready(Done::new(ending, ticket))
+        match ticket.run(waker, run) {
+            Ok(Poll::Ready(result)) => {
+                let judgement = (this.judge)(&result);
+                Poll::Ready(ticket.finished(result, judgement))
+            }
+            Ok(Poll::Pending) => {
+                if !ticket.facts.has(Facts::WAITS) {
+                    ticket.sit(context);
+                }
+                if ticket.facts.has(Facts::SCOPED) && !was_scoped {
+                    // It has a token since this poll. What waits by the seat alone goes to the token.
+                    context.waker().wake_by_ref();
+                }
+                Poll::Pending
+            }
+            Err(payload) => {
+                let done = ticket.panicked(payload, returned);
+                ticket.drop_early(future);
+                Poll::Ready(done)
+            }
+        }
     }
 }
 
@@ -317,14 +357,17 @@ pub(crate) fn run_blocking<T>(
     if ticket.life.is_aborting(ticket.stage) {
         return Done::new(Ending::Aborted, &ticket);
     }
-    // It will be there for a while: its seat says since when.
-    let parent = ticket.parent.take();
-    ticket.seat = Some(ticket.life.take_seat(ticket.row, ticket.stage, parent));
-    let Poll::Ready(ending) = ticket.run(WakerId::NONE, false, || Poll::Ready(code())) else {
-        unreachable!("a closure is ready when it returns")
-    };
-    ticket.settle(&ending, judge);
-    Done::new(ending, &ticket)
+    if ticket.seat.is_none() {
+        // It will be there for a while: its seat says since when.
+        ticket.seat = Some(ticket.life.take_seat(ticket.row, ticket.stage));
+    }
+    match ticket.run(WakerId::NONE, code) {
+        Ok(result) => {
+            let judgement = judge(&result);
+            ticket.finished(result, judgement)
+        }
+        Err(payload) => ticket.panicked(payload, false),
+    }
 }
 
 /// One run of a blocking body inside a supervised worker: on tokio's pool, in the worker's name.
@@ -333,9 +376,7 @@ pub(crate) async fn blocking_run<R: Send + 'static>(
 ) -> R {
     let worker = thread::caller();
     let run = move || match worker {
-        Some((life, Some(current))) => {
-            thread::polling(&life, current, WakerId::NONE, code, |_| false).0
-        }
+        Some((life, Some(current))) => thread::polling(&life, current, WakerId::NONE, code).0,
         _ => code(),
     };
     match tokio::task::spawn_blocking(run).await {

@@ -3,12 +3,11 @@
 //! The second half can be read from other threads. That is how a report tells a worker that waits in an
 //! await from one that blocks its thread.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ptr;
-use std::rc::Rc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{RawWakerVTable, Waker};
+use std::task::Waker;
 
 use crate::lifecycle::{Lifecycle, disturbances};
 use crate::rows::RowId;
@@ -16,28 +15,30 @@ use crate::seats::SeatKey;
 use crate::state::Stage;
 
 thread_local! {
-    /// The lifecycle whose code this thread runs, if any.
-    static HERE: RefCell<Option<Rc<Here>>> = const { RefCell::new(None) };
+    static HERE: Here = const { Here::new() };
 }
 
-/// Which waker a poll was made with.
+/// Which waker a poll was made with, by its data: a pointer to the task, where it is tokio's.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct WakerId(*const (), *const RawWakerVTable);
+pub(crate) struct WakerId(*const ());
 
 impl WakerId {
     /// No waker: the code of a blocking worker.
-    pub(crate) const NONE: Self = Self(ptr::null(), ptr::null());
+    pub(crate) const NONE: Self = Self(ptr::null());
 
     #[inline]
     pub(crate) fn of(waker: &Waker) -> Self {
-        Self(waker.data(), waker.vtable())
+        Self(waker.data())
     }
 }
 
 /// A thread's record.
-pub(crate) struct Here {
-    life: Arc<Lifecycle>,
-    seen: Arc<Seen>,
+struct Here {
+    /// The lifecycle whose code this thread runs, if any.
+    life: RefCell<Option<Arc<Lifecycle>>>,
+    /// The same, to be compared.
+    id: Cell<*const Lifecycle>,
+    seen: OnceCell<Arc<Seen>>,
     /// The stage of the worker being polled; main's between polls.
     stage: Cell<Stage>,
     /// Whether the worker being polled can be stopped apart from its stage.
@@ -55,6 +56,8 @@ pub(crate) struct Seen {
     pub(crate) name: String,
     /// Which shard of seats this thread prefers.
     shard: u32,
+    /// The lifecycle all the rest is about. A thread of a test may run another one in between.
+    life: AtomicPtr<Lifecycle>,
     /// One more than the row of the worker inside a poll; 0 between polls.
     row: AtomicU32,
     /// Its seat, once it has one.
@@ -63,7 +66,7 @@ pub(crate) struct Seen {
     polls: AtomicU64,
     /// Who was last polled here, and in which beat: a row and a beat in the place of the row's number. Rows share
     /// places; the later one is kept.
-    marks: Box<[AtomicU64; MARKS]>,
+    marks: [AtomicU64; MARKS],
 }
 
 /// How many rows a thread keeps in mind.
@@ -84,6 +87,26 @@ pub(crate) struct Poll {
 }
 
 impl Seen {
+    fn of_this_thread() -> Arc<Self> {
+        static THREADS: AtomicU32 = AtomicU32::new(0);
+        Arc::new(Self {
+            name: std::thread::current()
+                .name()
+                .unwrap_or("unnamed")
+                .to_owned(),
+            shard: THREADS.fetch_add(1, Ordering::Relaxed),
+            life: AtomicPtr::default(),
+            row: AtomicU32::new(0),
+            seat: AtomicU64::new(0),
+            polls: AtomicU64::new(0),
+            marks: [const { AtomicU64::new(0) }; MARKS],
+        })
+    }
+
+    fn is_about(&self, life: &Lifecycle) -> bool {
+        ptr::eq(self.life.load(Ordering::Acquire), life)
+    }
+
     /// The poll this thread is inside of.
     pub(crate) fn poll(&self) -> Option<Poll> {
         let row = RowId::from_bits(self.row.load(Ordering::Acquire).checked_sub(1)?);
@@ -100,74 +123,58 @@ impl Seen {
     }
 }
 
-/// Looks at this thread's record, if it has one. A thread that is ending has none any more.
+/// Looks at this thread's record. A thread that is ending has none any more.
 #[inline]
-fn look<T>(at: impl FnOnce(&Rc<Here>) -> T) -> Option<T> {
-    HERE.try_with(|here| here.borrow().as_ref().map(at))
-        .ok()
-        .flatten()
+fn look<T>(at: impl FnOnce(&Here) -> T) -> Option<T> {
+    HERE.try_with(at).ok()
+}
+
+/// Looks at the record of a thread that runs a lifecycle's code.
+#[inline]
+fn look_with_life<T>(at: impl FnOnce(&Here, &Arc<Lifecycle>) -> T) -> Option<T> {
+    look(|here| here.life.borrow().as_ref().map(|life| at(here, life))).flatten()
 }
 
 /// Makes this thread one of the lifecycle's.
 pub(crate) fn adopt(life: &Arc<Lifecycle>) {
-    settle_in(life);
-}
-
-#[cold]
-fn settle_in(life: &Arc<Lifecycle>) -> Rc<Here> {
-    static THREADS: AtomicU32 = AtomicU32::new(0);
-    let seen = Arc::new(Seen {
-        name: std::thread::current()
-            .name()
-            .unwrap_or("unnamed")
-            .to_owned(),
-        shard: THREADS.fetch_add(1, Ordering::Relaxed),
-        row: AtomicU32::new(0),
-        seat: AtomicU64::new(0),
-        polls: AtomicU64::new(0),
-        marks: Box::new([const { AtomicU64::new(0) }; MARKS]),
-    });
-    life.threads.add(&seen);
-    let here = Rc::new(Here {
-        life: Arc::clone(life),
-        seen,
-        stage: Cell::new(Stage::Main),
-        scoped: Cell::new(false),
-        disturbances: Cell::new(disturbances(Stage::Main, false)),
-        waker: Cell::new(WakerId::NONE),
-    });
-    replace(Some(Rc::clone(&here)));
-    here
-}
-
-fn replace(here: Option<Rc<Here>>) -> Option<Rc<Here>> {
-    HERE.with(|cell| cell.replace(here))
+    look(|here| here.settle(Some(Arc::clone(life))));
 }
 
 /// Makes this thread one of the lifecycle's while the guard lives.
 pub(crate) fn enter(life: &Arc<Lifecycle>) -> Entered {
-    let outer = replace(None);
-    adopt(life);
+    let outer = look(|here| {
+        let record = here.record();
+        let life = here.settle(Some(Arc::clone(life)));
+        here.clear();
+        (life, record)
+    });
     Entered { outer }
 }
 
 /// Gives the thread back to whom it belonged.
 pub(crate) struct Entered {
-    outer: Option<Rc<Here>>,
+    outer: Option<(Option<Arc<Lifecycle>>, Outer)>,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        drop(replace(self.outer.take()));
+        if let Some((life, record)) = self.outer.take() {
+            let inner = look(|here| {
+                let inner = here.settle(life);
+                here.restore(record);
+                inner
+            });
+            drop(inner);
+        }
     }
 }
 
 /// The lifecycle this thread belongs to, unless a worker of it, main aside, is being polled here.
 #[inline]
 pub(crate) fn spawner() -> Option<Arc<Lifecycle>> {
-    look(|here| {
-        let row = here.seen.row.load(Ordering::Relaxed);
-        (row <= RowId::MAIN.to_bits() + 1).then(|| Arc::clone(&here.life))
+    look_with_life(|here, life| {
+        let row = here.seen().row.load(Ordering::Relaxed);
+        (row <= RowId::MAIN.to_bits() + 1).then(|| Arc::clone(life))
     })
     .flatten()
 }
@@ -175,14 +182,14 @@ pub(crate) fn spawner() -> Option<Arc<Lifecycle>> {
 /// The lifecycle this thread belongs to, and which worker of it is being polled here, if one is.
 #[inline]
 pub(crate) fn caller() -> Option<(Arc<Lifecycle>, Option<Current>)> {
-    look(|here| (Arc::clone(&here.life), here.current()))
+    look_with_life(|here, life| (Arc::clone(life), here.current()))
 }
 
 /// Whether nothing at all suggests that the code running here is to stop. What else it says has to be
 /// looked into.
 #[inline]
 pub(crate) fn is_undisturbed() -> bool {
-    look(|here| here.life.is_undisturbed(here.disturbances.get())).unwrap_or(false)
+    look_with_life(|here, life| life.is_undisturbed(here.disturbances.get())).unwrap_or(false)
 }
 
 /// The worker being polled on this thread.
@@ -198,18 +205,28 @@ pub(crate) struct Current {
 /// The shard of seats this thread prefers.
 #[inline]
 pub(crate) fn shard() -> u32 {
-    look(|here| here.seen.shard).unwrap_or(0)
+    look(|here| here.seen().shard).unwrap_or(0)
 }
 
 /// Which worker of this thread's lifecycle is being polled here, if one is.
 #[inline]
 pub(crate) fn current() -> Option<Current> {
-    look(|here| here.current()).flatten()
+    look(Here::current).flatten()
+}
+
+/// Where the worker in this seat is being polled on this thread: whether it can be stopped apart from its stage.
+#[inline]
+pub(crate) fn is_scoped(life: &Arc<Lifecycle>, seat: SeatKey) -> Option<bool> {
+    look(|here| {
+        let is_here = here.id.get() == Arc::as_ptr(life) && here.current()?.seat == Some(seat);
+        is_here.then(|| here.scoped.get())
+    })
+    .flatten()
 }
 
 /// Notes that the worker being polled took a seat.
 pub(crate) fn seated(key: SeatKey) {
-    look(|here| here.seen.seat.store(key.to_bits(), Ordering::Relaxed));
+    look(|here| here.seen().seat.store(key.to_bits(), Ordering::Relaxed));
 }
 
 /// Notes that the worker being polled has a token.
@@ -220,39 +237,40 @@ pub(crate) fn scoped() {
 /// Whether `waker` is the one the current worker itself is polled with.
 #[inline]
 pub(crate) fn is_workers_own(waker: &Waker) -> bool {
-    look(|here| here.waker.get() == WakerId::of(waker)).unwrap_or(false)
+    let id = WakerId::of(waker);
+    id != WakerId::NONE && look(|here| here.waker.get() == id).unwrap_or(false)
 }
 
-/// Runs one poll of a worker with the record set, and returns what became of the worker meanwhile.
-///
-/// Where `lingers` says so the record stays set when the poll is over: the destructors that follow belong to
-/// it, until [`left`] is called.
+/// Runs code of a worker with the record set, and returns what became of the worker meanwhile.
 #[inline]
 pub(crate) fn polling<T>(
     life: &Arc<Lifecycle>,
     worker: Current,
     waker: WakerId,
-    poll: impl FnOnce() -> T,
-    lingers: impl FnOnce(&T) -> bool,
+    run: impl FnOnce() -> T,
 ) -> (T, Current) {
-    let here = of(life).unwrap_or_else(|| settle_in(life));
-    let outer = here.set(worker, waker);
-    let result = poll();
-    let after = Current {
-        seat: here.seen.seat(),
-        scoped: here.scoped.get(),
-        ..worker
-    };
-    if !lingers(&result) {
+    let mut run = Some(run);
+    let ran = look(|here| {
+        let run = run.take()?;
+        if here.id.get() != Arc::as_ptr(life) {
+            adopt(life);
+        }
+        let seen = here.seen();
+        let outer = here.set(seen, worker, waker, life.beat.latest());
+        let result = run();
+        let after = Current {
+            seat: seen.seat(),
+            scoped: here.scoped.get(),
+            ..worker
+        };
         here.restore(outer);
+        Some((result, after))
+    });
+    match (ran.flatten(), run) {
+        (Some(ran), _) => ran,
+        (None, Some(run)) => (run(), worker),
+        (None, None) => unreachable!("it has run"),
     }
-    (result, after)
-}
-
-/// This thread's record, if the thread is one of the lifecycle's.
-#[inline]
-fn of(life: &Arc<Lifecycle>) -> Option<Rc<Here>> {
-    look(|here| Arc::ptr_eq(&here.life, life).then(|| Rc::clone(here))).flatten()
 }
 
 /// What a thread's record says at some moment.
@@ -265,30 +283,65 @@ pub(crate) struct Record {
 type Outer = Option<Box<Record>>;
 
 impl Here {
+    const fn new() -> Self {
+        Self {
+            life: RefCell::new(None),
+            id: Cell::new(ptr::null()),
+            seen: OnceCell::new(),
+            stage: Cell::new(Stage::Main),
+            scoped: Cell::new(false),
+            disturbances: Cell::new(disturbances(Stage::Main, false)),
+            waker: Cell::new(WakerId::NONE),
+        }
+    }
+
+    #[inline]
+    fn seen(&self) -> &Seen {
+        self.seen.get_or_init(Seen::of_this_thread)
+    }
+
+    /// The thread is this lifecycle's from now on. Returns whose it was.
+    #[cold]
+    fn settle(&self, life: Option<Arc<Lifecycle>>) -> Option<Arc<Lifecycle>> {
+        let id = life.as_ref().map_or(ptr::null(), Arc::as_ptr);
+        self.id.set(id);
+        let seen = self.seen.get_or_init(Seen::of_this_thread);
+        if !ptr::eq(seen.life.swap(id.cast_mut(), Ordering::AcqRel), id) {
+            for mark in &seen.marks {
+                mark.store(0, Ordering::Relaxed);
+            }
+        }
+        if let Some(life) = &life {
+            life.threads.add(seen);
+        }
+        self.life.replace(life)
+    }
+
     #[inline]
     fn current(&self) -> Option<Current> {
-        let row = RowId::from_bits(self.seen.row.load(Ordering::Relaxed).checked_sub(1)?);
+        let seen = self.seen();
+        let row = RowId::from_bits(seen.row.load(Ordering::Relaxed).checked_sub(1)?);
         Some(Current {
             row,
-            seat: self.seen.seat(),
+            seat: seen.seat(),
             stage: self.stage.get(),
             scoped: self.scoped.get(),
         })
     }
 
+    /// Begins a poll, in this beat.
     #[inline]
-    fn set(&self, worker: Current, waker: WakerId) -> Outer {
-        let outer = match self.seen.row.load(Ordering::Relaxed) {
+    fn set(&self, seen: &Seen, worker: Current, waker: WakerId, beat: u32) -> Outer {
+        let outer = match seen.row.load(Ordering::Relaxed) {
             0 => None,
             _ => self.record(),
         };
-        let seen = &self.seen;
         let number = seen.polls.load(Ordering::Relaxed).wrapping_add(1);
         seen.polls.store(number, Ordering::Relaxed);
         self.waker.set(waker);
-        self.mark(worker);
+        self.mark(seen, worker);
         let row = worker.row.to_bits() + 1;
-        let mark = u64::from(row) << 32 | u64::from(self.life.beat.latest());
+        let mark = u64::from(row) << 32 | u64::from(beat);
         seen.marks[place(row)].store(mark, Ordering::Relaxed);
         outer
     }
@@ -306,26 +359,24 @@ impl Here {
             None => self.clear(),
             Some(record) => {
                 self.waker.set(record.waker);
-                self.mark(record.worker);
+                self.mark(self.seen(), record.worker);
             }
         }
     }
 
     #[inline]
-    fn mark(&self, worker: Current) {
+    fn mark(&self, seen: &Seen, worker: Current) {
         let seat = worker.seat.map_or(0, SeatKey::to_bits);
         self.belongs(worker.stage, worker.scoped);
-        self.seen.seat.store(seat, Ordering::Relaxed);
-        self.seen
-            .row
-            .store(worker.row.to_bits() + 1, Ordering::Release);
+        seen.seat.store(seat, Ordering::Relaxed);
+        seen.row.store(worker.row.to_bits() + 1, Ordering::Release);
     }
 
     /// Between two polls.
     #[inline]
     fn clear(&self) {
         self.belongs(Stage::Main, false);
-        self.seen.row.store(0, Ordering::Release);
+        self.seen().row.store(0, Ordering::Release);
     }
 
     #[inline]
@@ -338,52 +389,38 @@ impl Here {
 
 /// Marks this thread as busy with what a worker of `row` left behind, while the guard lives. A thread that is
 /// none of the lifecycle's stays unmarked.
-pub(crate) fn busy_with(life: &Arc<Lifecycle>, row: RowId) -> Busy {
+pub(crate) fn busy_with(life: &Lifecycle, row: RowId) -> Busy {
     let worker = Current {
         row,
         seat: None,
         stage: Stage::Main,
         scoped: false,
     };
-    Busy(of(life).map(|here| {
-        let outer = here.set(worker, WakerId::NONE);
-        (here, outer)
-    }))
+    let outer = look_with_life(|here, own| {
+        let beat = life.beat.latest();
+        let is_ours = ptr::eq(Arc::as_ptr(own), life);
+        is_ours.then(|| here.set(here.seen(), worker, WakerId::NONE, beat))
+    });
+    Busy(outer.flatten())
 }
 
 /// The record says what it did before once this is dropped.
-pub(crate) struct Busy(Option<(Rc<Here>, Outer)>);
+pub(crate) struct Busy(Option<Outer>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        if let Some((here, outer)) = self.0.take() {
+        if let Some(outer) = self.0.take() {
+            let left = look_with_life(|here, life| {
+                let seat = here.seen().seat();
+                here.restore(outer);
+                Some((Arc::clone(life), seat?))
+            });
             // A destructor that asked about the stop has taken a seat.
-            let seat = here.seen.seat();
-            here.restore(outer);
-            if let Some(seat) = seat {
-                here.life.seats.leave(seat);
+            if let Some((life, seat)) = left.flatten() {
+                life.seats.leave(seat);
             }
         }
     }
-}
-
-/// Marks this thread as busy with a worker that is about to be dropped by its task, until [`left`] is called.
-pub(crate) fn ending(life: &Arc<Lifecycle>, worker: Current) {
-    if let Some(here) = of(life) {
-        here.set(worker, WakerId::NONE);
-    }
-}
-
-/// Clears the record if it still speaks of `row`: the worker is gone from this thread. Returns the seat it has
-/// then, which a destructor may have taken.
-#[inline]
-pub(crate) fn left(row: RowId) -> Option<SeatKey> {
-    look(|here| {
-        let current = here.current().filter(|current| current.row == row)?;
-        here.clear();
-        current.seat
-    })
-    .flatten()
 }
 
 /// The threads that ran a lifecycle's code.
@@ -395,15 +432,22 @@ pub(crate) struct Threads {
 impl Threads {
     fn add(&self, new: &Arc<Seen>) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.retain(|thread| Arc::strong_count(thread) > 1);
+        seen.retain(|thread| Arc::strong_count(thread) > 1 && !Arc::ptr_eq(thread, new));
         seen.push(Arc::clone(new));
     }
 
-    /// In which beat a worker of this row was last polled, as far as the threads remember.
-    pub(crate) fn last_polled(&self, row: RowId) -> Option<u32> {
-        let row = row.to_bits() + 1;
+    /// Those that run this lifecycle's code now.
+    fn of(&self, life: &Lifecycle) -> Vec<Arc<Seen>> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let marks = seen
+        let all = seen.iter().filter(|thread| thread.is_about(life));
+        all.cloned().collect()
+    }
+
+    /// In which beat a worker of this row was last polled, as far as the threads remember.
+    pub(crate) fn last_polled(&self, life: &Lifecycle, row: RowId) -> Option<u32> {
+        let row = row.to_bits() + 1;
+        let threads = self.of(life);
+        let marks = threads
             .iter()
             .map(|thread| thread.marks[place(row)].load(Ordering::Relaxed));
         marks
@@ -413,10 +457,14 @@ impl Threads {
     }
 
     /// The polls under way, by thread.
-    pub(crate) fn polls(&self) -> Vec<(Arc<Seen>, Poll)> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.iter()
-            .filter_map(|thread| Some((Arc::clone(thread), thread.poll()?)))
+    pub(crate) fn polls(&self, life: &Lifecycle) -> Vec<(Arc<Seen>, Poll)> {
+        let threads = self.of(life).into_iter();
+        let polls = threads.map(|thread| {
+            let poll = thread.poll();
+            (thread, poll)
+        });
+        polls
+            .filter_map(|(thread, poll)| Some((thread, poll?)))
             .collect()
     }
 }

@@ -36,9 +36,9 @@ pub struct Worker<B> {
 
 /// Where a worker's name comes from.
 enum Name {
-    /// The annotated function.
+    /// The annotated function, or what stands for a name in the code.
     Function(&'static Function),
-    /// A name given at run time.
+    /// A name made at run time, or what a call changed.
     Given(Box<Label>),
 }
 
@@ -198,7 +198,13 @@ impl<B: Body> Worker<B> {
         };
         let runtime = life.runtime().filter(|_| !refused && life.arrive(stage));
         let task = if let Some(runtime) = runtime {
-            let ticket = Ticket::new(Arc::clone(&life), row, stage).of(essential, parent);
+            let mut ticket = Ticket::new(Arc::clone(&life), row, stage);
+            if essential {
+                ticket = ticket.of_essential();
+            }
+            if let Some(parent) = parent {
+                ticket = ticket.of_child(parent);
+            }
             Some(self.body.launch(ticket, runtime, supervised))
         } else {
             life.rows.get(row).refuse();
@@ -244,9 +250,16 @@ impl Name {
     }
 
     /// A name given by the caller's code.
+    #[inline]
     #[track_caller]
     fn here(name: Cow<'static, str>) -> Self {
-        Self::Given(Box::new(Label::at(name, Location::caller())))
+        let place = Location::caller();
+        if let Cow::Borrowed(name) = name
+            && let Some(function) = Function::of_call(name, place)
+        {
+            return Self::Function(function);
+        }
+        Self::Given(Box::new(Label::at(name, place)))
     }
 }
 
@@ -276,6 +289,7 @@ impl<B> fmt::Debug for Worker<B> {
 /// # Panics
 ///
 /// As [`Worker::spawn`].
+#[inline]
 #[track_caller]
 pub fn spawn<F>(name: impl Into<Cow<'static, str>>, future: F) -> WorkerHandle<F::Output>
 where

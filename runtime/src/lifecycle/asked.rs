@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, Id};
 use tokio_util::sync::CancellationToken;
 
 use super::{ABORTING, CANCELLED, Lifecycle, SINGLED_OUT, disturbances, of_stages};
@@ -68,6 +68,11 @@ impl Lifecycle {
         self.is_cancelled(stage) || seat.is_some_and(|seat| self.seats.is_stopped(seat))
     }
 
+    /// The same for a worker that has no token: only its handle can have stopped it apart from its stage.
+    pub(crate) fn is_stopping_unscoped(&self, stage: Stage, seat: Option<SeatKey>) -> bool {
+        !self.is_undisturbed(disturbances(stage, false)) && self.is_stopping(stage, seat)
+    }
+
     pub(crate) fn stage_token(&self, stage: Stage) -> &CancellationToken {
         &self.tokens[stage.index()]
     }
@@ -103,26 +108,32 @@ impl Lifecycle {
     /// The seat of the worker being polled here, taken now if it has none.
     pub(crate) fn seat(&self, current: Current) -> SeatKey {
         current.seat.unwrap_or_else(|| {
-            let key = self.take_seat(current.row, current.stage, None);
+            let key = self.take_seat(current.row, current.stage);
             thread::seated(key);
             key
         })
     }
 
-    /// Takes a seat for the task being polled here, or for `parent`'s child.
-    pub(crate) fn take_seat(
-        &self,
-        row: RowId,
-        stage: Stage,
-        parent: Option<CancellationToken>,
-    ) -> SeatKey {
+    /// Takes a seat for the task being polled here.
+    pub(crate) fn take_seat(&self, row: RowId, stage: Stage) -> SeatKey {
         let task = tokio::task::try_id();
-        let key = self.seats.take(thread::shard(), row, stage, task, parent);
+        let key = self.seats.take(thread::shard(), row, stage, task, None);
+        self.hear_of_early_stop(key, stage, task);
+        key
+    }
+
+    /// Makes a child's seat that of the task being polled here.
+    pub(crate) fn claim_seat(&self, key: SeatKey, stage: Stage) {
+        let task = tokio::task::try_id();
+        self.seats.claim(key, task);
+        self.hear_of_early_stop(key, stage, task);
+    }
+
+    fn hear_of_early_stop(&self, key: SeatKey, stage: Stage, task: Option<Id>) {
         if self.word.load(Ordering::SeqCst) & SINGLED_OUT != 0 && self.seats.was_stopped_early(task)
         {
             self.own_token(stage, key).cancel();
         }
-        key
     }
 
     /// Lets the worker wait in its seat. Returns whether it should look again at once: what would have
