@@ -4,16 +4,19 @@
 //! that blocks can: the watch does not wait for it.
 
 use std::cell::Cell;
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use tokio::time::Instant;
 
 use crate::lifecycle::Lifecycle;
+use crate::patience;
 use crate::stop;
 
 /// Starts the coordinator's thread.
@@ -21,15 +24,61 @@ pub(crate) fn start(
     life: &Arc<Lifecycle>,
     prepare: impl FnOnce() + Send + 'static,
 ) -> io::Result<()> {
+    let conducting = Box::pin(stop::conduct(Arc::clone(life), Clock::Thread));
+    *life.conducting.lock() = Some(conducting);
     let life = Arc::clone(life);
     let run = move || {
         prepare();
-        block_on(stop::conduct(life, Clock::Thread));
+        conduct(&life);
     };
     thread::Builder::new()
         .name("graceful-stop".to_owned())
         .spawn(run)
         .map(drop)
+}
+
+/// The stop while it is being conducted: by the coordinator, or, for as long as there is nothing to wait for, by main's
+/// thread.
+#[derive(Default)]
+pub(crate) struct Conducting {
+    stop: Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
+    /// Wakes the coordinator, from when its thread runs.
+    coordinator: OnceLock<Waker>,
+}
+
+impl Conducting {
+    fn lock(&self) -> MutexGuard<'_, Option<Pin<Box<dyn Future<Output = ()> + Send>>>> {
+        self.stop.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends the coordinator home.
+    pub(crate) fn end(&self) {
+        if let Some(coordinator) = self.coordinator.get() {
+            coordinator.wake_by_ref();
+        }
+    }
+
+    /// Goes on with the stop as far as that is possible now, unless the coordinator is at it. For main's thread, which
+    /// would wait for the coordinator to wake and to do the same.
+    pub(crate) fn go_on(&self) {
+        let (Ok(mut stop), Some(coordinator)) = (self.stop.try_lock(), self.coordinator.get())
+        else {
+            return;
+        };
+        if let Some(conduct) = &mut *stop {
+            match conduct.as_mut().poll(&mut Context::from_waker(coordinator)) {
+                Poll::Ready(()) => *stop = None,
+                // When it wants to be woken only the coordinator can see to.
+                Poll::Pending => coordinator.wake_by_ref(),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Conducting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conducting").finish_non_exhaustive()
+    }
 }
 
 /// What the conducting code waits with: the thread's own parking, or the timer of a test's runtime, which
@@ -73,23 +122,49 @@ thread_local! {
     static WAKE_AT: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// Polls `future` on this thread, parking in between: no runtime, no timer wheel.
-fn block_on(future: impl Future<Output = ()>) {
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    while future.as_mut().poll(&mut context).is_pending() {
-        match WAKE_AT.take() {
+/// Polls the stop on this thread, parking in between: no runtime, no timer wheel. The thread stays until the lifecycle
+/// is over, or the process: where it ended first it would be in the way.
+fn conduct(life: &Lifecycle) {
+    let wakes = Arc::new(Wakes {
+        thread: thread::current(),
+        came: AtomicBool::new(false),
+    });
+    let waker = Waker::from(Arc::clone(&wakes));
+    let waker = life.conducting.coordinator.get_or_init(|| waker);
+    let mut context = Context::from_waker(waker);
+    while !life.is_over() {
+        let mut stop = life.conducting.lock();
+        if let Some(conduct) = &mut *stop
+            && conduct.as_mut().poll(&mut context).is_ready()
+        {
+            *stop = None;
+        }
+        drop(stop);
+        let until = WAKE_AT.take();
+        if until.is_some() {
+            // The stop has begun, and what it waits for may be about to come.
+            patience::spin_while(|| !wakes.came.load(Ordering::Acquire));
+        }
+        if wakes.came.swap(false, Ordering::AcqRel) {
+            continue;
+        }
+        match until {
             None => thread::park(),
             Some(at) => thread::park_timeout(at.saturating_duration_since(Instant::now())),
         }
     }
 }
 
-struct Unpark(Thread);
+/// Wakes this thread, which may not be asleep.
+struct Wakes {
+    thread: Thread,
+    /// Somebody did since the last poll.
+    came: AtomicBool,
+}
 
-impl Wake for Unpark {
+impl Wake for Wakes {
     fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        self.came.store(true, Ordering::Release);
+        self.thread.unpark();
     }
 }

@@ -285,6 +285,7 @@ mod reload;
 
 mod coordinator;
 mod course;
+mod patience;
 mod stop;
 mod thaw;
 mod trace;

@@ -22,6 +22,7 @@ mod census;
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -32,9 +33,11 @@ use tokio_util::sync::CancellationToken;
 use crate::alive::Alive;
 use crate::beat::Beat;
 use crate::budget::Budget;
+use crate::coordinator::Conducting;
 use crate::exit::{Failure, Failures, Who};
 use crate::hooks::Hooks;
 use crate::message;
+use crate::patience;
 use crate::reload::Reloading;
 use crate::report::Report;
 use crate::results::Results;
@@ -94,6 +97,8 @@ pub(crate) struct Lifecycle {
     introduced: AtomicBool,
     /// Set until main is gone.
     main_alive: AtomicBool,
+    /// What main's thread is woken by: the runtime's own, so that anybody may.
+    main_waker: OnceLock<Waker>,
     /// Set when main asks for its token, its flag or its future.
     main_looked: AtomicBool,
     /// What cancels each stage; parents of every token handed out.
@@ -145,6 +150,7 @@ pub(crate) struct Lifecycle {
     bell: Notify,
     /// Something changed that the waiting have not been told of.
     news: AtomicBool,
+    pub(crate) conducting: Conducting,
     /// Lets main's thread leave the runtime.
     done: Notify,
     /// Wakes whoever waits for a state or for the last worker.
@@ -168,6 +174,7 @@ impl Lifecycle {
             results: Results::default(),
             introduced: AtomicBool::new(false),
             main_alive: AtomicBool::new(true),
+            main_waker: OnceLock::new(),
             main_looked: AtomicBool::new(false),
             tokens: Default::default(),
             hooks: Hooks::default(),
@@ -198,6 +205,7 @@ impl Lifecycle {
             nudge,
             bell: Notify::new(),
             news: AtomicBool::new(false),
+            conducting: Conducting::default(),
             done: Notify::new(),
             changed: Notify::new(),
             #[cfg(all(unix, feature = "systemd"))]
@@ -287,8 +295,14 @@ impl Lifecycle {
             // The line comes before all others of the stop, but who writes it is not woken before those who act.
             let line = message::stopping(cause, drain, budget);
             self.scribe.say_before(line, || {
-                self.nudge.nudge();
+                if self.state() >= State::Stopping {
+                    self.wake_main();
+                }
                 self.bell.notify_one();
+                // Signals are the watch's own to tell of.
+                if !matches!(cause, Cause::Signal(_)) {
+                    self.nudge.nudge();
+                }
             });
             self.tell_systemd(State::Draining);
         }
@@ -352,6 +366,11 @@ impl Lifecycle {
 
     /// Resolves when everybody was joined or aborted. For main's thread alone.
     pub(crate) async fn joined(&self) {
+        if self.is_deserted() {
+            self.conducting.go_on();
+            // Where the coordinator is at it, it needs no longer than a thread to go to sleep and wake.
+            patience::spin_while(|| self.is_deserted() && self.state() < State::Stopped);
+        }
         self.done.notified().await;
     }
 
@@ -385,6 +404,7 @@ impl Lifecycle {
         self.reloads.end();
         self.over.store(true, Ordering::Release);
         self.nudge.nudge();
+        self.conducting.end();
         self.scribe.end();
         self.tell_systemd(State::Stopped);
     }

@@ -153,7 +153,7 @@ impl Started {
 
         // The lines of the stop are written, and metrics told, before a subscriber's guard is dropped; the report comes
         // after everything.
-        let untracked = tear_down(&life, runtime);
+        let untracked = tear_down(&life, runtime, is_last);
         let fatal = life.fatal_signal();
         #[cfg(feature = "metrics")]
         crate::metrics::publish(&life);
@@ -238,14 +238,19 @@ pub(crate) fn discard<T>(value: T) -> bool {
 }
 
 /// Shuts the runtime down without waiting for anybody, but for a moment in which untracked tasks can run their
-/// destructors. Returns how many of those there were.
-fn tear_down(life: &Lifecycle, runtime: Runtime) -> usize {
+/// destructors. Returns how many of those there were. Where the process ends with it and no task is left, its threads
+/// are left asleep: to wake them all would only hold up the end.
+fn tear_down(life: &Lifecycle, runtime: Runtime, is_last: bool) -> usize {
     let count = || life.tasks_alive().saturating_sub(life.workers_alive());
     let settled = std::time::Instant::now() + SETTLING;
     while count() > 0 && std::time::Instant::now() < settled {
         std::thread::yield_now();
     }
     let untracked = count();
+    if is_last && life.tasks_alive() == 0 {
+        std::mem::forget(runtime);
+        return 0;
+    }
     runtime.shutdown_timeout(if untracked > 0 {
         until_report(life).min(UNTRACKED)
     } else {

@@ -15,6 +15,9 @@ use crate::line::{Level, Line, To};
 /// Lines that wait beyond these are dropped, oldest first, and counted.
 const WAITING: usize = 256;
 
+/// So many lines fit where a write does not block.
+const AT_ONCE: usize = 4;
+
 /// The way to the writing thread.
 #[derive(Clone)]
 pub(crate) struct Scribe(Arc<Desk>);
@@ -31,8 +34,21 @@ struct Desk {
     is_captured: AtomicBool,
 }
 
-/// Makes a line, on the thread that writes it; or does something else there.
-type Draft = Box<dyn FnOnce() -> Option<Line> + Send>;
+/// What there is to write.
+enum Draft {
+    Line(Line),
+    /// A line that is made by the thread that writes it; or something else that is done there.
+    Made(Box<dyn FnOnce() -> Option<Line> + Send>),
+}
+
+impl Draft {
+    fn finish(self) -> Option<Line> {
+        match self {
+            Self::Line(line) => Some(line),
+            Self::Made(make) => make(),
+        }
+    }
+}
 
 #[derive(Default)]
 struct Pile {
@@ -91,7 +107,7 @@ impl Scribe {
         let is_for_a_subscriber = line.level == Level::Debug || line.to == To::Subscriber;
         let is_heard = !is_for_a_subscriber || subscriber::may_be_set();
         if is_heard {
-            self.leave(Box::new(move || Some(line)));
+            self.leave(Draft::Line(line));
         }
         act();
         if is_heard {
@@ -99,36 +115,36 @@ impl Scribe {
         }
     }
 
-    /// The same, but written right here where that takes no longer than leaving it: nothing else is to be written, and
-    /// standard error has room. For the last line, whose writing would be waited for.
+    /// Leaves the last line of a clean end, and writes what there is right here where that takes no longer than leaving
+    /// it to the thread, whose writing would be waited for: nobody writes yet, and standard error has room.
     pub(crate) fn say_at_once(&self, line: Line) {
-        let is_idle = {
-            let pile = self.0.lock();
-            !pile.has_more() && !pile.is_writing && !pile.is_insisting
-        };
-        let is_plain =
-            line.to == To::Whoever && line.level != Level::Debug && !subscriber::is_set();
-        let is_captured = self.0.is_captured.load(Ordering::Relaxed);
-        if is_idle && is_plain && !is_captured && has_room() {
-            let _ = write_past_the_lock(self.0.text(&line).as_bytes());
+        self.leave(Draft::Line(line));
+        let lines = self.0.take_plain();
+        if !lines.is_empty() {
+            let text: String = lines.iter().map(|line| self.0.text(line)).collect();
+            let _ = write_past_the_lock(text.as_bytes());
+            self.0.lock().is_writing = false;
+        }
+        if self.0.lock().has_more() {
+            self.0.more.notify_one();
         } else {
-            self.say(line);
+            self.0.empty.notify_all();
         }
     }
 
     /// The same for a line that is yet to be made, by the thread that writes.
     pub(crate) fn say_later(&self, draft: impl FnOnce() -> Line + Send + 'static) {
-        self.leave(Box::new(|| Some(draft())));
+        self.leave(Draft::Made(Box::new(|| Some(draft()))));
         self.0.more.notify_one();
     }
 
     /// Has something done by the thread that writes, between two lines.
     #[cfg(feature = "metrics")]
     pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) {
-        self.leave(Box::new(|| {
+        self.leave(Draft::Made(Box::new(|| {
             job();
             None
-        }));
+        })));
         self.0.more.notify_one();
     }
 
@@ -144,10 +160,7 @@ impl Scribe {
     /// Leaves the report, which is written after the lines before it, and by somebody else where those do not get
     /// written.
     pub(crate) fn say_report(&self, line: Line) {
-        self.0
-            .lock()
-            .reports
-            .push_back(Box::new(move || Some(line)));
+        self.0.lock().reports.push_back(Draft::Line(line));
         self.0.more.notify_one();
     }
 
@@ -165,7 +178,7 @@ impl Scribe {
         let run = move || {
             // In braces, so that nothing is written under the lock.
             while let Some(draft) = { desk.lock().next_to_insist_on() } {
-                if let Some(line) = draft() {
+                if let Some(line) = draft.finish() {
                     let _ = write_past_the_lock(desk.text(&line).as_bytes());
                 }
             }
@@ -230,18 +243,37 @@ impl Desk {
         self.pile.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// All lines, for somebody else than the thread to write to standard error, if they are that simple: else none.
+    fn take_plain(&self) -> Vec<Line> {
+        if self.is_captured.load(Ordering::Relaxed) || subscriber::is_set() {
+            return Vec::new();
+        }
+        let mut pile = self.lock();
+        let is_plain = |draft: &Draft| matches!(draft, Draft::Line(line) if line.to == To::Whoever && line.level != Level::Debug);
+        let is_free = !pile.is_writing && !pile.is_insisting && pile.dropped == 0;
+        let is_short = pile.lines.len() <= AT_ONCE && pile.reports.is_empty();
+        if !is_free || !is_short || !pile.lines.iter().all(is_plain) || !has_room() {
+            return Vec::new();
+        }
+        pile.is_writing = true;
+        pile.lines.drain(..).filter_map(Draft::finish).collect()
+    }
+
     /// The thread's loop.
     fn write_all(&self) {
         let mut pile = self.lock();
         loop {
-            if let Some(draft) = pile.next() {
+            if pile.is_writing {
+                // Somebody else, who says when it is done.
+                pile = self.more.wait(pile).unwrap_or_else(PoisonError::into_inner);
+            } else if let Some(draft) = pile.next() {
                 let dropped = std::mem::take(&mut pile.dropped);
                 pile.is_writing = true;
                 drop(pile);
                 if dropped > 0 {
                     self.write(&crate::message::dropped(dropped));
                 }
-                if let Some(line) = draft() {
+                if let Some(line) = draft.finish() {
                     self.write(&line);
                 }
                 pile = self.lock();

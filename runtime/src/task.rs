@@ -237,6 +237,9 @@ impl Ticket {
         };
         self.seat = Some(seat);
         self.facts.set(Facts::WAITS, true);
+        if self.row == RowId::MAIN {
+            self.life.main_waits(context.waker());
+        }
         if self.life.wait_in(seat, self.stage, context.waker()) {
             context.waker().wake_by_ref();
         }

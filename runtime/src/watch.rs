@@ -1,8 +1,8 @@
 //! The watch: a thread that nothing of the user's can block.
 //!
 //! It hears the signals, holds the deadline, honours the second interrupt and, as a last resort, ends the
-//! process. It never runs, wakes or drops anything of the user's, never writes to standard error, and waits
-//! for nobody who does, beyond a bounded moment.
+//! process. It never runs, wakes or drops anything of the user's (main's waker is the runtime's), never writes to
+//! standard error, and waits for nobody who does, beyond a bounded moment.
 
 use std::io;
 use std::sync::Arc;

@@ -34,6 +34,9 @@ const CONTENDERS: [Contender; 9] = [
     contender("sigwait", "contender-sigwait"),
 ];
 
+/// With nothing to do, as the process's own `main`.
+pub(crate) const MAIN: Contender = contender(GRACEFUL, "contender-graceful-main");
+
 /// The program whose workers come and go.
 pub(crate) const GROWTH: Contender = contender(GRACEFUL, "growth");
 

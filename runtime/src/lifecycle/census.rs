@@ -1,6 +1,7 @@
 //! Who is alive: main, workers and holds by stage, and the results they leave behind.
 
 use std::sync::atomic::Ordering;
+use std::task::Waker;
 
 use super::{Lifecycle, STATE};
 use crate::alive::Alive;
@@ -92,6 +93,18 @@ impl Lifecycle {
 
     pub(crate) fn is_main_alive(&self) -> bool {
         self.main_alive.load(Ordering::Acquire)
+    }
+
+    /// Main waits, and this wakes it.
+    pub(crate) fn main_waits(&self, waker: &Waker) {
+        let _ = self.main_waker.set(waker.clone());
+    }
+
+    /// Has main polled once more, if it waits.
+    pub(crate) fn wake_main(&self) {
+        if let Some(waker) = self.main_waker.get() {
+            waker.wake_by_ref();
+        }
     }
 
     pub(crate) fn main_gone(&self) {

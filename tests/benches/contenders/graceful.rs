@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::process::ExitCode;
 
 use graceful_benches::{
-    block, first_line, in_batches, n, park, resident, say, start_up, task, unknown, until_parked,
+    block, first_line, in_batches, n, park, resident, say, task, unknown, until_parked,
 };
 
 fn main() -> ExitCode {
@@ -18,7 +18,6 @@ fn main() -> ExitCode {
         "bytes" => bytes(),
         "bytes-token" => bytes_token(),
         "first-line" => starts(),
-        "idle" => idle(),
         "parked" => parked_until_sigterm(),
         "ignoring" => ignoring(),
         "blocking" => blocking(),
@@ -111,13 +110,6 @@ async fn bytes_token() {
 #[graceful::main]
 async fn starts() {
     first_line();
-}
-
-#[graceful::main]
-async fn idle() {
-    start_up();
-    say("ready");
-    graceful::stopping().await;
 }
 
 #[graceful::main]

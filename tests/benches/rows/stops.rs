@@ -41,6 +41,7 @@ pub(crate) fn idle(options: &Options, table: &mut Table) -> Result<(), String> {
         digits: 0,
     };
     let mut contenders = contenders::all();
+    contenders[0] = contenders::MAIN;
     contenders.extend(contenders::named(&[NO_HANDLER, "sigwait"]));
     let results = interleaved(&contenders, options.runs(100), |contender| {
         Ok(stop(contender, "idle", 0)?.as_secs_f64() * 1e6)
