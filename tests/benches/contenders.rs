@@ -34,8 +34,8 @@ const CONTENDERS: [Contender; 9] = [
     contender("sigwait", "contender-sigwait"),
 ];
 
-/// With nothing to do, as the process's own `main`.
-pub(crate) const MAIN: Contender = contender(GRACEFUL, "contender-graceful-main");
+/// This crate with nothing to do, as the process's own `main`.
+const GRACEFUL_MAIN: Contender = contender(GRACEFUL, "contender-graceful-main");
 
 /// The program whose workers come and go.
 pub(crate) const GROWTH: Contender = contender(GRACEFUL, "growth");
@@ -53,6 +53,13 @@ pub(crate) fn named(names: &[&str]) -> Vec<Contender> {
 /// This crate, and everybody who can do what it does.
 pub(crate) fn all() -> Vec<Contender> {
     CONTENDERS[..CRATES].to_vec()
+}
+
+/// The same, for the task `idle`.
+pub(crate) fn idle() -> Vec<Contender> {
+    let mut all = all();
+    all[0] = GRACEFUL_MAIN;
+    all
 }
 
 impl Contender {

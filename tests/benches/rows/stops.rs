@@ -40,8 +40,7 @@ pub(crate) fn idle(options: &Options, table: &mut Table) -> Result<(), String> {
         name: "µs",
         digits: 0,
     };
-    let mut contenders = contenders::all();
-    contenders[0] = contenders::MAIN;
+    let mut contenders = contenders::idle();
     contenders.extend(contenders::named(&[NO_HANDLER, "sigwait"]));
     let results = interleaved(&contenders, options.runs(100), |contender| {
         Ok(stop(contender, "idle", 0)?.as_secs_f64() * 1e6)
