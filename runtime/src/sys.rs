@@ -2,7 +2,9 @@
 #![allow(unsafe_code)]
 
 #[cfg(unix)]
-pub(crate) use unix::{Mask, die_of, exit_now, handler, is_ignored, is_writable, wait_readable};
+pub(crate) use unix::{
+    Mask, die_of, exit_now, handler, hear, is_ignored, is_writable, keep_default_up, wait_readable,
+};
 
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use unix::{has_group, kill_group};
@@ -12,10 +14,16 @@ pub(crate) use windows::{die_of, exit_now};
 
 #[cfg(unix)]
 mod unix {
+    use std::io::{self, Write};
     use std::mem::MaybeUninit;
     use std::os::fd::{AsRawFd, BorrowedFd};
+    use std::os::unix::net::UnixStream;
     use std::ptr;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;
+
+    use signal_hook_registry::SigId;
 
     /// Ends the process without atexit handlers, destructors or flushing: `_exit(2)`.
     ///
@@ -65,6 +73,39 @@ mod unix {
             libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), ptr::null_mut());
             libc::raise(signal);
         }
+    }
+
+    /// From now on `signal` raises the flag and then writes a byte to wake whoever reads, after what was registered
+    /// before it.
+    pub(crate) fn hear(
+        signal: i32,
+        arrived: Arc<AtomicBool>,
+        wake: UnixStream,
+    ) -> io::Result<SigId> {
+        let heard = move || {
+            arrived.store(true, Ordering::SeqCst);
+            // Where the socket is full, whoever reads is about to wake anyway.
+            let _ = (&wake).write(&[0]);
+        };
+        // SAFETY: a store and a `write(2)`: no memory is allocated, no lock taken, nothing panics; the registry gives
+        // `errno` back.
+        unsafe { signal_hook_registry::register(signal, heard) }
+    }
+
+    /// From now on `signal` does what it does by default, which is to end the process, while the flag is up.
+    pub(crate) fn keep_default_up(
+        signal: i32,
+        unattended: &'static AtomicBool,
+    ) -> io::Result<SigId> {
+        let heard = move || {
+            if unattended.load(Ordering::SeqCst) {
+                die_of(signal);
+                // SAFETY: it does not return. PID 1 gets here, which the kernel protects from the signal itself.
+                unsafe { libc::abort() }
+            }
+        };
+        // SAFETY: a load and system calls that may be made in a handler: no memory is allocated, no lock taken.
+        unsafe { signal_hook_registry::register(signal, heard) }
     }
 
     /// Whether a process of this group is left, or one that nobody has reaped.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use signal_hook::{SigId, consts, flag, low_level};
+use signal_hook_registry::SigId;
 
 use super::Signal;
 use crate::sys::{self, Mask};
@@ -15,12 +15,12 @@ use crate::sys::{self, Mask};
 impl Signal {
     pub(crate) const fn number(self) -> i32 {
         match self {
-            Self::Terminate => consts::SIGTERM,
-            Self::Interrupt => consts::SIGINT,
-            Self::Quit => consts::SIGQUIT,
-            Self::Hangup => consts::SIGHUP,
-            Self::User1 => consts::SIGUSR1,
-            Self::User2 => consts::SIGUSR2,
+            Self::Terminate => libc::SIGTERM,
+            Self::Interrupt => libc::SIGINT,
+            Self::Quit => libc::SIGQUIT,
+            Self::Hangup => libc::SIGHUP,
+            Self::User1 => libc::SIGUSR1,
+            Self::User2 => libc::SIGUSR2,
         }
     }
 }
@@ -94,18 +94,12 @@ pub(crate) struct Arming {
 impl Arming {
     /// Holds back `signals`, save those that are ignored in this process: `nohup` means it.
     pub(crate) fn begin(signals: &[Signal]) -> Self {
-        let signals: Vec<Signal> = signals
-            .iter()
-            .copied()
-            .filter(|s| !sys::is_ignored(s.number()))
-            .collect();
-        let numbers: Vec<i32> = signals.iter().map(|s| s.number()).collect();
+        let mut signals = signals.to_vec();
+        signals.retain(|signal| !sys::is_ignored(signal.number()));
+        let numbers: Vec<i32> = signals.iter().map(|signal| signal.number()).collect();
         let (original, held) = Mask::block(&numbers).without(&numbers);
-        let held_at_exec = signals
-            .iter()
-            .copied()
-            .filter(|s| held.contains(&s.number()))
-            .collect();
+        let mut held_at_exec = signals.clone();
+        held_at_exec.retain(|signal| held.contains(&signal.number()));
         Self {
             signals,
             original,
@@ -156,11 +150,12 @@ static OURS: [AtomicUsize; 6] = [const { AtomicUsize::new(0) }; 6];
 
 /// The signals that we listen to, and for which somebody else has installed another handler since.
 pub(crate) fn replaced() -> Vec<Signal> {
-    let is_replaced = |signal: &Signal| {
+    let mut signals = Signal::ALL.to_vec();
+    signals.retain(|signal| {
         !UNATTENDED[*signal as usize].load(Ordering::SeqCst)
             && OURS[*signal as usize].load(Ordering::SeqCst) != sys::handler(signal.number())
-    };
-    Signal::ALL.into_iter().filter(is_replaced).collect()
+    });
+    signals
 }
 
 /// The registered handlers. Dropping it gives the signals their default meaning back.
@@ -192,18 +187,12 @@ impl Handlers {
         let number = signal.number();
         let mut kept_up = KEPT_UP.lock().unwrap_or_else(PoisonError::into_inner);
         if !kept_up.contains(&signal) {
-            flag::register_conditional_default(number, &UNATTENDED[signal as usize])?;
+            sys::keep_default_up(number, &UNATTENDED[signal as usize])?;
             kept_up.push(signal);
         }
-        // Handlers run in the order of registration: the flag is up before the byte wakes the watch.
-        self.ids.push(flag::register(
-            number,
-            Arc::clone(&nudge.arrived[signal as usize]),
-        )?);
-        self.ids.push(low_level::pipe::register(
-            number,
-            nudge.writer.try_clone()?,
-        )?);
+        let arrived = Arc::clone(&nudge.arrived[signal as usize]);
+        self.ids
+            .push(sys::hear(number, arrived, nudge.writer.try_clone()?)?);
         if OURS[signal as usize].load(Ordering::SeqCst) == 0 {
             OURS[signal as usize].store(sys::handler(number), Ordering::SeqCst);
         }
@@ -219,7 +208,7 @@ impl Drop for Handlers {
             UNATTENDED[signal as usize].store(true, Ordering::SeqCst);
         }
         for id in self.ids.drain(..) {
-            low_level::unregister(id);
+            signal_hook_registry::unregister(id);
         }
     }
 }
