@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::done::{Done, Judgement};
 use crate::policy::Policy;
 use crate::span::Span;
-use crate::supervise::{self, Ran};
+use crate::supervise::{self, Judge, Next, Ran};
 use crate::task::{self, Ticket, Tracked};
 
 /// What a [`Worker`](crate::Worker) holds. Implemented by this crate only: nobody else can launch one.
@@ -52,14 +52,23 @@ where
     Fut::Output: Send + 'static,
     J: Fn(&Fut::Output) -> Option<String> + Send + 'static,
 {
+    let next = move || next().map(supervise::guarded);
+    spawn_runs(ticket, runtime, policy, Box::new(next), Box::new(judge))
+}
+
+/// The part of it that a program has once for each type of result, and not for each worker.
+fn spawn_runs<R: Send + 'static>(
+    ticket: Ticket,
+    runtime: &Handle,
+    policy: Option<Box<Policy>>,
+    next: Next<R>,
+    judge: Judge<R>,
+) -> JoinHandle<Done<R>> {
     let (life, row) = (Arc::clone(&ticket.life), ticket.row);
     let policy = policy.unwrap_or_else(|| Box::new(life.rows.policy(row)));
     let span = Span::of(&ticket);
-    let runs = async move {
-        let next = move || next().map(supervise::guarded);
-        supervise::supervise(&life, row, &policy, next, judge).await
-    };
-    let judge = |ran: &Ran<_>| Judgement::Settled(ran.way);
+    let runs = async move { supervise::supervise(&life, row, &policy, next, judge).await };
+    let judge = |ran: &Ran<R>| Judgement::Settled(ran.way);
     runtime.spawn(flat(Tracked::new(span.around(runs), judge, ticket)))
 }
 

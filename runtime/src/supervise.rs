@@ -1,5 +1,6 @@
 //! Workers that are more than one run: restarted, repeated, or with a budget of their own.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, RandomState};
@@ -30,22 +31,27 @@ pub(crate) struct Ran<R> {
     pub(crate) way: Way,
 }
 
+/// A run of a worker, its panics caught.
+pub(crate) type Run<R> = Pin<Box<dyn Future<Output = Ending<R>> + Send>>;
+
+/// Makes the next run, or says that there is no other.
+pub(crate) type Next<R> = Box<dyn FnMut() -> Option<Run<R>> + Send>;
+
+/// The failure in a result.
+pub(crate) type Judge<R> = Box<dyn Fn(&R) -> Option<String> + Send>;
+
 /// A worker's runs, one after the other, as its policy has it. `next` makes a run, or says that there is no
 /// other. Runs inside the worker's own task: what it asks, the worker asks.
-pub(crate) async fn supervise<Fut, R>(
+///
+/// Every program has a copy of this for each type of result, so what does not depend on it is elsewhere.
+pub(crate) async fn supervise<R>(
     life: &Lifecycle,
     row: RowId,
     policy: &Policy,
-    mut next: impl FnMut() -> Option<Fut>,
-    judge: impl Fn(&R) -> Option<String>,
-) -> Ran<R>
-where
-    Fut: Future<Output = Ending<R>>,
-{
-    let who = || life.who(row);
-    let counters = life.rows.get(row);
-    let mut restarts = Restarts::new(policy);
-    let mut due = Instant::now();
+    mut next: Next<R>,
+    judge: Judge<R>,
+) -> Ran<R> {
+    let mut supervisor = Supervisor::new(life, row, policy);
     loop {
         let Some(run) = next() else {
             return Ran {
@@ -54,98 +60,162 @@ where
             };
         };
         let began = Instant::now();
-        let ending = within(policy.stop_timeout(), run).await;
-
-        // What became of it.
-        let failure = match &ending {
-            Ending::Finished(result) => judge(result).map(|text| Failure::error(who(), text)),
-            Ending::Panicked(payload) => Some(Failure::panic(who(), payload.as_ref())),
-            Ending::Aborted => {
-                life.overran(row, policy.stop_timeout().unwrap_or_default());
-                return Ran {
-                    ending,
-                    way: Way::Aborted,
-                };
-            }
+        let ending = within(supervisor.limit(), run).await;
+        let (way, failure) = match &ending {
+            Ending::Finished(result) => supervisor.verdict(judge(result)),
+            Ending::Panicked(payload) => supervisor.panicked(payload.as_ref()),
+            Ending::Aborted => supervisor.overran(),
         };
-        let way = match (&ending, &failure) {
-            (_, None) => Way::Finished,
-            (Ending::Panicked(_), _) => Way::Panicked,
-            _ => Way::Failed,
-        };
-        if let Some(failure) = &failure {
-            match policy.on_failure() {
-                OnFailure::Log => life.scribe.say(message::logged(failure)),
-                OnFailure::Restart if is_stopping() => {
-                    life.scribe.say(message::logged(failure));
-                    return Ran { ending, way };
-                }
-                OnFailure::Restart if restarts.allow(began) => {}
-                OnFailure::Stop | OnFailure::Restart => {
-                    life.fail(failure.clone().of_task(tokio::task::try_id()));
-                    return Ran { ending, way };
-                }
-            }
-        }
-
-        // Again, when it is due or after a pause that the stop cuts short; or not again. What has run is counted, and
-        // so is the next run, unless it does not come.
-        let repeats = policy.every().is_some();
-        let restarts_now =
-            !repeats && failure.is_some() && policy.on_failure() == OnFailure::Restart;
-        if !repeats && !restarts_now {
+        if !supervisor.comes_again(began, way, failure).await {
             return Ran { ending, way };
         }
-        counters.started.fetch_add(1, Ordering::Relaxed);
-        counters.end(way).fetch_add(1, Ordering::Release);
-        let comes = if let Some(period) = policy.every() {
-            due = after(due, period);
-            tick(life, due).await
-        } else {
-            let pause = restarts.pause();
-            if let Some(failure) = &failure {
-                life.scribe.say(message::restarting(failure, pause));
-            }
-            run_until_stopping(sleep(pause)).await.is_some()
-        };
-        if !comes {
-            counters.end(way).fetch_sub(1, Ordering::Release);
-            counters.started.fetch_sub(1, Ordering::Relaxed);
-            return Ran { ending, way };
-        }
-        counters
-            .restarted
-            .fetch_add(u64::from(restarts_now), Ordering::Relaxed);
     }
 }
 
 /// A run, its panics caught.
-pub(crate) async fn guarded<F: Future>(run: F) -> Ending<F::Output> {
-    let mut run = pin!(run);
-    poll_fn(
-        |context| match catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context))) {
-            Ok(poll) => poll.map(Ending::Finished),
-            Err(payload) => Poll::Ready(Ending::Panicked(payload)),
-        },
-    )
-    .await
+pub(crate) fn guarded<F>(run: F) -> Run<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    Box::pin(async move {
+        let mut run = pin!(run);
+        poll_fn(
+            |context| match catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context))) {
+                Ok(poll) => poll.map(Ending::Finished),
+                Err(payload) => Poll::Ready(Ending::Panicked(payload)),
+            },
+        )
+        .await
+    })
 }
 
-/// Polls `run` to its end, or until `limit` has passed since the worker was told to stop.
-async fn within<R>(limit: Option<Duration>, run: impl Future<Output = Ending<R>>) -> Ending<R> {
-    let Some(limit) = limit else { return run.await };
-    let mut run = pin!(run);
-    let mut overdue = pin!(async {
-        stopping().await;
-        sleep(limit).await;
-    });
+/// Polls `run` to its end, or until `limit` is over.
+async fn within<R>(limit: Option<Limit>, mut run: Run<R>) -> Ending<R> {
+    let Some(mut limit) = limit else {
+        return run.await;
+    };
     poll_fn(|context| {
         if let Poll::Ready(ending) = run.as_mut().poll(context) {
             return Poll::Ready(ending);
         }
-        overdue.as_mut().poll(context).map(|()| Ending::Aborted)
+        limit.as_mut().poll(context).map(|()| Ending::Aborted)
     })
     .await
+}
+
+/// Resolves when a run has had its time.
+type Limit = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What goes on between the runs of a worker.
+struct Supervisor<'a> {
+    life: &'a Lifecycle,
+    row: RowId,
+    policy: &'a Policy,
+    restarts: Restarts<'a>,
+    /// When the last tick was due.
+    due: Instant,
+}
+
+impl<'a> Supervisor<'a> {
+    fn new(life: &'a Lifecycle, row: RowId, policy: &'a Policy) -> Self {
+        Self {
+            life,
+            row,
+            policy,
+            restarts: Restarts::new(policy),
+            due: Instant::now(),
+        }
+    }
+
+    /// The worker's own budget, which begins when it is told to stop.
+    fn limit(&self) -> Option<Limit> {
+        let limit = self.policy.stop_timeout()?;
+        Some(Box::pin(async move {
+            stopping().await;
+            sleep(limit).await;
+        }))
+    }
+
+    fn verdict(&self, error: Option<String>) -> (Way, Option<Failure>) {
+        match error {
+            None => (Way::Finished, None),
+            Some(text) => {
+                let failure = Failure::error(self.life.who(self.row), text);
+                (Way::Failed, Some(failure))
+            }
+        }
+    }
+
+    fn panicked(&self, payload: &(dyn Any + Send)) -> (Way, Option<Failure>) {
+        let failure = Failure::panic(self.life.who(self.row), payload);
+        (Way::Panicked, Some(failure))
+    }
+
+    fn overran(&self) -> (Way, Option<Failure>) {
+        let limit = self.policy.stop_timeout().unwrap_or_default();
+        self.life.overran(self.row, limit);
+        (Way::Aborted, None)
+    }
+
+    /// Whether there is another run, once it is time for it.
+    fn comes_again(
+        &mut self,
+        began: Instant,
+        way: Way,
+        failure: Option<Failure>,
+    ) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        Box::pin(async move {
+            if way == Way::Aborted || !self.goes_on(began, failure.as_ref()) {
+                return false;
+            }
+            // What has run is counted, and so is the next run, unless it does not come.
+            let counters = self.life.rows.get(self.row);
+            counters.started.fetch_add(1, Ordering::Relaxed);
+            counters.end(way).fetch_add(1, Ordering::Release);
+            let comes = if let Some(period) = self.policy.every() {
+                self.due = after(self.due, period);
+                tick(self.life, self.due).await
+            } else {
+                let pause = self.restarts.pause();
+                if let Some(failure) = &failure {
+                    let line = message::restarting(failure, pause);
+                    self.life.scribe.say(line);
+                }
+                run_until_stopping(sleep(pause)).await.is_some()
+            };
+            if !comes {
+                counters.end(way).fetch_sub(1, Ordering::Release);
+                counters.started.fetch_sub(1, Ordering::Relaxed);
+            } else if self.policy.every().is_none() {
+                counters.restarted.fetch_add(1, Ordering::Relaxed);
+            }
+            comes
+        })
+    }
+
+    /// What the policy makes of how a run ended: whether another one may follow.
+    fn goes_on(&mut self, began: Instant, failure: Option<&Failure>) -> bool {
+        let repeats = self.policy.every().is_some();
+        let Some(failure) = failure else {
+            return repeats;
+        };
+        match self.policy.on_failure() {
+            OnFailure::Log => {
+                self.life.scribe.say(message::logged(failure));
+                repeats
+            }
+            OnFailure::Restart if is_stopping() => {
+                self.life.scribe.say(message::logged(failure));
+                false
+            }
+            OnFailure::Restart if self.restarts.allow(began) => true,
+            OnFailure::Stop | OnFailure::Restart => {
+                self.life
+                    .fail(failure.clone().of_task(tokio::task::try_id()));
+                false
+            }
+        }
+    }
 }
 
 /// The first moment after now that is a whole number of periods from `due`: ticks that were missed are skipped.

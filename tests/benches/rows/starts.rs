@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use crate::contenders::{self, Contender, GRACEFUL, HAND_WRITTEN, RAW};
+use crate::contenders::{self, Contender, GRACEFUL, RAW};
 use crate::options::Options;
 use crate::program::{Program, until};
 use crate::table::{Limit, Results, Table, Unit};
