@@ -174,6 +174,8 @@ impl Project {
             .env("CARGO_TARGET_DIR", self.0.join("target"))
             // A cache would make it a warm build.
             .env("RUSTC_WRAPPER", "")
+            // Cargo builds what has a path for being edited, and what it has published for being used.
+            .env("CARGO_INCREMENTAL", "0")
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
             .output()
