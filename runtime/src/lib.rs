@@ -256,6 +256,7 @@ mod watch;
 mod alive;
 mod ambient;
 mod beat;
+mod beside;
 mod budget;
 mod lifecycle;
 mod state;

@@ -1,7 +1,7 @@
 //! Every line this crate prints, and how durations and lists read in them.
 
 use std::any::Any;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
@@ -20,11 +20,10 @@ use crate::waits::{Found, Wait};
 // ----- start -----
 
 pub(crate) fn started(settings: &Settings) -> Line {
-    let signals: Vec<_> = settings
-        .signals
-        .iter()
-        .map(|signal| signal.name())
-        .collect();
+    let mut signals = String::new();
+    for signal in &settings.signals {
+        append(&mut signals, signal.name());
+    }
     let (timeout, from) = (limit(settings.stop_timeout), settings.stop_timeout_from);
     let (drain, drain_from) = (span(settings.drain), settings.drain_from);
     let half = settings.stop_timeout / 2;
@@ -33,7 +32,6 @@ pub(crate) fn started(settings: &Settings) -> Line {
     } else {
         String::new()
     };
-    let signals = signals.join(", ");
     Line::debug(format!(
         "stop_timeout {timeout} ({from}); drain {drain} ({drain_from}){cut}; signals {signals}"
     ))
@@ -392,8 +390,9 @@ pub(crate) fn found_waiting(found: &Found) -> String {
         Found::Round(names) => match names.as_slice() {
             [name] => format!("{name} waits for itself"),
             names => {
-                let round: Vec<_> = names.iter().chain(names.first()).cloned().collect();
-                format!("these wait for each other: {}", round.join(" -> "))
+                let round = names.join(" -> ");
+                let first = names.first().map_or("", String::as_str);
+                format!("these wait for each other: {round} -> {first}")
             }
         },
         Found::Alone(Wait {
@@ -440,16 +439,23 @@ pub(crate) fn names(stuck: &[Stuck]) -> String {
 
 /// The first few, and how many more.
 pub(crate) fn listed(items: impl ExactSizeIterator<Item = String>) -> String {
-    let total = items.len();
-    let list: Vec<_> = items.take(NAMED).collect();
-    format!("{}{}", list.join(", "), and_more(total))
+    let more = items.len().saturating_sub(NAMED);
+    let mut list = String::new();
+    for item in items.take(NAMED) {
+        append(&mut list, &item);
+    }
+    if more > 0 {
+        let _ = write!(list, " and {more} more");
+    }
+    list
 }
 
-fn and_more(total: usize) -> String {
-    match total.saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
+/// After what is in the list already.
+fn append(list: &mut String, item: &str) {
+    if !list.is_empty() {
+        list.push_str(", ");
     }
+    list.push_str(item);
 }
 
 /// A person's text, short enough for a line and on one line.
@@ -477,10 +483,15 @@ pub(crate) fn name(text: &str) -> String {
 
 /// `25 s`, `900 ms`, `1.5 s`.
 pub(crate) fn span(duration: Duration) -> String {
-    match duration.as_millis() {
-        ms @ 0..1000 => format!("{ms} ms"),
-        ms @ 1000..60_000 if ms % 1000 >= 50 => format!("{:.1} s", duration.as_secs_f64()),
-        _ => format!("{} s", duration.as_secs()),
+    let seconds = duration.as_secs();
+    let ms = duration.subsec_millis();
+    match (seconds, ms) {
+        (0, _) => format!("{ms} ms"),
+        (1..60, 50..) => {
+            let tenths = seconds * 10 + u64::from(ms + 50) / 100;
+            format!("{}.{} s", tenths / 10, tenths % 10)
+        }
+        _ => format!("{seconds} s"),
     }
 }
 

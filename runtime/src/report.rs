@@ -85,11 +85,17 @@ impl<'a> Facts<'a> {
             && code == exit::OUT_OF_TIME
             && life.state() == State::Stopped
             && report.stuck.is_empty();
-        let hints = [
+        let mut hints = Vec::new();
+        for (holds, hint) in [
             (report.is_held_up, message::HELD_UP),
             (report.main_never_looked, message::MAIN_NEVER_LOOKED),
             (is_late_at_the_end, message::HELD_UP_AT_THE_END),
-        ];
+        ] {
+            if holds {
+                hints.push(hint.to_owned());
+            }
+        }
+        hints.extend(handlers_replaced(life));
         Self {
             code,
             cause: life.cause(),
@@ -97,12 +103,7 @@ impl<'a> Facts<'a> {
             is_decided_by_a_failure,
             failures,
             more_failures,
-            hints: hints
-                .into_iter()
-                .filter(|(holds, _)| *holds)
-                .map(|(_, hint)| hint.to_owned())
-                .chain(handlers_replaced(life))
-                .collect(),
+            hints,
             waits: &report.waits,
             stuck: &report.stuck,
             untracked,
@@ -133,17 +134,13 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// How the time went, by what it went to: none that is not worth the word.
-    fn parts(&self) -> Vec<(&'static str, Duration)> {
-        let parts = [
+    /// How the time went, by what it went to.
+    fn parts(&self) -> [(&'static str, Duration); 3] {
+        [
             ("draining", self.timings.draining),
             ("stopping", self.timings.stopping),
             ("closing", self.timings.closing),
-        ];
-        parts
-            .into_iter()
-            .filter(|(_, took)| took.as_millis() > 0)
-            .collect()
+        ]
     }
 }
 

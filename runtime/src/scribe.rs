@@ -7,9 +7,9 @@ use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
+use crate::beside;
 use crate::line::{Level, Line, To};
 
 /// Lines that wait beyond these are dropped, oldest first, and counted.
@@ -65,10 +65,10 @@ struct Pile {
 impl Scribe {
     /// The way to a thread that has yet to be started.
     pub(crate) fn new(name: Option<&str>, is_captured: bool) -> Self {
-        let prefix = name.map_or_else(
-            || "graceful: ".to_owned(),
-            |name| format!("graceful[{name}]: "),
-        );
+        let prefix = match name {
+            None => "graceful: ".to_owned(),
+            Some(name) => format!("graceful[{name}]: "),
+        };
         let (more, empty) = (Condvar::new(), Condvar::new());
         Self(Arc::new(Desk {
             pile: Mutex::default(),
@@ -86,10 +86,7 @@ impl Scribe {
             prepare();
             desk.write_all();
         };
-        thread::Builder::new()
-            .name("graceful-scribe".to_owned())
-            .spawn(run)
-            .map(drop)
+        beside::start("graceful-scribe", Box::new(run))
     }
 
     /// What stands in front of each line.
@@ -184,7 +181,7 @@ impl Scribe {
             }
             desk.empty.notify_all();
         };
-        let _ = thread::Builder::new().spawn(run);
+        let _ = beside::start("graceful-report", Box::new(run));
     }
 
     /// Whether there is something to write and nobody has begun to: not because he is held up, but because the machine

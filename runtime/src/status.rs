@@ -2,6 +2,7 @@
 
 mod table;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::lifecycle::Lifecycle;
 use crate::line::Line;
 use crate::policy::OnFailure;
 use crate::rows::{Label, Row, RowId, Way};
+use crate::seats::Sitting;
 use crate::state::{Cause, Stage, State};
 use crate::stuck::Sample;
 use crate::thread::{Poll, Seen};
@@ -103,36 +105,6 @@ pub struct Activity {
     /// How long ago one of them was last polled, to the second: a worker that waits for what never comes is not.
     /// `None` where that is not known: never, or on a thread that is gone.
     pub last_polled: Option<Duration>,
-}
-
-impl Activity {
-    fn of(
-        life: &Lifecycle,
-        row: RowId,
-        polls: &[(Arc<Seen>, Poll)],
-        look: Option<&Sample>,
-    ) -> Self {
-        let here = polls.iter().filter(|(_, poll)| poll.row == row);
-        let in_poll = here.clone().count() as u64;
-        let is_the_same = |(seen, poll): &&(Arc<Seen>, Poll)| {
-            look.is_some_and(|look| look.since(seen, *poll).is_some())
-        };
-        let last_polled = match in_poll {
-            0 => life
-                .threads
-                .last_polled(life, row)
-                .map(|beat| life.beat.since(beat)),
-            _ => Some(Duration::ZERO),
-        };
-        Self {
-            in_poll,
-            blocking: here
-                .filter(is_the_same)
-                .map(|(seen, _)| seen.name.clone())
-                .collect(),
-            last_polled,
-        }
-    }
 }
 
 /// The workers of one function, or of one name given at run time.
@@ -241,69 +213,57 @@ impl Status {
 
     pub(crate) fn take(life: &Lifecycle, look: Option<&Sample>) -> Self {
         let now = Instant::now();
-        let (holds, workers): (Vec<_>, Vec<_>) = life
-            .rows
-            .all()
-            .into_iter()
-            .partition(|(_, label, _)| label.is_hold);
-        let alive = life.tasks_alive();
         let asked = life.budget().map_or(now, Budget::asked);
         let since_asked = |at: Instant| at.saturating_duration_since(asked);
-        let hooks = life.hooks.seen();
-        let held: usize = holds
-            .iter()
-            .map(|(_, _, row)| usize::try_from(row.live()).unwrap_or(0))
-            .sum();
-        let running_hooks = hooks
-            .iter()
-            .filter(|hook| hook.progress == Progress::Running)
-            .count();
-        Self {
+        let scene = Scene {
+            life,
+            seats: life.tally(),
+            polls: life.threads.polls(life),
+            look,
+        };
+        let mut status = Self {
             state: life.state(),
             uptime: now.saturating_duration_since(life.born),
             cause: life.cause().map(Cause::to_string),
-            remaining: life
-                .budget()
-                .filter(|budget| budget.total().is_some())
-                .map(|budget| budget.remaining(now)),
             timings: Timings::of(life, now),
             main: MainStatus {
                 is_alive: life.is_main_alive(),
                 has_looked: life.has_main_looked(),
-                activity: Activity::of(life, RowId::MAIN, &life.threads.polls(life), look),
+                activity: scene.activity(RowId::MAIN),
             },
-            workers: WorkerStatus::all(life, &workers, look),
-            untracked: alive
-                .saturating_sub(life.workers_alive().saturating_sub(held) + running_hooks),
-            hooks: hooks
-                .into_iter()
-                .map(|hook| HookStatus {
-                    name: hook.name.to_string(),
-                    stage: hook.stage,
-                    progress: hook.progress,
-                    began: hook.began.map(since_asked),
-                    took: hook.took,
-                })
-                .collect(),
-            trace: life
-                .trace
-                .events()
-                .into_iter()
-                .map(|(at, event)| Moment {
-                    after: since_asked(at),
-                    event,
-                })
-                .collect(),
-            holds: holds
-                .iter()
-                .map(|(_, label, row)| HoldStatus {
-                    name: label.name.to_string(),
-                    location: label.location(),
-                    live: row.live(),
-                    taken: row.started.load(Ordering::Relaxed),
-                })
-                .collect(),
+            ..Self::empty()
+        };
+        if let Some(budget) = life.budget().filter(|budget| budget.total().is_some()) {
+            status.remaining = Some(budget.remaining(now));
         }
+        // Of the tasks on the runtime: its workers, main aside, and the hooks that run. A hold is no task.
+        let alive = life.tasks_alive();
+        let mut tracked = life.workers_alive();
+        for (id, label, row) in life.rows.all() {
+            if label.is_hold {
+                let hold = HoldStatus::of(&label, row);
+                tracked = tracked.saturating_sub(usize::try_from(hold.live).unwrap_or(0));
+                status.holds.push(hold);
+            } else {
+                status.workers.push(scene.worker(id, &label, row));
+            }
+        }
+        for hook in life.hooks.seen() {
+            tracked += usize::from(hook.progress == Progress::Running);
+            status.hooks.push(HookStatus {
+                name: hook.name.to_string(),
+                stage: hook.stage,
+                progress: hook.progress,
+                began: hook.began.map(since_asked),
+                took: hook.took,
+            });
+        }
+        status.untracked = alive.saturating_sub(tracked);
+        for (at, event) in life.trace.events() {
+            let after = since_asked(at);
+            status.trace.push(Moment { after, event });
+        }
+        status
     }
 }
 
@@ -331,35 +291,67 @@ impl Timings {
     }
 }
 
-impl WorkerStatus {
-    fn all(life: &Lifecycle, rows: &[(RowId, Label, &Row)], look: Option<&Sample>) -> Vec<Self> {
-        let seats = life.tally();
-        let polls = life.threads.polls(life);
-        let one = |(id, label, row): &(RowId, Label, &Row)| {
-            let policy = life.rows.policy(*id);
-            let ended = |way| row.end(way).load(Ordering::Relaxed);
-            Self {
-                name: label.name.to_string(),
-                location: label.location(),
-                on_failure: policy.on_failure(),
-                stage: policy.stage(),
-                live: row.live(),
-                started: row.started.load(Ordering::Relaxed),
-                finished: ended(Way::Finished),
-                failed: ended(Way::Failed),
-                panicked: ended(Way::Panicked),
-                aborted: ended(Way::Aborted),
-                restarted: row.restarted.load(Ordering::Relaxed),
-                refused: row.refused.load(Ordering::Relaxed),
-                oldest: seats.get(id).map(|seats| seats.oldest),
-                ended: row
-                    .ended_at
-                    .load(Ordering::Relaxed)
-                    .checked_sub(1)
-                    .map(|ms| Duration::from_millis(ms.into())),
-                activity: Activity::of(life, *id, &polls, look),
+/// What can be seen of a lifecycle's workers at one moment.
+struct Scene<'a> {
+    life: &'a Lifecycle,
+    seats: HashMap<RowId, Sitting>,
+    polls: Vec<(Arc<Seen>, Poll)>,
+    look: Option<&'a Sample>,
+}
+
+impl Scene<'_> {
+    fn worker(&self, id: RowId, label: &Label, row: &Row) -> WorkerStatus {
+        let policy = self.life.rows.policy(id);
+        let ended = |way| row.end(way).load(Ordering::Relaxed);
+        WorkerStatus {
+            name: label.name.to_string(),
+            location: label.location(),
+            on_failure: policy.on_failure(),
+            stage: policy.stage(),
+            live: row.live(),
+            started: row.started.load(Ordering::Relaxed),
+            finished: ended(Way::Finished),
+            failed: ended(Way::Failed),
+            panicked: ended(Way::Panicked),
+            aborted: ended(Way::Aborted),
+            restarted: row.restarted.load(Ordering::Relaxed),
+            refused: row.refused.load(Ordering::Relaxed),
+            oldest: self.seats.get(&id).map(|seats| seats.oldest),
+            ended: row
+                .ended_at
+                .load(Ordering::Relaxed)
+                .checked_sub(1)
+                .map(|ms| Duration::from_millis(ms.into())),
+            activity: self.activity(id),
+        }
+    }
+
+    fn activity(&self, row: RowId) -> Activity {
+        let mut activity = Activity::default();
+        for (seen, poll) in self.polls.iter().filter(|(_, poll)| poll.row == row) {
+            activity.in_poll += 1;
+            let since = self.look.and_then(|look| look.since(seen, *poll));
+            if since.is_some() {
+                activity.blocking.push(seen.name.clone());
             }
+        }
+        activity.last_polled = if activity.in_poll > 0 {
+            Some(Duration::ZERO)
+        } else {
+            let beat = self.life.threads.last_polled(self.life, row);
+            beat.map(|beat| self.life.beat.since(beat))
         };
-        rows.iter().map(one).collect()
+        activity
+    }
+}
+
+impl HoldStatus {
+    fn of(label: &Label, row: &Row) -> Self {
+        Self {
+            name: label.name.to_string(),
+            location: label.location(),
+            live: row.live(),
+            taken: row.started.load(Ordering::Relaxed),
+        }
     }
 }

@@ -87,20 +87,19 @@ impl Stuck {
     /// blocks from one that happens to be under way.
     pub(crate) fn find(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Self> {
         let mut found = Self::workers(life, earlier);
-        let hooks = life
-            .hooks
-            .seen()
-            .into_iter()
-            .filter(|hook| hook.progress == Progress::Running);
-        found.extend(hooks.map(|hook| Self {
-            what: What::Hook(hook.stage, hook.name),
-            count: 1,
-            oldest: hook.took,
-            blocking: Vec::new(),
-            polled: 1,
-            not_started: 0,
-            untold: 0,
-        }));
+        for hook in life.hooks.seen() {
+            if hook.progress == Progress::Running {
+                found.push(Self {
+                    what: What::Hook(hook.stage, hook.name),
+                    count: 1,
+                    oldest: hook.took,
+                    blocking: Vec::new(),
+                    polled: 1,
+                    not_started: 0,
+                    untold: 0,
+                });
+            }
+        }
         if life.is_main_alive() {
             let scene = Scene::now(life, earlier);
             found.push(scene.describe(RowId::MAIN, What::Main, 1));
@@ -118,9 +117,11 @@ impl Stuck {
                 rows.extend(life.rows.label(poll.row).map(|label| (poll.row, label, 1)));
             }
         }
-        rows.into_iter()
-            .map(|(row, label, count)| scene.describe(row, What::Worker(label), count))
-            .collect()
+        let mut found = Vec::new();
+        for (row, label, count) in rows {
+            found.push(scene.describe(row, What::Worker(label), count));
+        }
+        found
     }
 
     /// Whether the stop has not come to them: it waits for others.
@@ -176,36 +177,27 @@ impl<'a> Scene<'a> {
     }
 
     fn describe(&self, row: RowId, what: What, count: u64) -> Stuck {
-        let polls = self.polls.iter().filter(|(_, poll)| poll.row == row);
-        let blocking: Vec<_> = polls
-            .clone()
-            .filter_map(|(seen, poll)| {
-                let at_least = self
-                    .earlier
-                    .iter()
-                    .find_map(|sample| sample.since(seen, *poll))?;
-                Some(Blocking {
+        let mut blocking = Vec::new();
+        let (mut polled, mut first_polls) = (0, 0);
+        for (seen, poll) in self.polls.iter().filter(|(_, poll)| poll.row == row) {
+            first_polls += u64::from(poll.seat.is_none());
+            let same = |sample: &&Sample| sample.since(seen, *poll);
+            match self.earlier.iter().find_map(same) {
+                Some(at_least) => blocking.push(Blocking {
                     thread: seen.name.clone(),
                     at_least,
-                })
-            })
-            .collect();
+                }),
+                None => polled += 1,
+            }
+        }
         let seats = self.seats.get(&row);
-        let first_polls = polls
-            .clone()
-            .filter(|(_, poll)| poll.seat.is_none())
-            .count() as u64;
         let is_hold = matches!(&what, What::Worker(label) if label.is_hold);
         Stuck {
             what,
             count,
             oldest: seats.map(|seats| seats.oldest),
             // A hold is nothing that is polled.
-            polled: if is_hold {
-                count
-            } else {
-                (polls.count() - blocking.len()) as u64
-            },
+            polled: if is_hold { count } else { polled },
             not_started: if is_hold {
                 0
             } else {
@@ -238,18 +230,12 @@ impl fmt::Display for Stuck {
         let waiting = self
             .count
             .saturating_sub(blocking + self.polled + self.not_started + self.untold);
-        let threads = || listed(self.blocking.iter().map(Blocking::to_string));
+        let threads = listed(self.blocking.iter().map(Blocking::to_string));
         let kinds = [
-            (blocking, format!("blocking its thread ({})", threads())),
-            (waiting, "waiting in an await".to_owned()),
-            (
-                self.not_started,
-                "never polled: no thread was free".to_owned(),
-            ),
-            (
-                self.untold,
-                "not told to stop: its stage had not come".to_owned(),
-            ),
+            (blocking, &*format!("blocking its thread ({threads})")),
+            (waiting, "waiting in an await"),
+            (self.not_started, "never polled: no thread was free"),
+            (self.untold, "not told to stop: its stage had not come"),
         ];
         for (count, kind) in kinds.into_iter().filter(|(count, _)| *count > 0) {
             if count == self.count {

@@ -7,11 +7,11 @@ use std::env;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 
+use crate::beside;
 use crate::lifecycle::Lifecycle;
 use crate::message;
 use crate::state::State;
@@ -48,10 +48,7 @@ pub(crate) fn start(
         prepare();
         teller.run();
     };
-    thread::Builder::new()
-        .name("graceful-notify".to_owned())
-        .spawn(run)
-        .map(drop)
+    beside::start("graceful-notify", Box::new(run))
 }
 
 /// Where those who change something leave word of it.

@@ -61,8 +61,11 @@ impl Waits {
                 found.push(Found::Round(round));
             }
         }
-        let alone = list.iter().filter(|wait| around(&list, wait).is_none());
-        found.extend(alone.cloned().map(Found::Alone));
+        for wait in &*list {
+            if around(&list, wait).is_none() {
+                found.push(Found::Alone(wait.clone()));
+            }
+        }
         found
     }
 }
@@ -90,13 +93,15 @@ fn around(list: &[Wait], wait: &Wait) -> Option<Vec<String>> {
     let mut ways = vec![vec![wait.waiter.clone(), wait.awaited.clone()]];
     while !ways.is_empty() {
         let mut longer = Vec::new();
-        for way in &ways {
+        for way in ways {
             for next in list.iter().filter(|next| way.last() == Some(&next.waiter)) {
                 if next.awaited == wait.waiter {
-                    return Some(way.clone());
+                    return Some(way);
                 }
                 if !way.contains(&next.awaited) {
-                    longer.push([way.as_slice(), std::slice::from_ref(&next.awaited)].concat());
+                    let mut way = way.clone();
+                    way.push(next.awaited.clone());
+                    longer.push(way);
                 }
             }
         }

@@ -145,13 +145,9 @@ impl Hooks {
     /// Aborts those that are running, and returns them.
     pub(crate) fn abort(&self) -> Vec<Seen> {
         let mut list = self.lock();
-        let running = list
-            .hooks
-            .iter_mut()
-            .filter(|hook| hook.progress == Progress::Running);
-        let mut tasks = Vec::new();
-        let aborted = running
-            .map(|hook| {
+        let (mut tasks, mut aborted) = (Vec::new(), Vec::new());
+        for hook in &mut list.hooks {
+            if hook.progress == Progress::Running {
                 hook.progress = if hook.polled {
                     Progress::Aborted
                 } else {
@@ -159,9 +155,9 @@ impl Hooks {
                 };
                 hook.took = hook.began.map(|began| began.elapsed());
                 tasks.extend(hook.task.take());
-                hook.seen()
-            })
-            .collect();
+                aborted.push(hook.seen());
+            }
+        }
         drop(list);
         tasks.iter().for_each(AbortHandle::abort);
         aborted
@@ -171,16 +167,14 @@ impl Hooks {
     pub(crate) fn close(&self) -> Vec<Seen> {
         let mut list = self.lock();
         list.closed = true;
-        let waiting = list
-            .hooks
-            .iter_mut()
-            .filter(|hook| hook.progress == Progress::Waiting);
-        waiting
-            .map(|hook| {
+        let mut given_up = Vec::new();
+        for hook in &mut list.hooks {
+            if hook.progress == Progress::Waiting {
                 hook.progress = Progress::NotRun;
-                hook.seen()
-            })
-            .collect()
+                given_up.push(hook.seen());
+            }
+        }
+        given_up
     }
 
     pub(crate) fn seen(&self) -> Vec<Seen> {

@@ -1,6 +1,7 @@
 //! The snapshot as a table that a person can read.
 
-use std::fmt;
+use std::fmt::{self, Write};
+use std::time::Duration;
 
 use super::{Activity, Status};
 use crate::message::span;
@@ -21,92 +22,106 @@ impl fmt::Display for Status {
         if self.untracked > 0 {
             write!(f, "; untracked tasks: {}", self.untracked)?;
         }
-        let workers = self.workers.iter().map(|worker| {
-            let oldest = worker.oldest.map_or_else(|| "-".to_owned(), span);
+        let mut workers = Table::new(&[
+            &"worker", &"stage", &"live", &"oldest", &"ok", &"err", &"panic", &"abort", &"restart",
+            &"refuse", &"now", &"at",
+        ]);
+        if self.main.is_alive {
+            let (none, now) = (&"-", &self.main.activity);
+            workers.add(&[
+                &"main",
+                &"main",
+                &"1",
+                &span(self.uptime),
+                none,
+                none,
+                none,
+                none,
+                none,
+                none,
+                now,
+                &"",
+            ]);
+        }
+        for worker in &self.workers {
             let now = match worker.live {
                 0 => String::new(),
                 _ => worker.activity.to_string(),
             };
-            let ends = [
+            workers.add(&[
+                &worker.name,
+                &worker.stage.unwrap_or_default(),
+                &worker.live,
+                &or_dash(worker.oldest),
                 &worker.finished,
                 &worker.failed,
                 &worker.panicked,
                 &worker.aborted,
                 &worker.restarted,
                 &worker.refused,
-            ];
-            let stage = worker.stage.unwrap_or_default().to_string();
-            let mut cells = vec![worker.name.clone(), stage, worker.live.to_string(), oldest];
-            cells.extend(ends.map(u64::to_string));
-            cells.extend([now, worker.location.clone()]);
-            cells
-        });
-        let main = self.main.is_alive.then(|| {
-            let mut cells = ["main", "main", "1"].map(str::to_owned).to_vec();
-            cells.push(span(self.uptime));
-            cells.extend(vec!["-".to_owned(); 6]);
-            cells.extend([self.main.activity.to_string(), String::new()]);
-            cells
-        });
-        let head = [
-            "worker", "stage", "live", "oldest", "ok", "err", "panic", "abort", "restart",
-            "refuse", "now", "at",
-        ];
-        table(f, &head, main.into_iter().chain(workers))?;
-        let hooks = self.hooks.iter().map(|hook| {
-            let took = hook.took.map_or_else(|| "-".to_owned(), span);
-            vec![
-                hook.name.clone(),
-                hook.stage.to_string(),
-                hook.progress.to_string(),
-                took,
-            ]
-        });
-        table(f, &["hook", "stage", "progress", "took"], hooks)?;
-        let holds = self.holds.iter().map(|hold| {
-            vec![
-                hold.name.clone(),
-                hold.live.to_string(),
-                hold.taken.to_string(),
-                hold.location.clone(),
-            ]
-        });
-        table(f, &["hold", "held", "taken", "at"], holds)
+                &now,
+                &worker.location,
+            ]);
+        }
+        workers.write(f)?;
+        let mut hooks = Table::new(&[&"hook", &"stage", &"progress", &"took"]);
+        for hook in &self.hooks {
+            let took = or_dash(hook.took);
+            hooks.add(&[&hook.name, &hook.stage, &hook.progress, &took]);
+        }
+        hooks.write(f)?;
+        let mut holds = Table::new(&[&"hold", &"held", &"taken", &"at"]);
+        for hold in &self.holds {
+            holds.add(&[&hold.name, &hold.live, &hold.taken, &hold.location]);
+        }
+        holds.write(f)
     }
 }
 
-/// Rows under a head, in columns as wide as their widest cell; nothing where there are no rows.
-fn table(
-    f: &mut fmt::Formatter<'_>,
-    head: &[&str],
-    rows: impl Iterator<Item = Vec<String>>,
-) -> fmt::Result {
-    let mut lines = vec![
-        head.iter()
-            .map(|cell| (*cell).to_owned())
-            .collect::<Vec<_>>(),
-    ];
-    lines.extend(rows);
-    if lines.len() == 1 {
-        return Ok(());
+fn or_dash(duration: Option<Duration>) -> String {
+    duration.map_or_else(|| "-".to_owned(), span)
+}
+
+/// Rows under a head, in columns as wide as their widest cell.
+struct Table {
+    lines: Vec<Vec<String>>,
+    widths: Vec<usize>,
+}
+
+impl Table {
+    fn new(head: &[&dyn fmt::Display]) -> Self {
+        let mut table = Self {
+            lines: Vec::new(),
+            widths: vec![0; head.len()],
+        };
+        table.add(head);
+        table
     }
-    let width = |column: usize| {
-        lines
-            .iter()
-            .map(|line| line[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<_> = (0..head.len()).map(width).collect();
-    for line in &lines {
-        let cells: Vec<_> = line
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
-        write!(f, "\n  {}", cells.join("  ").trim_end())?;
+
+    fn add(&mut self, cells: &[&dyn fmt::Display]) {
+        let mut line = Vec::new();
+        for (cell, width) in cells.iter().zip(&mut self.widths) {
+            let cell = cell.to_string();
+            *width = (*width).max(cell.chars().count());
+            line.push(cell);
+        }
+        self.lines.push(line);
     }
-    Ok(())
+
+    /// Nothing, where there are no rows.
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.lines.len() == 1 {
+            return Ok(());
+        }
+        for line in &self.lines {
+            let mut text = String::new();
+            for (cell, width) in line.iter().zip(&self.widths) {
+                let _ = write!(text, "{cell:<width$}  ");
+            }
+            write!(f, "\n  {}", text.trim_end())?;
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Display for Activity {
