@@ -15,6 +15,7 @@ use std::thread::{self, Thread};
 
 use tokio::time::Instant;
 
+use crate::beside;
 use crate::lifecycle::Lifecycle;
 use crate::patience;
 use crate::stop;
@@ -31,10 +32,7 @@ pub(crate) fn start(
         prepare();
         conduct(&life);
     };
-    thread::Builder::new()
-        .name("graceful-stop".to_owned())
-        .spawn(run)
-        .map(drop)
+    beside::start("graceful-stop", Box::new(run))
 }
 
 /// The stop while it is being conducted: by the coordinator, or, for as long as there is nothing to wait for, by main's

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::beside;
 use crate::budget::Budget;
 use crate::exit;
 use crate::heard::{Heard, Meaning, Stop};
@@ -55,10 +56,7 @@ pub(crate) fn start(
         prepare();
         watch.run();
     };
-    thread::Builder::new()
-        .name("graceful-watch".to_owned())
-        .spawn(run)
-        .map(drop)
+    beside::start("graceful-watch", Box::new(run))
 }
 
 struct Watch {
