@@ -5,7 +5,7 @@
 //! ```
 //!
 //! It takes some minutes and prints the table of the page "Zero dropped requests". A short form is among the tests:
-//! `cargo test -p graceful-rolling`. It takes `haproxy` and `nginx`, which `.ci/proxies`
+//! `cargo test -p graceful-rolling`. It takes `haproxy` and `nginx`, which `.ci/servers`
 //! installs.
 
 #![cfg(unix)]

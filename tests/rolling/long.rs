@@ -38,7 +38,7 @@ fn main() -> ExitCode {
             is_good &= row.is_as_promised();
             table.0.push(row);
         } else {
-            eprintln!("NOT MEASURED: {front:?} is not installed; .ci/proxies installs it\n");
+            eprintln!("NOT MEASURED: {front:?} is not installed; .ci/servers installs it\n");
             is_good = false;
         }
     }

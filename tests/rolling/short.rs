@@ -29,7 +29,7 @@ fn nothing_fails_behind(front: Front) {
         // Past the capture of output: nobody should take this for a success.
         let _ = writeln!(
             stderr(),
-            "\n*** SKIPPED: rolling restarts behind {front:?}, which is not installed. To install it: .ci/proxies ***\n"
+            "\n*** SKIPPED: rolling restarts behind {front:?}, which is not installed. To install it: .ci/servers ***\n"
         );
         return;
     }
