@@ -121,6 +121,12 @@ impl Child {
         self.wait_for(&self.stdout, line, |text| text == line)
     }
 
+    /// Waits until a line on its standard output has this part, and returns when that was.
+    #[track_caller]
+    pub fn prints_part(&self, part: &str) -> Instant {
+        self.wait_for(&self.stdout, part, |text| text.contains(part))
+    }
+
     /// Waits until a line on its standard error has this part, and returns when that was.
     #[track_caller]
     pub fn says(&self, part: &str) -> Instant {

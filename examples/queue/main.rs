@@ -1,0 +1,32 @@
+//! A consumer of a queue, in Redis or in a table: the job in hand is finished and acknowledged, the next one not begun.
+
+mod stream;
+mod table;
+
+use std::env;
+use std::error::Error;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+/// Does a job. It is done again if the process was killed meanwhile, so doing it twice must do no harm.
+async fn work(text: &str) -> String {
+    println!("{text}: begins");
+    sleep(Duration::from_millis(500)).await;
+    text.to_uppercase()
+}
+
+/// Each argument is a job.
+#[graceful::main(name = "queue", stop_timeout = "20s")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let jobs = env::args().skip(1);
+    if let Ok(url) = env::var("REDIS_URL") {
+        stream::start(&url, jobs).await?;
+    } else {
+        table::start(jobs).await?;
+    }
+    println!("press Ctrl-C while a job is in hand, and start again with others");
+    graceful::ready();
+    graceful::stopping().await;
+    Ok(())
+}
