@@ -1,6 +1,7 @@
 //! What `examples/deploy/` says, held against itself and against the example that it starts.
 #![cfg(unix)]
 
+use std::io::{ErrorKind, Write, stderr};
 use std::process::Command;
 use std::time::Duration;
 
@@ -89,6 +90,27 @@ fn port(deployment: &Yaml<'static>, name: &str) -> u64 {
         port.unwrap_or_else(|| panic!("no port {name}")),
         "containerPort",
     )
+}
+
+/// No name is misspelt, and no value is of another kind than its name has.
+#[test]
+fn the_deployment_is_one_by_the_schemas_of_kubernetes() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../examples/deploy/deployment.yaml"
+    );
+    let mut validator = Command::new("kubernetes-validate");
+    match validator.args(["--strict", path]).output() {
+        Ok(output) => assert!(output.status.success(), "{output:?}"),
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+            // Past the capture of output: nobody should take this for a success.
+            let _ = writeln!(
+                stderr(),
+                "\n*** SKIPPED: the schemas of Kubernetes. To have them: pip install kubernetes-validate ***\n"
+            );
+        }
+    }
 }
 
 #[test]
