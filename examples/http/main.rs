@@ -90,14 +90,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let port = port.as_deref().unwrap_or("0");
     let health = Port::open(handed_over.take_tcp_listener(1)?, port, "HEALTH_PORT").await?;
 
-    let address = http.address()?;
-    println!("listening on http://{address}");
-    println!("health on http://{}/readyz", health.address()?);
-    println!("in another terminal: curl -i http://{address}/slow");
-    println!("press Ctrl-C here while it waits");
+    let (address, probed) = (http.address()?, health.address()?);
     let metrics = PrometheusBuilder::new().install_recorder()?;
     health::health(health, metrics).spawn();
     graceful::ready();
+    println!("listening on http://{address}");
+    println!("health on http://{probed}/readyz");
+    println!("in another terminal: curl -i http://{address}/slow");
+    println!("press Ctrl-C here while it waits");
     serve::serve(http, app()).await;
     Ok(())
 }

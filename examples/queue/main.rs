@@ -25,8 +25,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     } else {
         table::start(jobs).await?;
     }
-    println!("press Ctrl-C while a job is in hand, and start again with others");
     graceful::ready();
+    println!("press Ctrl-C while a job is in hand, and start again with others");
     graceful::stopping().await;
     Ok(())
 }
