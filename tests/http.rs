@@ -23,6 +23,9 @@ const SECOND: Duration = Duration::from_secs(1);
 /// What a busy machine may add.
 const SLACK: Duration = Duration::from_secs(2);
 
+/// How many the example lets be slow at once.
+const SLOW_AT_ONCE: usize = 8;
+
 /// How long the example lets a client take for the head of a request, and for a request.
 const FOR_A_HEAD: Duration = Duration::from_secs(5);
 const FOR_A_REQUEST: Duration = Duration::from_secs(10);
@@ -120,6 +123,54 @@ fn a_request_in_hand_is_answered_and_who_comes_meanwhile_is_refused() {
     let end = service.child.end();
     end.assert_code(0);
     end.assert_gone_between(asked, SECOND, FOR_A_HEAD + SLACK);
+}
+
+#[test]
+fn one_slow_request_too_many_is_turned_away_and_those_in_hand_are_answered() {
+    let service = Service::start();
+    let slow = "GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let clients: Vec<_> = (0..SLOW_AT_ONCE).map(|_| service.send(slow)).collect();
+    let sent = Instant::now();
+    let in_hand = || {
+        let printed = service.child.to_string();
+        printed.matches("/slow: a request begins").count()
+    };
+    while in_hand() < SLOW_AT_ONCE {
+        assert!(sent.elapsed() < PATIENCE, "{}", service.child);
+        thread::sleep(Duration::from_millis(10));
+    }
+    let mut client = service.send(slow);
+    let head = read_up_to(&mut client, "\r\n\r\n");
+    assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+    assert!(head.contains("\r\nretry-after: 5\r\n"), "{head}");
+    read_up_to(&mut client, "too many at once\n");
+    // The limit is for what is slow alone, and the connection is as good as before.
+    client.write_all(ROOT.as_bytes()).expect("it is kept open");
+    is_last(&mut client);
+
+    service.stop();
+    for client in clients {
+        let answer = rest_of(client);
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    }
+    service.child.end().assert_code(0);
+}
+
+#[test]
+fn a_panic_is_an_answer_to_its_client_and_nothing_else() {
+    let service = Service::start();
+    let mut client = service.send("GET /bug HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    let head = read_up_to(&mut client, "\r\n\r\n");
+    assert!(head.starts_with("HTTP/1.1 500 "), "{head}");
+    read_up_to(&mut client, "Service panicked");
+    client.write_all(ROOT.as_bytes()).expect("it is kept open");
+    is_last(&mut client);
+    assert_eq!(ask(service.health, "GET /readyz"), 200);
+
+    service.stop();
+    let end = service.child.end_in_panic();
+    end.assert_code(0);
+    end.assert_said("a bug");
 }
 
 #[test]

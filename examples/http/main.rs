@@ -14,15 +14,20 @@ use std::env;
 use std::error::Error;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
+use axum::error_handling::HandleErrorLayer;
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
+use axum::response::IntoResponse;
 use axum::routing::{any, get, post};
+use axum::{BoxError, Router};
 use futures_util::StreamExt;
 use graceful::tower::GracefulLayer;
 use listenfd::ListenFd;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::time::sleep;
+use tower::ServiceBuilder;
+use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
@@ -40,6 +45,15 @@ async fn slow() -> &'static str {
     "finished, whatever came in between\n"
 }
 
+/// How many may be slow at once. Nobody waits in line for it: a stop would have to wait for the line.
+const SLOW_AT_ONCE: usize = 8;
+
+/// What one too many is told.
+async fn overloaded(_: BoxError) -> impl IntoResponse {
+    let code = StatusCode::SERVICE_UNAVAILABLE;
+    (code, [(RETRY_AFTER, "5")], "too many at once\n")
+}
+
 /// Counts what it is sent.
 async fn upload(body: Body) -> Result<String, StatusCode> {
     let mut length = 0;
@@ -51,12 +65,19 @@ async fn upload(body: Body) -> Result<String, StatusCode> {
 }
 
 fn app() -> Router {
+    let limit = ServiceBuilder::new()
+        .layer(HandleErrorLayer::new(overloaded))
+        .load_shed()
+        // Global, since axum makes the service of a route anew for each request.
+        .layer(GlobalConcurrencyLimitLayer::new(SLOW_AT_ONCE));
     Router::new()
         .route("/", get(async || "try /slow\n"))
-        .route("/slow", get(slow))
+        .route("/slow", get(slow).layer(limit))
+        .route("/bug", get(async || -> () { panic!("a bug") }))
         .route("/upload", post(upload))
         .route("/events", get(streams::events))
         .route("/echo", any(streams::echo))
+        // A bug costs one request its answer: that one gets a 500.
         .layer(CatchPanicLayer::new())
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
