@@ -123,11 +123,11 @@ thread_local! {
 /// Polls the stop on this thread, parking in between: no runtime, no timer wheel. The thread stays until the lifecycle
 /// is over, or the process: where it ended first it would be in the way.
 fn conduct(life: &Lifecycle) {
-    let wakes = Arc::new(Wakes {
+    let calls = Arc::new(Calls {
         thread: thread::current(),
         came: AtomicBool::new(false),
     });
-    let waker = Waker::from(Arc::clone(&wakes));
+    let waker = Waker::from(Arc::clone(&calls));
     let waker = life.conducting.coordinator.get_or_init(|| waker);
     let mut context = Context::from_waker(waker);
     while !life.is_over() {
@@ -141,9 +141,9 @@ fn conduct(life: &Lifecycle) {
         let until = WAKE_AT.take();
         if until.is_some() {
             // The stop has begun, and what it waits for may be about to come.
-            patience::spin_while(|| !wakes.came.load(Ordering::Acquire));
+            patience::spin_while(|| !calls.came.load(Ordering::Acquire));
         }
-        if wakes.came.swap(false, Ordering::AcqRel) {
+        if calls.came.swap(false, Ordering::AcqRel) {
             continue;
         }
         match until {
@@ -154,13 +154,13 @@ fn conduct(life: &Lifecycle) {
 }
 
 /// Wakes this thread, which may not be asleep.
-struct Wakes {
+struct Calls {
     thread: Thread,
     /// Somebody did since the last poll.
     came: AtomicBool,
 }
 
-impl Wake for Wakes {
+impl Wake for Calls {
     fn wake(self: Arc<Self>) {
         self.came.store(true, Ordering::Release);
         self.thread.unpark();
