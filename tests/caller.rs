@@ -104,6 +104,36 @@ async fn a_worker_stopped_before_its_first_poll_learns_of_it() {
     assert!(!graceful::is_stopping());
 }
 
+#[graceful::test]
+async fn a_child_stopped_before_its_first_poll_learns_of_it() {
+    graceful::spawn("parent", async {
+        let child = graceful::spawn("child", async {
+            assert!(graceful::is_stopping());
+            graceful::token().cancelled().await;
+        });
+        child.stop();
+        child.await.unwrap();
+        assert!(!graceful::is_stopping());
+    })
+    .await
+    .unwrap();
+}
+
+#[graceful::test]
+async fn a_child_whose_parent_is_stopped_before_its_first_poll_learns_of_it() {
+    graceful::spawn("parent", async {
+        let child = graceful::spawn("child", async {
+            assert!(graceful::is_stopping());
+            graceful::stopping().await;
+        });
+        graceful::token().cancel();
+        child.await.unwrap();
+    })
+    .await
+    .unwrap();
+    assert!(!graceful::is_stopping());
+}
+
 #[graceful::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_stopped_in_the_middle_of_a_poll_learns_of_it() {
     let entered = Arc::new(AtomicBool::new(false));

@@ -42,6 +42,18 @@ fn who_waits_for_each_other_is_named_as_a_round() {
 }
 
 #[test]
+fn who_was_never_polled_is_told_from_who_waits() {
+    let end = stop(&mut child("unpolled"));
+    end.assert_code(124);
+    let child = end.stderr.iter().find(|line| line.text.contains("child ("));
+    let child = child.unwrap_or_else(|| panic!("no child\n{end}"));
+    assert!(
+        child.text.ends_with("never polled: no thread was free"),
+        "{end}"
+    );
+}
+
+#[test]
 fn who_waits_for_itself_is_told_at_once_and_in_the_report() {
     let end = stop(&mut child("itself"));
     end.assert_code(124);

@@ -155,7 +155,8 @@ impl Builder {
     }
 
     /// Builds on a tokio builder of your own. It decides everything about the runtime: flavour, threads and their
-    /// names set here are not looked at. Enable its timer, which restarts, repeated workers and hooks need.
+    /// names set here are not looked at. Enable its timer, which restarts, repeated workers and hooks need. At the end of
+    /// the process its threads are not waited for: what it does `on_thread_stop` may not be done.
     pub fn runtime(mut self, builder: runtime::Builder) -> Self {
         self.runtime.own = Some(builder);
         self

@@ -15,8 +15,8 @@ use crate::line::{Level, Line, To};
 /// Lines that wait beyond these are dropped, oldest first, and counted.
 const WAITING: usize = 256;
 
-/// So many lines fit where a write does not block.
-const AT_ONCE: usize = 4;
+/// So many bytes fit where a write does not block, with room to spare: half of `PIPE_BUF`.
+const AT_ONCE: usize = 2048;
 
 /// The way to the writing thread.
 #[derive(Clone)]

@@ -34,6 +34,7 @@ async fn main() {
             graceful::spawn("warm-up", async {});
             graceful::spawn("consume", graceful::stopping());
         }
+        "unpolled" => unpolled(),
         "retries" => graceful::on_stop("leave", || async { Err::<(), _>("no route") }),
         "pool" => pool(),
         "many" => {
@@ -48,6 +49,17 @@ async fn main() {
     }
     println!("up");
     graceful::stopping().await;
+}
+
+/// A child whose turn never comes: both threads are blocked.
+fn unpolled() {
+    graceful::spawn("parent", async {
+        graceful::spawn("child", pending::<()>());
+        thread::sleep(LONG);
+    });
+    graceful::spawn("other", async {
+        thread::sleep(LONG);
+    });
 }
 
 /// Each waits for the next one's handle.
