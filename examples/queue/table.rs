@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{Sqlite, SqlitePool, Transaction};
+use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::work;
@@ -29,10 +30,11 @@ pub(crate) async fn start(jobs: impl Iterator<Item = String>) -> sqlx::Result<()
     let pool = SqlitePool::connect_with(options).await?;
     let closing = pool.clone();
     graceful::after_stop("pool", async move || {
-        // Nobody works with a connection any more. Aborted workers have dropped theirs, and what was begun is undone.
-        // sqlx can overlook one that is being given back at this moment, so it is asked again.
+        // Nobody works with a connection any more. Aborted workers have dropped theirs, and what they had begun is
+        // undone. sqlx can overlook one that is being given back at this moment, so it is asked again.
         while closing.size() > 0 {
             closing.close().await;
+            yield_now().await;
         }
         println!("the pool is closed");
     });
