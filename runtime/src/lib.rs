@@ -205,7 +205,8 @@
 //! the user's runtime, each of which can be held up by one thing more than the one before. The *watch* waits
 //! for signals and for the deadline and ends the process as a last resort; nothing of the user's can block it. The
 //! *coordinator* conducts the stop; a waker of the user's that sleeps can hold it up. The *scribe* writes; a
-//! full pipe or a slow subscriber can hold it up. The watch waits for neither.
+//! full pipe or a slow subscriber can hold it up. The watch waits for neither. Where main is the last to end, its
+//! thread goes on with the stop itself: it would only wait for the coordinator to do the same.
 //!
 //! **Why is no signal lost?** The signals are held back on the main thread before any of our threads is started,
 //! let through only when the handlers are in place, and all that before the runtime is built. A signal
