@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use graceful_tests::{Child, End, FLAVOURS, Signal};
@@ -117,13 +118,67 @@ fn who_blocks_the_runtime_is_named_with_its_thread() {
         let spins = row(&end, "spin");
         assert_eq!(spins[2], "1", "{end}");
         assert!(
-            spins
-                .join(" ")
-                .contains(&format!("blocking {thread} tests/children/dumps.rs:")),
+            spins.join(" ").contains(&format!("blocking {thread} for ")),
             "{end}"
         );
         assert!(row(&end, "wait").contains(&"waiting,"), "{end}");
     }
+}
+
+#[test]
+fn who_blocks_the_runtime_is_named_with_for_how_long() {
+    for (flavour, case) in [
+        ("multi_thread", "all_spin"),
+        ("current_thread", "spins"),
+        ("quit", "spins"),
+    ] {
+        let signal = match flavour {
+            "quit" => Signal::SIGQUIT,
+            _ => Signal::SIGUSR1,
+        };
+        let child = service(case, flavour);
+        let began = child.prints("spinning");
+        // Before it has been there for a second, only what was seen in the dump itself is known.
+        child.send(signal);
+        child.says(" ms at least");
+        while !child.to_string().contains("for 1 s at least") {
+            assert!(began.elapsed() < Duration::from_secs(20), "{child}");
+            thread::sleep(Duration::from_millis(100));
+            child.send(signal);
+        }
+        assert!(began.elapsed() >= Duration::from_secs(1), "{child}");
+        child.terminate();
+        let end = child.end();
+        end.assert_code(124);
+        let last = end.stderr.iter().rev();
+        let blocked = last
+            .map(|line| &line.text)
+            .find(|text| text.contains("blocking its thread ("))
+            .unwrap_or_else(|| panic!("the report names no thread\n{end}"));
+        assert!(blocked.ends_with(" s at least)"), "{end}");
+        assert!(!blocked.contains(" ms at least"), "{end}");
+    }
+}
+
+#[test]
+fn quit_is_a_dump_where_that_was_asked_for_and_else_what_it_always_is() {
+    let child = service("spins", "quit");
+    child.prints("spinning");
+    let asked = child.send(Signal::SIGQUIT);
+    let said = child.says("blocking main for ");
+    assert!(said - asked < PROMPTLY, "{child}");
+    child.terminate();
+    child.end().assert_code(124);
+
+    // Without the core dump that goes with it.
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -c 0; exec \"$@\"", "sh"]);
+    shell.args([env!("CARGO_BIN_EXE_dumps"), "waits", "current_thread"]);
+    let child = Child::start(&mut shell);
+    child.prints("up");
+    child.send(Signal::SIGQUIT);
+    let end = child.end();
+    assert_eq!(end.signal, Some(Signal::SIGQUIT), "{end}");
 }
 
 #[test]

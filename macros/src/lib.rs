@@ -62,7 +62,7 @@ use proc_macro::TokenStream;
 /// | `drain = "5s"` | How long to go on serving at the beginning of a stop while readiness is already false; a part of the budget, half of it at the most. Set it to the time your load balancer takes to notice. | 5 s inside Kubernetes, else none |
 /// | `signals = ["SIGTERM", "SIGINT"]` | The complete list of signals that ask for a stop: `SIGTERM`, `SIGINT`, `SIGQUIT`, `SIGHUP`, `SIGUSR1`, `SIGUSR2`. Set it when another program stops yours with one of the others. | `SIGTERM` and `SIGINT` |
 /// | `reraise` | After a clean stop by a signal, die of that signal. For command-line tools, whose shell wants to know. | off |
-/// | `dump = "SIGUSR1"` | A signal that prints the state of every worker and stops nothing. For a service that seems to hang. | none |
+/// | `dump = "SIGUSR1"` | A signal that prints the state of every worker, who blocks which thread and for how long, and stops nothing; `"SIGQUIT"` is the habit of the JVM and of Go. For a service that seems to hang. | none |
 /// | `flavor = "current_thread"` | tokio's runtime with one thread; `"multi_thread"` for several. One is enough for a process that mostly waits. | `"multi_thread"` |
 /// | `worker_threads = 4` | How many threads poll tasks: a number above zero, or any expression of type `usize`. Set it when the process shares its machine. | one for each core |
 /// | `name = "api"` | What the process is called in its log lines and reports: text, or any expression that turns into a string. Set it when several programs write to the same place. | none |

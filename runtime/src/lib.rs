@@ -335,6 +335,7 @@ pub use state::{Cause, Stage, State};
 pub use status::{
     Activity, HoldStatus, HookStatus, MainStatus, Moment, Status, Timings, WorkerStatus, status,
 };
+pub use stuck::Blocking;
 pub use tokio_util::sync::CancellationToken;
 pub use trace::Event;
 pub use worker::{Worker, spawn, spawn_blocking};

@@ -18,7 +18,7 @@ use crate::policy::OnFailure;
 use crate::rows::{Label, Row, RowId, Way};
 use crate::seats::Sitting;
 use crate::state::{Cause, Stage, State};
-use crate::stuck::Sample;
+use crate::stuck::{Blocking, Sample};
 use crate::thread::{Poll, Seen};
 use crate::trace::Event;
 
@@ -99,9 +99,9 @@ pub struct MainStatus {
 pub struct Activity {
     /// How many are being polled at this moment: they run, or they block their thread.
     pub in_poll: u64,
-    /// The threads on which one has been inside the same poll for 10 ms. Known in dumps and reports; empty in a
-    /// plain snapshot.
-    pub blocking: Vec<String>,
+    /// The threads on which one has been inside the same poll for 10 ms, and how long it has been there. Known in
+    /// dumps and reports; empty in a plain snapshot.
+    pub blocking: Vec<Blocking>,
     /// How long ago one of them was last polled, to the second: a worker that waits for what never comes is not.
     /// `None` where that is not known: never, or on a thread that is gone.
     pub last_polled: Option<Duration>,
@@ -330,10 +330,8 @@ impl Scene<'_> {
         let mut activity = Activity::default();
         for (seen, poll) in self.polls.iter().filter(|(_, poll)| poll.row == row) {
             activity.in_poll += 1;
-            let since = self.look.and_then(|look| look.since(seen, *poll));
-            if since.is_some() {
-                activity.blocking.push(seen.name.clone());
-            }
+            let blocking = Blocking::find(self.life, self.look, seen, *poll);
+            activity.blocking.extend(blocking);
         }
         activity.last_polled = if activity.in_poll > 0 {
             Some(Duration::ZERO)

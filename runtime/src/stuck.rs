@@ -38,12 +38,35 @@ pub(crate) enum What {
     Hook(HookStage, Arc<str>),
 }
 
-/// A worker that blocks its thread.
+/// A thread that one of the workers, or main, blocks: it has been inside the same poll all the time.
 #[derive(Clone, Debug)]
-pub(crate) struct Blocking {
-    pub(crate) thread: String,
-    /// It was the same poll this long ago.
-    pub(crate) at_least: Duration,
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Blocking {
+    /// The thread's name.
+    pub thread: String,
+    /// For how long, at the least. What was before the first look is known to the second.
+    pub at_least: Duration,
+}
+
+impl Blocking {
+    /// Whether this poll blocks its thread: it was under way in one of these looks.
+    pub(crate) fn find<'a>(
+        life: &Lifecycle,
+        looks: impl IntoIterator<Item = &'a Sample>,
+        seen: &Arc<Seen>,
+        poll: Poll,
+    ) -> Option<Self> {
+        let mut looks = looks.into_iter();
+        let looked = looks.find_map(|look| look.since(seen, poll))?;
+        // It may have begun at the very end of its beat.
+        let beat = seen.last_polled(poll.row);
+        let counted = beat.map_or(Duration::ZERO, |beat| life.beat.since(beat + 1));
+        Some(Self {
+            thread: seen.name.clone(),
+            at_least: looked.max(counted),
+        })
+    }
 }
 
 /// Which polls were under way at some moment.
@@ -162,14 +185,16 @@ impl Stuck {
 
 /// What can be seen of a lifecycle at one moment.
 struct Scene<'a> {
+    life: &'a Lifecycle,
     polls: Vec<(Arc<Seen>, Poll)>,
     seats: std::collections::HashMap<RowId, crate::seats::Sitting>,
     earlier: &'a [&'a Sample],
 }
 
 impl<'a> Scene<'a> {
-    fn now(life: &Lifecycle, earlier: &'a [&'a Sample]) -> Self {
+    fn now(life: &'a Lifecycle, earlier: &'a [&'a Sample]) -> Self {
         Self {
+            life,
             polls: life.threads.polls(life),
             seats: life.tally(),
             earlier,
@@ -181,12 +206,8 @@ impl<'a> Scene<'a> {
         let (mut polled, mut first_polls) = (0, 0);
         for (seen, poll) in self.polls.iter().filter(|(_, poll)| poll.row == row) {
             first_polls += u64::from(poll.seat.is_none());
-            let same = |sample: &&Sample| sample.since(seen, *poll);
-            match self.earlier.iter().find_map(same) {
-                Some(at_least) => blocking.push(Blocking {
-                    thread: seen.name.clone(),
-                    at_least,
-                }),
+            match Blocking::find(self.life, self.earlier.iter().copied(), seen, *poll) {
+                Some(found) => blocking.push(found),
                 None => polled += 1,
             }
         }

@@ -117,6 +117,14 @@ impl Seen {
         })
     }
 
+    /// In which beat a worker of this row was last polled here, as far as the thread remembers.
+    pub(crate) fn last_polled(&self, row: RowId) -> Option<u32> {
+        let row = row.to_bits() + 1;
+        let mark = self.marks[place(row)].load(Ordering::Relaxed);
+        (mark >> 32 == u64::from(row))
+            .then(|| u32::try_from(mark & u64::from(u32::MAX)).unwrap_or(u32::MAX))
+    }
+
     #[inline]
     fn seat(&self) -> Option<SeatKey> {
         SeatKey::from_bits(self.seat.load(Ordering::Relaxed))
@@ -445,14 +453,9 @@ impl Threads {
 
     /// In which beat a worker of this row was last polled, as far as the threads remember.
     pub(crate) fn last_polled(&self, life: &Lifecycle, row: RowId) -> Option<u32> {
-        let row = row.to_bits() + 1;
-        let threads = self.of(life);
-        let marks = threads
-            .iter()
-            .map(|thread| thread.marks[place(row)].load(Ordering::Relaxed));
-        marks
-            .filter(|mark| mark >> 32 == u64::from(row))
-            .map(|mark| u32::try_from(mark & u64::from(u32::MAX)).unwrap_or(u32::MAX))
+        let threads = self.of(life).into_iter();
+        threads
+            .filter_map(|thread| thread.last_polled(row))
             .max()
     }
 

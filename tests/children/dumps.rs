@@ -1,4 +1,4 @@
-//! A service that can be asked how it is: `dumps <case> <flavour>`.
+//! A service that can be asked how it is: `dumps <case> <flavour>`, or `dumps <case> quit`.
 
 use std::env::args;
 use std::hint;
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 fn main() -> ExitCode {
     match args().nth(2).as_deref() {
         Some("current_thread") => on_one_thread(),
+        Some("quit") => asked_by_quit(),
         _ => on_one_worker_thread(),
     }
 }
@@ -29,6 +30,17 @@ async fn on_one_worker_thread() {
     flavor = "current_thread"
 )]
 async fn on_one_thread() {
+    run().await;
+}
+
+/// The habit of the JVM and of Go.
+#[graceful::main(
+    stop_timeout = "400ms",
+    dump = "SIGQUIT",
+    name = "orders",
+    flavor = "current_thread"
+)]
+async fn asked_by_quit() {
     run().await;
 }
 

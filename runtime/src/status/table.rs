@@ -4,7 +4,8 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::{Activity, Status};
-use crate::message::span;
+use crate::message::{listed, span};
+use crate::stuck::Blocking;
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -131,7 +132,10 @@ impl fmt::Display for Activity {
             ([], 0, Some(ago)) if ago.is_zero() => f.write_str("waiting, polled just now"),
             ([], 0, Some(ago)) => write!(f, "waiting, polled {} ago", span(ago)),
             ([], polled, _) => write!(f, "{polled} running"),
-            (threads, ..) => write!(f, "blocking {}", threads.join(", ")),
+            (threads, ..) => {
+                let threads = threads.iter().map(Blocking::to_string);
+                write!(f, "blocking {}", listed(threads))
+            }
         }
     }
 }
