@@ -45,7 +45,10 @@ fn who_waits_for_each_other_is_named_as_a_round() {
 fn who_was_never_polled_is_told_from_who_waits() {
     let end = stop(&mut child("unpolled"));
     end.assert_code(124);
-    let child = end.stderr.iter().find(|line| line.text.contains("child (tests"));
+    let child = end
+        .stderr
+        .iter()
+        .find(|line| line.text.contains("child (tests"));
     let child = child.unwrap_or_else(|| panic!("no child\n{end}"));
     assert!(
         child.text.ends_with("never polled: no thread was free"),

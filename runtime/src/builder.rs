@@ -113,7 +113,8 @@ impl Builder {
         self
     }
 
-    /// A signal that prints [`status`](crate::status) to standard error and stops nothing.
+    /// A signal that prints [`status`](crate::status) to standard error and stops nothing. It does so while every thread
+    /// of the runtime is blocked, too, and says by whom, on which thread and for how long.
     ///
     /// # Panics
     ///

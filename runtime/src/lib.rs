@@ -123,7 +123,8 @@
 //! policy tolerates (`"log"`, `"restart"`) and an error or panic of a [`before_stop`] hook are none either. An end
 //! that is not 0 prints a report on standard error, at most 2 KiB, its one-line summary last: the cause, every
 //! failure with its text, how long each state took, and everybody who had to be aborted: name, file and line, how
-//! many, how long, whether it waits in an await or blocks its thread, and who waits for whose handle.
+//! many, how long, whether it waits in an await or blocks its thread, and who waits for whose handle; with the feature
+//! `taskdump`, in which await.
 //!
 //! # What the attributes expand to
 //!
@@ -187,6 +188,15 @@
 //!   `graceful_hook_seconds{hook,stage}` and `graceful_hook_failures_total{hook,stage}`.
 //! * `process`: `child`, a worker that is a child process. Its process group is told to stop, waited for, and killed
 //!   at the deadline. On Unix.
+//! * `taskdump`: dumps and reports name the awaits in which workers wait, from the innermost line to the worker's own:
+//!   `at src/db.rs:90 <- src/main.rs:12`. They come from tokio's task dumps, so it takes a build with
+//!   `RUSTFLAGS="--cfg tokio_unstable"`, on Linux, for aarch64, s390x, x86 or x86-64; anywhere else the feature changes
+//!   nothing, but that a dump says so. Who waits for something that is not tokio's, such as a channel of another crate,
+//!   is not seen; neither is what blocks its thread, which is named with the thread, nor main in a dump on a
+//!   runtime of many threads. Up to 64 workers of a function are looked at. Without debug info
+//!   (`debug = "line-tables-only"` in the profile is enough) it is functions, not lines. To read it takes a
+//!   tenth of a second or more, on a thread of its own: in a dump these lines follow the others, and a stop begins
+//!   in the second half of its budget. A poll costs one load more.
 //! * `test-util`: tokio's paused clock for `#[graceful::test(start_paused = true)]`. For dev-dependencies.
 //!
 //! # When not to use it
@@ -234,7 +244,8 @@
 //! the poll of a small worker. So the watch counts the seconds, and a poll notes the count.
 //!
 //! **Why is everybody woken just before the abort?** Who waits for whose handle is worth knowing only when a stop does
-//! not end. So nobody keeps a list; they are asked, once, by being polled again.
+//! not end. So nobody keeps a list; they are asked, once, by being polled again. The same goes for where they wait,
+//! with the feature `taskdump`.
 //!
 //! # Limits
 //!
@@ -302,6 +313,21 @@ mod report;
 mod scribe;
 mod status;
 mod stuck;
+#[cfg_attr(
+    not(all(
+        feature = "taskdump",
+        tokio_unstable,
+        target_os = "linux",
+        any(
+            target_arch = "aarch64",
+            target_arch = "s390x",
+            target_arch = "x86",
+            target_arch = "x86_64"
+        )
+    )),
+    path = "taskdump/off.rs"
+)]
+mod taskdump;
 
 mod testing;
 

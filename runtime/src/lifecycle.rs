@@ -48,6 +48,7 @@ use crate::settings::{Settings, Source};
 use crate::signal::{Nudge, Signal};
 use crate::state::{Cause, Stage, State};
 use crate::stuck::Sample;
+use crate::taskdump::Taskdump;
 use crate::thaw::Thaw;
 use crate::thread::Threads;
 use crate::trace::Trace;
@@ -125,6 +126,8 @@ pub(crate) struct Lifecycle {
     pub(crate) trace: Trace,
     /// Who waits for whose handle, when it matters.
     pub(crate) waits: Waits,
+    /// Where those who wait do so, when it is asked for.
+    pub(crate) taskdump: Taskdump,
     pub(crate) failures: Failures,
     /// Who was inside a poll when the stop began.
     pub(crate) first_look: OnceLock<Sample>,
@@ -191,6 +194,7 @@ impl Lifecycle {
             threads: Threads::default(),
             trace: Trace::default(),
             waits: Waits::default(),
+            taskdump: Taskdump::default(),
             failures: Failures::default(),
             first_look: OnceLock::new(),
             telling: AtomicBool::new(false),

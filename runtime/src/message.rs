@@ -15,6 +15,7 @@ use crate::settings::{NO_LIMIT, Settings};
 use crate::signal::Signal;
 use crate::state::{Cause, State};
 use crate::stuck::Stuck;
+use crate::taskdump::Await;
 use crate::waits::{Found, Wait};
 
 // ----- start -----
@@ -408,6 +409,33 @@ pub(crate) fn found_waiting(found: &Found) -> String {
             format!("{waiter} waits for {awaited}{why}")
         }
     }
+}
+
+/// `at src/db.rs:90 <- src/main.rs:7 (2 of them)`.
+pub(crate) fn waits_at(place: &Await, of: u64) -> String {
+    let Await {
+        stack,
+        count,
+        looked_at,
+        is_earlier,
+        ..
+    } = place;
+    let looked_at_all = u64::try_from(*looked_at).is_ok_and(|looked_at| looked_at >= of);
+    let how_many = match (*count == *looked_at, looked_at_all) {
+        (true, true) => String::new(),
+        (false, true) => format!(" ({count} of them)"),
+        (_, false) => format!(" ({count} of {looked_at} looked at)"),
+    };
+    let when = if *is_earlier {
+        ", some time before"
+    } else {
+        ""
+    };
+    format!("at {}{how_many}{when}", stack.join(" <- "))
+}
+
+pub(crate) fn more_places(more: usize) -> String {
+    format!("and in {more} more places")
 }
 
 /// Another handler than ours stands for these signals.

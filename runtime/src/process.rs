@@ -170,6 +170,7 @@ impl Started {
         }
         let code = life.failures.code();
         if code != 0 && fatal.is_none() {
+            report::settle(&life);
             report::publish(&life, code, untracked);
         }
         // Who did not read before does not read now.

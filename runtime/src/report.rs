@@ -17,6 +17,7 @@ use crate::signal;
 use crate::state::{Cause, State};
 use crate::status::Timings;
 use crate::stuck::{Sample, Stuck};
+use crate::taskdump::Awaits;
 use crate::waits::Found;
 
 /// The most a report takes, summary and prefixes included. Kubernetes keeps the last 2 KiB of a container's
@@ -38,6 +39,7 @@ pub(crate) enum Format {
 pub(crate) struct Report {
     pub(crate) stuck: Vec<Stuck>,
     waits: Vec<Found>,
+    awaits: Awaits,
     /// Main was among them and has never asked about the stop.
     main_never_looked: bool,
     /// The stop itself had not got beyond telling everybody.
@@ -54,6 +56,8 @@ impl Report {
         Self {
             stuck,
             waits: life.waits.found(),
+            // They were asked when the later look was taken.
+            awaits: later.map_or_else(Awaits::default, |_| Awaits::of(life)),
             main_never_looked,
             is_held_up: life.is_telling(),
         }
@@ -72,6 +76,7 @@ struct Facts<'a> {
     more_failures: usize,
     hints: Vec<String>,
     waits: &'a [Found],
+    awaits: &'a Awaits,
     stuck: &'a [Stuck],
     /// How many untracked tasks were dropped.
     untracked: usize,
@@ -105,6 +110,7 @@ impl<'a> Facts<'a> {
             more_failures,
             hints,
             waits: &report.waits,
+            awaits: &report.awaits,
             stuck: &report.stuck,
             untracked,
         }
@@ -152,6 +158,15 @@ fn handlers_replaced(life: &Lifecycle) -> Option<String> {
         signal::replaced()
     };
     (!replaced.is_empty()).then(|| message::handlers_replaced(&replaced))
+}
+
+/// Waits for what the report would be the better for, as long as there is time for it. For main's thread.
+pub(crate) fn settle(life: &Lifecycle) {
+    if let (Some(report), Some(budget)) = (life.report.get(), life.budget()) {
+        let until = budget.report_at().unwrap_or_else(Instant::now);
+        let left = until.saturating_duration_since(Instant::now());
+        report.awaits.wait(left);
+    }
 }
 
 /// Has the report written, once, whoever asks first. The facts are taken now where nobody took them before. When

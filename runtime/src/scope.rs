@@ -17,6 +17,7 @@ use crate::lifecycle::Lifecycle;
 use crate::rows::RowId;
 use crate::seats::SeatKey;
 use crate::state::Stage;
+use crate::taskdump;
 use crate::thread;
 
 /// The caller's own cancellation token.
@@ -167,6 +168,7 @@ impl Future for Stopping {
         // The poll that is under way will be repeated when the seat's waker is called.
         let is_woken_by_its_seat = scoped == Some(false) && thread::is_workers_own(context.waker());
         if elsewhere.is_none() && is_woken_by_its_seat {
+            taskdump::leaf(context);
             return Poll::Pending;
         }
         let wait = elsewhere.get_or_insert_with(|| Box::pin(whose.token().cancelled_owned()));

@@ -278,6 +278,11 @@ impl Seats {
 
     /// Wakes everybody of a stage who waits. New ones that sit down meanwhile look for themselves.
     pub(crate) fn wake(&self, stage: Stage) {
+        self.wake_those(|_, of| of == stage);
+    }
+
+    /// Wakes those who wait, by row and stage.
+    pub(crate) fn wake_those(&self, mut are_meant: impl FnMut(RowId, Stage) -> bool) {
         let mut wakers = Vec::with_capacity(BATCH);
         for number in 0..self.shards.len() {
             let mut from = 0;
@@ -286,12 +291,9 @@ impl Seats {
                 let rest = shard.places.get(from..).unwrap_or_default();
                 let batch = &rest[..rest.len().min(BATCH)];
                 wakers.extend(batch.iter().filter_map(|place| {
-                    place
-                        .seat
-                        .as_ref()
-                        .filter(|seat| seat.stage == stage)?
-                        .waker
-                        .clone()
+                    let seat = place.seat.as_ref()?;
+                    let waker = seat.waker.as_ref()?;
+                    are_meant(seat.row, seat.stage).then(|| waker.clone())
                 }));
                 from += batch.len();
                 let done = batch.len() == rest.len();

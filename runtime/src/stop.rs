@@ -14,6 +14,7 @@ use crate::message;
 use crate::report::Report;
 use crate::state::{Cause, Stage, State};
 use crate::stuck::{Sample, Stuck};
+use crate::taskdump;
 use crate::thaw::Turn;
 use crate::trace::Event;
 use crate::watch::LEAVING;
@@ -40,7 +41,7 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
     let mut last_look = None;
     loop {
         match course.next(&*life) {
-            Step::Wait(deadline) => wait(&life, clock, deadline).await,
+            Step::Wait(deadline) => wait(&life, clock, taskdump::prepare(&life, deadline)).await,
 
             // Consumers stop pulling and the first hooks run, while everything else is served; unless there is nothing
             // to drain: then main and its workers have been told already.

@@ -24,6 +24,7 @@ use crate::process;
 use crate::rows::{RowId, Way};
 use crate::seats::SeatKey;
 use crate::state::{Cause, Stage};
+use crate::taskdump;
 use crate::thread::{self, Current, WakerId};
 
 /// A place among the living. Taken when a worker is spawned, given back when its future is gone: finished,
@@ -315,10 +316,11 @@ where
         }
         let was_scoped = ticket.facts.has(Facts::SCOPED);
         let waker = ticket.waker_id(context);
+        let asked = taskdump::asked(&ticket.life, ticket.row, ticket.facts.has(Facts::WAITS));
         let mut returned = false;
         let run = || {
             let polled = match future.as_mut().as_pin_mut() {
-                Some(running) => running.poll(context),
+                Some(running) => asked.poll(running, context),
                 None => Poll::Pending,
             };
             if polled.is_ready() {

@@ -431,6 +431,20 @@ impl Drop for Busy {
     }
 }
 
+/// What this thread keeps in mind of a row, for whoever polls a worker of it for another reason than that it was woken.
+#[allow(dead_code)] // but where there are task dumps
+pub(crate) fn mark(row: RowId) -> u64 {
+    let place = place(row.to_bits() + 1);
+    look(|here| here.seen().marks[place].load(Ordering::Relaxed)).unwrap_or(0)
+}
+
+/// Puts that back.
+#[allow(dead_code)]
+pub(crate) fn put_mark_back(row: RowId, mark: u64) {
+    let place = place(row.to_bits() + 1);
+    look(|here| here.seen().marks[place].store(mark, Ordering::Relaxed));
+}
+
 /// The threads that ran a lifecycle's code.
 #[derive(Debug, Default)]
 pub(crate) struct Threads {
@@ -454,9 +468,7 @@ impl Threads {
     /// In which beat a worker of this row was last polled, as far as the threads remember.
     pub(crate) fn last_polled(&self, life: &Lifecycle, row: RowId) -> Option<u32> {
         let threads = self.of(life).into_iter();
-        threads
-            .filter_map(|thread| thread.last_polled(row))
-            .max()
+        threads.filter_map(|thread| thread.last_polled(row)).max()
     }
 
     /// The polls under way, by thread.

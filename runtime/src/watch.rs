@@ -22,6 +22,7 @@ use crate::state::{Cause, State};
 use crate::status;
 use crate::stuck::Sample;
 use crate::sys;
+use crate::taskdump;
 use crate::thaw::Turn;
 
 /// The longest the process stays for a report to be written.
@@ -181,6 +182,7 @@ impl Watch {
     fn heed(&self, signal: Signal) {
         if self.life.settings.dump == Some(signal) {
             status::publish(&self.life);
+            taskdump::publish(&self.life);
         } else if signal == Signal::Hangup {
             self.life.reloads.add();
             self.life.have_told();

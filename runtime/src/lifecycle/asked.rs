@@ -13,6 +13,7 @@ use crate::message;
 use crate::rows::RowId;
 use crate::seats::{SeatKey, Sitting};
 use crate::state::Stage;
+use crate::taskdump;
 use crate::thread::{self, Current};
 use crate::trace::Event;
 
@@ -143,10 +144,11 @@ impl Lifecycle {
         !self.is_undisturbed(disturbances(stage, false)) && self.is_stopping(stage, Some(seat))
     }
 
-    /// Has everybody polled once more, so that handles say who waits for them.
+    /// Has everybody polled once more, so that handles say who waits for them, and those who wait, where.
     pub(crate) fn ask_who_waits(&self) {
         /// So many take longer to wake than the abort can be put off.
         const TOO_MANY: usize = 10_000;
+        taskdump::ask_at_last(self);
         if self.alive() < TOO_MANY {
             self.waits.ask();
             for stage in Stage::ALL {

@@ -47,6 +47,8 @@ struct Row {
     count: u64,
     running_ms: Option<u64>,
     blocking: Vec<Thread>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    awaits: Vec<Place>,
     not_started: u64,
     untold: u64,
 }
@@ -56,6 +58,13 @@ struct Row {
 struct Thread {
     thread: String,
     at_least_ms: u64,
+}
+
+/// Where some of them wait, from the innermost call to the outermost.
+#[derive(Serialize)]
+struct Place {
+    at: Vec<String>,
+    count: usize,
 }
 
 impl Report {
@@ -73,14 +82,22 @@ impl Report {
             failures: strings(&facts.failures),
             hints: facts.hints.clone(),
             waits: facts.waits.iter().map(ToString::to_string).collect(),
-            stuck: facts.stuck.iter().map(Row::of).collect(),
+            stuck: facts
+                .stuck
+                .iter()
+                .map(|stuck| Row::of(stuck, facts))
+                .collect(),
             untracked: facts.untracked,
             left_out: facts.more_failures,
         }
     }
 
-    /// Takes an entry off the longest list. `false` where none has any.
+    /// Takes a place off those who are stuck, or else an entry off the longest list. `false` where none has any.
     fn leave_one_out(&mut self) -> bool {
+        let mut places = self.stuck.iter_mut().rev().map(|row| &mut row.awaits);
+        if places.any(|places| places.pop().is_some()) {
+            return true;
+        }
         let texts = [&mut self.failures, &mut self.waits, &mut self.hints];
         let longest = texts.into_iter().max_by_key(|list| list.len());
         let taken = match longest {
@@ -93,7 +110,8 @@ impl Report {
 }
 
 impl Row {
-    fn of(stuck: &Stuck) -> Self {
+    fn of(stuck: &Stuck, facts: &Facts<'_>) -> Self {
+        let awaits = facts.awaits.of_those(stuck).into_iter();
         let (kind, at) = match &stuck.what {
             What::Main => ("main", None),
             What::Worker(label) if label.is_hold => ("hold", Some(label.location())),
@@ -107,6 +125,12 @@ impl Row {
             count: stuck.count,
             running_ms: stuck.oldest.map(ms),
             blocking: stuck.blocking.iter().map(Thread::of).collect(),
+            awaits: awaits
+                .map(|one| Place {
+                    at: one.stack,
+                    count: one.count,
+                })
+                .collect(),
             not_started: stuck.not_started,
             untold: stuck.untold,
         }

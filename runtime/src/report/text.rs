@@ -11,31 +11,59 @@ use crate::stuck::Stuck;
 /// The whole report, in no more than `room` bytes; each line takes `prefix` more.
 pub(super) fn text(facts: &Facts<'_>, room: usize, prefix: usize) -> String {
     let mut lines = Vec::new();
-    let mut add = |fact: &dyn fmt::Display| lines.push(format!("  {fact}"));
+    let mut add = |fact: &dyn fmt::Display, asides| {
+        let line = format!("  {fact}");
+        lines.push(Entry { line, asides });
+    };
     let decisive = usize::from(facts.is_decided_by_a_failure);
     for failure in facts.failures.iter().skip(decisive) {
-        add(failure);
+        add(failure, Vec::new());
     }
     if facts.more_failures > 0 {
-        add(&message::more_failures(facts.more_failures));
+        add(&message::more_failures(facts.more_failures), Vec::new());
     }
     for hint in &facts.hints {
-        add(hint);
+        add(hint, Vec::new());
     }
     for wait in facts.waits {
-        add(wait);
+        add(wait, Vec::new());
     }
     for stuck in facts.stuck {
-        add(stuck);
+        add(stuck, asides(facts, stuck));
     }
     if facts.untracked > 0 {
-        add(&message::untracked(facts.untracked));
+        add(&message::untracked(facts.untracked), Vec::new());
     }
     let is_plain = lines.is_empty() && facts.first().is_some_and(Failure::is_mains);
     if let Some(cause) = facts.cause.filter(|_| !is_plain) {
-        lines.insert(0, course(facts, cause));
+        let (line, asides) = (course(facts, cause), Vec::new());
+        lines.insert(0, Entry { line, asides });
     }
     fit(&lines, &summary(facts), room, prefix)
+}
+
+/// A line, and what is said under it where all lines have found room.
+struct Entry {
+    line: String,
+    asides: Vec<String>,
+}
+
+/// Where they wait, the most frequent place first.
+fn asides(facts: &Facts<'_>, stuck: &Stuck) -> Vec<String> {
+    const SHOWN: usize = 3;
+    let awaits = facts.awaits.of_those(stuck);
+    let mut asides: Vec<_> = awaits
+        .iter()
+        .take(SHOWN)
+        .map(|place| format!("    {}", message::waits_at(place, stuck.count)))
+        .collect();
+    if awaits.len() > SHOWN {
+        asides.push(format!(
+            "    {}",
+            message::more_places(awaits.len() - SHOWN)
+        ));
+    }
+    asides
 }
 
 /// Why it stopped, when, and how the time went: what took none is not worth the word.
@@ -67,20 +95,31 @@ fn summary(facts: &Facts<'_>) -> String {
     summary
 }
 
-/// As many of the lines as fit, and the summary.
-fn fit(lines: &[String], summary: &str, room: usize, prefix: usize) -> String {
+/// As many of the lines as fit, with as many of their asides as fit then, and the summary.
+fn fit(entries: &[Entry], summary: &str, room: usize, prefix: usize) -> String {
     const LEFT_OUT: usize = 32;
     let mut room = room.saturating_sub(summary.len() + LEFT_OUT + 2 * (prefix + 1));
-    let mut text = String::new();
-    for (index, line) in lines.iter().enumerate() {
+    let mut fits = |line: &String| {
         let taken = line.len() + 1 + prefix;
-        if taken > room {
-            let _ = writeln!(text, "  {} lines left out", lines.len() - index);
-            break;
+        let fits = taken <= room;
+        room = room.saturating_sub(taken);
+        fits
+    };
+    let shown: Vec<_> = entries
+        .iter()
+        .take_while(|entry| fits(&entry.line))
+        .collect();
+    let left_out = entries.len() - shown.len();
+    let mut text = String::new();
+    for entry in shown {
+        let asides = entry.asides.iter().filter(|_| left_out == 0);
+        let _ = writeln!(text, "{}", entry.line);
+        for aside in asides.take_while(|aside| fits(aside)) {
+            let _ = writeln!(text, "{aside}");
         }
-        room -= taken;
-        text += line;
-        text.push('\n');
+    }
+    if left_out > 0 {
+        let _ = writeln!(text, "  {left_out} lines left out");
     }
     text + summary
 }
@@ -90,10 +129,17 @@ mod tests {
     use super::super::LONGEST;
     use super::*;
 
+    fn entry(line: &str) -> Entry {
+        Entry {
+            line: line.to_owned(),
+            asides: Vec::new(),
+        }
+    }
+
     #[test]
     fn a_report_stays_within_its_limit_and_ends_with_the_summary() {
         let lines: Vec<_> = (0..100)
-            .map(|i| format!("  line {i} {}", "x".repeat(50)))
+            .map(|i| entry(&format!("  line {i} {}", "x".repeat(50))))
             .collect();
         let prefix = "graceful[orders]: ".len();
         let summary = "exit code 124: out of time";
@@ -104,7 +150,23 @@ mod tests {
 
     #[test]
     fn a_short_report_is_whole() {
-        let lines = ["one".to_owned(), "two".to_owned()];
+        let lines = ["one", "two"].map(entry);
         assert_eq!(fit(&lines, "three", LONGEST, 10), "one\ntwo\nthree");
+    }
+
+    #[test]
+    fn no_aside_takes_the_place_of_a_line() {
+        let lines: Vec<_> = (0..10)
+            .map(|i| Entry {
+                line: format!("line {i}"),
+                asides: vec!["x".repeat(100)],
+            })
+            .collect();
+        let text = fit(&lines, "summary", 512, 10);
+        assert!(text.len() + text.lines().count() * 10 < 512);
+        let told = (0..10).filter(|i| text.contains(&format!("line {i}")));
+        assert_eq!(told.count(), 10, "{text}");
+        let asides = text.lines().filter(|line| line.starts_with('x'));
+        assert!((1..5).contains(&asides.count()), "{text}");
     }
 }
