@@ -145,7 +145,7 @@ pub(crate) fn asked(life: &Arc<Lifecycle>, row: RowId, waits: bool) -> Asked {
 }
 
 /// What [`asked`] found out.
-pub(crate) struct Asked(Option<Call>);
+pub(crate) struct Asked(Option<Box<Call>>);
 
 /// A poll while somebody asks.
 struct Call {
@@ -157,14 +157,15 @@ struct Call {
 }
 
 impl Call {
+    /// In a box, so that a poll that nobody asked for has little to carry.
     #[cold]
-    fn of(life: &Arc<Lifecycle>, row: RowId) -> Self {
-        Self {
+    fn of(life: &Arc<Lifecycle>, row: RowId) -> Box<Self> {
+        Box::new(Self {
             life: Arc::clone(life),
             row,
             is_admitted: life.taskdump.admit(row),
             mark: thread::mark(row),
-        }
+        })
     }
 }
 
