@@ -35,7 +35,7 @@ fn program() -> &'static Path {
             .arg("--target-dir")
             .arg(&target)
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
-            .env("RUSTFLAGS", format!("{flags} --cfg tokio_unstable"))
+            .env("RUSTFLAGS", format!("{flags} --cfg tokio_unstable").trim())
             // Lines are all that is looked up.
             .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
             .env("CARGO_INCREMENTAL", "0");

@@ -159,6 +159,7 @@ struct Call {
 impl Call {
     /// In a box, so that a poll that nobody asked for has little to carry.
     #[cold]
+    #[allow(clippy::unnecessary_box_returns)] // the hot path has nothing but the pointer
     fn of(life: &Arc<Lifecycle>, row: RowId) -> Box<Self> {
         Box::new(Self {
             life: Arc::clone(life),
