@@ -35,17 +35,20 @@ pub(crate) fn start(
     beside::start("graceful-stop", Box::new(run))
 }
 
+/// What is left of a stop to be conducted.
+type Stop = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
+
 /// The stop while it is being conducted: by the coordinator, or, for as long as there is nothing to wait for, by main's
 /// thread.
 #[derive(Default)]
 pub(crate) struct Conducting {
-    stop: Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
+    stop: Mutex<Stop>,
     /// Wakes the coordinator, from when its thread runs.
     coordinator: OnceLock<Waker>,
 }
 
 impl Conducting {
-    fn lock(&self) -> MutexGuard<'_, Option<Pin<Box<dyn Future<Output = ()> + Send>>>> {
+    fn lock(&self) -> MutexGuard<'_, Stop> {
         self.stop.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
