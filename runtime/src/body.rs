@@ -12,7 +12,8 @@ use crate::done::{Done, Judgement};
 use crate::policy::Policy;
 use crate::span::Span;
 use crate::supervise::{self, Judge, Next, Ran};
-use crate::task::{self, Ticket, Tracked};
+use crate::task::{self, Tracked};
+use crate::ticket::Ticket;
 
 /// What a [`Worker`](crate::Worker) holds. Implemented by this crate only: nobody else can launch one.
 pub trait Body: Send + 'static {

@@ -8,8 +8,8 @@ use crate::exit::Failure;
 use crate::lifecycle::Lifecycle;
 use crate::rows::{RowId, Way};
 use crate::supervise::Ran;
-use crate::task::Ticket;
 use crate::thread::{self, Busy};
+use crate::ticket::Ticket;
 
 /// What there is to say of a worker's result.
 #[derive(Debug)]

@@ -289,6 +289,7 @@ mod seats;
 mod span;
 mod supervise;
 mod task;
+mod ticket;
 mod worker;
 
 mod control;

@@ -24,8 +24,9 @@ use crate::settings::Settings;
 use crate::signal::{self, Arming, Handlers};
 use crate::state::Cause;
 use crate::sys;
-use crate::task::{Ticket, Tracked};
+use crate::task::Tracked;
 use crate::thread;
+use crate::ticket::Ticket;
 use crate::watch;
 
 /// What untracked tasks get to run their destructors.

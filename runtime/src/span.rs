@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use crate::task::Ticket;
+use crate::ticket::Ticket;
 
 /// A worker's span, if somebody wants to hear of it.
 pub(crate) struct Span(real::Span);

@@ -20,8 +20,8 @@ use crate::outcome::{Outcome, judge};
 use crate::policy::{OnFailure, Policy};
 use crate::rows::Label;
 use crate::state::{Stage, State};
-use crate::task::Ticket;
 use crate::thread;
+use crate::ticket::Ticket;
 
 /// A worker that has not been started: a body with its arguments.
 ///
