@@ -297,6 +297,18 @@ mod tests {
         failures
     }
 
+    #[test]
+    fn thirty_two_failures_are_kept_and_the_next_is_counted() {
+        let (kept, more) = failures(&vec![Event::Error; KEPT + 1]).list();
+        assert_eq!((kept.len(), more), (KEPT, 1));
+    }
+
+    #[test]
+    fn a_death_by_a_signal_is_128_and_its_number() {
+        assert_eq!(of_signal(Signal::Interrupt), FORCED);
+        assert_eq!(of_signal(Signal::Terminate), 143);
+    }
+
     proptest! {
         #[test]
         fn what_came_first_decides(events in events()) {

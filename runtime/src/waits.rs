@@ -132,6 +132,18 @@ mod tests {
     }
 
     #[test]
+    fn the_same_wait_is_noted_once() {
+        assert_eq!(found(&[("a", "b"), ("a", "b")]).len(), 1);
+    }
+
+    #[test]
+    fn sixty_four_waits_are_noted_and_no_more() {
+        let names: Vec<_> = (0..=NOTED).map(|number| number.to_string()).collect();
+        let waits: Vec<_> = names.iter().map(|name| (&**name, "a")).collect();
+        assert_eq!(found(&waits).len(), NOTED);
+    }
+
+    #[test]
     fn a_round_is_found_once_and_first() {
         let all = found(&[("main", "a"), ("a", "b"), ("b", "c"), ("c", "a")]);
         assert_eq!(all[0], round(&["a", "b", "c"]));

@@ -238,6 +238,34 @@ fn count(done: &[(Instant, Step)], is_it: impl Fn(&Step) -> bool) -> usize {
     done.iter().filter(|(_, step)| is_it(step)).count()
 }
 
+/// Everybody ends as soon as he is told; then results are being dropped for so many milliseconds. How long after that
+/// the next ones were told.
+fn settles_in(results: u64) -> Duration {
+    let plan = Plan {
+        budget: Some(60_000),
+        drain: 0,
+        drained: None,
+        before_stop: Vec::new(),
+        on_stop: Vec::new(),
+        after_stop: Vec::new(),
+        stages: [Some(0); 4],
+        aborted: [Some(0); 4],
+        results,
+        late: vec![0],
+    };
+    let (budget, done) = steps(&plan);
+    let told = when(&done, |step| matches!(step, Step::Tell([Stage::Late])));
+    told.expect("the turn comes") - budget.asked()
+}
+
+#[test]
+fn the_next_are_told_when_results_are_dropped_or_have_had_their_moment() {
+    let little = Duration::from_millis(20);
+    assert_eq!(settles_in(0), Duration::ZERO);
+    assert_eq!(settles_in(20), little);
+    assert_eq!(settles_in(300), SETTLING);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -308,9 +336,15 @@ proptest! {
             let looked = when(&done, |step| matches!(step, Step::Look));
             prop_assert!(looked.is_some_and(|looked| looked <= aborted));
         }
+        let mut untold = None;
         for (_, step) in &done {
-            if let Step::Abort { told, rest } = step {
-                prop_assert_eq!([told.as_slice(), rest].concat(), Stage::ALL.to_vec());
+            match step {
+                Step::Abort { told, rest } => {
+                    prop_assert_eq!([told.as_slice(), rest].concat(), Stage::ALL.to_vec());
+                    untold = Some(rest);
+                }
+                Step::AbortRest(rest) => prop_assert_eq!(Some(rest), untold),
+                _ => {}
             }
         }
     }
