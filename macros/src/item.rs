@@ -149,3 +149,62 @@ fn other(input: ParseStream<'_>) -> Result<Option<Found>, Error> {
     drop(input.parse::<TokenStream>());
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of a text that is no function.
+    fn said(item: &str) -> String {
+        let tokens = item.parse().expect("it is made of tokens");
+        let mut errors = Errors::default();
+        let function = parse(
+            crate::attr::grammar::Attribute::Worker,
+            &tokens,
+            &mut errors,
+        );
+        assert!(function.is_none(), "{item}");
+        errors.to_token_stream().to_string()
+    }
+
+    #[test]
+    fn whatever_is_no_function_is_called_by_its_name() {
+        for (item, name) in [
+            ("struct S;", "a struct"),
+            ("pub enum E {}", "an enum"),
+            ("union U { a: u8 }", "a union"),
+            ("static S: u8 = 1;", "a static"),
+            ("type T = u8;", "a type alias"),
+            ("pub(crate) use a::b;", "an import"),
+            ("let a = 1;", "a `let` statement"),
+            ("macro_rules! m { () => {} }", "a macro"),
+            ("extern crate a;", "an extern item"),
+            ("extern { fn f(); }", "an extern item"),
+            ("#[a] unsafe impl T for S {}", "an impl block"),
+            ("unsafe auto trait T {}", "a trait"),
+        ] {
+            let said = said(item);
+            assert!(said.contains(&format!("not on {name}:")), "{item}: {said}");
+        }
+    }
+
+    #[test]
+    fn of_a_function_that_is_broken_rustc_speaks() {
+        for item in [
+            "fn 1() {}",
+            "fn struct() {}",
+            "const fn 1() {}",
+            "const async fn 1() {}",
+            "extern fn 1() {}",
+            "extern \"C\" fn 1() {}",
+        ] {
+            let said = said(item);
+            assert!(!said.contains("goes on a function"), "{item}: {said}");
+        }
+    }
+
+    #[test]
+    fn above_nothing_it_says_where_it_goes() {
+        assert!(said("").contains("put it above an `async fn`"));
+    }
+}

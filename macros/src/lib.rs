@@ -28,6 +28,8 @@ mod duration;
 mod errors;
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod expansion;
 #[cfg(test)]
 mod fuzz;

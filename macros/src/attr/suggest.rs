@@ -46,6 +46,9 @@ mod tests {
         assert_eq!(distance("drian", "drain"), 1);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("same", "same"), 0);
+        assert_eq!(distance("abc", ""), 3);
+        assert_eq!(distance("ab", "xab"), 1);
+        assert_eq!(distance("abcd", "badc"), 2);
     }
 
     #[test]
@@ -57,5 +60,11 @@ mod tests {
         );
         assert_eq!(nearest("STOP", words.into_iter()), Some("stop"));
         assert_eq!(nearest("colour", words.into_iter()), None);
+        // Two letters of eight are within reach, three are not, nor are two of five.
+        assert_eq!(
+            nearest("stpp_timeot", words.into_iter()),
+            Some("stop_timeout")
+        );
+        assert_eq!(nearest("stxxx", words.into_iter()), None);
     }
 }

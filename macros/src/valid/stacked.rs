@@ -65,3 +65,29 @@ fn written(path: &Path) -> String {
         .collect();
     segments.join("::")
 }
+
+#[cfg(test)]
+mod tests {
+    use syn::parse_quote;
+
+    use super::is_runtime;
+
+    #[test]
+    fn a_test_and_any_main_or_worker_of_a_crate_are_runtimes() {
+        for attribute in [
+            parse_quote!(#[test]),
+            parse_quote!(#[tokio::test]),
+            parse_quote!(#[tokio::main]),
+            parse_quote!(#[graceful::worker]),
+        ] {
+            assert!(is_runtime(&attribute));
+        }
+        for attribute in [
+            parse_quote!(#[main]),
+            parse_quote!(#[worker]),
+            parse_quote!(#[clippy::pedantic]),
+        ] {
+            assert!(!is_runtime(&attribute));
+        }
+    }
+}

@@ -122,3 +122,62 @@ pub(crate) fn written(ty: &Type) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use proc_macro2::{Delimiter, Group};
+    use syn::parse_quote;
+
+    use super::*;
+
+    /// A type in the invisible brackets that a declarative macro puts around it.
+    fn grouped(ty: &Type) -> Type {
+        let group = Group::new(Delimiter::None, ty.to_token_stream());
+        parse_quote!(#group)
+    }
+
+    #[test]
+    fn a_borrow_is_found_wherever_it_stands() {
+        let reference: Type = parse_quote!(&u8);
+        for (ty, found) in [
+            (grouped(&reference), "& u8"),
+            (parse_quote!([&u8; 2]), "& u8"),
+            (parse_quote!(Box<[&u8]>), "& u8"),
+            (parse_quote!((&u8)), "& u8"),
+            (parse_quote!((u8, &u8)), "& u8"),
+            (parse_quote!(<&u8 as Deref>::Target), "& u8"),
+            (parse_quote!(impl Iterator<Item = &u8>), "& u8"),
+            (parse_quote!(Box<dyn Iterator<Item = &u8>>), "& u8"),
+            (parse_quote!(Box<dyn Send + 'a>), "'a"),
+            (parse_quote!(&'static Cow<'a, str>), "'a"),
+        ] {
+            let borrowed = borrowed(&ty).map(|part| part.to_string());
+            assert_eq!(borrowed.as_deref(), Some(found), "{}", written(&ty));
+        }
+    }
+
+    #[test]
+    fn what_is_static_or_nobodys_yet_is_no_borrow() {
+        for ty in [
+            parse_quote!(&'static str),
+            parse_quote!(Cow<'static, str>),
+            parse_quote!(Box<dyn Send + 'static>),
+            parse_quote!(fn(&u8) -> &u8),
+            parse_quote!(Box<dyn Fn(&u8) -> &u8>),
+            parse_quote!(Box<dyn for<'a> Visit<'a>>),
+            parse_quote!(Vec<u8>),
+        ] {
+            assert!(borrowed(&ty).is_none(), "{}", written(&ty));
+        }
+    }
+
+    #[test]
+    fn no_outcome_is_one_in_brackets_either() {
+        let number: Type = parse_quote!(u32);
+        let unit: Type = parse_quote!(());
+        assert!(never_an_outcome(&grouped(&number)));
+        assert!(never_an_outcome(&parse_quote!((u32))));
+        assert!(!never_an_outcome(&grouped(&unit)));
+        assert!(!never_an_outcome(&parse_quote!(Answer)));
+    }
+}
