@@ -316,6 +316,8 @@ fn chance_of(number: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -333,6 +335,31 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_was_well_for_a_minute_is_forgiven_and_a_shorter_one_is_not() {
+        let mut policy = Policy::new();
+        policy.backoff = (Duration::from_millis(100), Duration::from_millis(800));
+        let mut restarts = Restarts::new(&policy);
+        restarts.pause();
+        restarts.pause();
+        let now = Instant::now();
+        restarts.allow(now);
+        assert!(restarts.pause() >= Duration::from_millis(200));
+        restarts.allow(now.checked_sub(A_MINUTE).unwrap());
+        assert!(restarts.pause() <= Duration::from_millis(100));
+    }
+
+    #[test]
+    fn many_that_fail_at_once_do_not_come_back_together() {
+        let mut policy = Policy::new();
+        policy.backoff = (Duration::from_secs(1), Duration::from_secs(1));
+        let pauses: HashSet<_> = (0..100)
+            .map(|_| Restarts::new(&policy).pause().as_millis())
+            .collect();
+        // By chance alike: about as many as people of the same birthday.
+        assert!(pauses.len() > 50, "{pauses:?}");
+    }
+
+    #[test]
     fn restarts_beyond_the_limit_are_refused() {
         let mut policy = Policy::new();
         policy.max_restarts = Some(2);
@@ -346,5 +373,11 @@ mod tests {
         let period = Duration::from_secs(10);
         let due = Instant::now().checked_sub(Duration::from_secs(25)).unwrap();
         assert_eq!(after(due, period), due + 3 * period);
+    }
+
+    #[test]
+    fn a_tick_beyond_what_the_clock_can_count_is_not_due_now() {
+        let now = Instant::now();
+        assert!(after(now, Duration::MAX) > now);
     }
 }

@@ -9,7 +9,10 @@ use crate::stuck::{Blocking, Stuck, What};
 
 /// The whole report, in no more than `room` bytes.
 pub(super) fn json(facts: &Facts<'_>, room: usize) -> String {
-    let mut report = Report::of(facts);
+    fit(Report::of(facts), room)
+}
+
+fn fit(mut report: Report, room: usize) -> String {
     loop {
         let text = serde_json::to_string(&report).unwrap_or_default();
         if text.len() < room || !report.leave_one_out() {
@@ -148,4 +151,62 @@ impl Thread {
 
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> Row {
+        Row {
+            kind: "worker",
+            name: "consume".to_owned(),
+            at: None,
+            count: 1,
+            running_ms: None,
+            blocking: Vec::new(),
+            not_started: 0,
+            untold: 0,
+        }
+    }
+
+    fn report(failures: usize, stuck: usize) -> Report {
+        Report {
+            code: 1,
+            reason: "a reason".to_owned(),
+            cause: None,
+            running_ms: 0,
+            took_ms: 0,
+            draining_ms: 0,
+            stopping_ms: 0,
+            closing_ms: 0,
+            failures: vec!["a worker failed".to_owned(); failures],
+            hints: Vec::new(),
+            waits: Vec::new(),
+            stuck: (0..stuck).map(|_| row()).collect(),
+            untracked: 0,
+            left_out: 0,
+        }
+    }
+
+    #[test]
+    fn the_longest_list_gives_way_and_of_equals_those_that_were_stuck() {
+        let mut report = report(3, 2);
+        let mut left = Vec::new();
+        while report.leave_one_out() {
+            left.push((report.failures.len(), report.stuck.len(), report.left_out));
+        }
+        assert_eq!(
+            left,
+            [(2, 2, 1), (2, 1, 2), (1, 1, 3), (1, 0, 4), (0, 0, 5)]
+        );
+    }
+
+    #[test]
+    fn the_line_and_its_end_take_no_more_than_there_is_room_for() {
+        let whole = fit(report(3, 0), usize::MAX);
+        assert_eq!(fit(report(3, 0), whole.len() + 1), whole);
+        assert!(fit(report(3, 0), whole.len()).contains("\"left_out\":1"));
+        assert!(fit(report(100, 0), 2048).len() < 2048);
+    }
 }
