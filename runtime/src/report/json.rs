@@ -165,6 +165,7 @@ mod tests {
             count: 1,
             running_ms: None,
             blocking: Vec::new(),
+            awaits: Vec::new(),
             not_started: 0,
             untold: 0,
         }
