@@ -253,6 +253,43 @@ async fn a_blocking_worker_is_told_to_stop() {
     handle.await.unwrap();
 }
 
+#[graceful::test(start_paused = true)]
+async fn a_token_asked_for_by_an_untracked_task_hears_of_the_stop() {
+    let token = tokio::spawn(async { graceful::token() }).await.unwrap();
+    assert!(!token.is_cancelled());
+    graceful::stop();
+    let told = tokio::time::timeout(Duration::from_secs(1), token.cancelled()).await;
+    told.expect("it is told");
+}
+
+#[graceful::test(start_paused = true)]
+async fn several_workers_can_be_stopped_before_they_have_begun() {
+    let told = async || graceful::stopping().await;
+    let handles = ["one", "two", "three"].map(|name| graceful::spawn(name, told()));
+    handles.iter().for_each(graceful::WorkerHandle::stop);
+    for handle in handles {
+        let ended = tokio::time::timeout(Duration::from_secs(1), handle).await;
+        ended.expect("it is told").unwrap();
+    }
+}
+
+#[graceful::test]
+async fn a_thread_that_enters_the_runtime_finds_its_lifecycle_and_no_other() {
+    // One that has been and gone changes nothing.
+    let another = std::thread::spawn(|| {
+        let builder = graceful::Builder::new().current_thread();
+        graceful::__private::test(builder, async {});
+    });
+    another.join().unwrap();
+    let runtime = tokio::runtime::Handle::current();
+    let beside = std::thread::spawn(move || {
+        let before = graceful::hold("nothing").is_held();
+        let _entered = runtime.enter();
+        (before, graceful::hold("beside").is_held())
+    });
+    assert_eq!(beside.join().unwrap(), (false, true));
+}
+
 #[test]
 fn outside_any_lifecycle_reads_are_inert() {
     assert!(!graceful::is_stopping());
@@ -268,6 +305,7 @@ fn outside_any_lifecycle_reads_are_inert() {
     assert_eq!(graceful::remaining(), None);
     assert!(poll_once(graceful::wait_for(graceful::State::Starting)).is_pending());
     assert!(poll_once(graceful::idle()).is_ready());
+    assert!(!graceful::hold("nothing").is_held());
 }
 
 #[graceful::test]

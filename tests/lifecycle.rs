@@ -261,6 +261,31 @@ async fn a_test_fails_when_a_worker_of_it_panicked() {
     graceful::spawn("panics", async { panic!("text") });
 }
 
+#[graceful::test]
+async fn a_name_that_takes_the_place_of_an_old_one_begins_with_nothing() {
+    for number in 0..300 {
+        let named = graceful::spawn(format!("connection {number}"), async {});
+        named.await.unwrap();
+    }
+    let status = graceful::status();
+    assert!(status.workers.len() < 300);
+    assert!(status.workers.iter().all(|worker| worker.finished == 1));
+}
+
+struct Unspeakable;
+
+impl std::fmt::Debug for Unspeakable {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("no words")
+    }
+}
+
+#[graceful::test]
+#[should_panic(expected = "worker `fails` failed: an error whose Debug panicked: no words")]
+async fn an_error_that_cannot_be_shown_is_a_failure_that_says_so() {
+    graceful::spawn("fails", async { Err::<(), _>(Unspeakable) });
+}
+
 #[graceful::test(stop_timeout = "1s", start_paused = true)]
 #[should_panic(expected = "stuck (tests/lifecycle.rs:")]
 async fn a_test_fails_when_a_worker_of_it_had_to_be_aborted() {
@@ -339,4 +364,36 @@ async fn main_that_waits_for_a_later_stage_during_the_stop_ends_at_the_deadline(
     let late = late.spawn();
     graceful::stop();
     let _ = late.await;
+}
+
+#[graceful::test]
+async fn a_workers_error_says_what_became_of_it_and_hands_on_the_source() {
+    use std::error::Error;
+
+    #[derive(Debug)]
+    struct Wrapped(std::fmt::Error);
+
+    impl std::fmt::Display for Wrapped {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("wrapped")
+        }
+    }
+
+    impl Error for Wrapped {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    let fails = graceful::spawn("fails", async { Err::<(), _>(Wrapped(std::fmt::Error)) });
+    let failed = fails.await.unwrap_err();
+    assert_eq!(failed.to_string(), "wrapped");
+    let source = failed.source().map(ToString::to_string);
+    assert_eq!(source, Some(std::fmt::Error.to_string()));
+
+    let waits = graceful::spawn("waits", pending::<Result<(), Wrapped>>());
+    waits.abort();
+    let aborted = waits.await.unwrap_err();
+    assert_eq!(aborted.to_string(), "the worker was aborted");
+    assert!(aborted.source().is_none());
 }

@@ -38,6 +38,14 @@ async fn never_well(runs: Counter) -> Result<(), String> {
     Err("broken".to_owned())
 }
 
+#[graceful::worker(on_failure = "restart", backoff = "1ms..1ms", max_restarts = 1)]
+async fn fails_again_when_told(runs: Counter) -> Result<(), String> {
+    if count(&runs) > 1 {
+        graceful::stopping().await;
+    }
+    Err("broken".to_owned())
+}
+
 #[graceful::worker(on_failure = "restart", backoff = "1h..1h")]
 async fn slow_to_return() -> Result<(), String> {
     Err("broken".to_owned())
@@ -100,10 +108,17 @@ async fn a_worker_is_restarted_after_an_error_and_after_a_panic() {
         "two pauses, 100 ms and 200 ms less the jitter: {took:?}"
     );
     let status = graceful::status();
-    assert_eq!(
-        (status.workers[0].restarted, status.workers[0].finished),
-        (2, 1)
-    );
+    let worker = &status.workers[0];
+    assert_eq!((worker.restarted, worker.finished), (2, 1));
+    assert_eq!((worker.failed, worker.panicked), (1, 1));
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_failure_in_a_stop_asks_for_no_restart_and_is_none_too_many() {
+    let runs = Counter::default();
+    fails_again_when_told(runs.clone()).spawn(); // a failure that counts would fail this test
+    sleep(SECOND).await;
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
 }
 
 #[graceful::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! Child processes as workers: a child obeys or it does not, and nothing it has started is left behind.
 #![cfg(unix)]
 
+use std::error::Error;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -42,13 +43,29 @@ fn a_child_that_obeys_is_waited_for() {
 
 #[test]
 fn a_child_that_sigterm_ends_has_ended_well() {
-    let program = start(&["echo up; exec sleep 1000", "echo shell; sleep 1000; true"]);
-    program.prints("up");
-    program.prints("shell");
+    let obeys = "trap 'exit 143' TERM; echo trap; while :; do sleep 0.1; done";
+    let program = start(&[
+        "echo up; exec sleep 1000",
+        "echo shell; sleep 1000; true",
+        obeys,
+    ]);
+    for line in ["up", "shell", "trap"] {
+        program.prints(line);
+    }
     program.terminate();
     let end = program.end();
     end.assert_code(0);
     end.assert_silent_about("failed");
+}
+
+#[test]
+fn a_child_that_was_told_and_ends_badly_has_failed() {
+    let program = start(&["trap 'exit 3' TERM; echo up; while :; do sleep 0.1; done"]);
+    program.prints("up");
+    program.terminate();
+    let end = program.end();
+    end.assert_code(1);
+    end.assert_said("failed: the child process ended: exit status: 3");
 }
 
 #[test]
@@ -80,9 +97,10 @@ fn a_grandchild_that_outlives_its_parent_is_waited_for() {
 #[test]
 fn a_grandchild_that_does_not_obey_is_killed_though_its_parent_did() {
     let program = start(&[
-        "(trap '' TERM; sleep 1000 & echo pid $!; echo up; wait) & echo pid $!; exec sleep 1000",
+        "(trap '' TERM; sleep 1000 & echo pid $!; echo up; wait) & echo pid $!; echo leader; exec sleep 1000",
     ]);
     program.prints("up");
+    program.prints("leader");
     program.terminate();
     let end = program.end();
     end.assert_code(124);
@@ -105,8 +123,9 @@ fn what_a_child_leaves_behind_when_it_ends_is_killed() {
 }
 
 #[test]
-fn a_second_interrupt_kills_the_children_too() {
-    let program = start(&[STUBBORN]);
+fn a_second_interrupt_kills_the_children_that_are_left() {
+    let program = start(&["echo brief", STUBBORN]);
+    program.prints("brief");
     program.prints("stubborn is up");
     program.interrupt();
     program.says("still waiting for: "); // after a second: it is another interrupt
@@ -133,6 +152,13 @@ fn a_program_that_is_not_there_is_a_failure_that_says_so() {
     let end = Child::start(Command::new(CHILDREN).arg("up").env("PATH", "/nowhere")).end();
     end.assert_code(1);
     end.assert_said("worker `up` failed: the child process cannot be run: No such file");
+}
+
+#[graceful::test]
+async fn the_error_of_a_program_that_is_not_there_has_a_source() {
+    let gone = graceful::child("gone", Command::new("/nowhere/up")).await;
+    let error = gone.expect_err("nothing can be run");
+    assert!(error.source().is_some(), "{error}");
 }
 
 type Told = Result<ExitStatus, WorkerError<ChildError>>;

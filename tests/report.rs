@@ -92,11 +92,25 @@ fn a_worker_that_ends_by_itself_is_one_line() {
     let child = Child::start(&mut child("ended"));
     child.prints("up");
     child.says("worker warm-up (tests/children/reports.rs:");
+    child.says("worker migrate (tests/children/reports.rs:");
     child.terminate();
     let end = child.end();
     end.assert_code(0);
-    end.assert_said("ended by itself; none is running now");
-    end.assert_silent_about("worker consume");
+    let lines = end
+        .stderr
+        .iter()
+        .filter(|line| line.text.contains("ended by itself; none is running now"));
+    assert_eq!(lines.count(), 2, "{end}");
+    for running_or_failed in ["worker consume", "worker in turn (", "worker fails ("] {
+        end.assert_silent_about(running_or_failed);
+    }
+}
+
+#[test]
+fn more_failures_than_are_kept_are_counted() {
+    let end = Child::start(&mut child("failing")).end();
+    end.assert_code(1);
+    end.assert_said("  and 8 more failures");
 }
 
 #[test]
@@ -161,6 +175,21 @@ fn machines_get_one_line() {
     let failure = report["failures"][0].as_str().unwrap_or_default();
     assert!(failure.starts_with("after_stop hook `pool` "), "{end}");
     assert_eq!(report["left_out"], 0, "{end}");
+}
+
+#[test]
+fn machines_can_tell_a_hold_from_a_worker() {
+    let end = stop(child("held").env("GRACEFUL_REPORT", "json"));
+    let report = json(&end);
+    let kind_and_name = |row: &Value| (row["kind"].clone(), row["name"].clone());
+    let stuck = report["stuck"].as_array().expect("a list");
+    let stuck: Vec<_> = stuck.iter().map(kind_and_name).collect();
+    let named = [("worker", "renew"), ("hold", "lease")];
+    assert_eq!(
+        stuck,
+        named.map(|(kind, name)| (kind.into(), name.into())),
+        "{end}"
+    );
 }
 
 #[test]

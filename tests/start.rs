@@ -54,6 +54,13 @@ fn twice(case: &str) -> End {
 }
 
 #[test]
+fn any_thread_of_a_program_finds_its_lifecycle() {
+    let end = twice("beside");
+    end.assert_code(0);
+    end.assert_printed("stopping: true");
+}
+
+#[test]
 fn a_lifecycle_inside_a_runtime_is_refused() {
     let end = twice("inside_a_runtime");
     end.assert_code(101);

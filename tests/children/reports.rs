@@ -6,8 +6,9 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use graceful::{Stage, Worker, WorkerHandle};
+use graceful::{OnFailure, Stage, Worker, WorkerHandle};
 use tokio::sync::{Mutex, Notify, Semaphore};
+use tokio::time::sleep;
 
 /// For ever, as far as a test can tell.
 const LONG: Duration = Duration::from_secs(60);
@@ -33,10 +34,30 @@ async fn main() {
         "ended" => {
             graceful::spawn("warm-up", async {});
             graceful::spawn("consume", graceful::stopping());
+            for is_first in [true, false] {
+                graceful::spawn("in turn", async move {
+                    if !is_first {
+                        graceful::stopping().await;
+                    }
+                });
+            }
+            let fails = Worker::new("fails", || async { Err::<(), _>("broken") });
+            fails.on_failure(OnFailure::Log).spawn();
+            // The next time that somebody looks.
+            graceful::spawn("migrate", sleep(Duration::from_millis(1500)));
+        }
+        "failing" => {
+            for number in 0..40 {
+                graceful::spawn(format!("worker {number}"), async { Err::<(), _>("no") });
+            }
         }
         "unpolled" => unpolled(),
         "retries" => graceful::on_stop("leave", || async { Err::<(), _>("no route") }),
         "pool" => pool(),
+        "held" => {
+            graceful::spawn("renew", pending::<()>());
+            std::mem::forget(graceful::hold("lease"));
+        }
         "many" => {
             for number in 0..100 {
                 graceful::spawn(

@@ -9,6 +9,7 @@ fn main() -> ExitCode {
         "in_a_row" => in_a_row(),
         "inside_a_runtime" => inside_a_runtime(),
         "inside_another" => inside_another::main(),
+        "beside" => beside::main(),
         other => panic!("no case {other}"),
     }
 }
@@ -44,5 +45,17 @@ mod inside_another {
     pub(crate) async fn main() {
         let thread = std::thread::spawn(|| super::run("inner".to_owned()));
         println!("refused: {}", thread.join().is_err());
+    }
+}
+
+mod beside {
+    #[graceful::main(stop_timeout = "1s")]
+    pub(crate) async fn main() {
+        let thread = std::thread::spawn(|| {
+            graceful::spawn("serve", graceful::stopping());
+            graceful::stop();
+            graceful::is_stopping()
+        });
+        println!("stopping: {}", thread.join().expect("it finds main's"));
     }
 }
