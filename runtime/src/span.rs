@@ -1,80 +1,67 @@
 //! The `tracing` span that a worker runs in, named after it. Where nobody listens, there is none.
 
-use std::future::Future;
-
-use crate::ticket::Ticket;
-
-/// A worker's span, if somebody wants to hear of it.
-pub(crate) struct Span(real::Span);
-
-impl Span {
-    /// Whether somebody might want to hear of one.
-    #[inline]
-    pub(crate) fn is_wanted() -> bool {
-        real::is_wanted()
-    }
-
-    pub(crate) fn of(ticket: &Ticket) -> Self {
-        let name = || ticket.life.who(ticket.row).name();
-        Self(real::new(name))
-    }
-
-    pub(crate) fn around<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
-        real::around(self.0, future)
-    }
-
-    pub(crate) fn within<T>(&self, code: impl FnOnce() -> T) -> T {
-        real::within(&self.0, code)
-    }
-}
-
 #[cfg(feature = "tracing")]
 mod real {
     use std::future::Future;
 
     use tracing::Instrument;
-    pub(super) use tracing::Span;
 
-    #[inline]
-    pub(super) fn is_wanted() -> bool {
-        tracing::span_enabled!(target: "graceful", tracing::Level::INFO)
-    }
+    use crate::ticket::Ticket;
 
-    pub(super) fn new(name: impl FnOnce() -> String) -> Span {
-        if is_wanted() {
-            tracing::info_span!(target: "graceful", "worker", name = name())
-        } else {
-            Span::none()
+    /// A worker's span, if somebody wants to hear of it.
+    pub(crate) struct Span(tracing::Span);
+
+    impl Span {
+        /// Whether somebody might want to hear of one.
+        #[inline]
+        pub(crate) fn is_wanted() -> bool {
+            tracing::span_enabled!(target: "graceful", tracing::Level::INFO)
         }
-    }
 
-    pub(super) fn around<F: Future>(span: Span, future: F) -> impl Future<Output = F::Output> {
-        future.instrument(span)
-    }
+        pub(crate) fn of(ticket: &Ticket) -> Self {
+            if !Self::is_wanted() {
+                return Self(tracing::Span::none());
+            }
+            let name = ticket.life.who(ticket.row).name();
+            Self(tracing::info_span!(target: "graceful", "worker", name))
+        }
 
-    pub(super) fn within<T>(span: &Span, code: impl FnOnce() -> T) -> T {
-        span.in_scope(code)
+        pub(crate) fn around<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
+            future.instrument(self.0)
+        }
+
+        pub(crate) fn within<T>(&self, code: impl FnOnce() -> T) -> T {
+            self.0.in_scope(code)
+        }
     }
 }
 
 #[cfg(not(feature = "tracing"))]
 mod real {
-    use std::future::Future;
+    use crate::ticket::Ticket;
 
-    pub(super) type Span = ();
+    /// There is none.
+    pub(crate) struct Span;
 
-    #[inline]
-    pub(super) fn is_wanted() -> bool {
-        false
-    }
+    #[allow(clippy::unused_self)] // as if there were one
+    impl Span {
+        #[inline]
+        pub(crate) fn is_wanted() -> bool {
+            false
+        }
 
-    pub(super) fn new(_: impl FnOnce() -> String) -> Span {}
+        pub(crate) fn of(_: &Ticket) -> Self {
+            Self
+        }
 
-    pub(super) fn around<F: Future>((): Span, future: F) -> F {
-        future
-    }
+        pub(crate) fn around<F>(self, future: F) -> F {
+            future
+        }
 
-    pub(super) fn within<T>((): &Span, code: impl FnOnce() -> T) -> T {
-        code()
+        pub(crate) fn within<T>(&self, code: impl FnOnce() -> T) -> T {
+            code()
+        }
     }
 }
+
+pub(crate) use real::Span;
