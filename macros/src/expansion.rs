@@ -173,3 +173,142 @@ fn the_crate_may_be_anywhere() {
         assert_eq!(between(&output, "->", "<"), "a::b::Worker");
     }
 }
+
+/// What a worker becomes, without spaces.
+fn worker(attribute: &str, item: &str) -> String {
+    let parse = |text: &str| text.parse().expect("it is made of tokens");
+    let output = pipeline::worker(parse(attribute), &parse(item)).to_string();
+    output.split_whitespace().collect()
+}
+
+/// The same for an entry point.
+fn main(attribute: &str, item: &str) -> String {
+    let parse = |text: &str| text.parse().expect("it is made of tokens");
+    let output = pipeline::main(parse(attribute), &parse(item)).to_string();
+    output.split_whitespace().collect()
+}
+
+#[test]
+fn a_worker_is_a_function_around_the_users_own() {
+    let output = worker(
+        "",
+        "#[doc = \"d\"] #[instrument] #[must_use] #[must_use = \"why\"]
+         pub async fn r#loop(mut queue: Queue, (a, b): (A, B), all @ Some(_): C, _d: D, queue: E, r#loop: F) -> R {
+             body
+         }",
+    );
+    let outer = "#[doc=\"d\"]#[must_use=\"why\"]\
+                 pubfnr#loop(queue:Queue,__1:(A,B),__2:C,__3:D,__4:E,__5:F)->\
+                 ::graceful::Worker<impl::graceful::__private::Body<Output=R>>{";
+    assert!(output.starts_with(outer), "{output}");
+    let inner = between(&output, "impl__GracefulBody{", "{body}");
+    assert_eq!(
+        inner,
+        "#[instrument]asyncfnr#loop(mutqueue:Queue,(a,b):(A,B),all@Some(_):C,_d:D,queue:E,r#loop:F)->R"
+    );
+    let arguments = between(&output, "__GracefulBody::r#loop(", ")");
+    assert_eq!(arguments, "queue,__1,__2,__3,__4,__5");
+    assert_eq!(between(&output, "Function::new(", ","), "\"loop\"");
+}
+
+#[test]
+fn a_worker_with_a_mistake_in_it_can_be_used_all_the_same() {
+    let output = worker("", "async fn consume(queue: Queue) -> &str { body }");
+    for part in [
+        "compile_error",
+        "fnconsume(_:Queue)->",
+        "Output=&'staticstr>",
+        "#[allow(dead_code)]asyncfnconsume(queue:Queue)->&str{body}",
+        "once(&__GRACEFUL_FUNCTION,::core::future::pending(),",
+    ] {
+        assert!(output.contains(part), "{part} in {output}");
+    }
+    // Without a body there is nothing to keep.
+    let output = worker("", "async fn consume();");
+    assert!(!output.contains("__GracefulBody"), "{output}");
+}
+
+#[test]
+fn only_a_worker_that_blocks_is_not_async() {
+    let blocks = worker("blocking", "fn crunch() { body }");
+    assert!(blocks.contains("{fncrunch(){body}}"), "{blocks}");
+    let wrong = worker("", "fn crunch() { body }");
+    assert!(wrong.contains("asyncfncrunch(){body}"), "{wrong}");
+}
+
+#[test]
+fn an_entry_point_of_another_name_keeps_its_arguments() {
+    let output = main("", "async fn serve(port: u16) -> R { body }");
+    let outer = "fnserve(port:u16)->::std::process::ExitCode{asyncfnserve(port:u16)->R{body}";
+    assert!(output.starts_with(outer), "{output}");
+    let run = "::graceful::__private::run(::graceful::Builder::new(),serve(port))";
+    assert!(output.contains(run), "{output}");
+}
+
+#[test]
+fn what_another_runtime_has_made_of_main_is_recognised() {
+    for (body, is_known) in [
+        ("{ Builder::new().block_on(body) }", true),
+        ("{ { async_main(body) } }", true),
+        ("{ let body = async {}; }", false),
+    ] {
+        let output = main("", &format!("fn main() {body}"));
+        let says_so = output.contains("anymore:anattributeabove");
+        assert_eq!(says_so, is_known, "{output}");
+    }
+}
+
+#[test]
+fn a_signal_that_stops_does_not_dump() {
+    for (options, is_refused) in [
+        ("dump = \"SIGUSR1\"", false),
+        ("dump = \"SIGTERM\"", true),
+        ("dump = \"SIGINT\"", true),
+        ("signals = [\"SIGTERM\"], dump = \"SIGINT\"", false),
+        (
+            "signals = [\"SIGTERM\", \"SIGUSR1\"], dump = \"SIGUSR1\"",
+            true,
+        ),
+        (
+            "signals = [\"SIGTERM\", \"SIGUSR1\"], dump = \"SIGUSR2\"",
+            false,
+        ),
+    ] {
+        let output = main(options, "async fn main() {}");
+        assert_eq!(output.contains("compile_error"), is_refused, "{options}");
+    }
+}
+
+#[test]
+fn how_an_option_is_written_is_said() {
+    for (options, said) in [
+        ("name: \"a\"", "setwith`=`"),
+        ("name(\"a\")", "setwith`=`"),
+        ("name == \"a\"", "setwith`=`"),
+        ("name => \"a\"", "setwith`=`"),
+        ("name \"a\"", "expected`=`after`name`"),
+        ("name", "`name`takesavalue"),
+        ("name, essential", "`name`takesavalue"),
+        ("name =", "`name`takesavalue"),
+        ("name = , essential", "`name`takesavalue"),
+        ("crate = <T as U>::a", "`crate`isapath"),
+        ("stop_timeout = -5", "adurationwithaunit"),
+        (
+            "on_failure = \"restart\", backoff = A..=B",
+            "ashortestandalongestwait",
+        ),
+    ] {
+        let output = worker(options, "async fn consume() {}");
+        assert!(output.contains(said), "{options}: {output}");
+    }
+    for options in [
+        "stop_timeout = -LIMIT",
+        "stop_timeout = *LIMIT",
+        "on_failure = \"restart\", backoff = \"1s..1s\"",
+        "essential",
+        "essential, name = \"a\"",
+    ] {
+        let output = worker(options, "async fn consume() {}");
+        assert!(!output.contains("compile_error"), "{options}: {output}");
+    }
+}

@@ -51,3 +51,60 @@ fn lasting(tokens: TokenStream) -> Option<TokenStream> {
     }
     Some(output)
 }
+
+#[cfg(test)]
+mod tests {
+    use proc_macro2::Delimiter;
+
+    use super::*;
+
+    /// Without spaces.
+    fn text(ty: &str) -> String {
+        let ty: Type = syn::parse_str(ty).expect("it is a type");
+        owned(&ty).to_string().replace(' ', "")
+    }
+
+    #[test]
+    fn what_borrows_lasts() {
+        for (ty, lasting) in [
+            ("u8", "u8"),
+            ("(u8)", "u8"),
+            ("Vec<(u8, &str)>", "Vec<(u8,&'staticstr)>"),
+            ("&'a mut str", "&'staticmutstr"),
+            ("Cow<'a, str>", "Cow<'static,str>"),
+            ("[&u8; N]", "[&'staticu8;N]"),
+        ] {
+            assert_eq!(text(ty), lasting, "{ty}");
+        }
+    }
+
+    #[test]
+    fn what_no_value_can_have_becomes_nothing() {
+        for ty in [
+            "str",
+            "(str)",
+            "[u8]",
+            "([u8])",
+            "!",
+            "_",
+            "*const u8",
+            "dyn Any",
+            "impl Any",
+            "Vec<impl Any>",
+            "for<'a> fn(&'a u8)",
+            "Box<dyn for<'a> Fn(&'a u8)>",
+        ] {
+            assert_eq!(text(ty), "()", "{ty}");
+        }
+    }
+
+    #[test]
+    fn a_group_that_a_macro_made_is_not_there() {
+        for (ty, expected) in [(quote!([u8]), "()"), (quote!(u8), "u8")] {
+            let group = TokenTree::Group(Group::new(Delimiter::None, ty));
+            let ty: Type = syn::parse2(group.into()).expect("it is a type");
+            assert!(matches!(ty, Type::Group(_)));
+            assert_eq!(owned(&ty).to_string(), expected);
+        }
+    }
+}
