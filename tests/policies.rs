@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use graceful::{Cause, OnFailure, Stage, State, Worker, WorkerError};
-use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep};
+use graceful::{Cause, OnFailure, Stage, State, Worker, WorkerError, WorkerHandle};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, timeout};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -70,6 +70,16 @@ async fn overslept(runs: Counter) {
 #[graceful::worker(blocking, every = "10s")]
 fn sweeps(runs: Counter) {
     count(&runs);
+}
+
+#[graceful::worker(blocking, on_failure = "restart")]
+fn starts_another(started: mpsc::UnboundedSender<WorkerHandle<()>>) -> Result<(), String> {
+    let child = graceful::spawn("child", async { graceful::stopping().await });
+    let _ = started.send(child);
+    while !graceful::is_stopping() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
 }
 
 #[graceful::worker(essential)]
@@ -273,6 +283,17 @@ async fn a_worker_with_a_stage_of_its_own_is_nobodys_child() {
     tokio::task::yield_now().await;
     assert!(!root.is_finished());
     graceful::stop();
+}
+
+#[graceful::test]
+async fn what_a_blocking_worker_starts_that_can_be_restarted_is_its_child() {
+    let (started, mut children) = mpsc::unbounded_channel();
+    let parent = starts_another(started).spawn();
+    let child = children.recv().await.unwrap();
+    parent.stop();
+    timeout(10 * SECOND, child).await.expect("told").unwrap();
+    parent.await.unwrap();
+    assert_eq!(graceful::state(), State::Starting);
 }
 
 #[graceful::test]

@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 
 use crate::done::{Done, Ending, Judgement};
 use crate::taskdump;
-use crate::thread::{self, WakerId};
+use crate::thread::{self, Current, WakerId};
 use crate::ticket::Ticket;
 
 pin_project! {
@@ -128,12 +128,27 @@ pub(crate) fn run_blocking<T>(
 pub(crate) async fn blocking_run<R: Send + 'static>(
     code: impl FnOnce() -> R + Send + 'static,
 ) -> R {
-    let worker = thread::caller();
+    // The worker sits down first: on the other thread the code finds it by its seat, and takes none of its own. It may
+    // ask for the worker's token there.
+    let worker = thread::caller().and_then(|(life, current)| {
+        let (current, scoped) = (current?, true);
+        let seat = Some(life.seat(current));
+        Some((
+            life,
+            Current {
+                seat,
+                scoped,
+                ..current
+            },
+        ))
+    });
     let run = move || match worker {
-        Some((life, Some(current))) => thread::polling(&life, current, WakerId::NONE, code).0,
-        _ => code(),
+        Some((life, current)) => thread::polling(&life, current, WakerId::NONE, code).0,
+        None => code(),
     };
-    match tokio::task::spawn_blocking(run).await {
+    let ran = tokio::task::spawn_blocking(run).await;
+    thread::scoped();
+    match ran {
         Ok(result) => result,
         Err(error) => match error.try_into_panic() {
             Ok(payload) => std::panic::resume_unwind(payload),
