@@ -38,8 +38,7 @@ pub(crate) fn start(
         told: None,
         is_ready: false,
         extend_at: None,
-        // Twice in the time that systemd waits, as sd_watchdog_enabled(3) recommends.
-        watchdog: sd_notify::watchdog_enabled().map(|limit| limit / 2),
+        watchdog: sd_notify::watchdog_enabled().map(period),
         ping_at: Instant::now(),
         is_unheard: false,
     };
@@ -49,6 +48,22 @@ pub(crate) fn start(
         teller.run();
     };
     beside::start("graceful-notify", Box::new(run))
+}
+
+/// How often the watchdog is fed: twice in the time that systemd waits, as sd_watchdog_enabled(3) recommends.
+fn period(limit: Duration) -> Duration {
+    limit / 2
+}
+
+/// When the next ping is due, where one is due now.
+fn next_ping(due: Instant, period: Duration, now: Instant) -> Option<Instant> {
+    (due <= now).then(|| now + period)
+}
+
+/// How much time to ask for, and when to ask anew, where it is time to ask. `left`: of the budget.
+fn extension(due: Option<Instant>, left: Duration, now: Instant) -> Option<(Duration, Instant)> {
+    due.is_none_or(|at| at <= now)
+        .then(|| (left.min(EXTENSION) + LEAVING, now + EXTENSION / 2))
 }
 
 /// Where those who change something leave word of it.
@@ -100,6 +115,11 @@ impl Doorbell {
     /// How many tasks on the runtime are ours.
     pub(crate) fn tasks(&self) -> usize {
         usize::from(self.is_asking.load(Ordering::Acquire))
+    }
+
+    /// Whether the runtime is to be asked for an answer: it owes none yet.
+    fn ask(&self) -> bool {
+        !self.is_asking.swap(true, Ordering::AcqRel)
     }
 
     /// The runtime has run our task.
@@ -212,12 +232,11 @@ impl Teller {
         let Some(budget) = self.life.budget().filter(|_| self.is_stopping()) else {
             return;
         };
-        if self.extend_at.is_none_or(|at| at <= Instant::now()) {
-            let left = budget.left(tokio::time::Instant::now());
-            let more = left.min(EXTENSION) + LEAVING;
+        let left = budget.left(tokio::time::Instant::now());
+        if let Some((more, again)) = extension(self.extend_at, left, Instant::now()) {
             let micros = u32::try_from(more.as_micros()).unwrap_or(u32::MAX);
             self.tell(&[NotifyState::ExtendTimeoutUsec(micros)]);
-            self.extend_at = Some(Instant::now() + EXTENSION / 2);
+            self.extend_at = Some(again);
         }
     }
 
@@ -225,10 +244,10 @@ impl Teller {
     /// deadline ends what is stuck, and says what it was.
     fn feed_watchdog(&mut self) {
         let Some(period) = self.watchdog else { return };
-        if self.ping_at > Instant::now() {
+        let Some(next) = next_ping(self.ping_at, period, Instant::now()) else {
             return;
-        }
-        self.ping_at = Instant::now() + period;
+        };
+        self.ping_at = next;
         if self
             .life
             .budget()
@@ -236,7 +255,7 @@ impl Teller {
         {
             self.tell(&[NotifyState::Watchdog]);
         } else if let Some(runtime) = self.life.runtime.get()
-            && !self.life.systemd.is_asking.swap(true, Ordering::AcqRel)
+            && self.life.systemd.ask()
         {
             let life = Arc::clone(&self.life);
             runtime.spawn(async move { life.systemd.answer() });
@@ -250,5 +269,44 @@ impl Teller {
         {
             self.life.scribe.say(message::not_notified(&error));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_watchdog_is_fed_twice_in_its_time() {
+        assert_eq!(period(10 * SECOND), 5 * SECOND);
+        let now = Instant::now();
+        let next = Some(now + 5 * SECOND);
+        assert_eq!(next_ping(now, 5 * SECOND, now), next);
+        assert_eq!(next_ping(now - SECOND, 5 * SECOND, now), next);
+        assert_eq!(next_ping(now + SECOND, 5 * SECOND, now), None);
+    }
+
+    #[test]
+    fn the_runtime_is_asked_again_when_it_has_answered() {
+        let bell = Doorbell::default();
+        assert!(bell.ask());
+        assert!(!bell.ask());
+        bell.answer();
+        assert!(bell.ask());
+    }
+
+    #[test]
+    fn more_time_is_asked_for_before_what_there_is_runs_out() {
+        let now = Instant::now();
+        let again = now + EXTENSION / 2;
+        let asked = |due, left| extension(due, left, now);
+        assert_eq!(asked(None, 10 * SECOND), Some((11 * SECOND, again)));
+        assert_eq!(asked(None, 3600 * SECOND), Some((61 * SECOND, again)));
+        assert_eq!(asked(Some(now), SECOND), Some((2 * SECOND, again)));
+        assert_eq!(asked(Some(now - SECOND), SECOND), Some((2 * SECOND, again)));
+        assert_eq!(asked(Some(now + SECOND), SECOND), None);
+        assert!(again < now + EXTENSION);
     }
 }
