@@ -35,6 +35,7 @@ use std::task::{Wake, Waker};
 
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
+use tokio_util::sync::CancellationToken;
 
 use crate::alive::Alive;
 use crate::results::Results;
@@ -168,5 +169,43 @@ fn whoever_has_left_is_not_woken_for_the_next_in_its_place() {
         assert_ne!(first, second);
         assert_eq!(new.0.load(Plain::SeqCst), 0);
         assert!(old.0.load(Plain::SeqCst) <= 1);
+    });
+}
+
+#[test]
+fn whoever_asks_at_once_for_a_workers_token_gets_the_same() {
+    loom::model(|| {
+        let seats = Arc::new(Seats::default());
+        let stage = CancellationToken::new();
+        let seat = seats.take(0, RowId, Stage::Main, None, None);
+        let other = {
+            let (seats, stage) = (Arc::clone(&seats), stage.clone());
+            thread::spawn(move || seats.own_token(seat, &stage))
+        };
+        let token = seats.own_token(seat, &stage);
+        let others = other.join().expect("it ends");
+        token.cancel();
+        assert!(others.is_cancelled());
+        assert!(seats.is_stopped(seat));
+        assert!(!stage.is_cancelled());
+    });
+}
+
+#[test]
+fn an_old_key_says_how_it_was_left_until_the_place_is_anothers() {
+    // One thread: these are no agreements, but loom's locks are only to be had here.
+    loom::model(|| {
+        let seats = Seats::default();
+        let stage = CancellationToken::new();
+        let take = || seats.take(0, RowId, Stage::Main, None, None);
+        let first = take();
+        seats.leave(first);
+        assert!(!seats.is_stopped(first));
+
+        let second = take();
+        seats.own_token(second, &stage).cancel();
+        seats.leave(second);
+        assert!(seats.is_stopped(second));
+        assert!(!seats.is_stopped(first));
     });
 }

@@ -560,6 +560,32 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_start_says_what_was_not_to_be_had_and_why() {
+        let error = io::Error::other("none left");
+        let starts = |text: &str, missing: &str| {
+            let start = format!("graceful: cannot start: {missing}: none left");
+            assert!(text.starts_with(&start), "{text}");
+        };
+        starts(&no_thread(&error), "no thread to be had");
+        starts(&no_inbox(&error), "no socket pair to be had");
+        starts(
+            &no_handler(Signal::Terminate, &error),
+            "no handler for SIGTERM",
+        );
+        starts(&no_runtime(&error), "no tokio runtime");
+        let said = no_runtime_to_come_back_from("none left");
+        let start = "cannot start: no tokio runtime: none left";
+        assert!(said.text.starts_with(start), "{}", said.text);
+    }
+
+    #[test]
+    fn handlers_of_others_are_named_by_their_signals() {
+        let text = handlers_replaced(&[Signal::Terminate, Signal::Interrupt]);
+        let start = "another handler was installed for SIGTERM, SIGINT after the start";
+        assert!(text.starts_with(start), "{text}");
+    }
+
+    #[test]
     fn texts_are_cut_to_one_line() {
         assert_eq!(cut("a\nb"), "a b");
         assert_eq!(cut(&"x".repeat(1000)).chars().count(), 201);

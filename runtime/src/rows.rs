@@ -365,6 +365,20 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_is_full_before_the_next_begins() {
+        let mut place = (0, 0);
+        for number in 16..5000 {
+            assert_eq!(Table::find(number), place);
+            let (chunk, offset) = place;
+            place = if offset + 1 == 16 << chunk {
+                (chunk + 1, 0)
+            } else {
+                (chunk, offset + 1)
+            };
+        }
+    }
+
+    #[test]
     fn names_nobody_runs_under_make_room() {
         let rows = Rows::default();
         for i in 0..10_000 {

@@ -410,3 +410,52 @@ mod subscriber {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    /// With nobody who writes.
+    fn alone() -> Scribe {
+        Scribe::new(None, false)
+    }
+
+    #[test]
+    fn lines_beyond_those_that_wait_are_dropped_and_counted() {
+        let scribe = alone();
+        for number in 0..WAITING + 44 {
+            scribe.say(Line::info(number.to_string()));
+        }
+        let mut pile = scribe.0.lock();
+        assert_eq!((pile.lines.len(), pile.dropped), (WAITING, 44));
+        let first = pile.next().and_then(Draft::finish);
+        assert_eq!(first.map(|line| line.text).as_deref(), Some("44"));
+    }
+
+    #[test]
+    fn who_has_something_to_write_and_has_not_begun_is_starved() {
+        let scribe = alone();
+        assert!(!scribe.is_starved());
+        scribe.say(Line::info("a line"));
+        assert!(scribe.is_starved());
+        scribe.0.lock().is_writing = true;
+        assert!(!scribe.is_starved());
+        scribe.0.lock().is_writing = false;
+        scribe.0.lock().is_insisting = true;
+        assert!(!scribe.is_starved());
+    }
+
+    #[test]
+    fn a_report_that_nobody_writes_is_written_by_another_thread() {
+        let scribe = alone();
+        scribe.say_report(Line::report(
+            "not a failure: a test of how reports are written".to_owned(),
+        ));
+        let began = Instant::now();
+        // Half of the time is the first thread's, of which there is none.
+        assert!(scribe.finish(Duration::from_secs(2)));
+        assert!(began.elapsed() < Duration::from_secs(2));
+    }
+}

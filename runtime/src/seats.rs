@@ -399,3 +399,34 @@ impl Shard {
         Some(SeatKey::new(index * SHARDS + number, taken))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_ended_without_a_seat_are_not_kept_in_mind() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.expect("a runtime").block_on(async {
+            let mut early = Early::default();
+            for _ in 0..1000 {
+                let task = tokio::spawn(async {});
+                early.add(task.abort_handle());
+                task.await.expect("it does not panic");
+            }
+            assert!(early.tasks.len() <= 33, "{}", early.tasks.len());
+
+            let tasks: Vec<_> = (0..100)
+                .map(|_| tokio::spawn(std::future::pending::<()>()))
+                .collect();
+            for task in &tasks {
+                early.add(task.abort_handle());
+            }
+            assert!(
+                tasks
+                    .iter()
+                    .all(|task| early.tasks.contains_key(&task.id()))
+            );
+        });
+    }
+}
