@@ -401,3 +401,43 @@ async fn a_workers_error_says_what_became_of_it_and_hands_on_the_source() {
     assert_eq!(aborted.to_string(), "the worker was aborted");
     assert!(aborted.source().is_none());
 }
+
+/// What the test below is to do; nothing where it is run as any other.
+const TASK: &str = "GRACEFUL_TESTS_TASK";
+
+#[graceful::test(stop_timeout = "100ms")]
+async fn in_a_process_of_its_own() {
+    match std::env::var(TASK).as_deref() {
+        Ok("spins") => loop {
+            std::hint::spin_loop();
+        },
+        Ok("yields") => {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_millis(2500) {
+                tokio::task::yield_now().await;
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Those who look twice look a budget and a second apart.
+#[cfg(unix)]
+#[test]
+fn a_test_that_never_yields_is_ended_and_one_that_is_busy_is_not() {
+    let start = |task| {
+        let mut harness = std::process::Command::new(std::env::current_exe().unwrap());
+        harness.args(["--exact", "in_a_process_of_its_own"]);
+        graceful_tests::Child::start(harness.env(TASK, task))
+    };
+    let began = std::time::Instant::now();
+    let (spins, yields) = (start("spins"), start("yields"));
+    let spins = spins.end();
+    spins.assert_code(124);
+    // Past a harness that captures.
+    spins.assert_said("the test cannot be ended: some code of it never yields");
+    spins.assert_gone_between(began, Duration::from_millis(1100), 10 * SECOND);
+    let yields = yields.end();
+    yields.assert_code(0);
+    yields.assert_silent_about("never yields");
+}

@@ -68,6 +68,7 @@ fn who_waits_for_itself_is_told_at_once_and_in_the_report() {
 fn who_waits_for_somebody_told_later_is_named() {
     let end = stop(&mut child("later"));
     end.assert_code(124);
+    end.assert_said("worker `flush` is waited for by somebody who is to stop before it is told");
     end.assert_said("  main waits for flush, which is told to stop only when it has ended");
     end.assert_said("not told to stop: its stage had not come");
     end.assert_said("graceful: exit code 124: out of time, still running: main");

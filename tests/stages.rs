@@ -245,6 +245,30 @@ async fn a_hook_that_panics_keeps_nobody_from_running() {
     graceful::after_stop("panics", || async { panic!("oh") });
 }
 
+/// Its handle is gone for good; a task that is still there might be dropping it, for all that can be seen.
+#[graceful::test(start_paused = true)]
+async fn a_result_that_may_be_on_its_way_is_waited_for_for_a_moment() {
+    let worker = graceful::spawn("left", async { Ok::<_, String>("left".to_owned()) });
+    while !worker.is_finished() {
+        tokio::task::yield_now().await;
+    }
+    std::mem::forget(worker);
+    let began = Instant::now();
+    graceful::after_stop("late enough", move || async move {
+        assert!(began.elapsed() >= Duration::from_millis(50));
+    });
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_result_that_was_taken_is_not_waited_for() {
+    let worker = graceful::spawn("taken", async { Ok::<_, String>("taken".to_owned()) });
+    worker.await.unwrap();
+    let began = Instant::now();
+    graceful::after_stop("at once", move || async move {
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    });
+}
+
 #[graceful::test(start_paused = true)]
 async fn a_hook_registered_after_its_moment_runs_at_once() {
     let log = Log::new();
