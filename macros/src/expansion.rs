@@ -193,22 +193,33 @@ fn a_worker_is_a_function_around_the_users_own() {
     let output = worker(
         "",
         "#[doc = \"d\"] #[instrument] #[must_use] #[must_use = \"why\"]
-         pub async fn r#loop(mut queue: Queue, (a, b): (A, B), all @ Some(_): C, _d: D, queue: E, r#loop: F) -> R {
+         pub async fn r#loop(mut queue: Queue, (a, b): (A, B), all @ Some(_): C, _d: D, queue: E, r#loop: F, port: u16) -> R {
              body
          }",
     );
     let outer = "#[doc=\"d\"]#[must_use=\"why\"]\
-                 pubfnr#loop(queue:Queue,__1:(A,B),__2:C,__3:D,__4:E,__5:F)->\
+                 pubfnr#loop(queue:Queue,__1:(A,B),__2:C,__3:D,__4:E,__5:F,port:u16)->\
                  ::graceful::Worker<impl::graceful::__private::Body<Output=R>>{";
     assert!(output.starts_with(outer), "{output}");
     let inner = between(&output, "impl__GracefulBody{", "{body}");
     assert_eq!(
         inner,
-        "#[instrument]asyncfnr#loop(mutqueue:Queue,(a,b):(A,B),all@Some(_):C,_d:D,queue:E,r#loop:F)->R"
+        "#[instrument]asyncfnr#loop(mutqueue:Queue,(a,b):(A,B),all@Some(_):C,_d:D,queue:E,r#loop:F,port:u16)->R"
     );
     let arguments = between(&output, "__GracefulBody::r#loop(", ")");
-    assert_eq!(arguments, "queue,__1,__2,__3,__4,__5");
+    assert_eq!(arguments, "queue,__1,__2,__3,__4,__5,port");
     assert_eq!(between(&output, "Function::new(", ","), "\"loop\"");
+}
+
+#[test]
+fn a_result_that_is_right_stays_as_it_is() {
+    let output = worker(
+        "",
+        "async fn consume() -> Result<(), Box<dyn Fn(&u8)>> { body }",
+    );
+    assert!(!output.contains("compile_error"), "{output}");
+    let result = "Body<Output=Result<(),Box<dynFn(&u8)>>>";
+    assert!(output.contains(result), "{output}");
 }
 
 #[test]

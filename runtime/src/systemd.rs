@@ -50,7 +50,7 @@ pub(crate) fn start(
     beside::start("graceful-notify", Box::new(run))
 }
 
-/// How often the watchdog is fed: twice in the time that systemd waits, as sd_watchdog_enabled(3) recommends.
+/// How often the watchdog is fed: twice in the time that systemd waits, as `sd_watchdog_enabled(3)` recommends.
 fn period(limit: Duration) -> Duration {
     limit / 2
 }
@@ -281,10 +281,11 @@ mod tests {
     #[test]
     fn the_watchdog_is_fed_twice_in_its_time() {
         assert_eq!(period(10 * SECOND), 5 * SECOND);
-        let now = Instant::now();
+        let earlier = Instant::now();
+        let now = earlier + SECOND;
         let next = Some(now + 5 * SECOND);
         assert_eq!(next_ping(now, 5 * SECOND, now), next);
-        assert_eq!(next_ping(now - SECOND, 5 * SECOND, now), next);
+        assert_eq!(next_ping(earlier, 5 * SECOND, now), next);
         assert_eq!(next_ping(now + SECOND, 5 * SECOND, now), None);
     }
 
@@ -299,13 +300,14 @@ mod tests {
 
     #[test]
     fn more_time_is_asked_for_before_what_there_is_runs_out() {
-        let now = Instant::now();
+        let earlier = Instant::now();
+        let now = earlier + SECOND;
         let again = now + EXTENSION / 2;
         let asked = |due, left| extension(due, left, now);
         assert_eq!(asked(None, 10 * SECOND), Some((11 * SECOND, again)));
         assert_eq!(asked(None, 3600 * SECOND), Some((61 * SECOND, again)));
         assert_eq!(asked(Some(now), SECOND), Some((2 * SECOND, again)));
-        assert_eq!(asked(Some(now - SECOND), SECOND), Some((2 * SECOND, again)));
+        assert_eq!(asked(Some(earlier), SECOND), Some((2 * SECOND, again)));
         assert_eq!(asked(Some(now + SECOND), SECOND), None);
         assert!(again < now + EXTENSION);
     }

@@ -48,7 +48,10 @@ mod tests {
         assert_eq!(distance("same", "same"), 0);
         assert_eq!(distance("abc", ""), 3);
         assert_eq!(distance("ab", "xab"), 1);
+        assert_eq!(distance("xab", "ab"), 1);
         assert_eq!(distance("abcd", "badc"), 2);
+        assert_eq!(distance("ab", "aba"), 1);
+        assert_eq!(distance("ab", "abba"), 2);
     }
 
     #[test]
