@@ -49,6 +49,7 @@ mod tests {
         assert_eq!(distance("abc", ""), 3);
         assert_eq!(distance("ab", "xab"), 1);
         assert_eq!(distance("xab", "ab"), 1);
+        assert_eq!(distance("abx", "ab"), 1);
         assert_eq!(distance("abcd", "badc"), 2);
         assert_eq!(distance("ab", "aba"), 1);
         assert_eq!(distance("ab", "abba"), 2);
