@@ -73,13 +73,12 @@ fn sweeps(runs: Counter) {
 }
 
 #[graceful::worker(blocking, on_failure = "restart")]
-fn starts_another(started: mpsc::UnboundedSender<WorkerHandle<()>>) -> Result<(), String> {
+fn starts_another(started: mpsc::UnboundedSender<WorkerHandle<()>>) {
     let child = graceful::spawn("child", async { graceful::stopping().await });
     let _ = started.send(child);
     while !graceful::is_stopping() {
         std::thread::sleep(Duration::from_millis(1));
     }
-    Ok(())
 }
 
 #[graceful::worker(essential)]
