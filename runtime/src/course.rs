@@ -23,7 +23,7 @@ use crate::thaw::Turn;
 const SETTLING: Duration = Duration::from_millis(50);
 
 /// How long before the abort the last look begins.
-const LAST_LOOK: Duration = Duration::from_millis(25);
+const LAST_LOOK: Duration = Duration::from_millis(50);
 
 /// The first of the lines that say for whom the stop waits; each later one takes twice as long.
 const PATIENCE: Duration = Duration::from_secs(1);
