@@ -246,10 +246,16 @@ impl Desk {
             return Vec::new();
         }
         let mut pile = self.lock();
-        let is_plain = |draft: &Draft| matches!(draft, Draft::Line(line) if line.to == To::Whoever && line.level != Level::Debug);
+        let length = |draft: &Draft| match draft {
+            Draft::Line(line) if line.to == To::Whoever && line.level != Level::Debug => {
+                Some(line.text.lines().count() * (self.prefix.len() + 1) + line.text.len())
+            }
+            _ => None,
+        };
+        let length: Option<usize> = pile.lines.iter().map(length).sum();
         let is_free = !pile.is_writing && !pile.is_insisting && pile.dropped == 0;
-        let is_short = pile.lines.len() <= AT_ONCE && pile.reports.is_empty();
-        if !is_free || !is_short || !pile.lines.iter().all(is_plain) || !has_room() {
+        let is_all = pile.reports.is_empty() && length.is_some_and(|length| length <= AT_ONCE);
+        if !is_free || !is_all || !has_room() {
             return Vec::new();
         }
         pile.is_writing = true;
@@ -445,6 +451,16 @@ mod tests {
         scribe.0.lock().is_writing = false;
         scribe.0.lock().is_insisting = true;
         assert!(!scribe.is_starved());
+    }
+
+    #[test]
+    fn only_what_fits_into_a_pipe_is_written_at_once() {
+        let scribe = alone();
+        let line = "x".repeat(AT_ONCE / 2);
+        scribe.say(Line::info(line.clone()));
+        scribe.say(Line::info(line));
+        assert!(scribe.0.take_plain().is_empty());
+        assert!(!scribe.0.lock().is_writing);
     }
 
     #[test]
