@@ -10,7 +10,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker, ready};
 use std::thread::{self, Thread};
 
 use tokio::time::Instant;
@@ -66,14 +66,20 @@ impl Conducting {
         else {
             return;
         };
-        if let Some(conduct) = &mut *stop {
-            match conduct.as_mut().poll(&mut Context::from_waker(coordinator)) {
-                Poll::Ready(()) => *stop = None,
-                // When it wants to be woken only the coordinator can see to.
-                Poll::Pending => coordinator.wake_by_ref(),
-            }
+        if go_on(&mut stop, coordinator).is_pending() {
+            // When it wants to be woken only the coordinator can see to.
+            coordinator.wake_by_ref();
         }
     }
+}
+
+/// Goes on with a stop as far as that is possible now, and drops it when it is over.
+fn go_on(stop: &mut Stop, coordinator: &Waker) -> Poll<()> {
+    if let Some(conduct) = stop {
+        ready!(conduct.as_mut().poll(&mut Context::from_waker(coordinator)));
+        *stop = None;
+    }
+    Poll::Ready(())
 }
 
 impl fmt::Debug for Conducting {
@@ -132,15 +138,8 @@ fn conduct(life: &Lifecycle) {
     });
     let waker = Waker::from(Arc::clone(&calls));
     let waker = life.conducting.coordinator.get_or_init(|| waker);
-    let mut context = Context::from_waker(waker);
     while !life.is_over() {
-        let mut stop = life.conducting.lock();
-        if let Some(conduct) = &mut *stop
-            && conduct.as_mut().poll(&mut context).is_ready()
-        {
-            *stop = None;
-        }
-        drop(stop);
+        let _ = go_on(&mut life.conducting.lock(), waker);
         let until = WAKE_AT.take();
         if until.is_some() {
             // The stop has begun, and what it waits for may be about to come.
