@@ -166,7 +166,9 @@ impl Function {
             None if calls.len() >= MOST_CALLS => return None,
             None => {
                 let new = Self::new(name, "", place.file(), place.line());
-                *calls.entry(key).or_insert(Box::leak(Box::new(new)))
+                let new: &Self = Box::leak(Box::new(new));
+                calls.insert(key, new);
+                new
             }
         };
         let call = Call {

@@ -19,7 +19,7 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::thread::{Builder, sleep};
+use std::thread::sleep;
 use std::time::Duration;
 
 use tokio::runtime::dump::{TraceMeta, trace_with};
@@ -27,6 +27,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::Id;
 use tokio::time::Instant;
 
+use crate::beside;
 use crate::lifecycle::Lifecycle;
 use crate::line::Line;
 use crate::message;
@@ -419,7 +420,7 @@ impl Awaits {
             drop(looked_up);
             result.0.1.notify_all();
         };
-        if beside("graceful-lookup", look_up).is_none() {
+        if beside::start("graceful-lookup", Box::new(look_up)).is_err() {
             awaits.lock().is_under_way = false;
         }
         awaits
@@ -465,7 +466,7 @@ pub(crate) fn publish(life: &Arc<Lifecycle>) {
         dumped.scribe.say(Line::report(dump.to_string()));
         dumped.taskdump.is_dumping.store(false, Ordering::Release);
     };
-    if beside("graceful-dump", dump).is_none() {
+    if beside::start("graceful-dump", Box::new(dump)).is_err() {
         life.taskdump.is_dumping.store(false, Ordering::Release);
     }
 }
@@ -507,13 +508,8 @@ pub(crate) fn prepare(life: &Arc<Lifecycle>, deadline: Option<Instant>) -> Optio
             }
             *life.taskdump.earlier() = found;
         };
-        beside("graceful-lookup", prepare);
+        // Without a thread there is nothing earlier to fall back on.
+        let _ = beside::start("graceful-lookup", Box::new(prepare));
     }
     deadline
-}
-
-/// Does something on a thread of its own, where one is to be had.
-fn beside(name: &str, act: impl FnOnce() + Send + 'static) -> Option<()> {
-    let thread = Builder::new().name(name.to_owned()).spawn(act);
-    thread.ok().map(drop)
 }
