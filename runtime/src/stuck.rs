@@ -277,7 +277,15 @@ impl fmt::Display for Blocking {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use super::*;
+    use crate::rows::Way;
+    use crate::scribe::Scribe;
+    use crate::settings::{Options, Settings};
+    use crate::signal;
+    use crate::state::Stage;
+    use crate::thread::{self, Current, WakerId};
 
     #[test]
     fn workers_are_told_apart_by_what_they_do() {
@@ -306,5 +314,69 @@ mod tests {
             "consume (src/main.rs:7): 3 still running after 12 s, 1 of them blocking its thread (tokio-rt-worker \
              for 900 ms at least), 2 of them waiting in an await"
         );
+    }
+
+    /// This thread is inside a poll of a worker of this row while `during` runs.
+    fn polling(life: &Arc<Lifecycle>, row: RowId, during: impl FnOnce()) {
+        let worker = Current {
+            row,
+            seat: None,
+            stage: Stage::Main,
+            scoped: false,
+        };
+        thread::polling(life, worker, WakerId::NONE, during);
+    }
+
+    /// A lifecycle without threads of its own, and the row of a worker that runs.
+    fn lifecycle() -> (Arc<Lifecycle>, RowId) {
+        let settings = Settings::of_test(Options::default());
+        let (_, nudge) = signal::inbox().expect("a socket pair");
+        let life = Lifecycle::new(settings, Scribe::new(None, true), nudge);
+        let label = Label::at("consume".into(), std::panic::Location::caller());
+        let row = life.rows.start_named(label);
+        (life, row)
+    }
+
+    #[test]
+    fn only_a_poll_that_goes_on_from_an_earlier_look_blocks() {
+        let (life, row) = lifecycle();
+        let mut before = None;
+        polling(&life, row, || {
+            let look = Sample::take(&life);
+            let [(seen, poll)] = &look.polls[..] else {
+                panic!("not one poll: {look:?}");
+            };
+            let since = look.since(seen, *poll);
+            if look.age() < APART {
+                assert_eq!(since, None, "it has only begun");
+            }
+            std::thread::sleep(APART);
+            assert!(look.since(seen, *poll).is_some_and(|ago| ago >= APART));
+            before = Some(look);
+        });
+        let before = before.expect("it has run");
+        polling(&life, row, || {
+            let now = Sample::take(&life);
+            let (seen, poll) = &now.polls[0];
+            assert_eq!(before.since(seen, *poll), None, "it is the next poll");
+            assert!(!before.has_one_still(&life));
+        });
+    }
+
+    #[test]
+    fn who_holds_a_thread_is_named_once_and_main_is_no_worker() {
+        let (life, row) = lifecycle();
+        let names = || {
+            let workers = Stuck::workers(&life, &[]);
+            workers.iter().map(Stuck::tally).collect::<Vec<_>>()
+        };
+        polling(&life, row, || assert_eq!(names(), ["consume"], "it runs"));
+        let ended = life.rows.get(row).end(Way::Finished);
+        ended.fetch_add(1, Ordering::Release);
+        polling(&life, row, || {
+            assert_eq!(names(), ["consume"], "its result is dropped");
+        });
+        polling(&life, RowId::MAIN, || assert!(names().is_empty()));
+        assert!(names().is_empty());
     }
 }

@@ -143,6 +143,25 @@ fn hidden() -> Vec<Row> {
         .forced()
         .says("  main: still running")
         .prints("dropping slowly"),
+        // The end of the destructor is the end of the stop.
+        case(
+            "a result whose destructor takes its time",
+            "leaves_a_result",
+        )
+        .code(0)
+        .gone(
+            Duration::from_millis(150),
+            Duration::from_millis(150) + PROMPTLY,
+        )
+        .prints("dropped: the result"),
+        case(
+            "a result dropped in time, beside one who waits",
+            "leaves_a_result_beside_one_who_waits",
+        )
+        .aborted()
+        .names("waits", AWAITING)
+        .prints("dropped: the result")
+        .silent_about("leaves_a_result"),
         // Main's thread runs the destructor, and nothing can take it away; on another one it is nobody's.
         case(
             "an untracked task's destructor sleeps",

@@ -1,7 +1,8 @@
 //! The lifecycles that a case can be run in. The budget is 500 ms.
 
 use std::process::ExitCode;
-use std::thread::available_parallelism;
+use std::thread::{self, available_parallelism};
+use std::time::Duration;
 
 /// Runs the case named on the command line.
 pub(crate) fn run(name: &str) -> ExitCode {
@@ -109,9 +110,13 @@ fn slow_to_build() -> ExitCode {
 fn huge_threads() -> ExitCode {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.thread_stack_size(1 << 60);
-    graceful::Builder::new()
+    let code = graceful::Builder::new()
         .runtime(runtime)
-        .block_on(crate::case())
+        .block_on(crate::case());
+    // Long enough for whoever would end the process in between.
+    thread::sleep(Duration::from_millis(50));
+    println!("after the lifecycle");
+    code
 }
 
 /// More threads than the machine can run at once.

@@ -88,6 +88,11 @@ pub(crate) async fn run(case: &str) -> Ending {
 async fn hidden(case: &str) -> Ending {
     match case {
         "leaves_a_slow_result" => drop(leaves_a_slow_result().spawn()),
+        "leaves_a_result" => drop(leaves_a_result().spawn()),
+        "leaves_a_result_beside_one_who_waits" => {
+            leaves_a_result().spawn();
+            waits().spawn();
+        }
         "leaves_a_slow_result_to_main" => {
             let _result = leaves_a_slow_result().spawn();
             pending::<()>().await;
@@ -228,6 +233,23 @@ async fn leaves_a_slow_result() -> Result<Slow, String> {
     println!("up");
     graceful::stopping().await;
     Ok(Slow)
+}
+
+#[graceful::worker]
+async fn leaves_a_result() -> Result<Leisurely, String> {
+    println!("up");
+    graceful::stopping().await;
+    Ok(Leisurely)
+}
+
+/// Goes within the budget.
+struct Leisurely;
+
+impl Drop for Leisurely {
+    fn drop(&mut self) {
+        thread::sleep(Duration::from_millis(150));
+        println!("dropped: the result");
+    }
 }
 
 #[graceful::worker]
