@@ -17,7 +17,6 @@ use crate::stuck::{Sample, Stuck};
 use crate::taskdump;
 use crate::thaw::Turn;
 use crate::trace::Event;
-use crate::watch::LEAVING;
 
 /// Two looks this far apart that see the same poll see a poll that blocks.
 pub(crate) const APART: Duration = Duration::from_millis(10);
@@ -29,12 +28,14 @@ const ABORTS_SAID: usize = 32;
 /// done when is the [`Course`]'s to say.
 pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
     // Wait for the first cause. State and cause have changed when it rings.
-    until(&life, clock, None, || life.state() >= State::Draining).await;
+    while life.state() < State::Draining {
+        wait(&life, clock, None).await;
+    }
     let Some(&budget) = life.budget() else { return };
     life.watch_alive();
     let _ = life.first_look.set(Sample::take(&life));
     if matches!(life.cause(), Some(Cause::MainEnded)) {
-        see_main_off(&life, clock).await;
+        say_whom_main_leaves(&life);
     }
 
     let mut course = Course::new(budget, life.settings.drain);
@@ -103,12 +104,8 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
     }
 }
 
-/// A main that has ended is gone in a moment, unless a destructor of its holds it up. Names the workers it leaves.
-async fn see_main_off(life: &Lifecycle, clock: Clock) {
-    let soon = life
-        .budget()
-        .and_then(|budget| budget.asked().checked_add(LEAVING));
-    until(life, clock, soon, || !life.is_main_alive()).await;
+/// Names the workers that run on when main has ended.
+fn say_whom_main_leaves(life: &Lifecycle) {
     let left = Stuck::workers(life, &[]);
     if !left.is_empty() {
         life.scribe.say(message::main_ended_first(&left));
@@ -141,18 +138,6 @@ fn say_who_is_left(life: &Lifecycle, waited: Duration) {
 fn remaining(life: &Lifecycle) -> Option<Duration> {
     let budget = life.budget().filter(|budget| budget.total().is_some())?;
     Some(budget.left(Instant::now()))
-}
-
-/// Waits until `reached`, which the bell announces, or `deadline`.
-async fn until(
-    life: &Lifecycle,
-    clock: Clock,
-    deadline: Option<Instant>,
-    reached: impl Fn() -> bool,
-) {
-    while !reached() && deadline.is_none_or(|deadline| deadline > Instant::now()) {
-        wait(life, clock, deadline).await;
-    }
 }
 
 /// Waits until the bell rings, or `deadline`.
