@@ -30,7 +30,8 @@ fn program() -> &'static Path {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo
             .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .args(["build", "--locked", "--offline", "--quiet"])
+            // Not offline: on a new machine nobody has asked for all of it yet.
+            .args(["build", "--locked", "--quiet"])
             .args(["--package", "graceful-taskdump", "--features", "taskdump"])
             .arg("--target-dir")
             .arg(&target)
