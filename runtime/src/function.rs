@@ -208,3 +208,28 @@ impl Function {
         RowId::from_bits(self.number.load(Ordering::Relaxed))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_the_same_function_each_time_and_there_is_an_end_to_them() {
+        fn of(name: &'static str) -> Option<&'static Function> {
+            Function::of_call(name, Location::caller())
+        }
+        fn made(number: usize) -> &'static str {
+            Box::leak(number.to_string().into_boxed_str())
+        }
+        let fetch = of("fetch").expect("there is room");
+        let store = of("store").expect("there is room");
+        assert!(!ptr::eq(fetch, store), "two names");
+        assert!(of("fetch").is_some_and(|again| ptr::eq(again, fetch)));
+
+        let kept = (0..2 * MOST_CALLS).filter(|&number| of(made(number)).is_some());
+        let kept = kept.count();
+        assert!((1..=MOST_CALLS).contains(&kept), "{kept}");
+        assert!(of(made(3 * MOST_CALLS)).is_none());
+        assert!(of("store").is_some_and(|again| ptr::eq(again, store)));
+    }
+}

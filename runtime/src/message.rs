@@ -560,6 +560,22 @@ mod tests {
     }
 
     #[test]
+    fn a_long_list_is_cut_and_says_so() {
+        let letters = |n| {
+            listed(
+                ('a'..)
+                    .take(n)
+                    .map(String::from)
+                    .collect::<Vec<_>>()
+                    .into_iter(),
+            )
+        };
+        assert_eq!(letters(6), "a, b, c, d, e, f");
+        assert_eq!(letters(8), "a, b, c, d, e, f and 2 more");
+        assert_eq!(more_places(3), "and in 3 more places");
+    }
+
+    #[test]
     fn what_cannot_start_says_what_was_not_to_be_had_and_why() {
         let error = io::Error::other("none left");
         let starts = |text: &str, missing: &str| {

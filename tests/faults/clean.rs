@@ -216,6 +216,12 @@ fn let_go() -> Vec<Row> {
         case("an untracked task runs its destructors", "waits_untracked")
             .act(under_way)
             .prints("dropped: the untracked task's value"),
+        case(
+            "an untracked task has a moment for its destructors",
+            "drops_untracked",
+        )
+        .act(under_way)
+        .prints("dropped: in a moment"),
     ]
 }
 

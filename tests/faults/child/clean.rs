@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{ExitCode, exit};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio::sync::Barrier;
@@ -69,8 +70,9 @@ pub(crate) async fn run(case: &str) -> Ending {
         "main_returns_beside_idlers" => {
             let (begun, has_begun) = tokio::sync::oneshot::channel();
             graceful::spawn("idle", async {
-                // It waits before main hears that it has begun.
+                // It waits before main hears that it has begun: a poll of its has come and gone.
                 tokio::join!(biased; graceful::stopping(), async {
+                    yield_now().await;
                     let _ = begun.send(());
                 });
             });
@@ -120,6 +122,11 @@ async fn untracked(case: &str) -> Ending {
         "sleeps_untracked" => sleep_untracked(),
         "waits_untracked" => drop(tokio::spawn(async {
             let _value = Farewell("the untracked task's value");
+            println!("under way");
+            pending::<()>().await;
+        })),
+        "drops_untracked" => drop(tokio::spawn(async {
+            let _value = Brief;
             println!("under way");
             pending::<()>().await;
         })),
@@ -204,6 +211,16 @@ fn fail_when_told(panics: bool) {
         assert!(!panics, "the disk is full");
         Err::<(), _>("the disk is full")
     });
+}
+
+/// Takes a moment to go.
+struct Brief;
+
+impl Drop for Brief {
+    fn drop(&mut self) {
+        thread::sleep(Duration::from_millis(10));
+        println!("dropped: in a moment");
+    }
 }
 
 fn sleep_untracked() {
