@@ -281,10 +281,8 @@ mod tests {
 
     use super::*;
     use crate::rows::Way;
-    use crate::scribe::Scribe;
-    use crate::settings::{Options, Settings};
-    use crate::signal;
     use crate::state::Stage;
+    use crate::testing;
     use crate::thread::{self, Current, WakerId};
 
     #[test]
@@ -327,11 +325,9 @@ mod tests {
         thread::polling(life, worker, WakerId::NONE, during);
     }
 
-    /// A lifecycle without threads of its own, and the row of a worker that runs.
+    /// The row of a worker that runs.
     fn lifecycle() -> (Arc<Lifecycle>, RowId) {
-        let settings = Settings::of_test(Options::default());
-        let (_, nudge) = signal::inbox().expect("a socket pair");
-        let life = Lifecycle::new(settings, Scribe::new(None, true), nudge);
+        let life = testing::lifecycle();
         let label = Label::at("consume".into(), std::panic::Location::caller());
         let row = life.rows.start_named(label);
         (life, row)
@@ -370,7 +366,14 @@ mod tests {
             let workers = Stuck::workers(&life, &[]);
             workers.iter().map(Stuck::tally).collect::<Vec<_>>()
         };
-        polling(&life, row, || assert_eq!(names(), ["consume"], "it runs"));
+        polling(&life, row, || {
+            assert_eq!(names(), ["consume"], "it runs");
+            let said = Stuck::workers(&life, &[])[0].to_string();
+            assert!(
+                said.ends_with("still running"),
+                "nothing is known of its poll: {said}"
+            );
+        });
         let ended = life.rows.get(row).end(Way::Finished);
         ended.fetch_add(1, Ordering::Release);
         polling(&life, row, || {

@@ -80,3 +80,11 @@ fn verdict<T>(life: &Lifecycle, ending: Option<Ending<T>>) -> T {
     );
     output
 }
+
+/// A lifecycle without threads of its own, for unit tests.
+#[cfg(test)]
+pub(crate) fn lifecycle() -> Arc<Lifecycle> {
+    let settings = Settings::of_test(crate::settings::Options::default());
+    let (_, nudge) = signal::inbox().expect("a socket pair");
+    Lifecycle::new(settings, Scribe::new(None, true), nudge)
+}

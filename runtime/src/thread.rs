@@ -483,3 +483,59 @@ impl Threads {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    fn poll(life: &Arc<Lifecycle>, during: impl FnOnce()) {
+        let worker = Current {
+            row: RowId::MAIN,
+            seat: None,
+            stage: Stage::Main,
+            scoped: false,
+        };
+        polling(life, worker, WakerId::NONE, during);
+    }
+
+    #[test]
+    fn a_thread_is_the_lifecycles_whose_code_it_runs() {
+        let (one, other) = (testing::lifecycle(), testing::lifecycle());
+        poll(&one, || assert_eq!(one.threads.polls(&one).len(), 1));
+        assert_eq!(one.threads.last_polled(&one, RowId::MAIN), Some(0));
+        poll(&one, || {
+            poll(&other, || {
+                assert_eq!(one.threads.polls(&one).len(), 0, "it runs the other's");
+                assert_eq!(other.threads.polls(&other).len(), 1);
+            });
+        });
+        assert_eq!(one.threads.last_polled(&one, RowId::MAIN), None);
+        adopt(&one);
+        let forgotten = one.threads.last_polled(&one, RowId::MAIN);
+        assert_eq!(forgotten, None, "that was the other's");
+    }
+
+    #[test]
+    fn every_thread_is_seen_once_and_no_longer_than_it_lives() {
+        let life = testing::lifecycle();
+        adopt(&life);
+        adopt(&life);
+        let second = Arc::clone(&life);
+        let (tell, told) = std::sync::mpsc::channel::<()>();
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let second = std::thread::spawn(move || {
+            poll(&second, || {
+                let _ = ready.send(());
+                let _ = told.recv();
+            });
+        });
+        is_ready.recv().expect("it polls");
+        adopt(&life);
+        poll(&life, || assert_eq!(life.threads.polls(&life).len(), 2));
+        drop(tell);
+        second.join().expect("it does not panic");
+        adopt(&life);
+        assert_eq!(life.threads.of(&life).len(), 1);
+    }
+}
