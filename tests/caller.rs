@@ -120,6 +120,20 @@ async fn a_child_stopped_before_its_first_poll_learns_of_it() {
 }
 
 #[graceful::test]
+async fn a_child_that_waits_is_stopped_through_its_handle() {
+    graceful::spawn("parent", async {
+        let child = graceful::spawn("child", graceful_wait());
+        let sibling = graceful::spawn("sibling", graceful_wait());
+        sleep(Duration::from_millis(1)).await;
+        child.stop();
+        child.await.unwrap();
+        assert!(!graceful::is_stopping() && !sibling.is_finished());
+    })
+    .await
+    .unwrap();
+}
+
+#[graceful::test]
 async fn a_child_whose_parent_is_stopped_before_its_first_poll_learns_of_it() {
     graceful::spawn("parent", async {
         let child = graceful::spawn("child", async {
@@ -165,6 +179,22 @@ async fn stopping_means_its_maker_when_another_task_polls_it() {
     assert!(!elsewhere.is_finished());
     handle.stop();
     elsewhere.await.unwrap();
+    assert!(!graceful::is_stopping());
+}
+
+#[graceful::test]
+async fn stopping_means_its_maker_when_another_worker_polls_it() {
+    let (send, receive) = oneshot::channel();
+    let maker = graceful::spawn("maker", async move {
+        let _ = send.send(graceful::stopping());
+        graceful::stopping().await;
+    });
+    let makers = receive.await.unwrap();
+    let other = graceful::spawn("other", makers);
+    sleep(Duration::from_millis(1)).await;
+    assert!(!other.is_finished());
+    maker.stop();
+    other.await.unwrap();
     assert!(!graceful::is_stopping());
 }
 
