@@ -46,6 +46,7 @@ fn a_lifecycle_that_is_over_leaves_the_signals_as_they_were() {
         child.prints(&format!("{name} stopped"));
         child.prints(&format!("{name} returned 3: true"));
     }
+    child.prints("threads left: []");
     child.prints("on its own");
     let asked = child.terminate();
     let end = child.end();

@@ -133,7 +133,11 @@ async fn before_stop_hooks_are_heard_before_anybody_is_told() {
         });
     }
     graceful::stop();
+    sleep(SECOND / 2).await;
+    // Whoever asks once more changes nothing.
+    graceful::stop();
     assert_eq!(graceful::state(), State::Draining);
+    assert!(!graceful::is_stopping());
     graceful::stopping().await;
     sleep(SECOND).await;
     assert_eq!(log.take(), [("quick", 1), ("slow", 3), ("worker", 3)]);

@@ -64,6 +64,7 @@ fn a_worker_runs_in_a_span_of_its_name() {
         ("greet", "hello again"),
         ("block", "from a thread"),
         ("nap", "from a tick"),
+        ("again", "from a run"),
     ] {
         event(
             &end,

@@ -276,9 +276,6 @@ impl Lifecycle {
     pub(crate) fn begin_stop(&self, cause: Cause) -> bool {
         let drains = self.drains(&cause);
         let first = self.cause.set((cause, drains)).is_ok();
-        if !first && self.state() >= State::Draining {
-            return false;
-        }
         let Some((cause, drains)) = self.cause.get() else {
             return false;
         };
@@ -303,10 +300,7 @@ impl Lifecycle {
                     self.wake_main();
                 }
                 self.bell.notify_one();
-                // Signals are the watch's own to tell of.
-                if !matches!(cause, Cause::Signal(_)) {
-                    self.nudge.nudge();
-                }
+                self.nudge.nudge();
             });
             self.tell_systemd(State::Draining);
         }

@@ -463,6 +463,43 @@ mod tests {
         assert!(!scribe.0.lock().is_writing);
     }
 
+    /// Whether the one line is written at once, where everything else is like this.
+    #[cfg(unix)]
+    fn is_written_at_once(line: Line, look: impl FnOnce(&mut Pile)) -> bool {
+        let scribe = alone();
+        scribe.leave(Draft::Line(line));
+        look(&mut scribe.0.lock());
+        let taken = scribe.0.take_plain();
+        assert_eq!(scribe.0.lock().lines.is_empty(), !taken.is_empty());
+        !taken.is_empty()
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_plain_line_is_written_at_once_where_nobody_else_writes() {
+        assert!(has_room(), "who runs tests reads what they say");
+        let line = || Line::info("a line");
+        assert!(is_written_at_once(line(), |_| ()));
+        assert!(!is_written_at_once(line(), |pile| pile.is_writing = true));
+        assert!(!is_written_at_once(line(), |pile| pile.is_insisting = true));
+        assert!(!is_written_at_once(line(), |pile| pile.dropped = 1));
+        assert!(!is_written_at_once(line(), |pile| {
+            let report = Line::report("a report".to_owned());
+            pile.reports.push_back(Draft::Line(report));
+        }));
+        assert!(!is_written_at_once(Line::debug("a detail"), |_| ()));
+        assert!(!is_written_at_once(line().to(To::Subscriber), |_| ()));
+        assert!(!is_written_at_once(line().to(To::Stderr), |_| ()));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn once_the_last_line_is_written_nobody_is_waited_for() {
+        let scribe = alone();
+        scribe.say_at_once(Line::info("not a failure: a test of the last line"));
+        assert!(scribe.flush(Duration::ZERO), "somebody is to write");
+    }
+
     #[test]
     fn a_report_that_nobody_writes_is_written_by_another_thread() {
         let scribe = alone();

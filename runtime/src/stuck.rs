@@ -360,6 +360,22 @@ mod tests {
     }
 
     #[test]
+    fn a_poll_is_not_said_to_have_taken_longer_than_it_did() {
+        let (life, row) = lifecycle();
+        // Late in a beat, and on into the next one.
+        std::thread::sleep(Duration::from_millis(600));
+        let began = Instant::now();
+        polling(&life, row, || {
+            std::thread::sleep(Duration::from_millis(500));
+            let look = Sample::take(&life);
+            std::thread::sleep(APART);
+            let (seen, poll) = &look.polls[0];
+            let blocking = Blocking::find(&life, [&look], seen, *poll).expect("it blocks");
+            assert!(blocking.at_least <= began.elapsed(), "{blocking}");
+        });
+    }
+
+    #[test]
     fn who_holds_a_thread_is_named_once_and_main_is_no_worker() {
         let (life, row) = lifecycle();
         let names = || {

@@ -22,6 +22,11 @@ async fn main() {
             greet().spawn();
             block().spawn();
             nap().spawn();
+            let again = Worker::new("again", || async {
+                tracing::info!("from a run");
+                graceful::stopping().await;
+            });
+            again.spawn();
         }
         "stuck" => drop(graceful::spawn("stuck", pending::<()>())),
         "fails" => drop(fail().spawn()),

@@ -1,8 +1,9 @@
 //! A synchronous main that runs a lifecycle of its own accord: `twice <case>`.
 
 use std::env::args;
-use std::io;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use std::{fs, io, thread};
 
 fn main() -> ExitCode {
     match args().nth(1).expect("a case").as_str() {
@@ -28,9 +29,26 @@ fn in_a_row() -> ExitCode {
         let code = run(name.to_owned());
         println!("{name} returned 3: {}", code == ExitCode::from(3));
     }
+    println!("threads left: {:?}", threads_left());
     println!("on its own");
     let _ = io::stdin().read_line(&mut String::new());
     ExitCode::SUCCESS
+}
+
+/// The threads of lifecycles that are over. They are sent home, and nobody waits for them but this.
+fn threads_left() -> Vec<String> {
+    let until = Instant::now() + Duration::from_secs(5);
+    loop {
+        // Where the system has no such folder there is nothing to see.
+        let tasks = fs::read_dir("/proc/self/task").into_iter().flatten();
+        let names =
+            tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        let left: Vec<_> = names.filter(|name| name.starts_with("graceful")).collect();
+        if left.is_empty() || until < Instant::now() {
+            return left;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 fn inside_a_runtime() -> ExitCode {
