@@ -17,6 +17,7 @@ use crate::stuck::{Sample, Stuck};
 use crate::taskdump;
 use crate::thaw::Turn;
 use crate::trace::Event;
+use crate::watch::LEAVING;
 
 /// Two looks this far apart that see the same poll see a poll that blocks.
 pub(crate) const APART: Duration = Duration::from_millis(10);
@@ -36,6 +37,7 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
     let _ = life.first_look.set(Sample::take(&life));
     if matches!(life.cause(), Some(Cause::MainEnded)) {
         say_whom_main_leaves(&life);
+        see_main_off(&life, clock, budget.asked() + LEAVING).await;
     }
 
     let mut course = Course::new(budget, life.settings.drain);
@@ -109,6 +111,13 @@ fn say_whom_main_leaves(life: &Lifecycle) {
     let left = Stuck::workers(life, &[]);
     if !left.is_empty() {
         life.scribe.say(message::main_ended_first(&left));
+    }
+}
+
+/// A main that has ended is gone in a moment, which no budget is too short for. Its result may take longer to be told.
+async fn see_main_off(life: &Lifecycle, clock: Clock, soon: Instant) {
+    while life.is_main_alive() && Instant::now() < soon {
+        wait(life, clock, Some(soon)).await;
     }
 }
 

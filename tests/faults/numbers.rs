@@ -57,6 +57,15 @@ fn budgets() -> Vec<Row> {
             .budget("0s")
             .by_itself()
             .times(20),
+        row(
+            "numbers",
+            "a budget of zero, a result that takes a moment",
+            "main_returns_alone",
+        )
+        .of("clean")
+        .on(&["slow_to_tell"])
+        .budget("0s")
+        .by_itself(),
         stuck("a budget from the environment", "waits")
             .budget("300ms")
             .code(124)

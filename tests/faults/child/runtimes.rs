@@ -1,6 +1,6 @@
 //! The lifecycles that a case can be run in. The budget is 500 ms.
 
-use std::process::ExitCode;
+use std::process::{ExitCode, Termination};
 use std::thread::{self, available_parallelism};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ pub(crate) fn run(name: &str) -> ExitCode {
         "reraising_on_one_thread" => reraising_on_one_thread::main(),
         "slow_to_build" => slow_to_build(),
         "huge_threads" => huge_threads(),
+        "slow_to_tell" => slow_to_tell(),
         other => panic!("no runtime {other}"),
     }
 }
@@ -117,6 +118,20 @@ fn huge_threads() -> ExitCode {
     thread::sleep(Duration::from_millis(50));
     println!("after the lifecycle");
     code
+}
+
+/// Its main ends at once, and what it comes to takes a moment.
+fn slow_to_tell() -> ExitCode {
+    struct Told;
+
+    impl Termination for Told {
+        fn report(self) -> ExitCode {
+            thread::sleep(Duration::from_millis(5));
+            ExitCode::SUCCESS
+        }
+    }
+
+    graceful::Builder::new().block_on(async { Told })
 }
 
 /// More threads than the machine can run at once.
