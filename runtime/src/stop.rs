@@ -29,15 +29,12 @@ const ABORTS_SAID: usize = 32;
 /// done when is the [`Course`]'s to say.
 pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
     // Wait for the first cause. State and cause have changed when it rings.
-    while life.state() < State::Draining {
-        wait(&life, clock, None).await;
-    }
+    until(&life, clock, None, || life.state() >= State::Draining).await;
     let Some(&budget) = life.budget() else { return };
     life.watch_alive();
     let _ = life.first_look.set(Sample::take(&life));
     if matches!(life.cause(), Some(Cause::MainEnded)) {
-        say_whom_main_leaves(&life);
-        see_main_off(&life, clock, budget.asked() + LEAVING).await;
+        see_main_off(&life, clock).await;
     }
 
     let mut course = Course::new(budget, life.settings.drain);
@@ -106,18 +103,15 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
     }
 }
 
-/// Names the workers that run on when main has ended.
-fn say_whom_main_leaves(life: &Lifecycle) {
+/// A main that has ended is gone in a moment, unless a destructor of its holds it up. Names the workers it leaves.
+async fn see_main_off(life: &Lifecycle, clock: Clock) {
+    let soon = life
+        .budget()
+        .and_then(|budget| budget.asked().checked_add(LEAVING));
+    until(life, clock, soon, || !life.is_main_alive()).await;
     let left = Stuck::workers(life, &[]);
     if !left.is_empty() {
         life.scribe.say(message::main_ended_first(&left));
-    }
-}
-
-/// A main that has ended is gone in a moment, which no budget is too short for. Its result may take longer to be told.
-async fn see_main_off(life: &Lifecycle, clock: Clock, soon: Instant) {
-    while life.is_main_alive() && Instant::now() < soon {
-        wait(life, clock, Some(soon)).await;
     }
 }
 
@@ -147,6 +141,18 @@ fn say_who_is_left(life: &Lifecycle, waited: Duration) {
 fn remaining(life: &Lifecycle) -> Option<Duration> {
     let budget = life.budget().filter(|budget| budget.total().is_some())?;
     Some(budget.left(Instant::now()))
+}
+
+/// Waits until `reached`, which the bell announces, or `deadline`.
+async fn until(
+    life: &Lifecycle,
+    clock: Clock,
+    deadline: Option<Instant>,
+    reached: impl Fn() -> bool,
+) {
+    while !reached() && deadline.is_none_or(|deadline| deadline > Instant::now()) {
+        wait(life, clock, deadline).await;
+    }
 }
 
 /// Waits until the bell rings, or `deadline`.
