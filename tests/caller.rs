@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use graceful::{Stopping, WorkerHandle};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
@@ -124,7 +125,7 @@ async fn a_child_that_waits_is_stopped_through_its_handle() {
     graceful::spawn("parent", async {
         let child = graceful::spawn("child", graceful_wait());
         let sibling = graceful::spawn("sibling", graceful_wait());
-        sleep(Duration::from_millis(1)).await;
+        tokio::task::yield_now().await;
         child.stop();
         child.await.unwrap();
         assert!(!graceful::is_stopping() && !sibling.is_finished());
@@ -167,31 +168,32 @@ async fn a_worker_stopped_in_the_middle_of_a_poll_learns_of_it() {
     handle.await.unwrap();
 }
 
-#[graceful::test]
-async fn stopping_means_its_maker_when_another_task_polls_it() {
+/// A worker that waits, and a `stopping` of its making.
+async fn maker() -> (WorkerHandle<()>, Stopping) {
     let (send, receive) = oneshot::channel();
     let handle = graceful::spawn("maker", async move {
         let _ = send.send(graceful::stopping());
         graceful::stopping().await;
     });
-    let elsewhere = tokio::spawn(receive.await.unwrap());
+    (handle, receive.await.unwrap())
+}
+
+#[graceful::test]
+async fn stopping_means_its_maker_when_another_task_polls_it() {
+    let (maker, makers) = maker().await;
+    let elsewhere = tokio::spawn(makers);
     tokio::task::yield_now().await;
     assert!(!elsewhere.is_finished());
-    handle.stop();
+    maker.stop();
     elsewhere.await.unwrap();
     assert!(!graceful::is_stopping());
 }
 
 #[graceful::test]
 async fn stopping_means_its_maker_when_another_worker_polls_it() {
-    let (send, receive) = oneshot::channel();
-    let maker = graceful::spawn("maker", async move {
-        let _ = send.send(graceful::stopping());
-        graceful::stopping().await;
-    });
-    let makers = receive.await.unwrap();
+    let (maker, makers) = maker().await;
     let other = graceful::spawn("other", makers);
-    sleep(Duration::from_millis(1)).await;
+    tokio::task::yield_now().await;
     assert!(!other.is_finished());
     maker.stop();
     other.await.unwrap();

@@ -561,15 +561,7 @@ mod tests {
 
     #[test]
     fn a_long_list_is_cut_and_says_so() {
-        let letters = |n| {
-            listed(
-                ('a'..)
-                    .take(n)
-                    .map(String::from)
-                    .collect::<Vec<_>>()
-                    .into_iter(),
-            )
-        };
+        let letters = |n| listed((b'a'..b'a' + n).map(|letter| char::from(letter).into()));
         assert_eq!(letters(6), "a, b, c, d, e, f");
         assert_eq!(letters(8), "a, b, c, d, e, f and 2 more");
         assert_eq!(more_places(3), "and in 3 more places");

@@ -281,9 +281,7 @@ mod tests {
 
     use super::*;
     use crate::rows::Way;
-    use crate::state::Stage;
-    use crate::testing;
-    use crate::thread::{self, Current, WakerId};
+    use crate::testing::unit::{self, poll};
 
     #[test]
     fn workers_are_told_apart_by_what_they_do() {
@@ -314,20 +312,9 @@ mod tests {
         );
     }
 
-    /// This thread is inside a poll of a worker of this row while `during` runs.
-    fn polling(life: &Arc<Lifecycle>, row: RowId, during: impl FnOnce()) {
-        let worker = Current {
-            row,
-            seat: None,
-            stage: Stage::Main,
-            scoped: false,
-        };
-        thread::polling(life, worker, WakerId::NONE, during);
-    }
-
     /// The row of a worker that runs.
     fn lifecycle() -> (Arc<Lifecycle>, RowId) {
-        let life = testing::lifecycle();
+        let life = unit::lifecycle();
         let label = Label::at("consume".into(), std::panic::Location::caller());
         let row = life.rows.start_named(label);
         (life, row)
@@ -337,7 +324,7 @@ mod tests {
     fn only_a_poll_that_goes_on_from_an_earlier_look_blocks() {
         let (life, row) = lifecycle();
         let mut before = None;
-        polling(&life, row, || {
+        poll(&life, row, || {
             let look = Sample::take(&life);
             let [(seen, poll)] = &look.polls[..] else {
                 panic!("not one poll: {look:?}");
@@ -351,7 +338,7 @@ mod tests {
             before = Some(look);
         });
         let before = before.expect("it has run");
-        polling(&life, row, || {
+        poll(&life, row, || {
             let now = Sample::take(&life);
             let (seen, poll) = &now.polls[0];
             assert_eq!(before.since(seen, *poll), None, "it is the next poll");
@@ -365,7 +352,7 @@ mod tests {
         // Late in a beat, and on into the next one.
         std::thread::sleep(Duration::from_millis(600));
         let began = Instant::now();
-        polling(&life, row, || {
+        poll(&life, row, || {
             std::thread::sleep(Duration::from_millis(500));
             let look = Sample::take(&life);
             std::thread::sleep(APART);
@@ -382,7 +369,7 @@ mod tests {
             let workers = Stuck::workers(&life, &[]);
             workers.iter().map(Stuck::tally).collect::<Vec<_>>()
         };
-        polling(&life, row, || {
+        poll(&life, row, || {
             assert_eq!(names(), ["consume"], "it runs");
             let said = Stuck::workers(&life, &[])[0].to_string();
             assert!(
@@ -392,10 +379,10 @@ mod tests {
         });
         let ended = life.rows.get(row).end(Way::Finished);
         ended.fetch_add(1, Ordering::Release);
-        polling(&life, row, || {
+        poll(&life, row, || {
             assert_eq!(names(), ["consume"], "its result is dropped");
         });
-        polling(&life, RowId::MAIN, || assert!(names().is_empty()));
+        poll(&life, RowId::MAIN, || assert!(names().is_empty()));
         assert!(names().is_empty());
     }
 }

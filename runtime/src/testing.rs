@@ -81,10 +81,30 @@ fn verdict<T>(life: &Lifecycle, ending: Option<Ending<T>>) -> T {
     output
 }
 
-/// A lifecycle without threads of its own, for unit tests.
+/// What unit tests share.
 #[cfg(test)]
-pub(crate) fn lifecycle() -> Arc<Lifecycle> {
-    let settings = Settings::of_test(crate::settings::Options::default());
-    let (_, nudge) = signal::inbox().expect("a socket pair");
-    Lifecycle::new(settings, Scribe::new(None, true), nudge)
+pub(crate) mod unit {
+    use super::*;
+    use crate::rows::RowId;
+    use crate::settings::Options;
+    use crate::state::Stage;
+    use crate::thread::{Current, WakerId};
+
+    /// A lifecycle without threads of its own.
+    pub(crate) fn lifecycle() -> Arc<Lifecycle> {
+        let settings = Settings::of_test(Options::default());
+        let (_, nudge) = signal::inbox().expect("a socket pair");
+        Lifecycle::new(settings, Scribe::new(None, true), nudge)
+    }
+
+    /// This thread is inside a poll of a worker of this row while `during` runs.
+    pub(crate) fn poll(life: &Arc<Lifecycle>, row: RowId, during: impl FnOnce()) {
+        let worker = Current {
+            row,
+            seat: None,
+            stage: Stage::Main,
+            scoped: false,
+        };
+        thread::polling(life, worker, WakerId::NONE, during);
+    }
 }

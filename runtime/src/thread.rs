@@ -487,25 +487,17 @@ impl Threads {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing;
-
-    fn poll(life: &Arc<Lifecycle>, during: impl FnOnce()) {
-        let worker = Current {
-            row: RowId::MAIN,
-            seat: None,
-            stage: Stage::Main,
-            scoped: false,
-        };
-        polling(life, worker, WakerId::NONE, during);
-    }
+    use crate::testing::unit::{lifecycle, poll};
 
     #[test]
     fn a_thread_is_the_lifecycles_whose_code_it_runs() {
-        let (one, other) = (testing::lifecycle(), testing::lifecycle());
-        poll(&one, || assert_eq!(one.threads.polls(&one).len(), 1));
+        let (one, other) = (lifecycle(), lifecycle());
+        poll(&one, RowId::MAIN, || {
+            assert_eq!(one.threads.polls(&one).len(), 1);
+        });
         assert_eq!(one.threads.last_polled(&one, RowId::MAIN), Some(0));
-        poll(&one, || {
-            poll(&other, || {
+        poll(&one, RowId::MAIN, || {
+            poll(&other, RowId::MAIN, || {
                 assert_eq!(one.threads.polls(&one).len(), 0, "it runs the other's");
                 assert_eq!(other.threads.polls(&other).len(), 1);
             });
@@ -518,21 +510,23 @@ mod tests {
 
     #[test]
     fn every_thread_is_seen_once_and_no_longer_than_it_lives() {
-        let life = testing::lifecycle();
+        let life = lifecycle();
         adopt(&life);
         adopt(&life);
         let second = Arc::clone(&life);
         let (tell, told) = std::sync::mpsc::channel::<()>();
         let (ready, is_ready) = std::sync::mpsc::channel();
         let second = std::thread::spawn(move || {
-            poll(&second, || {
+            poll(&second, RowId::MAIN, || {
                 let _ = ready.send(());
                 let _ = told.recv();
             });
         });
         is_ready.recv().expect("it polls");
         adopt(&life);
-        poll(&life, || assert_eq!(life.threads.polls(&life).len(), 2));
+        poll(&life, RowId::MAIN, || {
+            assert_eq!(life.threads.polls(&life).len(), 2);
+        });
         drop(tell);
         second.join().expect("it does not panic");
         adopt(&life);

@@ -202,10 +202,10 @@ fn limits() -> Vec<Row> {
         start("no memory for a thread of the runtime")
             .on(&["huge_threads"])
             .code(2)
+            .says("graceful: cannot start: no tokio runtime")
             .prints("after the lifecycle")
             .look(|end| {
-                let said = "graceful: cannot start: no tokio runtime";
-                assert!(end.stderr.len() == 1 && end.has_said(said), "{end}");
+                assert_eq!(end.stderr.len(), 1, "not one line\n{end}");
                 assert_eq!(end.stdout.len(), 1, "main was run\n{end}");
             }),
     ]

@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio::sync::Barrier;
 use tokio::task::{spawn_blocking, yield_now};
 
-use crate::farewell::{Connection, Farewell, LONG};
+use crate::farewell::{Connection, Farewell, LONG, Unhurried};
 use crate::{Ending, up};
 
 const WELL: Ending = Ok(ExitCode::SUCCESS);
@@ -126,7 +126,7 @@ async fn untracked(case: &str) -> Ending {
             pending::<()>().await;
         })),
         "drops_untracked" => drop(tokio::spawn(async {
-            let _value = Brief;
+            let _value = Unhurried("in a moment", Duration::from_millis(10));
             println!("under way");
             pending::<()>().await;
         })),
@@ -211,16 +211,6 @@ fn fail_when_told(panics: bool) {
         assert!(!panics, "the disk is full");
         Err::<(), _>("the disk is full")
     });
-}
-
-/// Takes a moment to go.
-struct Brief;
-
-impl Drop for Brief {
-    fn drop(&mut self) {
-        thread::sleep(Duration::from_millis(10));
-        println!("dropped: in a moment");
-    }
 }
 
 fn sleep_untracked() {

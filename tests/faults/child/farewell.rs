@@ -15,6 +15,16 @@ impl Drop for Farewell {
     }
 }
 
+/// Says that it goes, after so long.
+pub(crate) struct Unhurried(pub(crate) &'static str, pub(crate) Duration);
+
+impl Drop for Unhurried {
+    fn drop(&mut self) {
+        sleep(self.1);
+        println!("dropped: {}", self.0);
+    }
+}
+
 /// Takes its time to go.
 pub(crate) struct Slow;
 

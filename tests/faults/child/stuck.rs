@@ -14,7 +14,7 @@ use graceful::WorkerHandle;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
-use crate::farewell::{Farewell, LONG, Slow};
+use crate::farewell::{Farewell, LONG, Slow, Unhurried};
 use crate::{Ending, up};
 
 pub(crate) async fn run(case: &str) -> Ending {
@@ -236,20 +236,11 @@ async fn leaves_a_slow_result() -> Result<Slow, String> {
 }
 
 #[graceful::worker]
-async fn leaves_a_result() -> Result<Leisurely, String> {
+async fn leaves_a_result() -> Result<Unhurried, String> {
     println!("up");
     graceful::stopping().await;
-    Ok(Leisurely)
-}
-
-/// Goes within the budget.
-struct Leisurely;
-
-impl Drop for Leisurely {
-    fn drop(&mut self) {
-        thread::sleep(Duration::from_millis(150));
-        println!("dropped: the result");
-    }
+    // Within the budget.
+    Ok(Unhurried("the result", Duration::from_millis(150)))
 }
 
 #[graceful::worker]
