@@ -1,13 +1,13 @@
 //! Threads of our own, beside the user's runtime.
 
 use std::io;
-use std::thread;
+use std::thread::{self, Thread};
 
 /// Starts a thread that runs `run`. It comes in a box, so that what starting a thread takes is there once, and not for
 /// each closure.
-pub(crate) fn start(name: &str, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+pub(crate) fn start(name: &str, run: Box<dyn FnOnce() + Send>) -> io::Result<Thread> {
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(run)
-        .map(drop)
+        .map(|handle| handle.thread().clone())
 }

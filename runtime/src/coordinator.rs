@@ -1,7 +1,8 @@
-//! The thread that conducts the stop, and how it waits.
+//! Who conducts the stop, and how they wait.
 //!
-//! It is a thread of our own, so that a user's task that never yields cannot hold the stop up. A user's waker
-//! that blocks can: the watch does not wait for it.
+//! Main's thread does, as far as there is nothing to wait for, once main has ended: in most programs that is all. Else
+//! a thread of our own does, the coordinator, so that a user's task that never yields cannot hold the stop up. The watch
+//! starts it when it is first needed. A user's waker that blocks can hold up both: the watch does not wait for them.
 
 use std::cell::Cell;
 use std::fmt;
@@ -20,63 +21,93 @@ use crate::lifecycle::Lifecycle;
 use crate::patience;
 use crate::stop;
 
-/// Starts the coordinator's thread.
-pub(crate) fn start(
-    life: &Arc<Lifecycle>,
-    prepare: impl FnOnce() + Send + 'static,
-) -> io::Result<()> {
-    let conducting = Box::pin(stop::conduct(Arc::clone(life), Clock::Thread));
-    *life.conducting.lock() = Some(conducting);
-    let life = Arc::clone(life);
-    let run = move || {
-        prepare();
-        conduct(&life);
-    };
-    beside::start("graceful-stop", Box::new(run))
-}
-
 /// What is left of a stop to be conducted.
 type Stop = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
 
-/// The stop while it is being conducted: by the coordinator, or, for as long as there is nothing to wait for, by main's
-/// thread.
+/// The stop, to be conducted by whoever goes on with it.
 #[derive(Default)]
 pub(crate) struct Conducting {
     stop: Mutex<Stop>,
-    /// Wakes the coordinator, from when its thread runs.
-    coordinator: OnceLock<Waker>,
+    /// Somebody has to go on with it.
+    is_due: AtomicBool,
+    /// The thread that does, once there is one.
+    coordinator: OnceLock<Thread>,
 }
 
 impl Conducting {
+    /// Has the stop listen for its cause.
+    pub(crate) fn prepare(life: &Arc<Lifecycle>) {
+        let conduct = stop::conduct(Arc::clone(life), Clock::Thread);
+        *life.conducting.lock() = Some(Box::pin(conduct));
+        let _ = go_on(life, &mut life.conducting.lock());
+    }
+
     fn lock(&self) -> MutexGuard<'_, Stop> {
         self.stop.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends the coordinator home.
-    pub(crate) fn end(&self) {
+    fn is_due(&self) -> bool {
+        self.is_due.load(Ordering::Acquire)
+    }
+
+    /// Whether the coordinator has to be started: there is something to do, and nobody is at it. One that was called
+    /// while it started may not have heard it, and is called again.
+    pub(crate) fn is_left(&self) -> bool {
+        if !self.is_due() {
+            return false;
+        }
         if let Some(coordinator) = self.coordinator.get() {
-            coordinator.wake_by_ref();
+            coordinator.unpark();
+            return false;
+        }
+        self.stop.try_lock().is_ok_and(|stop| stop.is_some())
+    }
+
+    /// Starts the coordinator. For the watch.
+    pub(crate) fn start(life: &Arc<Lifecycle>) -> io::Result<()> {
+        let mine = Arc::clone(life);
+        let thread = beside::start("graceful-stop", Box::new(move || conduct(&mine)))?;
+        life.conducting.coordinator.get_or_init(|| thread);
+        Ok(())
+    }
+
+    /// Goes on with the stop as far as that is possible now, unless somebody is at it.
+    pub(crate) fn go_on(life: &Arc<Lifecycle>) {
+        let Ok(mut stop) = life.conducting.stop.try_lock() else {
+            return;
+        };
+        let progress = go_on(life, &mut stop);
+        // Whoever is called looks whether somebody is at it.
+        drop(stop);
+        if progress.is_pending() {
+            // When it wants to be woken only the coordinator can see to.
+            life.conducting.call(life);
         }
     }
 
-    /// Goes on with the stop as far as that is possible now, unless the coordinator is at it. For main's thread, which
-    /// would wait for the coordinator to wake and to do the same.
-    pub(crate) fn go_on(&self) {
-        let (Ok(mut stop), Some(coordinator)) = (self.stop.try_lock(), self.coordinator.get())
-        else {
-            return;
-        };
-        if go_on(&mut stop, coordinator).is_pending() {
-            // When it wants to be woken only the coordinator can see to.
-            coordinator.wake_by_ref();
+    /// Has somebody go on with it.
+    pub(crate) fn call(&self, life: &Lifecycle) {
+        self.is_due.store(true, Ordering::Release);
+        match self.coordinator.get() {
+            Some(coordinator) => coordinator.unpark(),
+            None => life.nudge.nudge(),
         }
     }
 }
 
+/// Whoever the stop waits for calls those who conduct it.
+impl Wake for Lifecycle {
+    fn wake(self: Arc<Self>) {
+        self.conducting.call(&self);
+    }
+}
+
 /// Goes on with a stop as far as that is possible now, and drops it when it is over.
-fn go_on(stop: &mut Stop, coordinator: &Waker) -> Poll<()> {
+fn go_on(life: &Arc<Lifecycle>, stop: &mut Stop) -> Poll<()> {
+    life.conducting.is_due.store(false, Ordering::Release);
     if let Some(conduct) = stop {
-        ready!(conduct.as_mut().poll(&mut Context::from_waker(coordinator)));
+        let waker = Waker::from(Arc::clone(life));
+        ready!(conduct.as_mut().poll(&mut Context::from_waker(&waker)));
         *stop = None;
     }
     Poll::Ready(())
@@ -131,40 +162,21 @@ thread_local! {
 
 /// Polls the stop on this thread, parking in between: no runtime, no timer wheel. The thread stays until the lifecycle
 /// is over, or the process: where it ended first it would be in the way.
-fn conduct(life: &Lifecycle) {
-    let calls = Arc::new(Calls {
-        thread: thread::current(),
-        came: AtomicBool::new(false),
-    });
-    let waker = Waker::from(Arc::clone(&calls));
-    let waker = life.conducting.coordinator.get_or_init(|| waker);
+fn conduct(life: &Arc<Lifecycle>) {
+    // Before it looks for the first time: who calls after that finds it.
+    life.conducting.coordinator.get_or_init(thread::current);
+    let is_due = || life.conducting.is_due();
     while !life.is_over() {
-        let _ = go_on(&mut life.conducting.lock(), waker);
+        let _ = go_on(life, &mut life.conducting.lock());
         let until = WAKE_AT.take();
         if until.is_some() {
             // The stop has begun, and what it waits for may be about to come.
-            patience::spin_while(|| !calls.came.load(Ordering::Acquire));
-        }
-        if calls.came.swap(false, Ordering::AcqRel) {
-            continue;
+            patience::spin_while(|| !is_due());
         }
         match until {
+            _ if is_due() => {}
             None => thread::park(),
             Some(at) => thread::park_timeout(at.saturating_duration_since(Instant::now())),
         }
-    }
-}
-
-/// Wakes this thread, which may not be asleep.
-struct Calls {
-    thread: Thread,
-    /// Somebody did since the last poll.
-    came: AtomicBool,
-}
-
-impl Wake for Calls {
-    fn wake(self: Arc<Self>) {
-        self.came.store(true, Ordering::Release);
-        self.thread.unpark();
     }
 }

@@ -363,13 +363,11 @@ impl Lifecycle {
     }
 
     /// Resolves when everybody was joined or aborted. For main's thread alone.
-    pub(crate) async fn joined(&self) {
-        if self.is_deserted() {
-            self.conducting.go_on();
-            // Where the coordinator is at it, it needs no longer than a thread to go to sleep and wake.
-            patience::spin_while(|| self.is_deserted() && self.state() < State::Stopped);
-        }
-        self.done.notified().await;
+    pub(crate) async fn joined(life: &Arc<Self>) {
+        Conducting::go_on(life);
+        // Where the coordinator is at it, it needs no longer than a thread to go to sleep and wake.
+        patience::spin_while(|| life.is_deserted() && life.state() < State::Stopped);
+        life.done.notified().await;
     }
 
     /// Somebody who wanted to wake at `due` has just woken. Says so where that is because nothing ran for a while.
@@ -402,7 +400,7 @@ impl Lifecycle {
         self.reloads.end();
         self.over.store(true, Ordering::Release);
         self.nudge.nudge();
-        self.conducting.end();
+        self.conducting.call(self);
         self.scribe.end();
         self.tell_systemd(State::Stopped);
     }

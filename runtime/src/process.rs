@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::ambient::{self, Claim};
 use crate::budget::Budget;
 use crate::builder::Builder;
-use crate::coordinator;
+use crate::coordinator::Conducting;
 use crate::done::{Ending, Judgement};
 use crate::exit::{self, Failure};
 use crate::lifecycle::Lifecycle;
@@ -107,10 +107,10 @@ impl Started {
             .map_err(|(signal, error)| message::no_handler(signal, &error))?;
 
         // The threads let them through for themselves; this one when it has them all.
+        Conducting::prepare(&life);
         let no_thread = |error| message::no_thread(&error);
         life.scribe.start(arming.restore()).map_err(no_thread)?;
         watch::start(&life, inbox, arming.restore()).map_err(no_thread)?;
-        coordinator::start(&life, arming.restore()).map_err(no_thread)?;
         #[cfg(all(unix, feature = "systemd"))]
         crate::systemd::start(&life, arming.restore()).map_err(no_thread)?;
         for &signal in &arming.held_at_exec {
@@ -149,7 +149,7 @@ impl Started {
                 result.report()
             };
             run_main(&life, main).await;
-            life.joined().await;
+            Lifecycle::joined(&life).await;
         });
 
         // The lines of the stop are written, and metrics told, before a subscriber's guard is dropped; the report comes

@@ -86,7 +86,7 @@ impl Scribe {
             prepare();
             desk.write_all();
         };
-        beside::start("graceful-scribe", Box::new(run))
+        beside::start("graceful-scribe", Box::new(run)).map(drop)
     }
 
     /// What stands in front of each line.
@@ -136,7 +136,6 @@ impl Scribe {
     }
 
     /// Has something done by the thread that writes, between two lines.
-    #[cfg(feature = "metrics")]
     pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) {
         self.leave(Draft::Made(Box::new(|| {
             job();
@@ -189,6 +188,12 @@ impl Scribe {
     pub(crate) fn is_starved(&self) -> bool {
         let pile = self.0.lock();
         !pile.is_writing && !pile.is_insisting && pile.has_more()
+    }
+
+    /// Whether there is nothing to write, and nobody writes.
+    pub(crate) fn is_idle(&self) -> bool {
+        let pile = self.0.lock();
+        !pile.is_writing && !pile.has_more()
     }
 
     /// From now on, writes past a test harness that captures.

@@ -47,7 +47,7 @@ pub(crate) fn start(
         prepare();
         teller.run();
     };
-    beside::start("graceful-notify", Box::new(run))
+    beside::start("graceful-notify", Box::new(run)).map(drop)
 }
 
 /// How often the watchdog is fed: twice in the time that systemd waits, as `sd_watchdog_enabled(3)` recommends.

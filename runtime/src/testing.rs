@@ -53,7 +53,7 @@ pub fn test<F: Future>(builder: Builder, main: F) -> F::Output {
         tokio::spawn(stop::conduct(Arc::clone(&life), Clock::Tokio));
         let ending = process::track_main(&life, main).await;
         life.begin_stop(Cause::MainEnded);
-        life.joined().await;
+        Lifecycle::joined(&life).await;
         ending
     });
     runtime.shutdown_background();

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::beside;
 use crate::budget::Budget;
+use crate::coordinator::Conducting;
 use crate::exit;
 use crate::heard::{Heard, Meaning, Stop};
 use crate::lifecycle::Lifecycle;
@@ -34,6 +35,9 @@ const LAST_WORDS_AT_LEAST: Duration = Duration::from_millis(20);
 /// What leaving takes, at the least: after the stop was asked for, and after everybody was joined.
 pub(crate) const LEAVING: Duration = Duration::from_millis(20);
 
+/// How long main's thread has to go on with the stop by itself.
+const MAINS_TURN: Duration = Duration::from_millis(1);
+
 /// How much longer than its own budget a test may take in real time, its clock being perhaps paused.
 const TEST_GRACE: Duration = Duration::from_secs(1);
 
@@ -50,6 +54,7 @@ pub(crate) fn start(
         heard: Heard::default(),
         look: None,
         reported: None,
+        left: None,
         #[cfg(feature = "metrics")]
         recorded: None,
     };
@@ -57,7 +62,7 @@ pub(crate) fn start(
         prepare();
         watch.run();
     };
-    beside::start("graceful-watch", Box::new(run))
+    beside::start("graceful-watch", Box::new(run)).map(drop)
 }
 
 struct Watch {
@@ -70,6 +75,8 @@ struct Watch {
     look: Option<Sample>,
     /// When it gave the report to be written.
     reported: Option<Instant>,
+    /// Since when nobody has gone on with the stop.
+    left: Option<Instant>,
     /// The state that metrics were told of.
     #[cfg(feature = "metrics")]
     recorded: Option<State>,
@@ -79,7 +86,9 @@ impl Watch {
     fn run(&mut self) {
         while !self.life.is_over() {
             let beat = self.life.beat.next();
-            let next = self.next().map_or(beat, |at| at.min(beat));
+            let turn_ends = self.left.map(|left| left + MAINS_TURN);
+            let next = [self.next(), turn_ends].into_iter().flatten();
+            let next = next.fold(beat, Instant::min);
             let now = Instant::now();
             self.inbox.wait(Some(next.saturating_duration_since(now)));
             if now < next && self.deadline.is_some() {
@@ -98,6 +107,7 @@ impl Watch {
                 self.hear(signal);
             }
             self.hold_deadline();
+            self.see_it_conducted();
             if let Some(why) = self.life.start_failure.get() {
                 self.give_up_the_start(why);
             }
@@ -212,6 +222,27 @@ impl Watch {
                 self.life.scribe.say(message::test_never_yields());
             }
             self.exit(exit::OUT_OF_TIME);
+        }
+    }
+
+    /// Starts the coordinator, if main's thread has not gone on with the stop in a moment. Where there is no thread to
+    /// be had, whoever writes goes on with it meanwhile.
+    fn see_it_conducted(&mut self) {
+        if !self.life.conducting.is_left() {
+            self.left = None;
+            return;
+        }
+        let left = *self.left.get_or_insert_with(Instant::now);
+        if left.elapsed() < MAINS_TURN {
+            return;
+        }
+        self.left = None;
+        if Conducting::start(&self.life).is_err() {
+            self.left = Some(Instant::now());
+            if self.life.scribe.is_idle() {
+                let life = Arc::clone(&self.life);
+                self.life.scribe.run(move || Conducting::go_on(&life));
+            }
         }
     }
 
