@@ -133,6 +133,11 @@ impl Child {
         self.wait_for(&self.stderr, part, |text| text.contains(part))
     }
 
+    /// Its number.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
     /// Sends a signal. Returns the moment before.
     pub fn send(&self, signal: Signal) -> Instant {
         let now = Instant::now();

@@ -8,7 +8,7 @@ use crate::row::{BUDGET, PROMPTLY, Row, Stage, row};
 use crate::scene::Scene;
 
 /// The drain of the runtime `draining`.
-const DRAIN: Duration = Duration::from_millis(150);
+pub(crate) const DRAIN: Duration = Duration::from_millis(150);
 
 pub(crate) fn rows() -> Vec<Row> {
     [asked(), ended_by_main(), failed(), let_go()]

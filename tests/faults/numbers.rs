@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use graceful_tests::End;
 
+use crate::clean::DRAIN;
 use crate::expected::Way;
 use crate::row::{LATE, PROMPTLY, Row, Stage, row};
 use crate::scene::{Scene, pause};
@@ -16,8 +17,11 @@ pub(crate) fn rows() -> Vec<Row> {
         .collect()
 }
 
+fn stuck(name: &'static str, case: &'static str) -> Row {
+    row("numbers", name, case).of("stuck")
+}
+
 fn budgets() -> Vec<Row> {
-    let stuck = |name, case| row("numbers", name, case).of("stuck");
     let zero = |name, case| {
         let row = stuck(name, case).budget("0s");
         row.code(124)
@@ -194,6 +198,31 @@ fn limits() -> Vec<Row> {
                     );
                 }
             }),
+        no_thread_left(stuck(
+            "no thread left for the stop, pending for ever",
+            "waits",
+        ))
+        .aborted()
+        .names("waits", "still running after ")
+        .prints("dropped: the worker's value"),
+        no_thread_left(stuck(
+            "no thread left for the stop, thread::sleep",
+            "sleeps",
+        ))
+        .forced()
+        .names("sleeps", "still running, blocking its thread ("),
+        no_thread_left(
+            row(
+                "numbers",
+                "no thread left for the stop, a drain",
+                "fails_in_the_drain",
+            )
+            .of("clean"),
+        )
+        .on(&["draining"])
+        .code(1)
+        .gone(DRAIN, DRAIN + PROMPTLY)
+        .prints("told while draining"),
         start("no memory for a thread")
             .with("RUST_MIN_STACK", "1152921504606846976")
             .code(2)
@@ -209,6 +238,15 @@ fn limits() -> Vec<Row> {
                 assert_eq!(end.stdout.len(), 1, "main was run\n{end}");
             }),
     ]
+}
+
+/// The program runs, and then gets no thread any more.
+fn no_thread_left(row: Row) -> Row {
+    row.at(Stage::OwnUser).act(|scene| {
+        scene.prints("up");
+        scene.get_no_more_threads();
+        scene.terminate()
+    })
 }
 
 fn cores() -> usize {

@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::ops::{Deref, DerefMut};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -153,6 +155,19 @@ impl Scene {
             .into_iter()
             .find(|&pid| left_behind::is_pid_1(pid));
         assert!(self.inside.is_some(), "nobody is PID 1\n{}", self.child);
+    }
+
+    /// From now on its user, who alone may say so, has too many threads for another one.
+    pub(crate) fn get_no_more_threads(&self) {
+        let pid = self.child.pid().to_string();
+        let its = fs::metadata(format!("/proc/{pid}")).expect("it runs");
+        let mut limit = Command::new("prlimit");
+        limit.args(["--pid", &pid, "--nproc=1"]);
+        if geteuid().is_root() {
+            limit.uid(its.uid()).gid(its.gid());
+        }
+        let limited = limit.status().expect("prlimit runs");
+        assert!(limited.success(), "no limit");
     }
 
     /// Waits until every thread of it waits for something.
