@@ -1,8 +1,8 @@
 //! Who conducts the stop, and how they wait.
 //!
-//! Main's thread does, as far as there is nothing to wait for, once main has ended: in most programs that is all. Else
-//! a thread of our own does, the coordinator, so that a user's task that never yields cannot hold the stop up. The watch
-//! starts it when it is first needed. A user's waker that blocks can hold up both: the watch does not wait for them.
+//! A thread of our own does, the coordinator, so that a user's task that never yields cannot hold the stop up. The watch
+//! starts it when there is something to do that main's thread does not do in a moment: where main was the last to end,
+//! it goes on with the stop itself. A user's waker that blocks can hold them up: the watch does not wait for them.
 
 use std::cell::Cell;
 use std::fmt;

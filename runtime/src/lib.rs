@@ -211,12 +211,15 @@
 //! # Design
 //!
 //! **Why threads of our own?** A task that never yields, a blocking call on a current-thread runtime: and
-//! whatever listens on the same runtime hears no signal and holds no deadline. So three threads stand beside
+//! whatever listens on the same runtime hears no signal and holds no deadline. So threads of ours stand beside
 //! the user's runtime, each of which can be held up by one thing more than the one before. The *watch* waits
 //! for signals and for the deadline and ends the process as a last resort; nothing of the user's can block it. The
 //! *coordinator* conducts the stop; a waker of the user's that sleeps can hold it up. The *scribe* writes; a
-//! full pipe or a slow subscriber can hold it up. The watch waits for neither. Where main is the last to end, its
-//! thread goes on with the stop itself: it would only wait for the coordinator to do the same.
+//! full pipe or a slow subscriber can hold it up. The watch waits for neither.
+//!
+//! **Why is the coordinator started late?** Where main is the last to end, its thread goes on with the stop itself: it
+//! would only wait for another thread to do the same. So many a process needs no coordinator from its start to its end,
+//! and the others hardly ever before they stop. Where no thread is to be had by then, the scribe goes on with the stop.
 //!
 //! **Why is no signal lost?** The signals are held back on the main thread before any of our threads is started,
 //! let through only when the handlers are in place, and all that before the runtime is built. A signal

@@ -9,7 +9,7 @@
 //!
 //! 1. [`Lifecycle::set_ready`], and back.
 //! 2. [`Lifecycle::begin_stop`], by whoever has the cause: state and cause change in the caller.
-//! 3. [`Lifecycle::set_stopping`], by the coordinator, as all that follows.
+//! 3. [`Lifecycle::set_stopping`], by whoever [conducts](crate::coordinator) the stop, as all that follows.
 //! 4. [`Lifecycle::begin_abort`], at the budget's end less the reserve.
 //! 5. [`Lifecycle::set_stopped`], when nobody is left or nobody can be waited for any longer.
 //!
@@ -364,9 +364,15 @@ impl Lifecycle {
 
     /// Resolves when everybody was joined or aborted. For main's thread alone.
     pub(crate) async fn joined(life: &Arc<Self>) {
-        Conducting::go_on(life);
-        // Where the coordinator is at it, it needs no longer than a thread to go to sleep and wake.
-        patience::spin_while(|| life.is_deserted() && life.state() < State::Stopped);
+        if life.is_deserted() {
+            Conducting::go_on(life);
+            // Where the coordinator is at it, it needs no longer than a thread to go to sleep and wake.
+            patience::spin_while(|| life.is_deserted() && life.state() < State::Stopped);
+        } else if !matches!(life.cause(), Some(Cause::MainEnded)) {
+            // The coordinator is about to, from outside the runtime, where it costs more. Those whom main's end leaves
+            // behind it names first.
+            life.seats.wake_those(|_, of| life.is_cancelled(of));
+        }
         life.done.notified().await;
     }
 

@@ -35,7 +35,7 @@ const LAST_WORDS_AT_LEAST: Duration = Duration::from_millis(20);
 /// What leaving takes, at the least: after the stop was asked for, and after everybody was joined.
 pub(crate) const LEAVING: Duration = Duration::from_millis(20);
 
-/// How long main's thread has to go on with the stop by itself.
+/// How long main's thread has to go on with the stop by itself; and how far two attempts to get a thread are apart.
 const MAINS_TURN: Duration = Duration::from_millis(1);
 
 /// How much longer than its own budget a test may take in real time, its clock being perhaps paused.
@@ -54,7 +54,7 @@ pub(crate) fn start(
         heard: Heard::default(),
         look: None,
         reported: None,
-        left: None,
+        start_at: None,
         #[cfg(feature = "metrics")]
         recorded: None,
     };
@@ -75,8 +75,8 @@ struct Watch {
     look: Option<Sample>,
     /// When it gave the report to be written.
     reported: Option<Instant>,
-    /// Since when nobody has gone on with the stop.
-    left: Option<Instant>,
+    /// When to start the coordinator, for which there is something to do.
+    start_at: Option<Instant>,
     /// The state that metrics were told of.
     #[cfg(feature = "metrics")]
     recorded: Option<State>,
@@ -86,8 +86,7 @@ impl Watch {
     fn run(&mut self) {
         while !self.life.is_over() {
             let beat = self.life.beat.next();
-            let turn_ends = self.left.map(|left| left + MAINS_TURN);
-            let next = [self.next(), turn_ends].into_iter().flatten();
+            let next = [self.next(), self.start_at].into_iter().flatten();
             let next = next.fold(beat, Instant::min);
             let now = Instant::now();
             self.inbox.wait(Some(next.saturating_duration_since(now)));
@@ -225,20 +224,25 @@ impl Watch {
         }
     }
 
-    /// Starts the coordinator, if main's thread has not gone on with the stop in a moment. Where there is no thread to
-    /// be had, whoever writes goes on with it meanwhile.
+    /// Starts the coordinator where it has to do something, unless main has been told to stop and may do the same in a
+    /// moment. Where there is no thread to be had, whoever writes does what there is to do meanwhile.
     fn see_it_conducted(&mut self) {
         if !self.life.conducting.is_left() {
-            self.left = None;
+            self.start_at = None;
             return;
         }
-        let left = *self.left.get_or_insert_with(Instant::now);
-        if left.elapsed() < MAINS_TURN {
+        let now = Instant::now();
+        let turn = if self.life.state() >= State::Stopping {
+            MAINS_TURN
+        } else {
+            Duration::ZERO
+        };
+        if now < *self.start_at.get_or_insert(now + turn) {
             return;
         }
-        self.left = None;
+        self.start_at = None;
         if Conducting::start(&self.life).is_err() {
-            self.left = Some(Instant::now());
+            self.start_at = Some(now + MAINS_TURN);
             if self.life.scribe.is_idle() {
                 let life = Arc::clone(&self.life);
                 self.life.scribe.run(move || Conducting::go_on(&life));
