@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -368,12 +368,18 @@ impl Lifecycle {
             Conducting::go_on(life);
             // Where the coordinator is at it, it needs no longer than a thread to go to sleep and wake.
             patience::spin_while(|| life.is_deserted() && life.state() < State::Stopped);
-        } else if !matches!(life.cause(), Some(Cause::MainEnded)) {
+        } else if life.is_on_one_thread() && !matches!(life.cause(), Some(Cause::MainEnded)) {
             // The coordinator is about to, from outside the runtime, where it costs more. Those whom main's end leaves
             // behind it names first.
             life.seats.wake_those(|_, of| life.is_cancelled(of));
         }
         life.done.notified().await;
+    }
+
+    /// Whether main's thread is the one that runs the tasks.
+    fn is_on_one_thread(&self) -> bool {
+        let flavor = self.runtime.get().map(Handle::runtime_flavor);
+        flavor == Some(RuntimeFlavor::CurrentThread)
     }
 
     /// Somebody who wanted to wake at `due` has just woken. Says so where that is because nothing ran for a while.
