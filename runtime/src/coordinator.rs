@@ -37,9 +37,9 @@ pub(crate) struct Conducting {
 impl Conducting {
     /// Has the stop listen for its cause.
     pub(crate) fn prepare(life: &Arc<Lifecycle>) {
-        let conduct = stop::conduct(Arc::clone(life), Clock::Thread);
-        *life.conducting.lock() = Some(Box::pin(conduct));
-        let _ = go_on(life, &mut life.conducting.lock());
+        let mut stop = life.conducting.lock();
+        *stop = Some(Box::pin(stop::conduct(Arc::clone(life), Clock::Thread)));
+        let _ = go_on(life, &mut stop);
     }
 
     fn lock(&self) -> MutexGuard<'_, Stop> {

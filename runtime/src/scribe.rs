@@ -192,8 +192,7 @@ impl Scribe {
 
     /// Whether there is nothing to write, and nobody writes.
     pub(crate) fn is_idle(&self) -> bool {
-        let pile = self.0.lock();
-        !pile.is_writing && !pile.has_more()
+        !self.0.lock().is_busy()
     }
 
     /// From now on, writes past a test harness that captures.
@@ -205,7 +204,7 @@ impl Scribe {
     /// Says whether it was.
     pub(crate) fn flush(&self, limit: Duration) -> bool {
         let pile = self.0.lock();
-        let busy = |pile: &mut Pile| pile.is_writing || pile.is_insisting || pile.has_more();
+        let busy = |pile: &mut Pile| pile.is_busy();
         let waited = self.0.empty.wait_timeout_while(pile, limit, busy);
         waited.is_ok_and(|(_, result)| !result.timed_out())
     }
@@ -226,6 +225,11 @@ impl fmt::Debug for Scribe {
 impl Pile {
     fn has_more(&self) -> bool {
         !self.lines.is_empty() || !self.reports.is_empty()
+    }
+
+    /// Whether there is something to write, or somebody writes.
+    fn is_busy(&self) -> bool {
+        self.is_writing || self.is_insisting || self.has_more()
     }
 
     /// The next report for the second thread, which is done when there is none.
