@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lifecycle::Lifecycle;
 use crate::rows::RowId;
+use crate::seats::Parent;
 use crate::state::Stage;
 use crate::thread::{self, Current};
 
@@ -47,6 +48,17 @@ impl Caller {
         let token = self.life.own_token(current.stage, self.life.seat(current));
         thread::scoped();
         token
+    }
+
+    /// The worker that is being polled here, as the parent of one that it spawns.
+    pub(crate) fn as_parent(&self, current: Current) -> Parent {
+        let seat = self.life.seat(current);
+        let token = self.own_token(Current {
+            seat: Some(seat),
+            ..current
+        });
+        let task = self.life.seats.spawns(seat);
+        Parent { token, task }
     }
 
     /// The stage the caller's token belongs to.

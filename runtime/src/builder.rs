@@ -82,7 +82,8 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// When [`Signal::Terminate`] is not among them: a supervisor's stop would kill the process.
+    /// When [`Signal::Terminate`] is not among them: a supervisor's stop would kill the process. When one of them is the
+    /// signal of [`dump`](Builder::dump).
     #[track_caller]
     pub fn signals(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
         let signals: Vec<_> = signals.into_iter().collect();
@@ -92,7 +93,7 @@ impl Builder {
             message::NO_SIGTERM
         );
         self.options.signals = Some(signals);
-        self
+        self.with_a_dump_that_stops_nothing()
     }
 
     /// How long to go on serving at the beginning of a stop, with readiness already false; a part of the budget.
@@ -121,13 +122,16 @@ impl Builder {
     /// When it is one of the signals that ask for the stop.
     #[track_caller]
     pub fn dump(mut self, signal: Signal) -> Self {
-        let stops = self
-            .options
-            .signals
-            .as_deref()
-            .unwrap_or(&[Signal::Terminate, Signal::Interrupt]);
-        assert!(!stops.contains(&signal), "{}", message::DUMP_STOPS);
         self.options.dump = Some(signal);
+        self.with_a_dump_that_stops_nothing()
+    }
+
+    #[track_caller]
+    fn with_a_dump_that_stops_nothing(self) -> Self {
+        let stops = self.options.signals.as_deref();
+        let stops = stops.unwrap_or(&[Signal::Terminate, Signal::Interrupt]);
+        let is_both = self.options.dump.is_some_and(|dump| stops.contains(&dump));
+        assert!(!is_both, "{}", message::DUMP_STOPS);
         self
     }
 
@@ -198,20 +202,16 @@ impl Builder {
 }
 
 impl RuntimeOptions {
-    pub(crate) fn build(
-        self,
-        life: &Arc<Lifecycle>,
-        name: Option<Cow<'static, str>>,
-    ) -> io::Result<Runtime> {
+    pub(crate) fn build(self, life: &Arc<Lifecycle>, name: Option<String>) -> io::Result<Runtime> {
         let runtime = match self.own {
-            Some(mut own) => build(&mut own, life)?,
-            None => build(&mut self.of_ours(life, name), life)?,
+            Some(mut own) => build(&mut own)?,
+            None => build(&mut self.of_ours(life, name))?,
         };
-        let _ = life.runtime.set(runtime.handle().clone());
+        life.set_runtime(runtime.handle());
         Ok(runtime)
     }
 
-    fn of_ours(self, life: &Arc<Lifecycle>, name: Option<Cow<'static, str>>) -> runtime::Builder {
+    fn of_ours(self, life: &Arc<Lifecycle>, name: Option<String>) -> runtime::Builder {
         let mut builder = if self.is_current_thread {
             runtime::Builder::new_current_thread()
         } else {
@@ -237,30 +237,14 @@ impl RuntimeOptions {
     }
 }
 
-/// Builds a runtime. Tokio panics where it gets no thread; here that is an error like the others. Where it has got some
-/// threads already the panic does not come out of it: it waits for them, and nobody tells them to go. The watch looks
-/// after that.
-fn build(builder: &mut runtime::Builder, life: &Arc<Lifecycle>) -> io::Result<Runtime> {
-    let me = std::thread::current().id();
-    let earlier = Arc::new(panic::take_hook());
-    panic::set_hook({
-        let (earlier, life) = (Arc::clone(&earlier), Arc::clone(life));
-        Box::new(move |info| {
-            if std::thread::current().id() == me {
-                life.cannot_start(message::of_panic(info.payload()));
-            } else {
-                earlier(info);
-            }
-        })
-    });
+/// Builds a runtime. Tokio panics where it gets no thread; here that is an error like the others, once whoever prints
+/// panics has printed it. Where it has got some threads already the panic does not come out of it: it waits for them, and
+/// nobody tells them to go. The watch looks after that.
+fn build(builder: &mut runtime::Builder) -> io::Result<Runtime> {
     let built = panic::catch_unwind(AssertUnwindSafe(|| builder.build()));
-    drop(panic::take_hook());
-    if let Ok(earlier) = Arc::try_unwrap(earlier) {
-        panic::set_hook(earlier);
-    }
     built.unwrap_or_else(|payload| {
-        Err(io::Error::other(
-            message::of_panic(payload.as_ref()).to_owned(),
-        ))
+        let why = message::of_panic(payload.as_ref()).to_owned();
+        process::discard(payload);
+        Err(io::Error::other(why))
     })
 }

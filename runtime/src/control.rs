@@ -4,8 +4,6 @@ use std::any::Any;
 use std::panic::Location;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use crate::ambient::{self, Caller};
 use crate::scope;
 use crate::state::{Cause, State};
@@ -93,7 +91,8 @@ pub fn cause() -> Option<Cause> {
 /// What is left until the caller would be aborted. `None` before a stop was asked for, and outside any
 /// lifecycle; [`Duration::MAX`] where there is no deadline.
 pub fn remaining() -> Option<Duration> {
-    Some(ambient::lifecycle()?.budget()?.remaining(Instant::now()))
+    let life = ambient::lifecycle()?;
+    Some(life.budget()?.remaining(life.now()))
 }
 
 /// Keeps `value` until everything else is over, then drops it: a logging guard, a profiler. Values are dropped

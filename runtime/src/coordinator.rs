@@ -128,6 +128,13 @@ pub(crate) enum Clock {
 }
 
 impl Clock {
+    fn now(self) -> Instant {
+        match self {
+            Self::Thread => Instant::from_std(std::time::Instant::now()),
+            Self::Tokio => Instant::now(),
+        }
+    }
+
     /// Waits for `event`, until `deadline` at the latest.
     pub(crate) async fn sleep(self, deadline: Option<Instant>, event: impl Future<Output = ()>) {
         let mut event = pin!(event);
@@ -135,7 +142,7 @@ impl Clock {
             (_, None) => event.await,
             (Self::Thread, Some(deadline)) => {
                 poll_fn(|context| {
-                    if event.as_mut().poll(context).is_ready() || deadline <= Instant::now() {
+                    if event.as_mut().poll(context).is_ready() || deadline <= self.now() {
                         return Poll::Ready(());
                     }
                     WAKE_AT.set(Some(deadline));
@@ -176,7 +183,7 @@ fn conduct(life: &Arc<Lifecycle>) {
         match until {
             _ if is_due() => {}
             None => thread::park(),
-            Some(at) => thread::park_timeout(at.saturating_duration_since(Instant::now())),
+            Some(at) => thread::park_timeout(at.saturating_duration_since(Clock::Thread.now())),
         }
     }
 }

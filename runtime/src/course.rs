@@ -22,6 +22,9 @@ use crate::thaw::Turn;
 /// How long a result may be on its way from its worker to whoever drops it, on a busy machine.
 const SETTLING: Duration = Duration::from_millis(50);
 
+/// How far apart the looks are at whether it has come there.
+const SETTLING_LOOK: Duration = Duration::from_millis(1);
+
 /// How long before the abort the last look begins.
 const LAST_LOOK: Duration = Duration::from_millis(50);
 
@@ -222,7 +225,8 @@ impl Course {
             self.patience = waited.saturating_mul(2);
             return Step::SayWhoIsLeft(waited);
         }
-        Step::Wait(earliest([settled_by, look_at, abort_at, say_at]))
+        let settling = settled_by.map(|at| at.min(now + SETTLING_LOOK));
+        Step::Wait(earliest([settling, look_at, abort_at, say_at]))
     }
 
     /// When it is said the next time for whom the stop waits.

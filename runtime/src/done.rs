@@ -54,7 +54,7 @@ impl<T> Done<T> {
     pub(crate) fn new(ending: Ending<T>, ticket: &Ticket) -> Self {
         let runs_code = needs_drop::<T>() || matches!(ending, Ending::Panicked(_));
         if runs_code {
-            ticket.life.result_left();
+            ticket.life.result_left(ticket.row);
         }
         Self {
             ending: Some(ending),
@@ -66,7 +66,7 @@ impl<T> Done<T> {
     #[inline]
     pub(crate) fn take(mut self) -> Option<Ending<T>> {
         if let Some(life) = self.of.take() {
-            life.result_taken();
+            life.result_taken(self.row);
         }
         let ending = self.ending.take();
         // Nothing is left in it.
@@ -110,9 +110,10 @@ impl<'a> Dropping<'a> {
 impl Drop for Dropping<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() && !self.was_panicking {
-            self.life.fail(Failure::destructor(self.life.who(self.row)));
+            let failure = Failure::destructor(self.life.who(self.row));
+            self.life.fail_by_policy(self.row, failure);
         }
-        self.life.result_dropped();
+        self.life.result_dropped(self.row);
     }
 }
 

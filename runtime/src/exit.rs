@@ -1,6 +1,7 @@
 //! What went wrong first, and the exit code that follows from it.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -161,7 +162,12 @@ struct List {
     settled: bool,
     kept: Vec<Failure>,
     more: usize,
+    /// Tasks whose failure was kept, and was given to a handle's owner.
     observed: Vec<Id>,
+    /// Tasks whose failure was only counted, and nobody has been given it yet.
+    unobserved: HashSet<Id>,
+    /// How many failures that were only counted somebody was given.
+    more_observed: usize,
 }
 
 impl Failures {
@@ -172,6 +178,7 @@ impl Failures {
             list.kept.push(failure);
         } else {
             list.more += 1;
+            list.unobserved.extend(failure.task);
         }
     }
 
@@ -198,6 +205,8 @@ impl Failures {
         let mut list = self.lock();
         if list.kept.iter().any(|failure| failure.task == Some(task)) {
             list.observed.push(task);
+        } else if list.unobserved.remove(&task) {
+            list.more_observed += 1;
         }
     }
 
@@ -213,15 +222,16 @@ impl Failures {
         (list.kept.clone(), list.more)
     }
 
-    /// What was kept and nobody took from a handle.
-    pub(crate) fn unobserved(&self) -> Vec<Failure> {
+    /// What was kept and nobody took from a handle, and how many more of those there were.
+    pub(crate) fn unobserved(&self) -> (Vec<Failure>, usize) {
         let list = self.lock();
         let taken = |failure: &&Failure| {
             failure
                 .task
                 .is_none_or(|task| !list.observed.contains(&task))
         };
-        list.kept.iter().filter(taken).cloned().collect()
+        let kept = list.kept.iter().filter(taken).cloned().collect();
+        (kept, list.more - list.more_observed)
     }
 
     fn lock(&self) -> MutexGuard<'_, List> {

@@ -94,7 +94,8 @@ impl<R> WorkerHandle<R> {
 
     /// Drops the worker's future at its next await. Returns at once.
     ///
-    /// A blocking worker that has begun cannot be aborted.
+    /// Code of a blocking worker that has begun cannot be aborted. It goes on, the stop waits for it, and no other run of
+    /// it begins.
     pub fn abort(&self) {
         if let Some(task) = &self.task {
             task.abort();
@@ -126,7 +127,7 @@ impl<R> WorkerHandle<R> {
         self.life.waits.note(Wait {
             waiter: self.life.who(waiting.row).name(),
             awaited: message::name(self.name()),
-            is_later: waiting.stage < self.stage,
+            is_later: self.stage.follows(waiting.stage),
         });
     }
 
@@ -141,7 +142,7 @@ impl<R> WorkerHandle<R> {
         let waits_for_a_later_stage = || {
             let waiting = thread::current().map_or(Stage::Main, |current| current.stage);
             let is_told = |stage| self.life.is_cancelled(stage);
-            waiting < self.stage && is_told(waiting) && !is_told(self.stage)
+            self.stage.follows(waiting) && is_told(waiting) && !is_told(self.stage)
         };
         if waits_for_itself || waits_for_a_later_stage() {
             self.warned = true;

@@ -57,7 +57,8 @@ impl fmt::Display for HookStage {
 /// The drain lasts at least until these hooks are done, but never longer than half the budget. The place to
 /// leave a registry or to tell a load balancer. An error or a panic is a warning: it does not change the exit
 /// code. One that is still running when half the budget is gone is aborted, and the exit code is 124 if that is the
-/// first failure. The same name replaces an earlier hook. Registered later than its moment, it runs at once.
+/// first failure. The same name replaces an earlier hook that has not begun. Registered later than
+/// its moment, it runs at once.
 ///
 /// # Panics
 ///
@@ -75,7 +76,7 @@ where
 ///
 /// The stop waits for it as for a worker. A hook that returns an error is tried up to three times, with growing
 /// pauses, while time remains. A failure makes the exit code 1 if it is the first. The same name replaces an
-/// earlier hook. Registered later than its moment, it runs at once.
+/// earlier hook that has not begun. Registered later than its moment, it runs at once.
 ///
 /// # Panics
 ///
@@ -169,21 +170,16 @@ pub(crate) fn start(life: &Arc<Lifecycle>, stage: HookStage) {
 
 /// Starts the hook registered last among those that wait, if any does.
 pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage) -> bool {
-    let next = life.hooks.begin_next(stage);
-    if let Some(name) = &next {
-        launch(life, stage, name);
-    }
-    next.is_some()
-}
-
-fn launch(life: &Arc<Lifecycle>, stage: HookStage, name: &Arc<str>) {
-    let (Some(run), Some(runtime)) = (life.hooks.take_run(stage, name), life.runtime.get()) else {
-        return;
+    let Some((id, name, run)) = life.hooks.begin_next(stage, life.now()) else {
+        return false;
+    };
+    let Some(runtime) = life.built_runtime() else {
+        return true;
     };
     let task = runtime.spawn({
-        let (life, name) = (Arc::clone(life), Arc::clone(name));
+        let life = Arc::clone(life);
         async move {
-            life.hooks.polled(stage, &name);
+            life.hooks.polled(id);
             let outcome = match guarded(run).await {
                 Ending::Finished(outcome) => outcome,
                 Ending::Panicked(payload) => {
@@ -192,7 +188,7 @@ fn launch(life: &Arc<Lifecycle>, stage: HookStage, name: &Arc<str>) {
                 Ending::Aborted => return,
             };
             let progress = Progress::of(&outcome);
-            if let Some(took) = life.hooks.end(stage, &name, progress) {
+            if let Some(took) = life.hooks.end(id, progress, life.now()) {
                 let who = Who::Hook(stage, Arc::clone(&name));
                 life.scribe.say(message::hook_ended(&who, progress, took));
             }
@@ -202,7 +198,15 @@ fn launch(life: &Arc<Lifecycle>, stage: HookStage, name: &Arc<str>) {
             life.ring();
         }
     });
-    life.hooks.began(stage, name, task.abort_handle());
+    life.hooks.began(id, task.abort_handle());
+    true
+}
+
+/// Nothing is run any more. Notes those that were never started.
+pub(crate) fn give_up_those_that_wait(life: &Lifecycle) {
+    for hook in life.hooks.close(life.now()) {
+        note(life, hook.stage, hook.name, How::NotRun);
+    }
 }
 
 /// An error or a panic is a warning before the stop, and a failure of the process from then on. One that hangs is a

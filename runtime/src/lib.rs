@@ -85,12 +85,16 @@
 //! | a parent ends before its children | they go on; the stop waits for them |
 //! | a restart is pending when the stop comes | it does not come |
 //! | a tick fails, or is due during the drain | it is logged, and the next one comes; it is not begun |
+//! | a worker with `every` is spawned when a stop was asked for | it is refused |
+//! | a worker with `on_failure = "log"` has a destructor that panics, at its end or at an abort | a line, nothing else |
+//! | a blocking worker is aborted, by its handle or by its own budget, while its code runs | it counts as aborted; the code cannot be cut off, and the stop waits for it |
 //! | an essential worker ends well, or is stopped through its handle | the process stops, code 0; nothing else happens |
 //! | a worker has to be aborted at the stop, whatever its policy | it is named, code 124 |
 //! | a `before_stop` hook hangs | it is aborted when half the budget is gone, and named, code 124; then main and its workers are told |
 //! | an `on_stop` hook returns an error | it is tried again, three times in all; then it is a failure, code 1 |
 //! | an `after_stop` hook hangs | it is aborted when its share is over, and named; the others run |
 //! | a hook spawns a worker | it is waited for as any other |
+//! | a hook is registered under the name of one that has begun | it runs as well |
 //! | a hook is registered when its moment has come | it runs at once; an `after_stop` hook as long as these run |
 //! | [`ready()`] twice, or during a stop | no effect |
 //! | [`reloads`] while SIGHUP is among `signals` | a panic at the call |
@@ -101,7 +105,12 @@
 //! | a second SIGTERM | a line, nothing else |
 //! | SIGINT or SIGTERM was ignored when the process started (`nohup`) | it stays ignored |
 //! | code installs another handler for one of the signals | unless it calls the one before it the stop is not heard of; a line at the end, or in the report, names the signal |
-//! | the process stood still past a deadline (SIGSTOP, a frozen cgroup) | when it goes on, what is due has 50 ms to finish; then come the abort and the end |
+//! | the process stood still past a deadline, for 200 ms or more (SIGSTOP, a frozen cgroup) | when it goes on, what is due has 50 ms to finish; then come the abort and the end. That is granted once in a stop |
+//! | tokio's clock is paused, or moved, in a program | the stop goes by real time; in a test, by the test's clock |
+//! | everybody was joined, and the machine is too busy for the rest | it has up to half a second more; the code stays what it is |
+//! | standard error is a terminal that stops whoever writes from the background (`stty tostop`) | lines are written all the same: a line of ours suspends nobody |
+//! | standard error does not block (`O_NONBLOCK`) and is full | it is waited for, as one that blocks |
+//! | threads that were there before the lifecycle spawn a worker while its runtime is built | they wait for the runtime |
 //! | a lifecycle after another one | works |
 //! | a lifecycle inside a tokio runtime, or while another one runs | a panic at the caller's line; tests have theirs each |
 //! | `std::process::exit` in code of yours | the process ends at once: no hooks, no report |

@@ -23,6 +23,7 @@ use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::Waker;
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -38,6 +39,7 @@ use crate::exit::{Failure, Failures, Who};
 use crate::hooks::Hooks;
 use crate::message;
 use crate::patience;
+use crate::policy::OnFailure;
 use crate::reload::Reloading;
 use crate::report::Report;
 use crate::results::Results;
@@ -86,6 +88,18 @@ fn of_stages(flag: u32, stages: &[Stage]) -> u32 {
         .fold(0, |flags, stage| flags | flag << stage.index())
 }
 
+/// Whose code main's thread is at.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum MainsThread {
+    /// The user's, or it may be.
+    #[default]
+    Users,
+    /// The user's, since then: everybody was joined, and what is left is destructors and exit handlers.
+    Leaving(std::time::Instant),
+    /// Ours, on the way out. Only the machine can hold it up.
+    Ours,
+}
+
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
     pub(crate) settings: Settings,
@@ -116,8 +130,10 @@ pub(crate) struct Lifecycle {
     pub(crate) born: Instant,
     /// Counts time for those who cannot look at a clock.
     pub(crate) beat: Beat,
-    /// The runtime that workers are spawned on, from when it is built.
-    pub(crate) runtime: OnceLock<Handle>,
+    /// The runtime that workers are spawned on, from when it is built; `None` where it could not be.
+    runtime: OnceLock<Option<Handle>>,
+    /// The thread that builds it.
+    home: ThreadId,
     pub(crate) hooks: Hooks,
     pub(crate) reloads: Reloading,
     pub(crate) rows: Rows,
@@ -131,8 +147,10 @@ pub(crate) struct Lifecycle {
     pub(crate) failures: Failures,
     /// Who was inside a poll when the stop began.
     pub(crate) first_look: OnceLock<Sample>,
-    /// Set while waiters are being told of the stop, which their wakers can hold up.
+    /// Set while wakers are called that may be the user's, and hold up whoever calls them.
     telling: AtomicBool,
+    /// Whose code main's thread is at, as far as it says so.
+    mains_thread: Mutex<MainsThread>,
     /// When the process last went on after it had stood still.
     pub(crate) thaw: Thaw,
     /// The facts of a stop that ran out of time, taken before the abort.
@@ -143,8 +161,6 @@ pub(crate) struct Lifecycle {
     pub(crate) recording: crate::metrics::Recording,
     /// Whether the report has been given to the scribe. Held while it is made.
     reported: Mutex<bool>,
-    /// Why the runtime cannot be built, from when that is known.
-    pub(crate) start_failure: OnceLock<String>,
     /// Set when the watch has nothing to watch any more.
     over: AtomicBool,
     /// Wakes the watch.
@@ -189,6 +205,7 @@ impl Lifecycle {
             born: Instant::now(),
             beat: Beat::default(),
             runtime: OnceLock::new(),
+            home: thread::current().id(),
             rows: Rows::default(),
             seats: Seats::default(),
             threads: Threads::default(),
@@ -198,10 +215,10 @@ impl Lifecycle {
             failures: Failures::default(),
             first_look: OnceLock::new(),
             telling: AtomicBool::new(false),
+            mains_thread: Mutex::default(),
             thaw: Thaw::default(),
             report: OnceLock::new(),
             reported: Mutex::new(false),
-            start_failure: OnceLock::new(),
             over: AtomicBool::new(false),
             scribe,
             #[cfg(feature = "metrics")]
@@ -216,6 +233,16 @@ impl Lifecycle {
             systemd: crate::systemd::Doorbell::default(),
             kept: Mutex::new(Some(Vec::new())),
         })
+    }
+
+    /// The clock that the stop goes by: real time in a process, whatever a paused clock of tokio's says; the test's own
+    /// in a test.
+    pub(crate) fn now(&self) -> Instant {
+        if self.settings.is_test {
+            Instant::now()
+        } else {
+            Instant::from_std(std::time::Instant::now())
+        }
     }
 
     pub(crate) fn state(&self) -> State {
@@ -281,7 +308,7 @@ impl Lifecycle {
         };
         let budget = self
             .budget
-            .get_or_init(|| Budget::new(Instant::now(), self.settings.stop_timeout));
+            .get_or_init(|| Budget::new(self.now(), self.settings.stop_timeout));
         if first && !drains {
             self.word.fetch_or(DRAINED, Ordering::SeqCst);
         }
@@ -335,7 +362,7 @@ impl Lifecycle {
     }
 
     pub(crate) fn set_stopping(&self) {
-        let _ = self.told_at.set(Instant::now());
+        let _ = self.told_at.set(self.now());
         self.advance(State::Stopping, &[Stage::Early, Stage::Main]);
         self.tell_systemd(State::Stopping);
     }
@@ -350,7 +377,7 @@ impl Lifecycle {
     }
 
     pub(crate) fn set_stopped(&self) {
-        let _ = self.joined_at.set(Instant::now());
+        let _ = self.joined_at.set(self.now());
         self.alive.iter().for_each(Alive::close);
         self.advance(State::Stopped, &Stage::ALL);
         self.tell_systemd(State::Stopped);
@@ -364,27 +391,33 @@ impl Lifecycle {
 
     /// Resolves when everybody was joined or aborted. For main's thread alone.
     pub(crate) async fn joined(life: &Arc<Self>) {
+        let runs_tasks = life.is_on_one_thread();
+        life.mains_thread_is_at(MainsThread::Ours);
         if life.is_deserted() {
             Conducting::go_on(life);
             // Where the coordinator is at it, it needs no longer than a thread to go to sleep and wake.
             patience::spin_while(|| life.is_deserted() && life.state() < State::Stopped);
-        } else if life.is_on_one_thread() && !matches!(life.cause(), Some(Cause::MainEnded)) {
+        } else if runs_tasks && !matches!(life.cause(), Some(Cause::MainEnded)) {
             // The coordinator is about to, from outside the runtime, where it costs more. Those whom main's end leaves
             // behind it names first.
             life.seats.wake_those(|_, of| life.is_cancelled(of));
         }
+        if runs_tasks && life.state() < State::Stopped {
+            life.mains_thread_is_at(MainsThread::Users);
+        }
         life.done.notified().await;
+        life.mains_thread_is_at(MainsThread::Ours);
     }
 
     /// Whether main's thread is the one that runs the tasks.
     fn is_on_one_thread(&self) -> bool {
-        let flavor = self.runtime.get().map(Handle::runtime_flavor);
+        let flavor = self.built_runtime().map(Handle::runtime_flavor);
         flavor == Some(RuntimeFlavor::CurrentThread)
     }
 
     /// Somebody who wanted to wake at `due` has just woken. Says so where that is because nothing ran for a while.
     pub(crate) fn woke(&self, due: Instant) {
-        if let Some(late) = self.thaw.woke(due) {
+        if let Some(late) = self.thaw.woke(due, self.now()) {
             self.scribe.say(message::stood_still(late));
         }
     }
@@ -401,14 +434,35 @@ impl Lifecycle {
         *self.reported.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The runtime cannot be built. Whoever builds it says so, or else the watch.
-    pub(crate) fn cannot_start(&self, why: &str) {
-        let _ = self.start_failure.set(why.to_owned());
-        self.nudge.nudge();
+    /// Runs code of the user's on main's thread, when everybody was joined.
+    pub(crate) fn leave_to_the_user<T>(&self, run: impl FnOnce() -> T) -> T {
+        self.mains_thread_is_at(MainsThread::Leaving(std::time::Instant::now()));
+        let result = run();
+        self.mains_thread_is_at(MainsThread::Ours);
+        result
+    }
+
+    pub(crate) fn mains_thread_is_at(&self, what: MainsThread) {
+        *self
+            .mains_thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = what;
+    }
+
+    /// Whose code holds up the end of the process.
+    pub(crate) fn mains_thread(&self) -> MainsThread {
+        if !self.is_deserted() || self.hooks.is_any_running() || self.is_telling() {
+            return MainsThread::Users;
+        }
+        *self
+            .mains_thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends the watch and the scribe home.
     pub(crate) fn end(&self) {
+        let _ = self.runtime.set(None);
         self.reloads.end();
         self.over.store(true, Ordering::Release);
         self.nudge.nudge();
@@ -440,14 +494,42 @@ impl Lifecycle {
         self.nudge.nudge();
     }
 
-    /// The runtime, or the one the calling thread belongs to: threads of the user's own builder run before it has
-    /// given its runtime out.
+    /// The runtime, which a thread that runs before it is built waits for: one from before the lifecycle, or one of the
+    /// runtime's own. `None` where there is none, and on the thread that builds it.
     #[inline]
     pub(crate) fn runtime(&self) -> Option<&Handle> {
-        self.runtime.get().or_else(|| {
-            let current = Handle::try_current().ok()?;
-            Some(self.runtime.get_or_init(|| current))
-        })
+        self.built_runtime().or_else(|| self.await_runtime())
+    }
+
+    #[cold]
+    fn await_runtime(&self) -> Option<&Handle> {
+        if thread::current().id() == self.home {
+            return None;
+        }
+        self.runtime.wait().as_ref()
+    }
+
+    /// The runtime, once it is built.
+    #[inline]
+    pub(crate) fn built_runtime(&self) -> Option<&Handle> {
+        self.runtime.get()?.as_ref()
+    }
+
+    pub(crate) fn set_runtime(&self, runtime: &Handle) {
+        let _ = self.runtime.set(Some(runtime.clone()));
+    }
+
+    /// Whether the runtime is neither built nor given up.
+    pub(crate) fn is_building(&self) -> bool {
+        self.runtime.get().is_none()
+    }
+
+    /// What the policy of a worker of this row makes of its failure.
+    pub(crate) fn fail_by_policy(&self, row: RowId, failure: Failure) {
+        match self.rows.policy(row).on_failure() {
+            OnFailure::Log => self.scribe.say(message::logged(&failure)),
+            OnFailure::Stop | OnFailure::Restart => self.fail(failure),
+        }
     }
 
     pub(crate) fn fail(&self, failure: Failure) {

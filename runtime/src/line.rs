@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::exit::Who;
+use crate::message;
 use crate::rows::Label;
 use crate::signal::Signal;
 use crate::state::State;
@@ -96,7 +97,7 @@ impl Line {
     }
 
     pub(crate) fn named(mut self, worker: &str) -> Self {
-        self.fields.worker = Some(worker.to_owned());
+        self.fields.worker = Some(message::name(worker));
         self
     }
 
@@ -104,11 +105,11 @@ impl Line {
         match who {
             Who::Main => self.fields.worker = Some("main".to_owned()),
             Who::Worker(name, location) => {
-                self.fields.worker = Some(name.to_string());
+                self.fields.worker = Some(message::name(name));
                 self.fields.location = Some(location.to_string());
             }
             Who::Hook(stage, name) => {
-                self.fields.hook = Some(name.to_string());
+                self.fields.hook = Some(message::name(name));
                 self.fields.stage = Some(stage.to_string());
             }
         }

@@ -70,7 +70,7 @@ pub(crate) fn no_runtime(error: &io::Error) -> String {
 }
 
 /// The same, said by the watch: tokio has panicked, and waits for ever for the threads it had got.
-pub(crate) fn no_runtime_to_come_back_from(why: &str) -> Line {
+pub(crate) fn no_runtime_to_come_back_from(why: &io::Error) -> Line {
     Line::report(without_runtime(why))
 }
 
@@ -104,10 +104,12 @@ pub(crate) fn test_aborted(report: Option<&Report>) -> String {
     )
 }
 
-pub(crate) fn test_failed(failures: &[Failure], report: Option<&Report>) -> String {
+pub(crate) fn test_failed(failures: &[Failure], more: usize, report: Option<&Report>) -> String {
+    let more = (more > 0).then(|| more_failures(more));
     format!(
-        "workers of the test did not end well:{}{}",
+        "workers of the test did not end well:{}{}{}",
         indented(failures),
+        indented(more.as_slice()),
         left_behind(report)
     )
 }
@@ -382,7 +384,10 @@ pub(crate) fn reason_of(code: u8) -> &'static str {
 }
 
 pub(crate) fn more_failures(more: usize) -> String {
-    format!("and {more} more failures")
+    match more {
+        1 => "and 1 more failure".to_owned(),
+        more => format!("and {more} more failures"),
+    }
 }
 
 /// Who holds whom up.
@@ -488,25 +493,43 @@ fn append(list: &mut String, item: &str) {
 
 /// A person's text, short enough for a line and on one line.
 pub(crate) fn cut(text: &str) -> String {
-    shortened(text, 200)
+    shortened(text, 200, 400)
 }
 
-/// The beginning of a text, without control characters.
-fn shortened(text: &str, longest: usize) -> String {
-    let mut line: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(longest)
-        .collect();
-    if text.chars().nth(longest).is_some() {
-        line.push('…');
+/// A name, fit to stand in a line: of a worker, a hook, a thread, the lifecycle.
+pub(crate) fn name(text: &str) -> String {
+    shortened(text, 64, 128)
+}
+
+/// The beginning of a text that comes from outside, in no more than so many characters and bytes, and a mark where it
+/// was cut. Everything that is printed of such a text goes through here.
+fn shortened(text: &str, characters: usize, bytes: usize) -> String {
+    let mut line = String::new();
+    for (place, c) in text.chars().enumerate() {
+        if place == characters || line.len() + c.len_utf8() > bytes {
+            line.push('…');
+            break;
+        }
+        line.push(if breaks_a_line(c) { ' ' } else { c });
     }
     line
 }
 
-/// A name, fit to stand in a line.
-pub(crate) fn name(text: &str) -> String {
-    shortened(text, 64)
+/// Whether it ends a line, moves the cursor, or changes the direction or the order in which a line is read.
+fn breaks_a_line(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
+}
+
+/// A text that has been put together, cut to so many bytes.
+pub(crate) fn cut_to(text: &mut String, bytes: usize) {
+    const MARK: char = '…';
+    if text.len() > bytes {
+        let longest = bytes.saturating_sub(MARK.len_utf8());
+        let end = (0..=longest).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or(0));
+        text.push(MARK);
+    }
 }
 
 /// `25 s`, `900 ms`, `1.5 s`.
@@ -581,7 +604,7 @@ mod tests {
             "no handler for SIGTERM",
         );
         starts(&no_runtime(&error), "no tokio runtime");
-        let said = no_runtime_to_come_back_from("none left");
+        let said = no_runtime_to_come_back_from(&error);
         let start = "cannot start: no tokio runtime: none left";
         assert!(said.text.starts_with(start), "{}", said.text);
     }
@@ -597,5 +620,12 @@ mod tests {
     fn texts_are_cut_to_one_line() {
         assert_eq!(cut("a\nb"), "a b");
         assert_eq!(cut(&"x".repeat(1000)).chars().count(), 201);
+        assert_eq!(name(&"界".repeat(64)), "界".repeat(42) + "…");
+        assert_eq!(name("a\u{202e}b\u{2028}c\0"), "a b c ");
+        let mut text = "é".repeat(10);
+        cut_to(&mut text, 20);
+        assert_eq!(text, "é".repeat(10));
+        cut_to(&mut text, 10);
+        assert_eq!(text, "ééé…");
     }
 }

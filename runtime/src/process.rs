@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Handle, Runtime};
-use tokio::time::Instant;
 
 use crate::ambient::{self, Claim};
 use crate::budget::Budget;
@@ -16,7 +15,7 @@ use crate::builder::Builder;
 use crate::coordinator::Conducting;
 use crate::done::{Ending, Judgement};
 use crate::exit::{self, Failure};
-use crate::lifecycle::Lifecycle;
+use crate::lifecycle::{Lifecycle, MainsThread};
 use crate::message;
 use crate::report;
 use crate::scribe::Scribe;
@@ -37,6 +36,9 @@ const SETTLING: Duration = Duration::from_millis(1);
 
 /// The longest the process stays for its last lines to be written.
 pub(crate) const LAST_LINES: Duration = Duration::from_millis(100);
+
+/// The shortest: what a healthy pipe takes, with room to spare.
+pub(crate) const LAST_LINES_AT_LEAST: Duration = Duration::from_millis(20);
 
 /// Runs the process's main: the deadline holds until the process is gone.
 ///
@@ -66,7 +68,8 @@ fn block_on<F: Future<Output: Termination>>(builder: Builder, main: F, is_last: 
         Ok(started) => started.run(main, is_last),
         Err(why) => {
             // A closed stderr is no reason to panic.
-            let _ = io::stderr().write_all(format!("{why}\n").as_bytes());
+            let line = format!("{why}\n");
+            let _ = sys::from_the_background(|| io::stderr().write_all(line.as_bytes()));
             ExitCode::from(exit::MISCONFIGURED)
         }
     }
@@ -157,15 +160,16 @@ impl Started {
         let untracked = tear_down(&life, runtime, is_last);
         let fatal = life.fatal_signal();
         #[cfg(feature = "metrics")]
-        crate::metrics::publish(&life);
+        life.leave_to_the_user(|| crate::metrics::publish(&life));
         let is_read = if life.failures.code() == 0 || fatal.is_some() {
             farewell(&life, untracked);
-            life.scribe.finish(LAST_LINES)
+            life.scribe.finish(for_last_lines(&life))
         } else {
-            life.scribe.flush(until_report(&life).min(LAST_LINES))
+            life.scribe
+                .flush(until_report(&life).min(for_last_lines(&life)))
         };
         for value in life.take_kept() {
-            if !discard(value) {
+            if !life.leave_to_the_user(|| discard(value)) {
                 life.scribe.say(message::kept_value_panicked());
             }
         }
@@ -176,10 +180,12 @@ impl Started {
         }
         // Who did not read before does not read now.
         if is_read || code != 0 {
-            life.scribe.finish(LAST_LINES);
+            life.scribe.finish(for_last_lines(&life));
         }
         #[cfg(all(unix, feature = "systemd"))]
-        life.systemd.finish(LAST_LINES);
+        life.systemd.finish(for_last_lines(&life));
+        // What is left is the program's own: destructors of main's thread, exit handlers.
+        life.mains_thread_is_at(MainsThread::Leaving(std::time::Instant::now()));
         if let Some(signal) = fatal {
             let _ = io::stdout().flush();
             sys::die_of(signal.number());
@@ -253,20 +259,28 @@ fn tear_down(life: &Lifecycle, runtime: Runtime, is_last: bool) -> usize {
         std::mem::forget(runtime);
         return 0;
     }
-    runtime.shutdown_timeout(if untracked > 0 {
+    let limit = if untracked > 0 {
         until_report(life).min(UNTRACKED)
     } else {
         Duration::ZERO
-    });
+    };
+    life.leave_to_the_user(|| runtime.shutdown_timeout(limit));
     untracked
 }
 
 /// How long it is until the watch has the report written.
 fn until_report(life: &Lifecycle) -> Duration {
     let at = life.budget().and_then(Budget::report_at);
-    at.map_or(Duration::MAX, |at| {
-        at.saturating_duration_since(Instant::now())
-    })
+    at.map_or(Duration::MAX, |at| at.saturating_duration_since(life.now()))
+}
+
+/// How long the process stays for what is yet to be written: no longer than its budget lasts, unless that is too short
+/// for anything.
+fn for_last_lines(life: &Lifecycle) -> Duration {
+    let left = life
+        .budget()
+        .map_or(LAST_LINES, |budget| budget.left(life.now()));
+    left.clamp(LAST_LINES_AT_LEAST, LAST_LINES)
 }
 
 /// The lines of a clean end.
@@ -280,7 +294,7 @@ fn farewell(life: &Lifecycle, untracked: usize) {
     }
     let took = life
         .budget()
-        .map_or(Duration::ZERO, |budget| budget.asked().elapsed());
+        .map_or(Duration::ZERO, |budget| life.now() - budget.asked());
     life.scribe
         .say_at_once(message::stopped(life.cause(), took));
 }

@@ -7,9 +7,8 @@ mod text;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use crate::exit::{self, Failure};
+use crate::hooks;
 use crate::lifecycle::Lifecycle;
 use crate::line::Line;
 use crate::message;
@@ -104,7 +103,7 @@ impl<'a> Facts<'a> {
         Self {
             code,
             cause: life.cause(),
-            timings: Timings::of(life, Instant::now()),
+            timings: Timings::of(life, life.now()),
             is_decided_by_a_failure,
             failures,
             more_failures,
@@ -163,8 +162,8 @@ fn handlers_replaced(life: &Lifecycle) -> Option<String> {
 /// Waits for what the report would be the better for, as long as there is time for it. For main's thread.
 pub(crate) fn settle(life: &Lifecycle) {
     if let (Some(report), Some(budget)) = (life.report.get(), life.budget()) {
-        let until = budget.report_at().unwrap_or_else(Instant::now);
-        let left = until.saturating_duration_since(Instant::now());
+        let until = budget.report_at().unwrap_or_else(|| life.now());
+        let left = until.saturating_duration_since(life.now());
         report.awaits.wait(left);
     }
 }
@@ -173,6 +172,7 @@ pub(crate) fn settle(life: &Lifecycle) {
 /// this returns the report is in the scribe's hands, even if somebody else gave it.
 pub(crate) fn publish(life: &Arc<Lifecycle>, code: u8, untracked: usize) {
     life.report_once(|| {
+        hooks::give_up_those_that_wait(life);
         let report = life.report.get_or_init(|| Report::take(life, None));
         let facts = Facts::new(life, report, code, untracked);
         let took = facts.timings.since_asked();

@@ -96,6 +96,8 @@ pub(crate) struct Row {
     pub(crate) ended_at: AtomicU32,
     /// That none of them is left was said.
     idle_said: AtomicBool,
+    /// Results that workers of this row have left behind: their destructors run in its name.
+    pub(crate) results: AtomicU32,
     /// Set where somebody counts without asking for the row each time: its name makes room for no other.
     kept: AtomicBool,
 }
@@ -113,7 +115,9 @@ impl Row {
 
     /// Whether another name may have it.
     fn is_free(&self) -> bool {
-        self.live() == 0 && !self.kept.load(Ordering::Relaxed)
+        self.live() == 0
+            && self.results.load(Ordering::Acquire) == 0
+            && !self.kept.load(Ordering::Relaxed)
     }
 
     /// The count of those that ended in this way.
@@ -388,6 +392,21 @@ mod tests {
                 .fetch_add(1, Ordering::Relaxed);
         }
         assert_eq!(rows.named.lock().unwrap().labels.len(), NAMES_KEPT);
+    }
+
+    #[test]
+    fn a_name_whose_results_are_there_keeps_its_row() {
+        let rows = Rows::default();
+        let culprit = rows.start_named(label("culprit".to_owned()));
+        rows.get(culprit).results.fetch_add(1, Ordering::Relaxed);
+        let ended = rows.get(culprit).end(Way::Finished);
+        ended.fetch_add(1, Ordering::Relaxed);
+        for i in 0..1000 {
+            let row = rows.start_named(label(format!("other-{i}")));
+            let ended = rows.get(row).end(Way::Finished);
+            ended.fetch_add(1, Ordering::Relaxed);
+        }
+        assert_eq!(rows.label(culprit).unwrap().name, "culprit");
     }
 
     #[cfg(feature = "tower")]

@@ -3,7 +3,11 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+#[cfg(unix)]
+use std::fs::File;
 use std::io::{self, Write};
+#[cfg(unix)]
+use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,6 +15,7 @@ use std::time::Duration;
 
 use crate::beside;
 use crate::line::{Level, Line, To};
+use crate::sys;
 
 /// Lines that wait beyond these are dropped, oldest first, and counted.
 const WAITING: usize = 256;
@@ -56,10 +61,31 @@ struct Pile {
     /// What is written after all lines, and in any case.
     reports: VecDeque<Draft>,
     dropped: usize,
-    is_writing: bool,
-    /// The second thread is writing a report.
-    is_insisting: bool,
+    /// What the first thread does, or somebody in its place.
+    first: First,
+    /// What the thread does that writes the report where the first one does not come to it.
+    second: Second,
+    /// A report is being written, or was. No line comes after it: its last one is what people look for.
+    is_reported: bool,
     is_over: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum First {
+    #[default]
+    Waits,
+    WritesALine,
+    WritesAReport,
+}
+
+/// How far the second thread has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Second {
+    #[default]
+    None,
+    /// It was started, and has not looked yet.
+    Started,
+    Writing,
 }
 
 impl Scribe {
@@ -120,7 +146,7 @@ impl Scribe {
         if !lines.is_empty() {
             let text: String = lines.iter().map(|line| self.0.text(line)).collect();
             let _ = write_past_the_lock(text.as_bytes());
-            self.0.lock().is_writing = false;
+            self.0.lock().first = First::Waits;
         }
         if self.0.lock().has_more() {
             self.0.more.notify_one();
@@ -154,40 +180,53 @@ impl Scribe {
     }
 
     /// Leaves the report, which is written after the lines before it, and by somebody else where those do not get
-    /// written.
+    /// written. It is the last that is written.
     pub(crate) fn say_report(&self, line: Line) {
         self.0.lock().reports.push_back(Draft::Line(line));
         self.0.more.notify_one();
     }
 
-    /// Waits until everything was written, for `limit` at the most, and says whether it was. Where the first thread does
-    /// not come back, from a subscriber or from a lock, a second one writes the report.
+    /// Waits until everything was written, for `limit` at the most, and says whether the report was, if there is one.
+    /// Where the first thread does not come back, from a subscriber or from a lock, a second one writes the report.
     pub(crate) fn finish(&self, limit: Duration) -> bool {
         self.flush(limit / 2) || {
             self.insist();
-            self.flush(limit / 2)
+            self.wait(limit / 2, Pile::has_report)
         }
     }
 
-    fn insist(&self) {
+    /// Has a second thread write the report, if it is not written yet.
+    pub(crate) fn insist(&self) {
+        let mut pile = self.0.lock();
+        if pile.reports.is_empty() || pile.second != Second::None {
+            return;
+        }
+        pile.second = Second::Started;
+        drop(pile);
         let desk = Arc::clone(&self.0);
         let run = move || {
             // In braces, so that nothing is written under the lock.
-            while let Some(draft) = { desk.lock().next_to_insist_on() } {
+            while let Some(draft) = { desk.lock().next_for_the_second() } {
                 if let Some(line) = draft.finish() {
                     let _ = write_past_the_lock(desk.text(&line).as_bytes());
                 }
             }
             desk.empty.notify_all();
         };
-        let _ = beside::start("graceful-report", Box::new(run));
+        if beside::start("graceful-report", Box::new(run)).is_err() {
+            self.0.lock().second = Second::None;
+        }
     }
 
     /// Whether there is something to write and nobody has begun to: not because he is held up, but because the machine
     /// has no time for him.
     pub(crate) fn is_starved(&self) -> bool {
         let pile = self.0.lock();
-        !pile.is_writing && !pile.is_insisting && pile.has_more()
+        match pile.second {
+            Second::None => pile.first == First::Waits && pile.has_more(),
+            Second::Started => true,
+            Second::Writing => false,
+        }
     }
 
     /// Whether there is nothing to write, and nobody writes.
@@ -203,9 +242,13 @@ impl Scribe {
     /// Waits until everything was written, for `limit` at the most.
     /// Says whether it was.
     pub(crate) fn flush(&self, limit: Duration) -> bool {
+        self.wait(limit, Pile::is_busy)
+    }
+
+    fn wait(&self, limit: Duration, pending: impl Fn(&Pile) -> bool) -> bool {
         let pile = self.0.lock();
-        let busy = |pile: &mut Pile| pile.is_busy();
-        let waited = self.0.empty.wait_timeout_while(pile, limit, busy);
+        let pending = |pile: &mut Pile| pending(pile);
+        let waited = self.0.empty.wait_timeout_while(pile, limit, pending);
         waited.is_ok_and(|(_, result)| !result.timed_out())
     }
 
@@ -229,18 +272,38 @@ impl Pile {
 
     /// Whether there is something to write, or somebody writes.
     fn is_busy(&self) -> bool {
-        self.is_writing || self.is_insisting || self.has_more()
+        self.first != First::Waits || self.second != Second::None || self.has_more()
+    }
+
+    /// Whether a report is yet to be written, by either thread.
+    fn has_report(&self) -> bool {
+        let is_first_at_one = self.first == First::WritesAReport;
+        is_first_at_one || self.second != Second::None || !self.reports.is_empty()
     }
 
     /// The next report for the second thread, which is done when there is none.
-    fn next_to_insist_on(&mut self) -> Option<Draft> {
-        let next = self.reports.pop_front();
-        self.is_insisting = next.is_some();
+    fn next_for_the_second(&mut self) -> Option<Draft> {
+        let next = self.next_report();
+        self.second = if next.is_some() {
+            Second::Writing
+        } else {
+            Second::None
+        };
         next
     }
 
-    fn next(&mut self) -> Option<Draft> {
-        self.lines.pop_front().or_else(|| self.reports.pop_front())
+    /// The next for the first thread, and whether it is a report.
+    fn next(&mut self) -> Option<(Draft, bool)> {
+        match self.lines.pop_front() {
+            Some(line) => Some((line, false)),
+            None => self.next_report().map(|report| (report, true)),
+        }
+    }
+
+    fn next_report(&mut self) -> Option<Draft> {
+        let next = self.reports.pop_front();
+        self.is_reported |= next.is_some();
+        next
     }
 }
 
@@ -262,12 +325,12 @@ impl Desk {
             _ => None,
         };
         let length: Option<usize> = pile.lines.iter().map(length).sum();
-        let is_free = !pile.is_writing && !pile.is_insisting && pile.dropped == 0;
+        let is_free = pile.first == First::Waits && !pile.is_reported && pile.dropped == 0;
         let is_all = pile.reports.is_empty() && length.is_some_and(|length| length <= AT_ONCE);
         if !is_free || !is_all || !has_room() {
             return Vec::new();
         }
-        pile.is_writing = true;
+        pile.first = First::WritesALine;
         pile.lines.drain(..).filter_map(Draft::finish).collect()
     }
 
@@ -275,21 +338,25 @@ impl Desk {
     fn write_all(&self) {
         let mut pile = self.lock();
         loop {
-            if pile.is_writing {
+            if pile.first != First::Waits {
                 // Somebody else, who says when it is done.
                 pile = self.more.wait(pile).unwrap_or_else(PoisonError::into_inner);
-            } else if let Some(draft) = pile.next() {
+            } else if let Some((draft, is_report)) = pile.next() {
                 let dropped = std::mem::take(&mut pile.dropped);
-                pile.is_writing = true;
+                pile.first = if is_report {
+                    First::WritesAReport
+                } else {
+                    First::WritesALine
+                };
                 drop(pile);
                 if dropped > 0 {
-                    self.write(&crate::message::dropped(dropped));
+                    self.write(&crate::message::dropped(dropped), is_report);
                 }
                 if let Some(line) = draft.finish() {
-                    self.write(&line);
+                    self.write(&line, is_report);
                 }
                 pile = self.lock();
-                pile.is_writing = false;
+                pile.first = First::Waits;
             } else if pile.is_over {
                 return;
             } else {
@@ -299,7 +366,11 @@ impl Desk {
         }
     }
 
-    fn write(&self, line: &Line) {
+    fn write(&self, line: &Line, is_report: bool) {
+        sys::from_the_background(|| self.write_here(line, is_report));
+    }
+
+    fn write_here(&self, line: &Line, is_report: bool) {
         // A subscriber that panics has not told anybody.
         let tell = AssertUnwindSafe(|| subscriber::tell(line));
         let is_told = match line.to {
@@ -310,11 +381,22 @@ impl Desk {
             return;
         }
         let text = self.text(line);
+        let is_too_late = || !is_report && self.lock().is_reported;
         if self.is_captured.load(Ordering::Relaxed) {
-            eprint!("{text}");
-        } else {
+            if !is_too_late() {
+                eprint!("{text}");
+            }
+            return;
+        }
+        if is_report {
+            let _ = write_past_the_lock(text.as_bytes());
+            return;
+        }
+        // Whoever had the lock may have kept it until after the report.
+        let mut stderr = io::stderr().lock();
+        if !is_too_late() {
             // One write, so that lines of others do not fall into it. A closed stderr is nobody's failure.
-            let _ = io::stderr().write_all(text.as_bytes());
+            let _ = write_all(&mut stderr, text.as_bytes());
         }
     }
 
@@ -332,9 +414,7 @@ impl Desk {
 /// Whether a line can be written to standard error without waiting for whoever reads it.
 #[cfg(unix)]
 fn has_room() -> bool {
-    use std::os::fd::AsFd;
-
-    crate::sys::is_writable(io::stderr().as_fd())
+    sys::is_writable(io::stderr().as_fd())
 }
 
 #[cfg(not(unix))]
@@ -345,18 +425,34 @@ fn has_room() -> bool {
 /// Writes to standard error past std's lock, which a thread that is stuck may hold.
 #[cfg(unix)]
 fn write_past_the_lock(text: &[u8]) -> io::Result<()> {
-    use std::os::fd::AsFd;
-
     let stderr = io::stderr();
-    match stderr.as_fd().try_clone_to_owned() {
-        Ok(own) => std::fs::File::from(own).write_all(text),
-        Err(_) => stderr.lock().write_all(text),
-    }
+    sys::from_the_background(|| match stderr.as_fd().try_clone_to_owned() {
+        Ok(own) => write_all(&mut File::from(own), text),
+        Err(_) => write_all(&mut stderr.lock(), text),
+    })
 }
 
 #[cfg(not(unix))]
 fn write_past_the_lock(text: &[u8]) -> io::Result<()> {
-    io::stderr().write_all(text)
+    write_all(&mut io::stderr().lock(), text)
+}
+
+/// Writes all of it to standard error. One that does not block (`O_NONBLOCK`, which all who have the same pipe share) is
+/// waited for as one that does.
+fn write_all(stderr: &mut impl Write, mut text: &[u8]) -> io::Result<()> {
+    while !text.is_empty() {
+        match stderr.write(text) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => text = &text[written..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            #[cfg(unix)]
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                sys::wait_writable(io::stderr().as_fd());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(feature = "tracing")]
@@ -445,7 +541,7 @@ mod tests {
         }
         let mut pile = scribe.0.lock();
         assert_eq!((pile.lines.len(), pile.dropped), (WAITING, 44));
-        let first = pile.next().and_then(Draft::finish);
+        let first = pile.next().and_then(|(draft, _)| draft.finish());
         assert_eq!(first.map(|line| line.text).as_deref(), Some("44"));
     }
 
@@ -455,10 +551,12 @@ mod tests {
         assert!(!scribe.is_starved());
         scribe.say(Line::info("a line"));
         assert!(scribe.is_starved());
-        scribe.0.lock().is_writing = true;
+        scribe.0.lock().first = First::WritesALine;
         assert!(!scribe.is_starved());
-        scribe.0.lock().is_writing = false;
-        scribe.0.lock().is_insisting = true;
+        scribe.0.lock().first = First::Waits;
+        scribe.0.lock().second = Second::Started;
+        assert!(scribe.is_starved());
+        scribe.0.lock().second = Second::Writing;
         assert!(!scribe.is_starved());
     }
 
@@ -469,7 +567,7 @@ mod tests {
         scribe.say(Line::info(line.clone()));
         scribe.say(Line::info(line));
         assert!(scribe.0.take_plain().is_empty());
-        assert!(!scribe.0.lock().is_writing);
+        assert_eq!(scribe.0.lock().first, First::Waits);
     }
 
     /// Whether the one line is written at once, where everything else is like this.
@@ -489,8 +587,8 @@ mod tests {
         assert!(has_room(), "who runs tests reads what they say");
         let line = || Line::info("a line");
         assert!(is_written_at_once(line(), |_| ()));
-        assert!(!is_written_at_once(line(), |pile| pile.is_writing = true));
-        assert!(!is_written_at_once(line(), |pile| pile.is_insisting = true));
+        assert!(!is_written_at_once(line(), |pile| pile.first = First::WritesALine));
+        assert!(!is_written_at_once(line(), |pile| pile.is_reported = true));
         assert!(!is_written_at_once(line(), |pile| pile.dropped = 1));
         assert!(!is_written_at_once(line(), |pile| {
             let report = Line::report("a report".to_owned());

@@ -4,7 +4,8 @@
 //! token it stops by. A worker that never waits takes none. Only wakers of tokio's own tasks are kept
 //! here, so that waking everybody runs no code of the user's.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::iter::successors;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::{OnceLock, PoisonError};
 use std::task::Waker;
@@ -87,6 +88,10 @@ struct Seat {
     task: Option<Id>,
     /// What stops this worker before its stage: its own token if it was asked for, else its parent's.
     token: Option<CancellationToken>,
+    /// The task that has spawned it, if that is a worker's.
+    parent: Option<Id>,
+    /// It has spawned workers.
+    has_children: bool,
 }
 
 impl Seat {
@@ -112,6 +117,29 @@ pub(crate) struct Sitting {
     pub(crate) untold: u64,
     /// How long ago the first of them took its seat.
     pub(crate) oldest: Duration,
+}
+
+/// Whom a worker was spawned by: what stops it, and the task.
+#[derive(Clone, Debug)]
+pub(crate) struct Parent {
+    pub(crate) token: CancellationToken,
+    pub(crate) task: Option<Id>,
+}
+
+/// Workers that have ended and had children, each with whom it was spawned by.
+#[derive(Debug, Default)]
+struct Ended {
+    parents: HashMap<Id, Option<Id>>,
+    /// How many there were after the last sweep.
+    swept: usize,
+}
+
+impl Ended {
+    /// Whether `ancestor` is among those that a worker with this parent comes from, by way of workers that have ended.
+    fn descends(&self, parent: Option<Id>, ancestor: Id) -> bool {
+        let mut line = successors(parent, |one| self.parents.get(one).copied().flatten());
+        line.any(|one| one == ancestor)
+    }
 }
 
 /// Workers stopped one by one before they had a seat.
@@ -143,6 +171,8 @@ pub(crate) struct Seats {
     shards: [Mutex<Shard>; SHARDS as usize],
     /// Workers stopped one by one before they had a seat.
     early: Mutex<Early>,
+    /// Workers whose handles stop their children, and nobody else any more.
+    ended: Mutex<Ended>,
 }
 
 impl Seats {
@@ -153,8 +183,12 @@ impl Seats {
         row: RowId,
         stage: Stage,
         task: Option<Id>,
-        parent: Option<CancellationToken>,
+        parent: Option<Parent>,
     ) -> SeatKey {
+        let (token, parent) = match parent {
+            Some(Parent { token, task }) => (Some(token), task),
+            None => (None, None),
+        };
         let number = preferred % SHARDS;
         let mut shard = self.lock(number as usize);
         let index = shard.vacancy();
@@ -169,7 +203,9 @@ impl Seats {
             own: false,
             waker: None,
             task,
-            token: parent,
+            token,
+            parent,
+            has_children: false,
         });
         SeatKey::new(index * SHARDS + number, place.taken)
     }
@@ -202,6 +238,9 @@ impl Seats {
             by_task.remove(&task);
         }
         drop(shard);
+        if let (true, Some(task)) = (seat.has_children, seat.task) {
+            self.note_ended_parent(task, seat.parent);
+        }
         // A token's last clone takes its tree's locks, a waker's may free a task: not under ours.
         drop(seat);
     }
@@ -247,8 +286,73 @@ impl Seats {
         }
     }
 
-    /// Stops one worker, by its task.
-    pub(crate) fn stop(&self, handle: AbortHandle, stage: &CancellationToken) {
+    /// The worker in this seat spawns another one. Returns its task.
+    pub(crate) fn spawns(&self, key: SeatKey) -> Option<Id> {
+        self.with(key, |seat| {
+            seat.has_children = true;
+            seat.task
+        })
+        .flatten()
+    }
+
+    /// Keeps in mind whose child it was, for as long as it has any of its own.
+    #[cold]
+    fn note_ended_parent(&self, task: Id, parent: Option<Id>) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.parents.insert(task, parent);
+        if ended.parents.len() > 2 * ended.swept {
+            self.sweep(&mut ended);
+        }
+    }
+
+    /// Forgets those that nobody descends from any more.
+    fn sweep(&self, ended: &mut Ended) {
+        let mut wanted = HashSet::new();
+        for number in 0..self.shards.len() {
+            let shard = self.lock(number);
+            let seats = shard.places.iter().filter_map(|place| place.seat.as_ref());
+            for parent in seats.map(|seat| seat.parent) {
+                let line = successors(parent, |one| ended.parents.get(one).copied().flatten());
+                wanted.extend(line);
+            }
+        }
+        ended.parents.retain(|task, _| wanted.contains(task));
+        ended.swept = ended.parents.len().max(16);
+    }
+
+    /// Stops the workers that come from one that has ended.
+    fn stop_children(&self, task: Id, tokens: &[CancellationToken; 4]) {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if !ended.parents.contains_key(&task) {
+            return;
+        }
+        let mut children = Vec::new();
+        for number in 0..self.shards.len() {
+            let shard = self.lock(number);
+            let first = u32::try_from(number).unwrap_or(0);
+            for (place, number) in shard.places.iter().zip((first..).step_by(SHARDS as usize)) {
+                let seat = place.seat.as_ref();
+                if let Some(seat) = seat.filter(|seat| ended.descends(seat.parent, task)) {
+                    children.push((SeatKey::new(number, place.taken), seat.stage));
+                }
+            }
+        }
+        drop(ended);
+        for (key, stage) in children {
+            self.stop_seat(key, &tokens[stage.index()]);
+        }
+    }
+
+    fn stop_seat(&self, key: SeatKey, stage: &CancellationToken) {
+        self.own_token(key, stage).cancel();
+        // Whoever waits by the seat alone does not hear the token.
+        if let Some(waker) = self.with(key, |seat| seat.waker.clone()).flatten() {
+            waker.wake();
+        }
+    }
+
+    /// Stops one worker of this stage, by its task, and those it has spawned. `tokens` are those of the stages.
+    pub(crate) fn stop(&self, handle: AbortHandle, stage: Stage, tokens: &[CancellationToken; 4]) {
         // Under this lock, so that a worker that takes its seat meanwhile is found by one of the two looks.
         let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
         let found = (0..).zip(&self.shards).find_map(|(number, shard)| {
@@ -259,13 +363,12 @@ impl Seats {
         });
         if let Some(key) = found {
             drop(early);
-            self.own_token(key, stage).cancel();
-            // Whoever waits by the seat alone does not hear the token.
-            if let Some(waker) = self.with(key, |seat| seat.waker.clone()).flatten() {
-                waker.wake();
-            }
+            self.stop_seat(key, &tokens[stage.index()]);
         } else {
+            let task = handle.id();
             early.add(handle);
+            drop(early);
+            self.stop_children(task, tokens);
         }
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::duration;
-use crate::message::cut;
+use crate::message::{self, cut};
 use crate::report::Format;
 use crate::signal::Signal;
 
@@ -41,7 +41,7 @@ pub(crate) struct Options {
 /// What is in force.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    pub(crate) name: Option<Cow<'static, str>>,
+    pub(crate) name: Option<String>,
     /// The budget of a stop.
     pub(crate) stop_timeout: Duration,
     pub(crate) stop_timeout_from: Source,
@@ -141,7 +141,7 @@ impl Settings {
         Self {
             stop_timeout_from: source(options.stop_timeout.is_some()),
             drain_from: source(options.drain.is_some()),
-            name: options.name,
+            name: options.name.map(|name| message::name(&name)),
             stop_timeout: options.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
             drain: options.drain.unwrap_or_default(),
             signals: options

@@ -76,6 +76,11 @@ impl Stage {
     pub(crate) const fn index(self) -> usize {
         self as usize
     }
+
+    /// Whether this stage is told to stop only when `other` has ended. Early and main are joined together.
+    pub(crate) fn follows(self, other: Self) -> bool {
+        self > other && self > Self::Main
+    }
 }
 
 impl fmt::Display for Stage {

@@ -212,7 +212,7 @@ impl Status {
     }
 
     pub(crate) fn take(life: &Lifecycle, look: Option<&Sample>) -> Self {
-        let now = Instant::now();
+        let now = life.now();
         let asked = life.budget().map_or(now, Budget::asked);
         let since_asked = |at: Instant| at.saturating_duration_since(asked);
         let scene = Scene {
@@ -248,7 +248,7 @@ impl Status {
                 status.workers.push(scene.worker(id, &label, row));
             }
         }
-        for hook in life.hooks.seen() {
+        for hook in life.hooks.seen(now) {
             tracked += usize::from(hook.progress == Progress::Running);
             status.hooks.push(HookStatus {
                 name: hook.name.to_string(),

@@ -77,7 +77,7 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
                     life.scribe.say(message::aborting(stuck, remaining(&life)));
                 }
                 let _ = life.report.set(report);
-                life.trace.note(Event::Aborted);
+                life.trace.note(life.now(), Event::Aborted);
                 life.failures.settle(exit::OUT_OF_TIME);
                 life.begin_abort(&told);
                 give_up_hooks(&life);
@@ -88,14 +88,12 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
             // Joined, or beyond waiting for. What all others used is closed now, one after the other; then main's
             // thread may go.
             Step::Close => {
-                life.trace.note(Event::Joined);
+                life.trace.note(life.now(), Event::Joined);
                 life.set_stopped();
             }
             Step::RunLastHook => drop(hooks::start_last(&life, HookStage::AfterStop)),
             Step::Leave => {
-                for hook in life.hooks.close() {
-                    hooks::note(&life, hook.stage, hook.name, How::NotRun);
-                }
+                hooks::give_up_those_that_wait(&life);
                 return life.let_go();
             }
         }
@@ -117,7 +115,7 @@ async fn see_main_off(life: &Lifecycle, clock: Clock) {
 
 /// Aborts the hooks that are running, and says so.
 fn give_up_hooks(life: &Lifecycle) {
-    for hook in life.hooks.abort() {
+    for hook in life.hooks.abort(life.now()) {
         let how = match hook.progress {
             Progress::NotRun => How::NotRun,
             _ => How::Overrun(hook.took.unwrap_or_default()),
@@ -132,15 +130,17 @@ fn say_who_is_left(life: &Lifecycle, waited: Duration) {
     if !left.iter().all(Stuck::is_untold) {
         left.retain(|stuck| !stuck.is_untold());
     }
-    let remaining = remaining(life);
-    life.scribe
-        .say(message::still_waiting(&left, waited, remaining));
+    if !left.is_empty() {
+        let remaining = remaining(life);
+        life.scribe
+            .say(message::still_waiting(&left, waited, remaining));
+    }
 }
 
 /// What is left until the process is gone.
 fn remaining(life: &Lifecycle) -> Option<Duration> {
     let budget = life.budget().filter(|budget| budget.total().is_some())?;
-    Some(budget.left(Instant::now()))
+    Some(budget.left(life.now()))
 }
 
 /// Waits until `reached`, which the bell announces, or `deadline`.
@@ -150,7 +150,7 @@ async fn until(
     deadline: Option<Instant>,
     reached: impl Fn() -> bool,
 ) {
-    while !reached() && deadline.is_none_or(|deadline| deadline > Instant::now()) {
+    while !reached() && deadline.is_none_or(|deadline| deadline > life.now()) {
         wait(life, clock, deadline).await;
     }
 }
@@ -167,7 +167,7 @@ async fn wait(life: &Lifecycle, clock: Clock, deadline: Option<Instant>) {
 
 impl Scene for Lifecycle {
     fn now(&self) -> Instant {
-        Instant::now()
+        self.now()
     }
 
     fn put_off(&self, moment: Instant, turn: Turn) -> Instant {

@@ -110,7 +110,7 @@ impl Stuck {
     /// blocks from one that happens to be under way.
     pub(crate) fn find(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Self> {
         let mut found = Self::workers(life, earlier);
-        for hook in life.hooks.seen() {
+        for hook in life.hooks.seen(life.now()) {
             if hook.progress == Progress::Running {
                 found.push(Self {
                     what: What::Hook(hook.stage, hook.name),

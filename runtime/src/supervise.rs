@@ -31,6 +31,13 @@ pub(crate) struct Ran<R> {
     pub(crate) way: Way,
 }
 
+impl<R> Ran<R> {
+    const NONE: Self = Self {
+        ending: Ending::Aborted,
+        way: Way::Aborted,
+    };
+}
+
 /// A run of a worker, its panics caught.
 pub(crate) type Run<R> = Pin<Box<dyn Future<Output = Ending<R>> + Send>>;
 
@@ -52,12 +59,13 @@ pub(crate) async fn supervise<R>(
     judge: Judge<R>,
 ) -> Ran<R> {
     let mut supervisor = Supervisor::new(life, row, policy);
+    if policy.every().is_some() && life.state() >= State::Draining {
+        // The stop came before the first run.
+        return Ran::NONE;
+    }
     loop {
         let Some(run) = next() else {
-            return Ran {
-                ending: Ending::Aborted,
-                way: Way::Aborted,
-            };
+            return Ran::NONE;
         };
         let began = Instant::now();
         let ending = within(supervisor.limit(), run).await;

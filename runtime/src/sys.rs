@@ -3,14 +3,15 @@
 
 #[cfg(unix)]
 pub(crate) use unix::{
-    Mask, die_of, exit_now, handler, hear, is_ignored, is_writable, keep_default_up, wait_readable,
+    Mask, die_of, exit_now, from_the_background, handler, hear, is_ignored, is_writable,
+    keep_default_up, wait_readable, wait_writable,
 };
 
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use unix::{has_group, kill_group};
 
 #[cfg(windows)]
-pub(crate) use windows::{die_of, exit_now};
+pub(crate) use windows::{die_of, exit_now, from_the_background};
 
 #[cfg(unix)]
 mod unix {
@@ -45,6 +46,20 @@ mod unix {
     /// Whether something can be written to `fd` at once.
     pub(crate) fn is_writable(fd: BorrowedFd<'_>) -> bool {
         poll(fd, libc::POLLOUT, 0) == libc::POLLOUT
+    }
+
+    /// Waits until something can be written to `fd`, or nothing ever will be.
+    pub(crate) fn wait_writable(fd: BorrowedFd<'_>) {
+        poll(fd, libc::POLLOUT, -1);
+    }
+
+    /// Writes, to a terminal too that lets no background job write (`stty tostop`). With SIGTTOU blocked the terminal
+    /// takes the text; without, it would suspend the whole process for a line the program has not asked for.
+    pub(crate) fn from_the_background<T>(write: impl FnOnce() -> T) -> T {
+        let mask = Mask::block(&[libc::SIGTTOU]);
+        let written = write();
+        mask.apply();
+        written
     }
 
     /// Which of these events are there, after `millis` at the most; -1 is for ever.
@@ -199,6 +214,11 @@ mod unix {
 mod windows {
     /// There is no death by a signal on Windows.
     pub(crate) fn die_of(_: i32) {}
+
+    /// Writes. No terminal suspends who writes to it.
+    pub(crate) fn from_the_background<T>(write: impl FnOnce() -> T) -> T {
+        write()
+    }
 
     /// Ends the process. Windows has no `_exit`; `ExitProcess` stops all other threads first.
     pub(crate) fn exit_now(code: u8) -> ! {

@@ -232,7 +232,7 @@ impl Teller {
         let Some(budget) = self.life.budget().filter(|_| self.is_stopping()) else {
             return;
         };
-        let left = budget.left(tokio::time::Instant::now());
+        let left = budget.left(self.life.now());
         if let Some((more, again)) = extension(self.extend_at, left, Instant::now()) {
             let micros = u32::try_from(more.as_micros()).unwrap_or(u32::MAX);
             self.tell(&[NotifyState::ExtendTimeoutUsec(micros)]);
@@ -254,7 +254,7 @@ impl Teller {
             .is_some_and(|budget| budget.total().is_some())
         {
             self.tell(&[NotifyState::Watchdog]);
-        } else if let Some(runtime) = self.life.runtime.get()
+        } else if let Some(runtime) = self.life.built_runtime()
             && self.life.systemd.ask()
         {
             let life = Arc::clone(&self.life);

@@ -4,13 +4,19 @@
 //! that waits takes a seat on top. Nothing is allocated beside tokio's own task.
 
 use std::future::Future;
-use std::mem::needs_drop;
+use std::mem::{self, needs_drop};
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
+use tokio::task::AbortHandle;
 
 use crate::done::{Done, Ending, Judgement};
+use crate::lifecycle::Lifecycle;
+use crate::rows::RowId;
+use crate::state::Stage;
 use crate::taskdump;
 use crate::thread::{self, Current, WakerId};
 use crate::ticket::Ticket;
@@ -72,17 +78,16 @@ where
                 Some(running) => asked.poll(running, context),
                 None => Poll::Pending,
             };
-            if polled.is_ready() {
+            polled.map(|result| {
                 returned = true;
                 future.set(None);
-            }
-            polled
+                // An error's `Debug` is code of the worker's as well.
+                let judgement = (this.judge)(&result);
+                (result, judgement)
+            })
         };
         match ticket.run(waker, run) {
-            Ok(Poll::Ready(result)) => {
-                let judgement = (this.judge)(&result);
-                Poll::Ready(ticket.finished(result, judgement))
-            }
+            Ok(Poll::Ready((result, judgement))) => Poll::Ready(ticket.finished(result, judgement)),
             Ok(Poll::Pending) => {
                 if !ticket.waits() {
                     ticket.sit(context);
@@ -115,11 +120,13 @@ pub(crate) fn run_blocking<T>(
         // It will be there for a while: its seat says since when.
         ticket.seat = Some(ticket.life.take_seat(ticket.row, ticket.stage));
     }
+    let code = || {
+        let result = code();
+        let judgement = judge(&result);
+        (result, judgement)
+    };
     match ticket.run(WakerId::NONE, code) {
-        Ok(result) => {
-            let judgement = judge(&result);
-            ticket.finished(result, judgement)
-        }
+        Ok((result, judgement)) => ticket.finished(result, judgement),
         Err(payload) => ticket.panicked(payload, false),
     }
 }
@@ -142,11 +149,17 @@ pub(crate) async fn blocking_run<R: Send + 'static>(
             },
         ))
     });
-    let run = move || match worker {
-        Some((life, current)) => thread::polling(&life, current, WakerId::NONE, code).0,
-        None => code(),
+    let (running, ends) = Running::new(worker.as_ref());
+    let run = move || {
+        let _ends = ends;
+        match worker {
+            Some((life, current)) => thread::polling(&life, current, WakerId::NONE, code).0,
+            None => code(),
+        }
     };
-    let ran = tokio::task::spawn_blocking(run).await;
+    let mut task = tokio::task::spawn_blocking(run);
+    let _running = running.aborting(task.abort_handle());
+    let ran = (&mut task).await;
     thread::scoped();
     match ran {
         Ok(result) => result,
@@ -155,5 +168,93 @@ pub(crate) async fn blocking_run<R: Send + 'static>(
             // The runtime is shutting down, and this future with it.
             Err(_) => std::future::pending().await,
         },
+    }
+}
+
+/// A closure that blocks, as its worker sees it. Where the worker is dropped first, the closure goes on, and is waited
+/// for: nothing can abort it.
+struct Running {
+    state: Arc<Mutex<Blocked>>,
+    worker: Option<(Arc<Lifecycle>, RowId, Stage)>,
+    task: Option<AbortHandle>,
+}
+
+/// How far the closure has come.
+enum Blocked {
+    /// It has not ended, and its worker waits for it.
+    Runs,
+    /// It has not ended, and its worker is gone.
+    Outlives(#[allow(dead_code)] Option<Outliving>), // for its destructor
+    Ended,
+}
+
+impl Running {
+    /// For this worker; and what the closure keeps until it ends.
+    fn new(worker: Option<&(Arc<Lifecycle>, Current)>) -> (Self, Ends) {
+        let state = Arc::new(Mutex::new(Blocked::Runs));
+        let running = Self {
+            state: Arc::clone(&state),
+            worker: worker.map(|(life, current)| (Arc::clone(life), current.row, current.stage)),
+            task: None,
+        };
+        (running, Ends(state))
+    }
+
+    /// Where it has not begun by then, this takes it back.
+    fn aborting(mut self, task: AbortHandle) -> Self {
+        self.task = Some(task);
+        self
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*state, Blocked::Runs) {
+            let worker = self.worker.take();
+            let outlives = worker.and_then(|(life, row, stage)| Outliving::new(life, row, stage));
+            *state = Blocked::Outlives(outlives);
+        }
+    }
+}
+
+/// Dropped with the closure: when it has run, or when it is not to run any more.
+struct Ends(Arc<Mutex<Blocked>>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = mem::replace(&mut *state, Blocked::Ended);
+        drop(state);
+        drop(before);
+    }
+}
+
+/// Counts a closure whose worker is gone among those that are alive.
+struct Outliving {
+    life: Arc<Lifecycle>,
+    row: RowId,
+    stage: Stage,
+}
+
+impl Outliving {
+    fn new(life: Arc<Lifecycle>, row: RowId, stage: Stage) -> Option<Self> {
+        life.arrive(stage).then(|| {
+            let started = &life.rows.get(row).started;
+            started.fetch_add(1, Ordering::Relaxed);
+            Self { life, row, stage }
+        })
+    }
+}
+
+impl Drop for Outliving {
+    fn drop(&mut self) {
+        // Its worker has ended already, as far as the counters go.
+        let started = &self.life.rows.get(self.row).started;
+        started.fetch_sub(1, Ordering::Release);
+        self.life.leave(self.stage);
     }
 }

@@ -496,7 +496,7 @@ pub(crate) fn prepare(life: &Arc<Lifecycle>, deadline: Option<Instant>) -> Optio
     let due = abort_at
         .checked_sub(PREPARING)
         .map_or(half, |at| at.max(half));
-    if due > Instant::now() {
+    if due > life.now() {
         return Some(deadline.map_or(due, |deadline| deadline.min(due)));
     }
     if !life.taskdump.is_prepared.swap(true, Ordering::Relaxed) {

@@ -2,22 +2,32 @@
 //!
 //! The clock goes on meanwhile, and deadlines pass while work was about to finish. Whoever waits for a moment and
 //! wakes much later has stood still, and everybody else with it: what is due has a moment to finish before anybody is
-//! aborted, and another one before the process is ended.
+//! aborted, and another one before the process is ended. That is granted once in a stop: a process that is stopped
+//! again and again does not outlive its budget by more.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Who wakes this much too late has stood still. A busy machine takes less.
-const LATE: Duration = Duration::from_millis(50);
+/// Whoever wakes this much too late has stood still. A busy machine takes less, and so does a CPU quota, which lets a
+/// process wait for the rest of a period: 100 ms, unless somebody changed it.
+const LATE: Duration = Duration::from_millis(200);
 
 /// What is given to those who had work in hand.
 const MOMENT: Duration = Duration::from_millis(50);
 
-/// When the process last went on after it had stood still.
+/// When the process went on after it had stood still.
 #[derive(Debug, Default)]
-pub(crate) struct Thaw(Mutex<Option<Instant>>);
+pub(crate) struct Thaw(Mutex<Standstill>);
+
+#[derive(Debug, Default)]
+struct Standstill {
+    /// The end of the latest one that counts.
+    ended: Option<Instant>,
+    /// It has put something off. None counts after that.
+    is_used: bool,
+}
 
 /// How many moments after a thaw something comes at the earliest.
 #[derive(Clone, Copy, Debug)]
@@ -32,27 +42,35 @@ pub(crate) enum Turn {
 }
 
 impl Thaw {
-    /// Somebody who wanted to wake at `due` has just woken. Returns for how long the process stood still, if it did and
-    /// nobody has noticed yet.
-    pub(crate) fn woke(&self, due: Instant) -> Option<Duration> {
-        let now = Instant::now();
+    /// Somebody who wanted to wake at `due` has woken now. Returns for how long the process stood still, if it did and
+    /// nobody has noticed yet, and if that puts anything off.
+    pub(crate) fn woke(&self, due: Instant, now: Instant) -> Option<Duration> {
         let late = now.saturating_duration_since(due);
         if late < LATE {
             return None;
         }
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.lock();
         // Due before the last thaw: the same standstill, noticed by another thread.
-        if last.is_some_and(|last| due <= last) {
+        if last.is_used || last.ended.is_some_and(|ended| due <= ended) {
             return None;
         }
-        *last = Some(now);
+        last.ended = Some(now);
         Some(late)
     }
 
     /// `moment`, or later where the process stood still.
     pub(crate) fn put_off(&self, moment: Instant, turn: Turn) -> Instant {
-        let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        last.map_or(moment, |last| moment.max(last + MOMENT * turn as u32))
+        let mut last = self.lock();
+        let Some(ended) = last.ended else {
+            return moment;
+        };
+        let earliest = ended + MOMENT * turn as u32;
+        last.is_used |= earliest > moment;
+        moment.max(earliest)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Standstill> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -66,20 +84,44 @@ mod tests {
     fn who_wakes_in_time_has_not_stood_still() {
         let thaw = Thaw::default();
         let due = Instant::now();
-        assert_eq!(thaw.woke(due), None);
-        assert_eq!(thaw.put_off(due, Turn::End), due);
+        let throttled = due + Duration::from_millis(100);
+        for now in [due, throttled] {
+            assert_eq!(thaw.woke(due, now), None);
+            assert_eq!(thaw.put_off(due, Turn::End), due);
+        }
     }
 
     #[test]
     fn a_standstill_is_noticed_once_and_puts_off_what_was_due() {
         let thaw = Thaw::default();
-        let due = Instant::now().checked_sub(SECOND).unwrap();
-        assert!(thaw.woke(due).is_some_and(|late| late >= SECOND));
-        assert_eq!(thaw.woke(due), None);
+        let due = Instant::now();
+        let now = due + SECOND;
+        assert_eq!(thaw.woke(due, now), Some(SECOND));
+        assert_eq!(thaw.woke(due, now), None);
         let [wait, abort, end] =
             [Turn::Due, Turn::Abort, Turn::End].map(|turn| thaw.put_off(due, turn));
-        assert!(Instant::now() < wait && wait < abort && abort < end);
+        assert!(now < wait && wait < abort && abort < end);
         let later = end + SECOND;
         assert_eq!(thaw.put_off(later, Turn::End), later);
+    }
+
+    #[test]
+    fn what_was_put_off_once_is_not_put_off_again() {
+        let thaw = Thaw::default();
+        let due = Instant::now();
+        thaw.woke(due, due + SECOND);
+        let end = thaw.put_off(due, Turn::End);
+        assert_eq!(thaw.woke(end, end + SECOND), None);
+        assert_eq!(thaw.put_off(due, Turn::End), end);
+    }
+
+    #[test]
+    fn a_standstill_long_before_a_moment_costs_nothing() {
+        let thaw = Thaw::default();
+        let (early, due) = (Instant::now(), Instant::now() + 10 * SECOND);
+        thaw.woke(early, early + SECOND);
+        assert_eq!(thaw.put_off(due, Turn::End), due);
+        assert_eq!(thaw.woke(due, due + SECOND), Some(SECOND));
+        assert!(thaw.put_off(due, Turn::Due) > due + SECOND);
     }
 }

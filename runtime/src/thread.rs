@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
 use crate::lifecycle::{Lifecycle, disturbances};
+use crate::message;
 use crate::rows::RowId;
 use crate::seats::SeatKey;
 use crate::state::Stage;
@@ -90,10 +91,7 @@ impl Seen {
     fn of_this_thread() -> Arc<Self> {
         static THREADS: AtomicU32 = AtomicU32::new(0);
         Arc::new(Self {
-            name: std::thread::current()
-                .name()
-                .unwrap_or("unnamed")
-                .to_owned(),
+            name: message::name(std::thread::current().name().unwrap_or("unnamed")),
             shard: THREADS.fetch_add(1, Ordering::Relaxed),
             life: AtomicPtr::default(),
             row: AtomicU32::new(0),
@@ -395,9 +393,11 @@ impl Here {
     }
 }
 
-/// Marks this thread as busy with what a worker of `row` left behind, while the guard lives. A thread that is
-/// none of the lifecycle's stays unmarked.
-pub(crate) fn busy_with(life: &Lifecycle, row: RowId) -> Busy {
+/// Marks this thread as busy with what a worker of `row` left behind, while the guard lives. A thread that is no
+/// lifecycle's is this one's meanwhile; one of another's stays unmarked.
+pub(crate) fn busy_with(life: &Arc<Lifecycle>, row: RowId) -> Busy {
+    let is_nobodys = look(|here| here.id.get().is_null()).unwrap_or(false);
+    let entered = is_nobodys.then(|| enter(life));
     let worker = Current {
         row,
         seat: None,
@@ -406,18 +406,25 @@ pub(crate) fn busy_with(life: &Lifecycle, row: RowId) -> Busy {
     };
     let outer = look_with_life(|here, own| {
         let beat = life.beat.latest();
-        let is_ours = ptr::eq(Arc::as_ptr(own), life);
+        let is_ours = Arc::ptr_eq(own, life);
         is_ours.then(|| here.set(here.seen(), worker, WakerId::NONE, beat))
     });
-    Busy(outer.flatten())
+    Busy {
+        outer: outer.flatten(),
+        _entered: entered,
+    }
 }
 
 /// The record says what it did before once this is dropped.
-pub(crate) struct Busy(Option<Outer>);
+pub(crate) struct Busy {
+    outer: Option<Outer>,
+    // Dropped after that.
+    _entered: Option<Entered>,
+}
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        if let Some(outer) = self.0.take() {
+        if let Some(outer) = self.outer.take() {
             let left = look_with_life(|here, life| {
                 let seat = here.seen().seat();
                 here.restore(outer);

@@ -7,16 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Context;
 
-use tokio_util::sync::CancellationToken;
-
 use crate::done::{Done, Ending, Judgement};
 use crate::exit::{self, Failure};
 use crate::lifecycle::{Lifecycle, disturbances};
-use crate::message;
-use crate::policy::OnFailure;
 use crate::process;
 use crate::rows::{RowId, Way};
-use crate::seats::SeatKey;
+use crate::seats::{Parent, SeatKey};
 use crate::state::{Cause, Stage};
 use crate::thread::{self, Current, WakerId};
 
@@ -89,7 +85,7 @@ impl Ticket {
     }
 
     /// The same for a child: its seat keeps the parent's token.
-    pub(crate) fn of_child(mut self, parent: CancellationToken) -> Self {
+    pub(crate) fn of_child(mut self, parent: Parent) -> Self {
         let (row, stage) = (self.row, self.stage);
         self.seat = Some(
             self.life
@@ -184,35 +180,31 @@ impl Ticket {
 
     #[cold]
     fn error(&mut self, text: String) {
-        self.fail(Way::Failed, Failure::error(self.life.who(self.row), text));
+        self.way = Way::Failed;
+        self.fail(Failure::error(self.life.who(self.row), text));
     }
 
     /// `returned`: it was a destructor that did, afterwards.
     #[cold]
     pub(crate) fn panicked<T>(&mut self, payload: Box<dyn Any + Send>, returned: bool) -> Done<T> {
+        self.way = Way::Panicked;
         if returned {
-            self.way = Way::Panicked;
             self.destructor_panicked();
         } else {
             let who = self.life.who(self.row);
-            self.fail(Way::Panicked, Failure::panic(who, payload.as_ref()));
+            self.fail(Failure::panic(who, payload.as_ref()));
         }
         self.ended();
         Done::new(Ending::Panicked(payload), self)
     }
 
     fn destructor_panicked(&self) {
-        let failure = Failure::destructor(self.life.who(self.row));
-        self.life.fail(failure.of_task(tokio::task::try_id()));
+        self.fail(Failure::destructor(self.life.who(self.row)));
     }
 
-    fn fail(&mut self, way: Way, failure: Failure) {
-        self.way = way;
+    fn fail(&self, failure: Failure) {
         let failure = failure.of_task(tokio::task::try_id());
-        match self.life.rows.policy(self.row).on_failure() {
-            OnFailure::Log => self.life.scribe.say(message::logged(&failure)),
-            OnFailure::Stop | OnFailure::Restart => self.life.fail(failure),
-        }
+        self.life.fail_by_policy(self.row, failure);
     }
 
     /// An essential worker that ends by itself ends the process. One that was told to stop does not.

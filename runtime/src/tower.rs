@@ -21,7 +21,6 @@ use http::header::{CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER};
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -220,8 +219,8 @@ impl StopBudget {
     /// What is left, at this moment, until the stop would give the request up. `None` while no stop was asked for,
     /// and outside any lifecycle; [`Duration::MAX`] where there is no deadline.
     pub fn remaining(&self) -> Option<Duration> {
-        let budget = self.0.as_ref()?.budget()?;
-        Some(budget.remaining(Instant::now()))
+        let life = self.0.as_ref()?;
+        Some(life.budget()?.remaining(life.now()))
     }
 }
 
@@ -428,7 +427,7 @@ impl Shared {
         let longest = budget.total().map_or(Duration::MAX, |total| total / 2);
         let drain = life.settings.drain.min(longest);
         let after = self.options.close_after.unwrap_or(drain / 2).min(drain);
-        life.is_drained() || budget.asked().elapsed() >= after
+        life.is_drained() || life.now() - budget.asked() >= after
     }
 
     fn refusal<B>(&self, status: StatusCode) -> Response<ResponseBody<B>> {

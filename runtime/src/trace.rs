@@ -25,10 +25,10 @@ pub(crate) struct Trace(Mutex<Vec<(Instant, Event)>>);
 
 impl Trace {
     /// A stage is told twice where it is early: the first time counts.
-    pub(crate) fn note(&self, event: Event) {
+    pub(crate) fn note(&self, now: Instant, event: Event) {
         let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if events.iter().all(|(_, other)| *other != event) {
-            events.push((Instant::now(), event));
+            events.push((now, event));
         }
     }
 

@@ -6,7 +6,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::beside;
@@ -14,8 +13,9 @@ use crate::budget::Budget;
 use crate::coordinator::Conducting;
 use crate::exit;
 use crate::heard::{Heard, Meaning, Stop};
-use crate::lifecycle::Lifecycle;
+use crate::lifecycle::{Lifecycle, MainsThread};
 use crate::message;
+use crate::process::{LAST_LINES, LAST_LINES_AT_LEAST};
 use crate::report;
 use crate::settings::NO_LIMIT;
 use crate::signal::{Inbox, Signal};
@@ -26,14 +26,23 @@ use crate::sys;
 use crate::taskdump;
 use crate::thaw::Turn;
 
-/// The longest the process stays for a report to be written.
-const LAST_WORDS: Duration = Duration::from_millis(100);
+/// What building a runtime takes, and much more; and how far two attempts to get a thread are apart meanwhile.
+const PROBING: Duration = Duration::from_millis(50);
 
-/// The shortest, from when the report is there to be written: what a healthy pipe takes, with room to spare.
-const LAST_WORDS_AT_LEAST: Duration = Duration::from_millis(20);
+/// So often in a row the system grants no thread where it grants none.
+const REFUSALS: u32 = 3;
 
-/// What leaving takes, at the least: after the stop was asked for, and after everybody was joined.
+/// What it takes to write the report, unless a lock or a subscriber holds up whoever writes.
+const WRITING: Duration = Duration::from_millis(2);
+
+/// What leaving takes, at the least: after the stop was asked for, and when all that is left is the user's.
 pub(crate) const LEAVING: Duration = Duration::from_millis(20);
+
+/// How far apart the looks are at whether a moment that was put off has come.
+const LOOKING: Duration = Duration::from_millis(5);
+
+/// How much longer the process may stay where nothing of the user's is left.
+const OVERLOADED: Duration = Duration::from_millis(500);
 
 /// How long main's thread has to go on with the stop by itself; and how far two attempts to get a thread are apart.
 const MAINS_TURN: Duration = Duration::from_millis(1);
@@ -54,6 +63,9 @@ pub(crate) fn start(
         heard: Heard::default(),
         look: None,
         reported: None,
+        has_insisted: false,
+        probe_at: Some(Instant::now() + PROBING),
+        refusals: 0,
         start_at: None,
         #[cfg(feature = "metrics")]
         recorded: None,
@@ -75,6 +87,12 @@ struct Watch {
     look: Option<Sample>,
     /// When it gave the report to be written.
     reported: Option<Instant>,
+    /// It has asked for a second thread, should the first one not have written the report.
+    has_insisted: bool,
+    /// When to see whether the system grants a thread, until the runtime is built.
+    probe_at: Option<Instant>,
+    /// How often in a row it did not.
+    refusals: u32,
     /// When to start the coordinator, for which there is something to do.
     start_at: Option<Instant>,
     /// The state that metrics were told of.
@@ -86,7 +104,8 @@ impl Watch {
     fn run(&mut self) {
         while !self.life.is_over() {
             let beat = self.life.beat.next();
-            let next = [self.next(), self.start_at].into_iter().flatten();
+            let next = [self.next(), self.start_at, self.probe_at];
+            let next = next.into_iter().flatten();
             let next = next.fold(beat, Instant::min);
             let now = Instant::now();
             self.inbox.wait(Some(next.saturating_duration_since(now)));
@@ -94,8 +113,8 @@ impl Watch {
                 self.life.woke(next.into());
             }
             let has_beaten = self.life.beat.count();
-            if has_beaten && !self.life.settings.is_test {
-                self.look_for_ended();
+            if has_beaten {
+                self.look_around();
             }
             #[cfg(feature = "metrics")]
             if has_beaten || self.recorded.replace(self.life.state()) != Some(self.life.state()) {
@@ -107,56 +126,68 @@ impl Watch {
             }
             self.hold_deadline();
             self.see_it_conducted();
-            if let Some(why) = self.life.start_failure.get() {
-                self.give_up_the_start(why);
-            }
+            self.see_it_built();
         }
     }
 
-    /// Whoever builds the runtime has a moment to come back from it, and then the process ends: there is no main to run.
-    fn give_up_the_start(&self, why: &str) {
-        let begun = Instant::now();
-        while begun.elapsed() < LAST_WORDS {
-            if self.life.is_over() {
-                return;
-            }
-            thread::sleep(Duration::from_millis(1));
+    /// Ends the process where the runtime is not built, and cannot be: tokio has got some of its threads, and the system
+    /// grants no other. It has panicked then, and waits for those it has, for ever.
+    fn see_it_built(&mut self) {
+        if !self.life.is_building() {
+            self.probe_at = None;
+        }
+        let now = Instant::now();
+        if self.probe_at.is_none_or(|at| now < at) {
+            return;
+        }
+        self.probe_at = Some(now + PROBING);
+        let Err(why) = beside::start("graceful-probe", Box::new(|| ())) else {
+            self.refusals = 0;
+            return;
+        };
+        self.refusals += 1;
+        if self.refusals < REFUSALS {
+            return;
         }
         self.life
             .scribe
-            .say_report(message::no_runtime_to_come_back_from(why));
-        self.life.scribe.finish(LAST_WORDS);
+            .say_report(message::no_runtime_to_come_back_from(&why));
+        self.life.scribe.finish(LAST_LINES);
         sys::exit_now(exit::MISCONFIGURED)
     }
 
     /// When there is something to do without being asked.
     fn next(&self) -> Option<Instant> {
-        let Some(deadline) = self.deadline else {
-            return self
-                .life
-                .settings
-                .is_test
-                .then(|| Instant::now() + self.patience());
-        };
+        let deadline = self.deadline?;
         let report_at = deadline.report_at().filter(|_| !self.life.is_reported());
-        self.at(report_at.or(deadline.end()))
+        let moment = report_at.or(deadline.end());
+        let now = Instant::now();
+        // What puts it off can be over before that.
+        let due = match moment?.into_std() {
+            moment if now < moment => Some(moment),
+            _ => self.at(moment).map(|at| at.min(now + LOOKING)),
+        };
+        due.into_iter().chain(self.insist_at()).min()
+    }
+
+    /// When whoever writes has had the time for the report.
+    fn insist_at(&self) -> Option<Instant> {
+        let reported = self.reported.filter(|_| !self.has_insisted)?;
+        Some(reported + WRITING)
     }
 
     /// A moment of the budget, put off so far that what ends by itself at the last moment can leave, and what was due
-    /// while the process stood still can end. Where somebody is left nobody is leaving.
+    /// while the process stood still can end.
     fn at(&self, moment: Option<tokio::time::Instant>) -> Option<Instant> {
-        let leaving = self
-            .life
-            .joined_at()
-            .filter(|_| self.life.is_deserted())
-            .or(self.deadline.as_ref().map(Budget::asked));
-        let leaving = leaving.map(|since| since + LEAVING);
-        moment.map(|moment| {
-            let moment = self.life.thaw.put_off(moment, Turn::End);
-            leaving
-                .map_or(moment, |leaving| moment.max(leaving))
-                .into_std()
-        })
+        let moment = self.life.thaw.put_off(moment?, Turn::End).into_std();
+        let asked = self.deadline.map(|deadline| deadline.asked().into_std());
+        let earliest = match self.life.mains_thread() {
+            MainsThread::Users => asked? + LEAVING,
+            MainsThread::Leaving(since) => since + LEAVING,
+            // Nothing is cut off that could be done in time on a machine that is not overloaded.
+            MainsThread::Ours => moment + OVERLOADED,
+        };
+        Some(moment.max(earliest))
     }
 
     fn has_passed(&self, moment: Option<tokio::time::Instant>) -> bool {
@@ -200,7 +231,7 @@ impl Watch {
 
     fn hold_deadline(&mut self) {
         let Some(budget) = self.life.budget() else {
-            return self.look_for_spinners();
+            return;
         };
         let is_test = self.life.settings.is_test;
         let deadline = *self.deadline.get_or_insert_with(|| {
@@ -215,10 +246,14 @@ impl Watch {
             report::publish(&self.life, code, 0);
             self.reported.get_or_insert_with(Instant::now);
         }
+        if self.insist_at().is_some_and(|at| at <= Instant::now()) {
+            self.has_insisted = true;
+            self.life.scribe.insist();
+        }
         if self.has_passed(deadline.end()) {
             if is_test {
                 self.life.scribe.speak_up();
-                self.life.scribe.say(message::test_never_yields());
+                self.life.scribe.say_report(message::test_never_yields());
             }
             self.exit(exit::OUT_OF_TIME);
         }
@@ -250,21 +285,24 @@ impl Watch {
         }
     }
 
-    /// Says which workers have ended by themselves, long before the stop, with nobody of their kind left.
-    fn look_for_ended(&self) {
-        if self.life.state() < State::Draining {
+    /// Once a second, while there is no stop.
+    fn look_around(&mut self) {
+        if self.life.state() >= State::Draining {
+            return;
+        }
+        if self.life.settings.is_test {
+            self.look_for_spinners();
+        } else {
+            // Which workers have ended by themselves, with nobody of their kind left.
             for (label, ended) in self.life.rows.newly_idle() {
                 self.life.scribe.say(message::ended_early(&label, ended));
             }
         }
     }
 
-    /// In a test that has not been asked to stop: code that is inside the same poll in two looks a whole budget
+    /// In a test: code that is inside the same poll in two looks a whole budget
     /// apart never yields, and nothing but this ends it.
     fn look_for_spinners(&mut self) {
-        if !self.life.settings.is_test {
-            return;
-        }
         let patience = self.patience();
         let due = self.look.as_ref().is_none_or(|look| look.age() >= patience);
         if !due {
@@ -277,7 +315,7 @@ impl Watch {
             .is_some_and(|look| look.has_one_still(&self.life))
         {
             self.life.scribe.speak_up();
-            self.life.scribe.say(message::test_never_yields());
+            self.life.scribe.say_report(message::test_never_yields());
             self.exit(exit::OUT_OF_TIME);
         }
     }
@@ -296,15 +334,15 @@ impl Watch {
     fn exit(&self, code: u8) -> ! {
         let code = self.life.failures.settle(code);
         report::publish(&self.life, code, 0);
-        let left = self.deadline.map_or(LAST_WORDS, |deadline| {
-            deadline.left(tokio::time::Instant::now())
+        let left = self.deadline.map_or(LAST_LINES, |deadline| {
+            deadline.left(tokio::time::Instant::from_std(Instant::now()))
         });
         let had = self.reported.map_or(Duration::ZERO, |at| at.elapsed());
-        let at_least = LAST_WORDS_AT_LEAST.saturating_sub(had);
-        let is_written = self.life.scribe.finish(left.clamp(at_least, LAST_WORDS));
+        let at_least = LAST_LINES_AT_LEAST.saturating_sub(had);
+        let is_written = self.life.scribe.finish(left.clamp(at_least, LAST_LINES));
         // A report that is nobody's fault to be late is worth a little more of an overloaded machine's time.
         if !is_written && self.life.scribe.is_starved() {
-            self.life.scribe.flush(LAST_WORDS);
+            self.life.scribe.flush(LAST_LINES);
         }
         #[cfg(all(unix, feature = "process"))]
         crate::children::kill_all();

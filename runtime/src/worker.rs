@@ -8,8 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
 use crate::ambient::Caller;
 use crate::body::{Again, Blocking, BlockingAgain, Body, Once};
 use crate::function::Function;
@@ -19,6 +17,7 @@ use crate::message;
 use crate::outcome::{Outcome, judge};
 use crate::policy::{OnFailure, Policy};
 use crate::rows::Label;
+use crate::seats::Parent;
 use crate::state::{Stage, State};
 use crate::thread;
 use crate::ticket::Ticket;
@@ -182,7 +181,9 @@ impl<B: Body> Worker<B> {
             stage,
             parent,
         } = Spawner::find(policy);
-        let refused = policy.refuses() && life.state() >= State::Stopping;
+        let state = life.state();
+        let refused = policy.refuses() && state >= State::Stopping
+            || policy.every().is_some() && state >= State::Draining;
         let supervised = policy.is_supervised().then(|| Box::new(policy.clone()));
         let essential = policy.is_essential();
         let (row, name) = match self.name {
@@ -218,8 +219,8 @@ impl<B: Body> Worker<B> {
 struct Spawner {
     life: Arc<Lifecycle>,
     stage: Stage,
-    /// The token of the worker that is spawning, which stops its children.
-    parent: Option<CancellationToken>,
+    /// The worker that is spawning, whose token stops its children.
+    parent: Option<Parent>,
 }
 
 impl Spawner {
@@ -233,7 +234,7 @@ impl Spawner {
                 .stage()
                 .or(parent.map(|parent| parent.stage))
                 .unwrap_or_default(),
-            parent: parent.map(|parent| caller.own_token(parent)),
+            parent: parent.map(|parent| caller.as_parent(parent)),
             life: caller.life,
         }
     }

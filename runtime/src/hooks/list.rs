@@ -13,9 +13,15 @@ use super::{HookStage, Progress, Run};
 #[derive(Default)]
 pub(crate) struct Hooks(Mutex<List>);
 
+/// A hook's number in its lifecycle. A name can be given to a second hook while the first one runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HookId(u64);
+
 #[derive(Default)]
 struct List {
     hooks: Vec<Hook>,
+    /// The number of the next hook.
+    next: u64,
     /// The stages whose moment has come.
     begun: Vec<HookStage>,
     /// Nothing is run any more.
@@ -23,6 +29,7 @@ struct List {
 }
 
 struct Hook {
+    id: HookId,
     stage: HookStage,
     name: Arc<str>,
     run: Option<Run>,
@@ -48,7 +55,9 @@ pub(crate) struct Seen {
 
 impl Hooks {
     pub(super) fn add(&self, stage: HookStage, name: Arc<str>, run: Run) {
+        let mut list = self.lock();
         let hook = Hook {
+            id: HookId(list.next),
             stage,
             name,
             run: Some(run),
@@ -58,7 +67,7 @@ impl Hooks {
             took: None,
             progress: Progress::Waiting,
         };
-        let mut list = self.lock();
+        list.next += 1;
         let same = |other: &Hook| {
             other.stage == hook.stage && other.name == hook.name && other.began.is_none()
         };
@@ -103,36 +112,37 @@ impl Hooks {
             .count()
     }
 
-    /// Marks the hook registered last, among those that wait, as running.
-    pub(super) fn begin_next(&self, stage: HookStage) -> Option<Arc<str>> {
+    /// Marks the hook registered last, among those that wait, as running. Returns what is to be run, and its name.
+    pub(super) fn begin_next(
+        &self,
+        stage: HookStage,
+        now: Instant,
+    ) -> Option<(HookId, Arc<str>, Run)> {
         let mut list = self.lock();
         let waits = |hook: &&mut Hook| hook.stage == stage && hook.progress == Progress::Waiting;
         let hook = list.hooks.iter_mut().rev().find(waits)?;
+        let run = hook.run.take()?;
         hook.progress = Progress::Running;
-        hook.began = Some(Instant::now());
-        Some(Arc::clone(&hook.name))
+        hook.began = Some(now);
+        Some((hook.id, Arc::clone(&hook.name), run))
     }
 
-    pub(super) fn take_run(&self, stage: HookStage, name: &str) -> Option<Run> {
-        self.with(stage, name, |hook| hook.run.take()).flatten()
+    pub(super) fn began(&self, id: HookId, task: AbortHandle) {
+        self.with(id, |hook| hook.task = Some(task));
     }
 
-    pub(super) fn began(&self, stage: HookStage, name: &str, task: AbortHandle) {
-        self.with(stage, name, |hook| hook.task = Some(task));
-    }
-
-    pub(super) fn polled(&self, stage: HookStage, name: &str) {
-        self.with(stage, name, |hook| hook.polled = true);
+    pub(super) fn polled(&self, id: HookId) {
+        self.with(id, |hook| hook.polled = true);
     }
 
     /// Returns how long it took.
-    pub(super) fn end(&self, stage: HookStage, name: &str, progress: Progress) -> Option<Duration> {
+    pub(super) fn end(&self, id: HookId, progress: Progress, now: Instant) -> Option<Duration> {
         let end = |hook: &mut Hook| {
             hook.progress = progress;
-            hook.took = hook.began.map(|began| began.elapsed());
+            hook.took = hook.began.map(|began| now - began);
             hook.took
         };
-        self.with(stage, name, end).flatten()
+        self.with(id, end).flatten()
     }
 
     pub(crate) fn is_running(&self, stage: HookStage) -> bool {
@@ -142,8 +152,15 @@ impl Hooks {
             .any(|hook| hook.stage == stage && hook.progress == Progress::Running)
     }
 
+    pub(crate) fn is_any_running(&self) -> bool {
+        let list = self.lock();
+        list.hooks
+            .iter()
+            .any(|hook| hook.progress == Progress::Running)
+    }
+
     /// Aborts those that are running, and returns them.
-    pub(crate) fn abort(&self) -> Vec<Seen> {
+    pub(crate) fn abort(&self, now: Instant) -> Vec<Seen> {
         let mut list = self.lock();
         let (mut tasks, mut aborted) = (Vec::new(), Vec::new());
         for hook in &mut list.hooks {
@@ -153,9 +170,9 @@ impl Hooks {
                 } else {
                     Progress::NotRun
                 };
-                hook.took = hook.began.map(|began| began.elapsed());
+                hook.took = hook.began.map(|began| now - began);
                 tasks.extend(hook.task.take());
-                aborted.push(hook.seen());
+                aborted.push(hook.seen(now));
             }
         }
         drop(list);
@@ -164,28 +181,30 @@ impl Hooks {
     }
 
     /// Runs nothing any more. Gives up those that were never started, and returns them.
-    pub(crate) fn close(&self) -> Vec<Seen> {
+    pub(crate) fn close(&self, now: Instant) -> Vec<Seen> {
         let mut list = self.lock();
         list.closed = true;
         let mut given_up = Vec::new();
         for hook in &mut list.hooks {
             if hook.progress == Progress::Waiting {
                 hook.progress = Progress::NotRun;
-                given_up.push(hook.seen());
+                given_up.push(hook.seen(now));
             }
         }
         given_up
     }
 
-    pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.lock().hooks.iter().map(Hook::seen).collect()
+    pub(crate) fn seen(&self, now: Instant) -> Vec<Seen> {
+        self.lock()
+            .hooks
+            .iter()
+            .map(|hook| hook.seen(now))
+            .collect()
     }
 
-    fn with<T>(&self, stage: HookStage, name: &str, act: impl FnOnce(&mut Hook) -> T) -> Option<T> {
+    fn with<T>(&self, id: HookId, act: impl FnOnce(&mut Hook) -> T) -> Option<T> {
         let mut list = self.lock();
-        let running = |hook: &&mut Hook| {
-            hook.stage == stage && *hook.name == *name && hook.progress == Progress::Running
-        };
+        let running = |hook: &&mut Hook| hook.id == id && hook.progress == Progress::Running;
         list.hooks.iter_mut().find(running).map(act)
     }
 
@@ -199,10 +218,8 @@ impl Hook {
         matches!(self.progress, Progress::Waiting | Progress::Running)
     }
 
-    fn seen(&self) -> Seen {
-        let took = self
-            .took
-            .or_else(|| self.began.map(|began| began.elapsed()));
+    fn seen(&self, now: Instant) -> Seen {
+        let took = self.took.or_else(|| self.began.map(|began| now - began));
         Seen {
             stage: self.stage,
             name: Arc::clone(&self.name),
@@ -215,6 +232,6 @@ impl Hook {
 
 impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.seen()).finish()
+        f.debug_struct("Hooks").finish_non_exhaustive()
     }
 }

@@ -24,9 +24,8 @@ impl Lifecycle {
         let flags = of_stages(CANCELLED, stages);
         self.word.fetch_or(flags, Ordering::SeqCst);
         for &stage in stages {
-            self.trace.note(Event::Told(stage));
+            self.trace.note(self.now(), Event::Told(stage));
         }
-        self.telling.store(true, Ordering::Release);
         for &stage in stages {
             self.seats.wake(stage);
         }
@@ -34,17 +33,19 @@ impl Lifecycle {
             self.guard(|| self.tokens[stage.index()].cancel());
         }
         self.tell_waiters();
-        self.telling.store(false, Ordering::Release);
     }
 
     /// Runs something that calls wakers of the user's. One that panics ends nothing.
     pub(super) fn guard(&self, tell: impl FnOnce()) {
-        if catch_unwind(AssertUnwindSafe(tell)).is_err() {
+        self.telling.store(true, Ordering::Release);
+        let told = catch_unwind(AssertUnwindSafe(tell));
+        self.telling.store(false, Ordering::Release);
+        if told.is_err() {
             self.scribe.say(message::waker_panicked());
         }
     }
 
-    /// Whether waiters are being told of the stop just now.
+    /// Whether wakers are being called just now that may be the user's.
     pub(crate) fn is_telling(&self) -> bool {
         self.telling.load(Ordering::Acquire)
     }
@@ -103,7 +104,7 @@ impl Lifecycle {
     /// Stops one worker and its children.
     pub(crate) fn stop_worker(&self, stage: Stage, handle: AbortHandle) {
         self.word.fetch_or(SINGLED_OUT, Ordering::SeqCst);
-        self.seats.stop(handle, &self.tokens[stage.index()]);
+        self.seats.stop(handle, stage, &self.tokens);
     }
 
     /// The seat of the worker being polled here, taken now if it has none.

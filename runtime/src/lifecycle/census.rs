@@ -3,9 +3,11 @@
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
+use tokio::runtime::{Handle, RuntimeFlavor, RuntimeMetrics};
+
 use super::{Lifecycle, STATE};
 use crate::alive::Alive;
-use crate::rows::Row;
+use crate::rows::{Row, RowId};
 use crate::state::{Stage, State};
 
 impl Lifecycle {
@@ -31,7 +33,8 @@ impl Lifecycle {
     #[cold]
     pub(crate) fn note_end(&self, row: &Row) {
         if let Some(budget) = self.budget() {
-            let after = u32::try_from(budget.asked().elapsed().as_millis()).unwrap_or(u32::MAX);
+            let after =
+                u32::try_from((self.now() - budget.asked()).as_millis()).unwrap_or(u32::MAX);
             row.ended_at
                 .fetch_max(after.saturating_add(1), Ordering::Relaxed);
         }
@@ -113,12 +116,14 @@ impl Lifecycle {
         self.end_drain();
     }
 
-    pub(crate) fn result_left(&self) {
+    pub(crate) fn result_left(&self, row: RowId) {
+        self.rows.get(row).results.fetch_add(1, Ordering::AcqRel);
         self.results.leave();
     }
 
     /// Somebody took a result that had been left.
-    pub(crate) fn result_taken(&self) {
+    pub(crate) fn result_taken(&self, row: RowId) {
+        self.rows.get(row).results.fetch_sub(1, Ordering::AcqRel);
         self.results.take();
     }
 
@@ -126,7 +131,8 @@ impl Lifecycle {
         self.results.begin_dropping();
     }
 
-    pub(crate) fn result_dropped(&self) {
+    pub(crate) fn result_dropped(&self, row: RowId) {
+        self.rows.get(row).results.fetch_sub(1, Ordering::AcqRel);
         // The other half is in `close_if_empty`: one of the two sees what the other has written.
         let is_stopping = || self.word.load(Ordering::SeqCst) & STATE >= State::Draining as u32;
         if self.results.end_dropping() && is_stopping() {
@@ -138,15 +144,29 @@ impl Lifecycle {
         self.results.are_dropping()
     }
 
-    /// Whether no result can still be on its way from its worker to its end: none was left behind, or no task is
-    /// alive that could be dropping one.
+    /// Whether no result can still be on its way from its worker to its end: none was left behind, no task is alive that
+    /// could be dropping one, or no thread is at a task.
     pub(crate) fn is_settled(&self) -> bool {
-        self.results.are_gone() || self.tasks_alive() == 0
+        self.results.are_gone() || self.tasks_alive() == 0 || self.is_asleep()
+    }
+
+    /// Whether the threads that run tasks are at none, but for the one that asks. A thread that has run a worker to its
+    /// end is done with the result before it goes to sleep.
+    fn is_asleep(&self) -> bool {
+        let Some(runtime) = self.built_runtime() else {
+            return true;
+        };
+        let is_here = Handle::try_current().is_ok_and(|here| here.id() == runtime.id());
+        if is_here && runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+            return true;
+        }
+        let me = usize::from(is_here && tokio::task::try_id().is_some());
+        awake(&runtime.metrics()) <= me
     }
 
     /// How many tasks are alive on the runtime, workers or not; ours aside.
     pub(crate) fn tasks_alive(&self) -> usize {
-        let runtime = self.runtime.get();
+        let runtime = self.built_runtime();
         let tasks = runtime.map_or(0, |runtime| runtime.metrics().num_alive_tasks());
         #[cfg(all(unix, feature = "systemd"))]
         let tasks = tasks.saturating_sub(self.systemd.tasks());
@@ -178,4 +198,18 @@ impl Lifecycle {
     pub(crate) async fn rung(&self) {
         self.bell.notified().await;
     }
+}
+
+/// How many threads of a runtime are not parked. Each counts a park and the end of one.
+#[cfg(target_has_atomic = "64")]
+fn awake(runtime: &RuntimeMetrics) -> usize {
+    (0..runtime.num_workers())
+        .filter(|worker| runtime.worker_park_unpark_count(*worker).is_multiple_of(2))
+        .count()
+}
+
+/// Where that cannot be counted, all of them may be.
+#[cfg(not(target_has_atomic = "64"))]
+fn awake(runtime: &RuntimeMetrics) -> usize {
+    runtime.num_workers() + 1
 }

@@ -98,6 +98,8 @@ fn summary(facts: &Facts<'_>) -> String {
 /// As many of the lines as fit, with as many of their asides as fit then, and the summary.
 fn fit(entries: &[Entry], summary: &str, room: usize, prefix: usize) -> String {
     const LEFT_OUT: usize = 32;
+    let mut summary = summary.to_owned();
+    message::cut_to(&mut summary, room.saturating_sub(prefix + 1));
     let mut room = room.saturating_sub(summary.len() + LEFT_OUT + 2 * (prefix + 1));
     let mut fits = |line: &String| {
         let taken = line.len() + 1 + prefix;
@@ -121,7 +123,7 @@ fn fit(entries: &[Entry], summary: &str, room: usize, prefix: usize) -> String {
     if left_out > 0 {
         let _ = writeln!(text, "  {left_out} lines left out");
     }
-    text + summary
+    text + &summary
 }
 
 #[cfg(test)]

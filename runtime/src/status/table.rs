@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::{Activity, Status};
-use crate::message::{listed, span};
+use crate::message::{listed, name, span};
 use crate::stuck::Blocking;
 
 impl fmt::Display for Status {
@@ -50,7 +50,7 @@ impl fmt::Display for Status {
                 _ => worker.activity.to_string(),
             };
             workers.add(&[
-                &worker.name,
+                &name(&worker.name),
                 &worker.stage.unwrap_or_default(),
                 &worker.live,
                 &or_dash(worker.oldest),
@@ -68,12 +68,12 @@ impl fmt::Display for Status {
         let mut hooks = Table::new(&[&"hook", &"stage", &"progress", &"took"]);
         for hook in &self.hooks {
             let took = or_dash(hook.took);
-            hooks.add(&[&hook.name, &hook.stage, &hook.progress, &took]);
+            hooks.add(&[&name(&hook.name), &hook.stage, &hook.progress, &took]);
         }
         hooks.write(f)?;
         let mut holds = Table::new(&[&"hold", &"held", &"taken", &"at"]);
         for hold in &self.holds {
-            holds.add(&[&hold.name, &hold.live, &hold.taken, &hold.location]);
+            holds.add(&[&name(&hold.name), &hold.live, &hold.taken, &hold.location]);
         }
         holds.write(f)
     }
