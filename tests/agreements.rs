@@ -20,6 +20,12 @@ mod state {
     pub(crate) enum Stage {
         Main,
     }
+
+    impl Stage {
+        pub(crate) const fn index(self) -> usize {
+            self as usize
+        }
+    }
 }
 
 #[path = "../runtime/src/alive.rs"]

@@ -94,6 +94,45 @@ async fn stopping_a_handle_stops_the_worker_and_its_children_and_nobody_else() {
     assert!(!bystander.is_finished());
 }
 
+async fn ended(worker: &WorkerHandle<()>) {
+    while !worker.is_finished() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[graceful::test(start_paused = true)]
+async fn stopping_the_handle_of_a_worker_that_has_ended_stops_its_children() {
+    let (send, receive) = oneshot::channel();
+    let parent = graceful::spawn("parent", async move {
+        let _ = send.send(graceful::spawn("child", graceful_wait()));
+    });
+    let child = receive.await.unwrap();
+    ended(&parent).await;
+    assert!(!child.is_finished());
+    parent.stop();
+    let told = tokio::time::timeout(Duration::from_secs(1), child).await;
+    told.expect("it is told").unwrap();
+    assert!(!graceful::is_stopping());
+}
+
+#[graceful::test(start_paused = true)]
+async fn stopping_the_handle_of_a_worker_that_has_ended_stops_the_children_of_children_that_have() {
+    let (send, receive) = oneshot::channel();
+    let grandparent = graceful::spawn("grandparent", async move {
+        graceful::spawn("parent", async move {
+            let _ = send.send(graceful::spawn("child", graceful_wait()));
+        });
+    });
+    let child = receive.await.unwrap();
+    ended(&grandparent).await;
+    tokio::task::yield_now().await;
+    assert!(!child.is_finished());
+    grandparent.stop();
+    let told = tokio::time::timeout(Duration::from_secs(1), child).await;
+    told.expect("it is told").unwrap();
+    assert!(!graceful::is_stopping());
+}
+
 #[graceful::test]
 async fn a_worker_stopped_before_its_first_poll_learns_of_it() {
     let handle = graceful::spawn("early", async {

@@ -5,13 +5,14 @@
 pub mod client;
 
 use std::fmt;
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, Once, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -67,6 +68,7 @@ impl Child {
     }
 
     fn spawn(command: &mut Command, stdin: Stdio, stderr: Stdio) -> Self {
+        ignore_nothing();
         // What the tests themselves run under is not the child's.
         for name in [
             "GRACEFUL_STOP_TIMEOUT",
@@ -198,6 +200,46 @@ impl Child {
             Some(at) => at,
             None => panic!("no line `{what}`\n{self}"),
         }
+    }
+}
+
+/// What ignores a signal has children that ignore it, too, and so does the background of a shell without job control,
+/// or `nohup`. What handles one has children with the default.
+fn ignore_nothing() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigIgn:"))
+            .and_then(|set| u64::from_str_radix(set.trim(), 16).ok())
+            .unwrap_or(0);
+        let all = [
+            Signal::SIGHUP,
+            Signal::SIGINT,
+            Signal::SIGQUIT,
+            Signal::SIGTERM,
+        ];
+        let numbers: Vec<_> = all
+            .map(|signal| signal as i32)
+            .into_iter()
+            .filter(|number| ignored >> (number - 1) & 1 == 1)
+            .collect();
+        if !numbers.is_empty() {
+            handle(&numbers);
+        }
+    });
+}
+
+/// From now on this process handles these signals, and does nothing about them.
+fn handle(numbers: &[i32]) {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_io().build().expect("a runtime");
+    let _entered = runtime.enter();
+    for &number in numbers {
+        // The handler stays when this is gone.
+        let kind = tokio::signal::unix::SignalKind::from_raw(number);
+        drop(tokio::signal::unix::signal(kind).expect("a handler"));
     }
 }
 

@@ -261,6 +261,34 @@ async fn a_test_fails_when_a_worker_of_it_panicked() {
     graceful::spawn("panics", async { panic!("text") });
 }
 
+/// More than are kept.
+async fn fail_33_times_and_take_all_but(untaken: usize) {
+    for number in (0..33).filter(|&number| number != untaken) {
+        let failed = graceful::spawn(format!("worker {number}"), async { Err::<(), _>("broken") });
+        assert!(failed.await.is_err());
+    }
+}
+
+#[graceful::test]
+#[should_panic(expected = "workers of the test did not end well")]
+async fn a_test_fails_when_a_worker_of_it_failed_after_many_whose_failures_were_taken() {
+    fail_33_times_and_take_all_but(32).await;
+    graceful::spawn("worker 32", async { Err::<(), _>("broken") });
+}
+
+#[graceful::test]
+async fn failures_that_were_taken_are_none_of_the_tests_however_many_there_are() {
+    fail_33_times_and_take_all_but(33).await;
+}
+
+#[test]
+#[should_panic(expected = "dump with a signal that asks for the stop")]
+fn a_signal_that_dumps_cannot_be_made_one_that_asks_for_the_stop() {
+    use graceful::{Builder, Signal};
+    let dumps = Builder::new().dump(Signal::Quit);
+    let _ = dumps.signals([Signal::Terminate, Signal::Quit]);
+}
+
 #[graceful::test]
 async fn a_name_that_takes_the_place_of_an_old_one_begins_with_nothing() {
     // Those that are looked at first are in use; others are found nevertheless.

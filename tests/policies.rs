@@ -179,6 +179,25 @@ async fn a_ticker_that_is_stopped_through_its_handle_ends() {
     assert!(!graceful::is_stopping());
 }
 
+#[graceful::test(start_paused = true)]
+async fn a_ticker_spawned_during_the_drain_does_not_begin() {
+    graceful::before_stop("slow", || sleep(SECOND));
+    graceful::stop();
+    assert_eq!(graceful::state(), State::Draining);
+    let runs = Counter::default();
+    let _ = ticks(runs.clone()).spawn().await;
+    assert_eq!(runs.load(Ordering::SeqCst), 0);
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_ticker_spawned_after_the_drain_does_not_begin() {
+    graceful::stop();
+    assert_eq!(graceful::state(), State::Stopping);
+    let runs = Counter::default();
+    let _ = ticks(runs.clone()).spawn().await;
+    assert_eq!(runs.load(Ordering::SeqCst), 0);
+}
+
 #[graceful::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_blocking_worker_can_tick() {
     let runs = Counter::default();

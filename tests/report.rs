@@ -1,10 +1,13 @@
 //! What is said of an end that needs explaining: who held whom up, how the time went, for people and for machines.
 #![cfg(unix)]
 
+use std::io::{Read, Write, pipe};
 use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use graceful_tests::{Child, End};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use serde_json::Value;
 
 fn child(case: &str) -> Command {
@@ -54,6 +57,49 @@ fn who_was_never_polled_is_told_from_who_waits() {
         child.text.ends_with("never polled: no thread was free"),
         "{end}"
     );
+}
+
+#[test]
+fn a_result_is_its_workers_however_many_names_have_come_and_gone_since() {
+    for case in ["culprit", "culprit_on_a_thread"] {
+        let end = stop(&mut child(case));
+        end.assert_code(124);
+        end.assert_said("  culprit (tests/children/reports.rs:");
+        end.assert_silent_about("other-");
+    }
+}
+
+#[test]
+fn an_error_that_takes_for_ever_to_be_shown_blocks_its_thread() {
+    let end = stop(&mut child("wordless"));
+    end.assert_code(124);
+    let wordless = end
+        .stderr
+        .iter()
+        .find(|line| line.text.contains("  wordless (tests"));
+    let wordless = wordless.unwrap_or_else(|| panic!("it is not named\n{end}"));
+    assert!(wordless.text.contains("blocking its thread ("), "{end}");
+}
+
+#[test]
+fn a_report_waits_for_a_reader_where_standard_error_does_not() {
+    let (mut reader, mut writer) = pipe().unwrap();
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    while writer.write(b".").is_ok() {}
+    let child = Child::start_with(&mut child("failing"), writer.into());
+    child.prints("up");
+    // All that was to be said has been said in vain.
+    thread::sleep(Duration::from_millis(20));
+    let reading = thread::spawn(move || {
+        let mut read = String::new();
+        reader.read_to_string(&mut read).map(|_| read)
+    });
+    child.end().assert_code(1);
+    let read = reading.join().unwrap().unwrap();
+    let read = read.trim_start_matches('.');
+    assert!(read.contains("  and 8 more failures\n"), "{read}");
+    let last = read.lines().last().unwrap_or_default();
+    assert!(last.starts_with("graceful: exit code 1: worker "), "{read}");
 }
 
 #[test]

@@ -201,6 +201,63 @@ async fn hooks_run_in_their_order() {
 }
 
 #[graceful::test(stop_timeout = "20s", start_paused = true)]
+async fn a_hook_registered_under_the_name_of_a_running_one_runs_too() {
+    let log = Log::new();
+    log.expect(&[("second", 0), ("first", 2)]);
+    graceful::on_stop("flush", move || {
+        let log = log.clone();
+        async move {
+            let second = log.clone();
+            graceful::on_stop("flush", move || noted(&second, "second"));
+            sleep(2 * SECOND).await;
+            log.add("first");
+        }
+    });
+    graceful::stop();
+}
+
+#[graceful::test(stop_timeout = "20s", start_paused = true)]
+async fn hooks_of_one_name_that_come_late_run_side_by_side() {
+    let log = Log::new();
+    log.expect(&[("one", 2), ("other", 2)]);
+    graceful::stop();
+    for name in ["one", "other"] {
+        let log = log.clone();
+        graceful::spawn(name, async move {
+            graceful::on_stop("flush", move || {
+                let log = log.clone();
+                async move {
+                    sleep(2 * SECOND).await;
+                    log.add(name);
+                }
+            });
+        });
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[graceful::test(stop_timeout = "20s", start_paused = true)]
+async fn a_before_stop_hook_registered_under_the_name_of_a_running_one_runs_too() {
+    let log = Log::new();
+    log.expect(&[("second", 0), ("first", 2), ("told", 2)]);
+    told(&log, "told", Stage::Main);
+    graceful::before_stop("flush", move || async move {
+        let second = log.clone();
+        graceful::before_stop("flush", move || noted(&second, "second"));
+        sleep(2 * SECOND).await;
+        log.add("first");
+    });
+    graceful::stop();
+    graceful::stopping().await;
+}
+
+/// A hook that writes down that it ran.
+fn noted(log: &Log, what: &'static str) -> impl Future<Output = ()> + use<> {
+    let log = log.clone();
+    async move { log.add(what) }
+}
+
+#[graceful::test(stop_timeout = "20s", start_paused = true)]
 async fn an_on_stop_hook_is_tried_three_times_with_growing_pauses() {
     let log = Log::new();
     let tries = log.clone();
@@ -249,17 +306,18 @@ async fn a_hook_that_panics_keeps_nobody_from_running() {
     graceful::after_stop("panics", || async { panic!("oh") });
 }
 
-/// Its handle is gone for good; a task that is still there might be dropping it, for all that can be seen.
+/// Another task lives; but no thread is at one that could be dropping the result.
 #[graceful::test(start_paused = true)]
-async fn a_result_that_may_be_on_its_way_is_waited_for_for_a_moment() {
-    let worker = graceful::spawn("left", async { Ok::<_, String>("left".to_owned()) });
+async fn a_result_that_is_kept_holds_up_no_stop() {
+    let worker = graceful::spawn("kept", async { Ok::<_, String>("kept".to_owned()) });
     while !worker.is_finished() {
         tokio::task::yield_now().await;
     }
-    std::mem::forget(worker);
+    graceful::keep(worker);
+    tokio::spawn(pending::<()>());
     let began = Instant::now();
-    graceful::after_stop("late enough", move || async move {
-        assert!(began.elapsed() >= Duration::from_millis(50));
+    graceful::after_stop("at once", move || async move {
+        assert!(began.elapsed() < Duration::from_millis(5));
     });
 }
 

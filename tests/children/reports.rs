@@ -2,9 +2,10 @@
 
 use std::env::args;
 use std::future::pending;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::thread;
 use std::time::Duration;
+use std::{fmt, thread};
 
 use graceful::{OnFailure, Stage, Worker, WorkerHandle};
 use tokio::sync::{Mutex, Notify, Semaphore};
@@ -52,6 +53,20 @@ async fn main() {
             }
         }
         "unpolled" => unpolled(),
+        "culprit" => {
+            let culprit = leaves_a_slow_result().await;
+            tokio::spawn(async { drop(culprit) });
+            under_way().await;
+        }
+        "culprit_on_a_thread" => {
+            let culprit = leaves_a_slow_result().await;
+            thread::spawn(|| drop(culprit));
+            under_way().await;
+        }
+        "wordless" => {
+            graceful::spawn("wordless", async { Err::<(), _>(Wordless) });
+            under_way().await;
+        }
         "retries" => graceful::on_stop("leave", || async { Err::<(), _>("no route") }),
         "pool" => pool(),
         "held" => {
@@ -81,6 +96,44 @@ fn unpolled() {
     graceful::spawn("other", async {
         thread::sleep(LONG);
     });
+}
+
+struct Slow;
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        IS_UNDER_WAY.store(true, Ordering::Release);
+        thread::sleep(LONG);
+    }
+}
+
+/// The result of a worker, after which many names have come and gone.
+async fn leaves_a_slow_result() -> WorkerHandle<Result<Slow, ()>> {
+    let culprit = graceful::spawn("culprit".to_owned(), async { Ok::<_, ()>(Slow) });
+    for number in 0..300 {
+        let other = graceful::spawn(format!("other-{number}"), async {});
+        other.await.expect("it ends well");
+    }
+    culprit
+}
+
+static IS_UNDER_WAY: AtomicBool = AtomicBool::new(false);
+
+async fn under_way() {
+    while !IS_UNDER_WAY.load(Ordering::Acquire) {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// An error that takes for ever to say what it is.
+struct Wordless;
+
+impl fmt::Debug for Wordless {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        IS_UNDER_WAY.store(true, Ordering::Release);
+        thread::sleep(LONG);
+        Ok(())
+    }
 }
 
 /// Each waits for the next one's handle.

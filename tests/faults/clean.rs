@@ -11,7 +11,7 @@ use crate::scene::Scene;
 pub(crate) const DRAIN: Duration = Duration::from_millis(150);
 
 pub(crate) fn rows() -> Vec<Row> {
-    [asked(), ended_by_main(), failed(), let_go()]
+    [asked(), ended_by_main(), failed(), let_go(), aborted()]
         .into_iter()
         .flatten()
         .collect()
@@ -32,6 +32,20 @@ fn asked() -> Vec<Row> {
         case("SIGTERM, idle", "idle")
             .says("graceful: stopping: SIGTERM; gone in 500 ms at the latest")
             .says("graceful: stopped in "),
+        case(
+            "an early worker waits for one of main's",
+            "early_waits_for_main",
+        )
+        .on(&["draining"])
+        .gone(DRAIN, DRAIN + PROMPTLY)
+        .prints("consumed")
+        .silent_about("this wait ends at the deadline"),
+        // Some 50 ms of it are what a result may take that is on its way.
+        case(
+            "a result is kept, beside an untracked task",
+            "keeps_a_result",
+        )
+        .budget("150ms"),
         case("SIGINT, idle", "idle")
             .act(|scene| {
                 scene.prints("up");
@@ -222,6 +236,31 @@ fn let_go() -> Vec<Row> {
         )
         .act(under_way)
         .prints("dropped: in a moment"),
+    ]
+}
+
+/// A worker that blocks is aborted in the midst of a run, which nothing can cut off but the end of the process.
+fn aborted() -> Vec<Row> {
+    let swept = |name, program| {
+        let sweep = Duration::from_millis(200);
+        case(name, program)
+            .act(|scene| scene.prints("aborted"))
+            .gone(sweep / 2, sweep + PROMPTLY)
+            .prints("swept")
+    };
+    vec![
+        swept(
+            "a run is aborted: of a worker that is restarted",
+            "aborts_a_run_that_would_come_again",
+        ),
+        swept(
+            "a run is aborted: of a worker that is repeated",
+            "aborts_a_run_that_is_repeated",
+        ),
+        swept(
+            "a run is aborted: of a worker with its own budget",
+            "aborts_a_run_with_a_budget",
+        ),
     ]
 }
 

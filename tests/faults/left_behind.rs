@@ -51,6 +51,12 @@ pub(crate) fn is_pid_1(pid: Pid) -> bool {
     ids.is_some_and(|ids| ids.split_whitespace().skip(1).last() == Some("1"))
 }
 
+/// Whether this is its program.
+pub(crate) fn runs(pid: Pid, program: &Path) -> bool {
+    let its = fs::read_link(format!("/proc/{pid}/exe"));
+    its.is_ok_and(|its| program.canonicalize().is_ok_and(|program| its == program))
+}
+
 /// Whether all of its threads wait for something.
 pub(crate) fn is_asleep(pid: Pid) -> bool {
     let threads = fs::read_dir(format!("/proc/{pid}/task"));

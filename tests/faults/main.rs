@@ -15,6 +15,7 @@ mod scene;
 mod streams;
 
 mod clean;
+mod clocks;
 mod nasty;
 mod numbers;
 mod reraise;
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let rows: Vec<_> = [
         clean::rows(),
+        clocks::rows(),
         stuck::rows(),
         nasty::rows(),
         signals::rows(),

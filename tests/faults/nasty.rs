@@ -26,6 +26,16 @@ fn panics() -> Vec<Row> {
             .says("  worker `upload` panicked in a destructor")
             .says("graceful: exit code 124: out of time, still running: upload"),
         row(
+            "the same at an abort through the handle, to be logged",
+            "destructor_panics_at_an_abort",
+        )
+        .act(|scene| {
+            scene.prints("up");
+            scene.says("worker `uploads` panicked in a destructor");
+            scene.terminate()
+        })
+        .panics(1),
+        row(
             "a panic's payload panics as it is dropped",
             "payload_panics",
         )
@@ -156,6 +166,14 @@ fn outputs() -> Vec<Row> {
                 scene.terminate()
             })
             .forced(),
+        row("in the background of a terminal with tostop", "idle")
+            .of("clean")
+            .at(Stage::Background)
+            .act(|scene| {
+                scene.prints("up");
+                scene.enter_the_job();
+                scene.terminate()
+            }),
         row("the terminal closed, which is its SIGHUP", "idle")
             .of("clean")
             .on(&["many_signals"])

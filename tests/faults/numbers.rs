@@ -174,6 +174,7 @@ fn limits() -> Vec<Row> {
         start("4 to 24 open files")
             .after_each((4..=24).map(|limit| format!("ulimit -n {limit}")))
             .either(&[Way::Code(0), Way::Code(2)])
+            .panics_when_refused()
             .look(is_refused_or_fine)
             .look_at_all(|ends| {
                 each_is_said(ends, "no socket pair to be had");
@@ -186,6 +187,7 @@ fn limits() -> Vec<Row> {
             .at(Stage::OwnUser)
             .after_each((1..=8).map(|limit| format!("prlimit --pid $$ --nproc={limit}")))
             .either(&[Way::Code(0), Way::Code(2)])
+            .panics_when_refused()
             .look(is_refused_or_fine)
             .look_at_all(|ends| {
                 each_is_said(ends, "no thread to be had");
@@ -233,8 +235,9 @@ fn limits() -> Vec<Row> {
             .code(2)
             .says("graceful: cannot start: no tokio runtime")
             .prints("after the lifecycle")
+            .panics(1)
             .look(|end| {
-                assert_eq!(end.stderr.len(), 1, "not one line\n{end}");
+                has_no_runtime(end);
                 assert_eq!(end.stdout.len(), 1, "main was run\n{end}");
             }),
     ]
@@ -260,8 +263,24 @@ fn is_refused(end: &End) {
     assert!(end.stdout.is_empty(), "main was run\n{end}");
 }
 
+/// The same for a runtime, whose refusal is a panic of tokio's, printed as any other.
+fn has_no_runtime(end: &End) {
+    let ours = end
+        .stderr
+        .iter()
+        .filter(|line| line.text.starts_with("graceful: "));
+    assert_eq!(ours.count(), 1, "not one line\n{end}");
+    let last = end.stderr.last().map_or("", |line| &line.text);
+    assert!(
+        last.starts_with("graceful: cannot start: no tokio runtime: "),
+        "{end}"
+    );
+}
+
 fn is_refused_or_fine(end: &End) {
-    if end.code == Some(2) {
+    if end.code == Some(2) && end.has_said("panicked at") {
+        has_no_runtime(end);
+    } else if end.code == Some(2) {
         is_refused(end);
     } else {
         assert!(end.stderr.is_empty(), "it said something\n{end}");

@@ -60,6 +60,8 @@ pub(crate) enum Stage {
     Terminal,
     /// With a terminal that controls it.
     ControllingTerminal,
+    /// As a job in the background, on a terminal that stops whoever writes to it from there.
+    Background,
     /// Started with SIGTERM blocked.
     Blocked,
     /// With a FIFO that nobody writes to; its path is the last argument.
@@ -96,6 +98,7 @@ pub(crate) fn row(group: &'static str, name: &'static str, case: &'static str) -
             unsaid: Vec::new(),
             printed: Vec::new(),
             panics: 0,
+            may_panic: false,
             look: None,
             look_at_all: None,
         },
@@ -248,6 +251,12 @@ impl Row {
 
     pub(crate) fn panics(mut self, panics: usize) -> Self {
         self.expected.panics = panics;
+        self
+    }
+
+    /// A panic of a library is a way to be refused.
+    pub(crate) fn panics_when_refused(mut self) -> Self {
+        self.expected.may_panic = true;
         self
     }
 

@@ -105,6 +105,12 @@ impl Scene {
                 props.other_end = Some(Box::new(master));
                 Stdio::from(File::options().write(true).open(path).expect("a terminal"))
             }
+            Stage::Background => {
+                let (master, path) = streams::terminal();
+                props.other_end = Some(Box::new(master));
+                command = on_terminal(&in_background(&command), &path);
+                Stdio::piped()
+            }
             Stage::ControllingTerminal => {
                 let (master, path) = streams::terminal();
                 props.other_end = Some(Box::new(master));
@@ -149,12 +155,26 @@ impl Scene {
         self.send(Signal::SIGINT)
     }
 
+    /// The same for a program that may be gone. Says whether it was there.
+    pub(crate) fn try_to_send(&self, signal: Signal) -> bool {
+        kill(self.inside.unwrap_or(self.child.pid()), signal).is_ok()
+    }
+
     /// Finds the program behind whoever started it: the one with its tag that is PID 1 where it is.
     pub(crate) fn enter(&mut self) {
+        self.find(left_behind::is_pid_1);
+    }
+
+    /// Finds the program behind the shell whose job it is.
+    pub(crate) fn enter_the_job(&mut self) {
+        self.find(|pid| left_behind::runs(pid, Path::new(env!("CARGO_BIN_EXE_fault"))));
+    }
+
+    fn find(&mut self, is_it: impl Fn(Pid) -> bool) {
         self.inside = left_behind::tagged(&self.tag)
             .into_iter()
-            .find(|&pid| left_behind::is_pid_1(pid));
-        assert!(self.inside.is_some(), "nobody is PID 1\n{}", self.child);
+            .find(|&pid| is_it(pid));
+        assert!(self.inside.is_some(), "it is not there\n{}", self.child);
     }
 
     /// From now on its user, who alone may say so, has too many threads for another one.
@@ -236,20 +256,29 @@ fn starting(starter: &str, arguments: &[&str], program: &Path) -> Command {
 
 /// The command as the leader of a session that this terminal controls: its standard input and standard error.
 fn on_terminal(command: &Command, terminal: &Path) -> Command {
-    let mut session = Command::new("sh");
+    let script = "exec setsid -c -w \"$@\" <\"$TERMINAL\" 2>\"$TERMINAL\"";
+    let mut session = in_shell(script, command);
+    session.env("TERMINAL", terminal);
     session
-        .args([
-            "-c",
-            "exec setsid -c -w \"$@\" <\"$TERMINAL\" 2>\"$TERMINAL\"",
-            "sh",
-        ])
-        .arg(command.get_program())
-        .args(command.get_args())
-        .env("TERMINAL", terminal);
+}
+
+/// The command as a background job, on a terminal that stops whoever writes to it from there.
+fn in_background(command: &Command) -> Command {
+    in_shell("stty tostop; set -m; \"$@\" & wait $!", command)
+}
+
+/// The command as the arguments of a shell's script.
+fn in_shell(script: &str, command: &Command) -> Command {
+    let mut shell = starting(
+        "sh",
+        &["-c", script, "sh"],
+        Path::new(command.get_program()),
+    );
+    shell.args(command.get_args());
     for (name, value) in command.get_envs() {
-        session.env(name, value.unwrap_or_default());
+        shell.env(name, value.unwrap_or_default());
     }
-    session
+    shell
 }
 
 /// How to make a namespace of processes: as root, or as anybody where that is allowed.

@@ -15,7 +15,10 @@ use crate::signals::interrupt_twice;
 const SWEEPS: usize = 500;
 
 pub(crate) fn rows() -> Vec<Row> {
-    [starts(), as_pid_1()].into_iter().flatten().collect()
+    [starts(), before_the_start(), as_pid_1()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// While a process starts, and while it ends.
@@ -92,6 +95,28 @@ fn starts() -> Vec<Row> {
             .act(|scene| scene.terminate())
             .prints("farewell")
             .overloaded(),
+    ]
+}
+
+/// Who was there before the lifecycle spawns a worker as soon as there is one, whose runtime takes its time.
+fn before_the_start() -> Vec<Row> {
+    let eager = |name, runtime| {
+        row("signals", name, "ends_early")
+            .of("clean")
+            .on(runtime)
+            .times(4)
+            .act(|scene| {
+                scene.prints_part("eager worker ended: ");
+                scene.prints("up");
+                scene.terminate()
+            })
+            .prints("eager worker on slow")
+            .prints("eager worker ended: Ok(())")
+            .prints("migrated")
+    };
+    vec![
+        eager("a thread from before spawns", &["eager_thread"]),
+        eager("another runtime's task spawns", &["eager_runtime"]),
     ]
 }
 

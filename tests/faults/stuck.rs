@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use graceful_tests::{End, Line, Signal};
+
+use crate::expected::of_ours;
 use crate::row::{BUDGET, PROMPTLY, Row, row};
+use crate::scene::again_unless;
 
 /// The hint for a main that cannot know of the stop.
 const HINT: &str = "main never looked at its token";
@@ -13,10 +17,17 @@ const AWAITING: &str = "still running after ";
 const BLOCKING: &str = "still running, blocking its thread (";
 
 pub(crate) fn rows() -> Vec<Row> {
-    [waiting(), blocking(), hidden(), hooks(), main_itself()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        waiting(),
+        blocking(),
+        hidden(),
+        hooks(),
+        main_itself(),
+        reports(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn case(name: &'static str, case: &'static str) -> Row {
@@ -117,7 +128,23 @@ fn blocking() -> Vec<Row> {
         .forced()
         .says("  copy (tests/faults/child/stuck.rs:")
         .says("ms, blocking its thread ("),
-        case("standard error stays locked", "locks_stderr").forced(),
+        case("standard error stays locked", "locks_stderr")
+            .forced()
+            .says("graceful: exit code 124: out of time, still running: write"),
+        // The next that is written is the report.
+        case(
+            "standard error is locked during the stop",
+            "locks_stderr_when_told",
+        )
+        .act(|scene| {
+            scene.prints("up");
+            let asked = scene.terminate();
+            scene.says("stopping: SIGTERM");
+            scene.tell("go");
+            asked
+        })
+        .forced()
+        .says("graceful: exit code 124: out of time, still running: write"),
     ]
 }
 
@@ -235,4 +262,65 @@ fn main_itself() -> Vec<Row> {
             .says("  main: still running after ")
             .silent_about(HINT),
     ]
+}
+
+/// The report: the last words, and few of them.
+fn reports() -> Vec<Row> {
+    vec![
+        case("a signal after the report", "sleeps")
+            .on(&["current_thread"])
+            .forced()
+            .unhurried()
+            .act(|scene| {
+                scene.prints("up");
+                let asked = scene.terminate();
+                scene.says("graceful: exit code 124");
+                again_unless(scene.try_to_send(Signal::SIGTERM));
+                asked
+            }),
+        case(
+            "a waker that sleeps, and a hook of the end",
+            "waker_sleeps_before_a_hook",
+        )
+        .forced()
+        .says("after_stop hook `pool` was not run"),
+        // Between the report, a quarter of the reserve before the end, and the end.
+        case(
+            "a waker that sleeps past the report, and such a hook",
+            "waker_sleeps_past_the_report",
+        )
+        .forced()
+        .unhurried()
+        .says("after_stop hook `pool` was not run"),
+        case("thirty names of wide characters", "waits_with_wide_names")
+            .aborted()
+            .act(|scene| scene.prints("up"))
+            .code(1)
+            .look(is_short),
+        case("a service with a long name", "waits")
+            .on(&["long_name"])
+            .aborted()
+            .look(is_short),
+        case("threads with names of many lines", "blocks")
+            .on(&["names_of_many_lines"])
+            .forced()
+            .look(is_short),
+    ]
+}
+
+/// Nothing is said that does not say who says it, and the report is no longer than what Kubernetes keeps.
+fn is_short(end: &End) {
+    let ours = end
+        .stderr
+        .iter()
+        .all(|line| line.text.starts_with("graceful"));
+    assert!(ours, "whose line is this?\n{end}");
+    let is_of_the_report = |line: &Line| {
+        let begins = ["stop: ", "  ", "exit code "];
+        of_ours(line).is_some_and(|text| begins.iter().any(|it| text.starts_with(it)))
+    };
+    let first = end.stderr.iter().position(is_of_the_report);
+    let report = &end.stderr[first.expect("a report")..];
+    let bytes: usize = report.iter().map(|line| line.text.len() + 1).sum();
+    assert!(bytes <= 2048, "{bytes} bytes\n{end}");
 }

@@ -5,9 +5,11 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{ExitCode, exit};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use graceful::{Stage, WorkerHandle};
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio::sync::Barrier;
 use tokio::task::{spawn_blocking, yield_now};
@@ -111,9 +113,75 @@ pub(crate) async fn run(case: &str) -> Ending {
             }
             panic!("out of luck");
         }
+        other => return with_handles(other).await,
+    }
+    up().await
+}
+
+/// What is done with workers' handles.
+async fn with_handles(case: &str) -> Ending {
+    match case {
+        "early_waits_for_main" => {
+            let serve = graceful::spawn("serve", graceful::stopping());
+            consumes(serve).stage(Stage::Early).spawn();
+        }
+        "keeps_a_result" => {
+            let fetched = graceful::spawn("fetch", async { Ok::<_, ()>("text".to_owned()) });
+            tokio::spawn(pending::<()>());
+            while !fetched.is_finished() {
+                yield_now().await;
+            }
+            graceful::keep(fetched);
+        }
+        "aborts_a_run_that_would_come_again" => {
+            return abort_in_its_run(sweeps_again().spawn()).await;
+        }
+        "aborts_a_run_that_is_repeated" => return abort_in_its_run(sweeps_hourly().spawn()).await,
+        "aborts_a_run_with_a_budget" => return abort_in_its_run(sweeps_in_time().spawn()).await,
         other => return untracked(other).await,
     }
     up().await
+}
+
+/// Is told before the other, and ends after it.
+#[graceful::worker]
+async fn consumes(serve: WorkerHandle<()>) {
+    graceful::stopping().await;
+    let _ = serve.await;
+    println!("consumed");
+}
+
+/// Aborts a worker that blocks its thread meanwhile, and ends.
+async fn abort_in_its_run(sweep: WorkerHandle<()>) -> Ending {
+    while !HAS_BEGUN.load(Ordering::Acquire) {
+        yield_now().await;
+    }
+    sweep.abort();
+    println!("aborted");
+    WELL
+}
+
+static HAS_BEGUN: AtomicBool = AtomicBool::new(false);
+
+#[graceful::worker(blocking, on_failure = "restart")]
+fn sweeps_again() {
+    sweep();
+}
+
+#[graceful::worker(blocking, every = "1h")]
+fn sweeps_hourly() {
+    sweep();
+}
+
+#[graceful::worker(blocking, stop_timeout = "400ms")]
+fn sweeps_in_time() {
+    sweep();
+}
+
+fn sweep() {
+    HAS_BEGUN.store(true, Ordering::Release);
+    thread::sleep(Duration::from_millis(200));
+    println!("swept");
 }
 
 /// What nobody tracks, and nobody waits for.

@@ -1,6 +1,7 @@
 //! The program of the fault matrix: `fault <runtime> <group> <case>`. Prints `up` once the case is set up.
 
 mod clean;
+mod clocks;
 mod farewell;
 mod nasty;
 mod numbers;
@@ -24,6 +25,7 @@ async fn case() -> Ending {
     let (group, case) = (argument(2), argument(3));
     match group.as_str() {
         "clean" => clean::run(&case).await,
+        "clocks" => clocks::run(&case).await,
         "stuck" => stuck::run(&case).await,
         "nasty" => nasty::run(&case).await,
         "signals" => signals::run(&case).await,

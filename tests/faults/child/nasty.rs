@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use tokio::process::Command;
+use tokio::sync::oneshot;
 
 use crate::farewell::{Connection, LONG};
 use crate::{Ending, up};
@@ -19,6 +20,12 @@ pub(crate) async fn run(case: &str) -> Ending {
             println!("up");
             pending::<()>().await;
         })),
+        "destructor_panics_at_an_abort" => {
+            let (begin, runs) = oneshot::channel();
+            let upload = uploads(begin).spawn();
+            let _ = runs.await;
+            upload.abort();
+        }
         "payload_panics" => drop(graceful::spawn("upload", async { panic_any(Connection) })),
         "payload_of_main_panics" => panic_any(Connection),
         "panics_twice" => drop(graceful::spawn("upload", async {
@@ -47,6 +54,13 @@ pub(crate) async fn run(case: &str) -> Ending {
         return Ok(ExitCode::SUCCESS);
     }
     up().await
+}
+
+#[graceful::worker(on_failure = "log")]
+async fn uploads(begin: oneshot::Sender<()>) {
+    let _connection = Connection;
+    let _ = begin.send(());
+    pending::<()>().await;
 }
 
 extern "C" fn sleep_at_exit() {

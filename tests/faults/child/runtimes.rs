@@ -1,8 +1,12 @@
 //! The lifecycles that a case can be run in. The budget is 500 ms.
 
+use std::panic;
 use std::process::{ExitCode, Termination};
 use std::thread::{self, available_parallelism};
 use std::time::Duration;
+
+use graceful::WorkerHandle;
+use tokio::runtime::Builder;
 
 /// Runs the case named on the command line.
 pub(crate) fn run(name: &str) -> ExitCode {
@@ -19,9 +23,18 @@ pub(crate) fn run(name: &str) -> ExitCode {
         "slow_to_build" => slow_to_build(),
         "huge_threads" => huge_threads(),
         "slow_to_tell" => slow_to_tell(),
+        "eager_thread" => beside(spawn_from_a_thread),
+        "eager_runtime" => beside(spawn_from_a_task),
+        "long_name" => graceful::Builder::new()
+            .stop_timeout(BUDGET)
+            .name("x".repeat(2500))
+            .block_on(crate::case()),
+        "names_of_many_lines" => names_of_many_lines(),
         other => panic!("no runtime {other}"),
     }
 }
+
+const BUDGET: Duration = Duration::from_millis(500);
 
 mod current_thread {
     #[graceful::main(stop_timeout = "500ms", flavor = "current_thread")]
@@ -96,7 +109,7 @@ mod reraising_on_one_thread {
 
 /// Still being built when a line comes on standard input: tokio asks for a thread's name as it starts it.
 fn slow_to_build() -> ExitCode {
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let mut runtime = Builder::new_multi_thread();
     runtime.worker_threads(1).thread_name_fn(|| {
         println!("runtime entered");
         crate::signals::wait_for_a_line();
@@ -109,7 +122,7 @@ fn slow_to_build() -> ExitCode {
 
 /// No system has memory for its threads.
 fn huge_threads() -> ExitCode {
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let mut runtime = Builder::new_multi_thread();
     runtime.thread_stack_size(1 << 60);
     let code = graceful::Builder::new()
         .runtime(runtime)
@@ -132,6 +145,74 @@ fn slow_to_tell() -> ExitCode {
     }
 
     graceful::Builder::new().block_on(async { Told })
+}
+
+fn names_of_many_lines() -> ExitCode {
+    let mut runtime = Builder::new_multi_thread();
+    runtime
+        .enable_all()
+        .worker_threads(1)
+        .thread_name("a line\n".repeat(200));
+    graceful::Builder::new()
+        .stop_timeout(BUDGET)
+        .runtime(runtime)
+        .block_on(crate::case())
+}
+
+/// Beside a thread that was there before, and whose panics are nobody's failure.
+fn beside(eager: fn()) -> ExitCode {
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        if thread::current().name() != Some("eager") {
+            before(info);
+        }
+    }));
+    let thread = thread::Builder::new().name("eager".to_owned());
+    thread.spawn(eager).expect("a thread");
+    let mut runtime = Builder::new_multi_thread();
+    runtime.enable_all().worker_threads(1).thread_name_fn(|| {
+        thread::sleep(Duration::from_millis(50));
+        "slow".to_owned()
+    });
+    graceful::Builder::new()
+        .runtime(runtime)
+        .block_on(crate::case())
+}
+
+fn spawn_from_a_thread() {
+    let runtime = Builder::new_current_thread().build().expect("a runtime");
+    let worker = loop {
+        if let Some(worker) = try_to_spawn() {
+            break worker;
+        }
+    };
+    println!("eager worker ended: {:?}", runtime.block_on(worker));
+}
+
+fn spawn_from_a_task() {
+    let runtime = Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        let worker = loop {
+            if let Some(worker) = try_to_spawn() {
+                break worker;
+            }
+            tokio::task::yield_now().await;
+        };
+        println!("eager worker ended: {:?}", worker.await);
+    });
+}
+
+/// Where there is no lifecycle this panics.
+fn try_to_spawn() -> Option<WorkerHandle<()>> {
+    let spawn = || {
+        graceful::spawn("eager", async {
+            println!(
+                "eager worker on {}",
+                thread::current().name().unwrap_or_default()
+            );
+        })
+    };
+    panic::catch_unwind(spawn).ok()
 }
 
 /// More threads than the machine can run at once.

@@ -46,6 +46,15 @@ pub(crate) async fn run(case: &str) -> Ending {
         "awaits_untracked" => drop(awaits_untracked().spawn()),
         "always_ready" => drop(always_ready().spawn()),
         "destructor_sleeps" => drop(destructor_sleeps().spawn()),
+        "waits_with_wide_names" => {
+            for number in 0..30 {
+                graceful::spawn(format!("{number} {}", "🦀".repeat(100)), pending::<()>());
+            }
+            graceful::spawn("🦀".repeat(100), async {
+                Err::<(), _>("🦀".repeat(300))
+            });
+            println!("up");
+        }
         "many" => {
             for _ in 0..3 {
                 waits().spawn();
@@ -116,10 +125,26 @@ async fn hidden(case: &str) -> Ending {
                 halt();
             });
         }
-        "waker_sleeps" => listen_with_a_slow_waker(),
+        "locks_stderr_when_told" => {
+            graceful::spawn_blocking("write", || {
+                println!("up");
+                crate::signals::wait_for_a_line();
+                let _stderr = std::io::stderr().lock();
+                thread::sleep(LONG);
+            });
+        }
+        "waker_sleeps_before_a_hook" => {
+            graceful::after_stop("pool", || async {});
+            listen_with_a_slow_waker(LONG);
+        }
+        "waker_sleeps_past_the_report" => {
+            graceful::after_stop("pool", || async {});
+            listen_with_a_slow_waker(Duration::from_millis(1965));
+        }
+        "waker_sleeps" => listen_with_a_slow_waker(LONG),
         "waker_sleeps_in_a_worker" => {
             graceful::spawn("listener", async {
-                listen_with_a_slow_waker();
+                listen_with_a_slow_waker(LONG);
                 graceful::stopping().await;
             });
         }
@@ -255,7 +280,7 @@ fn halt() {
     thread::sleep(LONG);
 }
 
-fn halt_spinning() {
+pub(crate) fn halt_spinning() {
     let until = Instant::now() + LONG;
     while Instant::now() < until {
         hint::spin_loop();
@@ -263,23 +288,23 @@ fn halt_spinning() {
 }
 
 /// Registers a waker with the caller's token whose `wake` blocks whoever cancels.
-fn listen_with_a_slow_waker() {
+fn listen_with_a_slow_waker(sleep: Duration) {
     let token = graceful::token();
     thread::spawn(move || {
         let mut cancelled = pin!(token.cancelled());
-        let waker = Waker::from(Arc::new(SlowWaker));
+        let waker = Waker::from(Arc::new(SlowWaker(sleep)));
         let _ = cancelled.as_mut().poll(&mut Context::from_waker(&waker));
         println!("up");
         thread::sleep(LONG);
     });
 }
 
-struct SlowWaker;
+struct SlowWaker(Duration);
 
 impl Wake for SlowWaker {
     fn wake(self: Arc<Self>) {
         println!("waker called");
-        thread::sleep(Duration::from_secs(10));
+        thread::sleep(self.0);
     }
 }
 
