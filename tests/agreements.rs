@@ -2,38 +2,42 @@
 //! with `loom`'s synchronisation in the place of the standard library's.
 #![allow(dead_code, unreachable_pub)] // the files are used in part, and elsewhere
 
-mod sync {
-    pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};
-}
-
-mod rows {
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub(crate) struct RowId;
-
-    impl RowId {
-        pub(crate) const MAIN: Self = Self;
+mod os {
+    pub(crate) mod loom {
+        pub(crate) use ::loom::sync::{Mutex, MutexGuard, atomic};
     }
 }
 
-mod state {
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub(crate) enum Stage {
-        Main,
+mod model {
+    pub(crate) mod label {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub(crate) struct RowId;
+
+        impl RowId {
+            pub(crate) const MAIN: Self = Self;
+        }
     }
 
-    impl Stage {
-        pub(crate) const fn index(self) -> usize {
-            self as usize
+    pub(crate) mod state {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Stage {
+            Main,
+        }
+
+        impl Stage {
+            pub(crate) const fn index(self) -> usize {
+                self as usize
+            }
         }
     }
 }
 
-#[path = "../runtime/src/alive.rs"]
-mod alive;
-#[path = "../runtime/src/results.rs"]
+#[path = "../runtime/src/life/results.rs"]
 mod results;
-#[path = "../runtime/src/seats.rs"]
-mod seats;
+#[path = "../runtime/src/life/slots.rs"]
+mod slots;
+#[path = "../runtime/src/life/tracker.rs"]
+mod tracker;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering as Plain};
@@ -43,11 +47,11 @@ use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 use tokio_util::sync::CancellationToken;
 
-use crate::alive::Alive;
+use crate::model::label::RowId;
+use crate::model::state::Stage;
 use crate::results::Results;
-use crate::rows::RowId;
-use crate::seats::Seats;
-use crate::state::Stage;
+use crate::slots::Seats;
+use crate::tracker::Alive;
 
 #[test]
 fn whoever_is_let_in_is_waited_for() {

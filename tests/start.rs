@@ -83,7 +83,7 @@ fn attributes_and_environment_read_durations_alike() {
     // One is checked while compiling, by a crate that shares no code with the other.
     let [attributes, environment] = [
         include_str!("../macros/src/duration.rs"),
-        include_str!("../runtime/src/duration.rs"),
+        include_str!("../runtime/src/model/duration.rs"),
     ];
     assert!(
         attributes == environment,

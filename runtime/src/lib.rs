@@ -267,128 +267,62 @@
 //! the process reaps only the children it waits for. On Windows, ctrl-c and ctrl-break, close, shutdown and logoff
 //! stand in for SIGINT and SIGTERM; that part has been written, not run.
 
-mod builder;
-mod duration;
-mod process;
-mod settings;
-
-mod heard;
-mod signal;
-mod sys;
-mod watch;
-
-mod alive;
-mod ambient;
-mod beat;
-mod beside;
-mod budget;
-mod lifecycle;
-mod state;
-mod sync;
-mod thread;
-
-mod body;
-mod copies;
-mod done;
-mod function;
-mod handle;
-mod outcome;
-mod policy;
-mod results;
-mod rows;
-mod scope;
-mod seats;
-mod span;
-mod supervise;
-mod task;
-mod ticket;
-mod worker;
-
-mod control;
-mod hold;
-mod hooks;
-mod reload;
-
-mod coordinator;
-mod course;
-mod patience;
-mod stop;
-mod thaw;
-mod trace;
-mod waits;
-
-mod exit;
-mod line;
-mod message;
-#[cfg(feature = "metrics")]
-mod metrics;
+mod os;
+mod model;
+mod say;
+mod life;
+mod work;
 mod report;
-mod scribe;
-mod status;
-mod stuck;
-#[cfg_attr(
-    not(all(
-        feature = "taskdump",
-        tokio_unstable,
-        target_os = "linux",
-        any(
-            target_arch = "aarch64",
-            target_arch = "s390x",
-            target_arch = "x86",
-            target_arch = "x86_64"
-        )
-    )),
-    path = "taskdump/off.rs"
-)]
-mod taskdump;
-
-mod testing;
-
-#[cfg(all(unix, feature = "process"))]
-mod children;
-#[cfg(all(unix, feature = "systemd"))]
-mod systemd;
-#[cfg(feature = "tower")]
-pub mod tower;
+mod stop;
+mod with;
+mod run;
 
 #[cfg(doc)]
 #[doc = include_str!("../docs/zero_dropped_requests.md")]
 pub mod zero_dropped_requests {}
 
-pub use builder::Builder;
-#[cfg(all(unix, feature = "process"))]
-pub use children::{ChildError, child};
-pub use control::{
-    cause, idle, is_ready, keep, not_ready, ready, remaining, state, stop, wait_for,
-};
 pub use graceful_macros::{main, test, worker};
-pub use handle::{Panic, WorkerError, WorkerHandle};
-pub use hold::{Hold, hold};
-pub use hooks::{HookStage, Progress, after_stop, before_stop, on_stop};
-pub use outcome::Outcome;
-pub use policy::OnFailure;
-pub use reload::{Reloads, reloads};
-pub use scope::{RunUntilStopping, Stopping, is_stopping, run_until_stopping, stopping, token};
-pub use signal::Signal;
-pub use state::{Cause, Stage, State};
-pub use status::{
+pub use tokio_util::sync::CancellationToken;
+
+pub use model::event::Event;
+pub use model::hook::{HookStage, Progress};
+pub use model::outcome::Outcome;
+pub use model::policy::OnFailure;
+pub use model::state::{Cause, Stage, State};
+pub use model::still_running::Blocking;
+pub use os::signal::Signal;
+pub use report::status::{
     Activity, HoldStatus, HookStatus, MainStatus, Moment, Status, Timings, WorkerStatus, status,
 };
-pub use stuck::Blocking;
-pub use tokio_util::sync::CancellationToken;
-pub use trace::Event;
-pub use worker::{Worker, spawn, spawn_blocking};
+pub use run::builder::Builder;
+#[cfg(all(unix, feature = "process"))]
+pub use with::child::{ChildError, child};
+#[cfg(feature = "tower")]
+pub use with::tower;
+pub use work::cancellation::{
+    RunUntilStopping, Stopping, is_stopping, run_until_stopping, stopping, token,
+};
+pub use work::control::{
+    cause, idle, is_ready, keep, not_ready, ready, remaining, state, stop, wait_for,
+};
+pub use work::handle::{Panic, WorkerError, WorkerHandle};
+pub use work::hold::{Hold, hold};
+pub use work::hook::{after_stop, before_stop, on_stop};
+pub use work::reload::{Reloads, reloads};
+pub use work::worker::{Worker, spawn, spawn_blocking};
 
 /// Not public API. Used by generated code.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::body::Body;
-    pub use crate::copies::{clone_for_every, clone_for_restart, copy_for_every, copy_for_restart};
-    pub use crate::function::Function;
-    pub use crate::outcome::judge;
-    pub use crate::process::{main, run};
+    pub use crate::life::function::Function;
+    pub use crate::model::outcome::judge;
     #[cfg(feature = "test-util")]
-    pub use crate::testing::PausedClock;
-    pub use crate::testing::test;
-    pub use crate::worker::{again, blocking, blocking_again, once};
+    pub use crate::run::builder::PausedClock;
+    pub use crate::run::builder::{main, run};
+    pub use crate::run::test::test;
+    pub use crate::work::body::Body;
+    pub use crate::work::clone_args::{
+        clone_for_every, clone_for_restart, copy_for_every, copy_for_restart,
+    };
+    pub use crate::work::worker::{again, blocking, blocking_again, once};
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Facts;
-use crate::stuck::{Blocking, Stuck, What};
+use crate::model::still_running::Blocking;
+use crate::model::still_running::{Stuck, What};
+use crate::report::facts::Facts;
 
 /// The whole report, in no more than `room` bytes.
-pub(super) fn json(facts: &Facts<'_>, room: usize) -> String {
+pub(crate) fn json(facts: &Facts<'_>, room: usize) -> String {
     fit(Report::of(facts), room)
 }
 
@@ -114,7 +115,7 @@ impl Report {
 
 impl Row {
     fn of(stuck: &Stuck, facts: &Facts<'_>) -> Self {
-        let awaits = facts.awaits.of_those(stuck).into_iter();
+        let awaits = stuck.awaits(facts.awaits).into_iter();
         let (kind, at) = match &stuck.what {
             What::Main => ("main", None),
             What::Worker(label) if label.is_hold => ("hold", Some(label.location())),

@@ -2,14 +2,16 @@
 
 use std::fmt::{self, Write};
 
-use super::Facts;
-use crate::exit::Failure;
-use crate::message::{self, listed, span};
-use crate::state::Cause;
-use crate::stuck::Stuck;
+use crate::model::failure::Failure;
+use crate::model::state::Cause;
+use crate::model::still_running::Stuck;
+use crate::model::text;
+use crate::model::text::{listed, span};
+use crate::report::facts::Facts;
+use crate::say::lines;
 
 /// The whole report, in no more than `room` bytes; each line takes `prefix` more.
-pub(super) fn text(facts: &Facts<'_>, room: usize, prefix: usize) -> String {
+pub(crate) fn text(facts: &Facts<'_>, room: usize, prefix: usize) -> String {
     let mut lines = Vec::new();
     let mut add = |fact: &dyn fmt::Display, asides| {
         let line = format!("  {fact}");
@@ -20,7 +22,7 @@ pub(super) fn text(facts: &Facts<'_>, room: usize, prefix: usize) -> String {
         add(failure, Vec::new());
     }
     if facts.more_failures > 0 {
-        add(&message::more_failures(facts.more_failures), Vec::new());
+        add(&lines::more_failures(facts.more_failures), Vec::new());
     }
     for hint in &facts.hints {
         add(hint, Vec::new());
@@ -32,7 +34,7 @@ pub(super) fn text(facts: &Facts<'_>, room: usize, prefix: usize) -> String {
         add(stuck, asides(facts, stuck));
     }
     if facts.untracked > 0 {
-        add(&message::untracked(facts.untracked), Vec::new());
+        add(&lines::untracked(facts.untracked), Vec::new());
     }
     let is_plain = lines.is_empty() && facts.first().is_some_and(Failure::is_mains);
     if let Some(cause) = facts.cause.filter(|_| !is_plain) {
@@ -51,17 +53,14 @@ struct Entry {
 /// Where they wait, the most frequent place first.
 fn asides(facts: &Facts<'_>, stuck: &Stuck) -> Vec<String> {
     const SHOWN: usize = 3;
-    let awaits = facts.awaits.of_those(stuck);
+    let awaits = stuck.awaits(facts.awaits);
     let mut asides: Vec<_> = awaits
         .iter()
         .take(SHOWN)
-        .map(|place| format!("    {}", message::waits_at(place, stuck.count)))
+        .map(|place| format!("    {}", lines::waits_at(place, stuck.count)))
         .collect();
     if awaits.len() > SHOWN {
-        asides.push(format!(
-            "    {}",
-            message::more_places(awaits.len() - SHOWN)
-        ));
+        asides.push(format!("    {}", lines::more_places(awaits.len() - SHOWN)));
     }
     asides
 }
@@ -99,7 +98,7 @@ fn summary(facts: &Facts<'_>) -> String {
 fn fit(entries: &[Entry], summary: &str, room: usize, prefix: usize) -> String {
     const LEFT_OUT: usize = 32;
     let mut summary = summary.to_owned();
-    message::cut_to(&mut summary, room.saturating_sub(prefix + 1));
+    text::cut_to(&mut summary, room.saturating_sub(prefix + 1));
     let mut room = room.saturating_sub(summary.len() + LEFT_OUT + 2 * (prefix + 1));
     let mut fits = |line: &String| {
         let taken = line.len() + 1 + prefix;
@@ -128,8 +127,8 @@ fn fit(entries: &[Entry], summary: &str, room: usize, prefix: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::LONGEST;
     use super::*;
+    use crate::report::publish::LONGEST;
 
     fn entry(line: &str) -> Entry {
         Entry {

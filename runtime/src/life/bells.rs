@@ -1,0 +1,54 @@
+//! What others listen to: the count of reloads, and whether the recorder of metrics is about to be told.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::os::signal::Handlers;
+use crate::os::signal::Nudge;
+use crate::os::signal::Signal;
+
+/// What a lifecycle knows of reloads.
+#[derive(Default)]
+pub(crate) struct Reloading {
+    count: AtomicU64,
+    handlers: Mutex<Option<Handlers>>,
+}
+
+impl Reloading {
+    pub(crate) fn listen(&self, nudge: &Nudge) -> std::io::Result<()> {
+        let mut handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
+        if handlers.is_none() {
+            *handlers = Some(Handlers::of(Signal::Hangup, nudge)?);
+        }
+        Ok(())
+    }
+
+    /// Hears no more: the signal means again what it means by default.
+    pub(crate) fn end(&self) {
+        drop(
+            self.handlers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+    }
+
+    /// One more came.
+    pub(crate) fn add(&self) {
+        self.count.fetch_add(1, Ordering::Release);
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::Acquire)
+    }
+}
+
+impl std::fmt::Debug for Reloading {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Reloading").field(&self.count).finish()
+    }
+}
+/// Whether the recorder is about to be told.
+#[cfg(feature = "metrics")]
+#[derive(Debug, Default)]
+pub(crate) struct Recording(pub(crate) std::sync::atomic::AtomicBool);

@@ -1,0 +1,235 @@
+//! Annotated functions: what the attribute knows of each, numbered once per process. A name that stands in the code is
+//! as good as a function.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::panic::Location;
+use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::model::label::{Label, NAMED, RowId};
+use crate::model::policy::{OnFailure, Policy};
+use crate::model::state::Stage;
+
+/// What the attribute knows of a function: its name and where it stands.
+///
+/// Not public API. Used by generated code.
+#[derive(Debug)]
+pub struct Function {
+    /// Its number in this process, from 1; 0 until it is first used.
+    number: AtomicU32,
+    label: Label,
+    policy: Policy,
+}
+
+/// The numbered functions of this process; number `n` at index `n - 1`.
+pub(crate) static FUNCTIONS: Mutex<Vec<&'static Function>> = Mutex::new(Vec::new());
+
+/// A name, and the place of a call with it.
+type CallKey = (&'static str, &'static str, u32);
+
+/// What stands for the calls with a name that stands in the code.
+static CALLS: Mutex<Option<HashMap<CallKey, &'static Function>>> = Mutex::new(None);
+
+/// More of them were hardly written by hand.
+const MOST_CALLS: usize = 1024;
+
+/// How many calls a thread keeps at hand.
+const RECENT_CALLS: usize = 16;
+
+thread_local! {
+    static RECENT: [Cell<Option<Call>>; RECENT_CALLS] =
+        const { [const { Cell::new(None) }; RECENT_CALLS] };
+}
+
+/// A call that was looked up, found again by the addresses of its parts.
+#[derive(Clone, Copy)]
+struct Call {
+    name: &'static str,
+    place: &'static Location<'static>,
+    function: &'static Function,
+}
+
+impl Call {
+    #[inline]
+    fn is(&self, name: &'static str, place: &'static Location<'static>) -> bool {
+        ptr::eq(self.name, name) && ptr::eq(self.place, place)
+    }
+}
+
+#[inline]
+fn slot(place: &'static Location<'static>) -> usize {
+    ptr::from_ref(place).addr() / size_of::<Location<'_>>() % RECENT_CALLS
+}
+
+impl Function {
+    /// A worker function called `name`, in this file, at this line.
+    pub const fn new(
+        name: &'static str,
+        _module: &'static str,
+        file: &'static str,
+        line: u32,
+    ) -> Self {
+        Self {
+            number: AtomicU32::new(0),
+            label: Label {
+                name: Cow::Borrowed(name),
+                file,
+                line,
+                is_hold: false,
+                policy: None,
+            },
+            policy: Policy::new(),
+        }
+    }
+
+    /// What a failure means.
+    #[must_use]
+    pub const fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.policy.set_on_failure(on_failure);
+        self
+    }
+
+    /// How many restarts a minute are too many.
+    #[must_use]
+    pub const fn max_restarts(mut self, restarts: u32) -> Self {
+        self.policy.max_restarts = Some(restarts);
+        self
+    }
+
+    /// The pauses before a restart.
+    #[must_use]
+    pub const fn backoff(mut self, first: Duration, longest: Duration) -> Self {
+        self.policy.backoff = (first, longest);
+        self
+    }
+
+    /// Its end is the process's stop.
+    #[must_use]
+    pub const fn essential(mut self) -> Self {
+        self.policy.set_essential();
+        self
+    }
+
+    /// Runs again and again.
+    #[must_use]
+    pub const fn every(mut self, period: Duration) -> Self {
+        self.policy.set_every(period);
+        self
+    }
+
+    /// A budget of its own.
+    #[must_use]
+    pub const fn stop_timeout(mut self, budget: Duration) -> Self {
+        self.policy.set_stop_timeout(budget);
+        self
+    }
+
+    /// When it is told to stop.
+    #[must_use]
+    pub const fn stage(mut self, stage: Stage) -> Self {
+        self.policy.set_stage(stage);
+        self
+    }
+
+    /// Not started any more once the stop has begun.
+    #[must_use]
+    pub const fn refuse_when_stopping(mut self) -> Self {
+        self.policy.set_refuse();
+        self
+    }
+
+    /// What stands for a call with this name at this place: the same each time. `None` where there are more names than
+    /// a program has in its text: they are made at run time.
+    #[inline]
+    pub(crate) fn of_call(
+        name: &'static str,
+        place: &'static Location<'static>,
+    ) -> Option<&'static Self> {
+        let recent = RECENT.with(|recent| recent[slot(place)].get());
+        match recent {
+            Some(call) if call.is(name, place) => Some(call.function),
+            _ => Self::look_up(name, place),
+        }
+    }
+
+    #[cold]
+    fn look_up(name: &'static str, place: &'static Location<'static>) -> Option<&'static Self> {
+        let mut calls = CALLS.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = calls.get_or_insert_default();
+        let key = (name, place.file(), place.line());
+        let function = match calls.get(&key) {
+            Some(function) => *function,
+            None if calls.len() >= MOST_CALLS => return None,
+            None => {
+                let new = Self::new(name, "", place.file(), place.line());
+                let new: &Self = Box::leak(Box::new(new));
+                calls.insert(key, new);
+                new
+            }
+        };
+        let call = Call {
+            name,
+            place,
+            function,
+        };
+        RECENT.with(|recent| recent[slot(place)].set(Some(call)));
+        Some(function)
+    }
+
+    #[inline]
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    pub(crate) fn label(&self) -> &Label {
+        &self.label
+    }
+
+    #[inline]
+    pub(crate) fn row(&'static self) -> RowId {
+        match self.number.load(Ordering::Relaxed) {
+            0 => self.enlist(),
+            number => RowId::from_bits(number),
+        }
+    }
+
+    #[cold]
+    fn enlist(&'static self) -> RowId {
+        let mut functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.number.load(Ordering::Relaxed) == 0 {
+            functions.push(self);
+            let number = u32::try_from(functions.len()).unwrap_or(NAMED - 1);
+            self.number.store(number, Ordering::Relaxed);
+        }
+        RowId::from_bits(self.number.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_the_same_function_each_time_and_there_is_an_end_to_them() {
+        fn of(name: &'static str) -> Option<&'static Function> {
+            Function::of_call(name, Location::caller())
+        }
+        fn made(number: usize) -> &'static str {
+            Box::leak(number.to_string().into_boxed_str())
+        }
+        let fetch = of("fetch").expect("there is room");
+        let store = of("store").expect("there is room");
+        assert!(!ptr::eq(fetch, store), "two names");
+        assert!(of("fetch").is_some_and(|again| ptr::eq(again, fetch)));
+
+        let kept = (0..2 * MOST_CALLS).filter(|&number| of(made(number)).is_some());
+        let kept = kept.count();
+        assert!((1..=MOST_CALLS).contains(&kept), "{kept}");
+        assert!(of(made(3 * MOST_CALLS)).is_none());
+        assert!(of("store").is_some_and(|again| ptr::eq(again, store)));
+    }
+}

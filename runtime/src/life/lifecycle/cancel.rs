@@ -1,0 +1,150 @@
+//! What callers ask about their own end, and how they are told.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::task::Waker;
+
+use tokio::task::{AbortHandle, Id};
+use tokio_util::sync::CancellationToken;
+
+use super::{ABORTING, CANCELLED, Lifecycle, SINGLED_OUT, disturbances, of_stages};
+use crate::life::slots::{SeatKey, Sitting};
+use crate::model::event::Event;
+use crate::model::label::RowId;
+use crate::model::state::Stage;
+use crate::say::lines;
+
+impl Lifecycle {
+    /// Tells stages to stop: those who sit by their seats first; then the tokens and whoever waits for a state,
+    /// who may be woken by code of the user's.
+    pub(crate) fn cancel(&self, stages: &[Stage]) {
+        let flags = of_stages(CANCELLED, stages);
+        self.word.fetch_or(flags, Ordering::SeqCst);
+        for &stage in stages {
+            self.trace.note(self.now(), Event::Told(stage));
+        }
+        for &stage in stages {
+            self.seats.wake(stage);
+        }
+        for &stage in stages {
+            self.guard(|| self.tokens[stage.index()].cancel());
+        }
+        self.tell_waiters();
+    }
+
+    /// Runs something that calls wakers of the user's. One that panics ends nothing.
+    pub(super) fn guard(&self, tell: impl FnOnce()) {
+        self.telling.store(true, Ordering::Release);
+        let told = catch_unwind(AssertUnwindSafe(tell));
+        self.telling.store(false, Ordering::Release);
+        if told.is_err() {
+            self.scribe.say(lines::waker_panicked());
+        }
+    }
+
+    /// Whether wakers are being called just now that may be the user's.
+    pub(crate) fn is_telling(&self) -> bool {
+        self.telling.load(Ordering::Acquire)
+    }
+
+    /// Whether none of these [`disturbances`](super::disturbances) has come.
+    #[inline]
+    pub(crate) fn is_undisturbed(&self, disturbances: u32) -> bool {
+        self.word.load(Ordering::Acquire) & disturbances == 0
+    }
+
+    pub(crate) fn is_cancelled(&self, stage: Stage) -> bool {
+        self.word.load(Ordering::SeqCst) & CANCELLED << stage.index() != 0
+    }
+
+    #[inline]
+    pub(crate) fn is_aborting(&self, stage: Stage) -> bool {
+        self.word.load(Ordering::Acquire) & ABORTING << stage.index() != 0
+    }
+
+    /// Whether the worker with this seat is to stop, with its stage or by itself.
+    pub(crate) fn is_stopping(&self, stage: Stage, seat: Option<SeatKey>) -> bool {
+        self.is_cancelled(stage) || seat.is_some_and(|seat| self.seats.is_stopped(seat))
+    }
+
+    /// The same for a worker that has no token: only its handle can have stopped it apart from its stage.
+    pub(crate) fn is_stopping_unscoped(&self, stage: Stage, seat: Option<SeatKey>) -> bool {
+        !self.is_undisturbed(disturbances(stage, false)) && self.is_stopping(stage, seat)
+    }
+
+    pub(crate) fn stage_token(&self, stage: Stage) -> &CancellationToken {
+        &self.tokens[stage.index()]
+    }
+
+    /// A token for a caller who has no seat: a child of the stage's.
+    pub(crate) fn child_token(&self, stage: Stage) -> CancellationToken {
+        self.in_step(stage, self.tokens[stage.index()].child_token())
+    }
+
+    /// The own token of the worker in this seat.
+    pub(crate) fn own_token(&self, stage: Stage, seat: SeatKey) -> CancellationToken {
+        self.in_step(
+            stage,
+            self.seats.own_token(seat, &self.tokens[stage.index()]),
+        )
+    }
+
+    /// The flag is up before the coordinator has cancelled the token: a token handed out in between agrees
+    /// with the flag.
+    fn in_step(&self, stage: Stage, token: CancellationToken) -> CancellationToken {
+        if self.is_cancelled(stage) {
+            token.cancel();
+        }
+        token
+    }
+
+    /// Stops one worker and its children.
+    pub(crate) fn stop_worker(&self, stage: Stage, handle: AbortHandle) {
+        self.word.fetch_or(SINGLED_OUT, Ordering::SeqCst);
+        self.seats.stop(handle, stage, &self.tokens);
+    }
+
+    /// Takes a seat for the task being polled here.
+    /// `shard`: where the thread looks first.
+    pub(crate) fn take_seat(&self, shard: u32, row: RowId, stage: Stage) -> SeatKey {
+        let task = tokio::task::try_id();
+        let key = self.seats.take(shard, row, stage, task, None);
+        self.hear_of_early_stop(key, stage, task);
+        key
+    }
+
+    /// Makes a child's seat that of the task being polled here.
+    pub(crate) fn claim_seat(&self, key: SeatKey, stage: Stage) {
+        let task = tokio::task::try_id();
+        self.seats.claim(key, task);
+        self.hear_of_early_stop(key, stage, task);
+    }
+
+    fn hear_of_early_stop(&self, key: SeatKey, stage: Stage, task: Option<Id>) {
+        if self.word.load(Ordering::SeqCst) & SINGLED_OUT != 0 && self.seats.was_stopped_early(task)
+        {
+            self.own_token(stage, key).cancel();
+        }
+    }
+
+    /// Lets the worker wait in its seat. Returns whether it should look again at once: what would have
+    /// woken it may have happened while it sat down.
+    pub(crate) fn wait_in(&self, seat: SeatKey, stage: Stage, waker: &Waker) -> bool {
+        self.seats.set_waker(seat, waker);
+        !self.is_undisturbed(disturbances(stage, false)) && self.is_stopping(stage, Some(seat))
+    }
+
+    /// Who sits, by function.
+    pub(crate) fn tally(&self) -> HashMap<RowId, Sitting> {
+        self.seats.tally(|stage| self.is_cancelled(stage))
+    }
+
+    pub(crate) fn note_main_looked(&self) {
+        self.main_looked.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_main_looked(&self) -> bool {
+        self.main_looked.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,17 @@
+//! What one lifecycle keeps.
+
+pub(crate) mod tracker;
+pub(crate) mod results;
+pub(crate) mod function;
+pub(crate) mod registry;
+pub(crate) mod slots;
+pub(crate) mod poll_record;
+pub(crate) mod hook_list;
+pub(crate) mod wait_graph;
+#[cfg(taskdump)]
+pub(crate) mod probes;
+pub(crate) mod bells;
+#[cfg(all(unix, feature = "systemd"))]
+pub(crate) mod doorbell;
+pub(crate) mod conducting;
+pub(crate) mod lifecycle;

@@ -1,0 +1,193 @@
+//! What others may see of a thread: which worker it is polling right now, and which ones it has polled.
+//!
+//! That is how a report tells a worker that waits in an await from one that blocks its thread.
+
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::life::slots::SeatKey;
+use crate::model::budget::SAME_POLL;
+use crate::model::label::RowId;
+use crate::model::text;
+
+/// Which lifecycle, by its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LifeId(*const ());
+
+impl LifeId {
+    pub(crate) const NONE: Self = Self(ptr::null());
+
+    #[inline]
+    pub(crate) fn of<T>(life: *const T) -> Self {
+        Self(life.cast())
+    }
+
+    pub(crate) fn is_none(self) -> bool {
+        self.0.is_null()
+    }
+}
+
+/// What others may see of a thread: two plain stores around each poll.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// The thread's name, for people.
+    pub(crate) name: String,
+    /// Which shard of seats this thread prefers.
+    pub(crate) shard: u32,
+    /// The lifecycle all the rest is about. A thread of a test may run another one in between.
+    pub(crate) life: AtomicPtr<()>,
+    /// One more than the row of the worker inside a poll; 0 between polls.
+    pub(crate) row: AtomicU32,
+    /// Its seat, once it has one.
+    pub(crate) seat: AtomicU64,
+    /// How many polls there were: the same number twice is the same poll.
+    pub(crate) polls: AtomicU64,
+    /// Who was last polled here, and in which beat: a row and a beat in the place of the row's number. Rows share
+    /// places; the later one is kept.
+    pub(crate) marks: [AtomicU64; MARKS],
+}
+
+/// How many rows a thread keeps in mind.
+const MARKS: usize = 128;
+
+/// Where a row's mark is: names given at run time, which have the highest bit, begin in the middle.
+#[inline]
+pub(crate) const fn place(row: u32) -> usize {
+    (row ^ row >> 25) as usize % MARKS
+}
+
+/// A poll under way on some thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Poll {
+    pub(crate) row: RowId,
+    pub(crate) seat: Option<SeatKey>,
+    number: u64,
+}
+
+impl Seen {
+    pub(crate) fn of_this_thread() -> Arc<Self> {
+        static THREADS: AtomicU32 = AtomicU32::new(0);
+        Arc::new(Self {
+            name: text::name(std::thread::current().name().unwrap_or("unnamed")),
+            shard: THREADS.fetch_add(1, Ordering::Relaxed),
+            life: AtomicPtr::default(),
+            row: AtomicU32::new(0),
+            seat: AtomicU64::new(0),
+            polls: AtomicU64::new(0),
+            marks: [const { AtomicU64::new(0) }; MARKS],
+        })
+    }
+
+    fn is_about(&self, life: LifeId) -> bool {
+        ptr::eq(self.life.load(Ordering::Acquire), life.0)
+    }
+
+    /// From now on the rest is about this lifecycle.
+    pub(crate) fn belongs_to(&self, life: LifeId) {
+        let before = self.life.swap(life.0.cast_mut(), Ordering::AcqRel);
+        if !ptr::eq(before, life.0) {
+            for mark in &self.marks {
+                mark.store(0, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// The poll this thread is inside of.
+    pub(crate) fn poll(&self) -> Option<Poll> {
+        let row = RowId::from_bits(self.row.load(Ordering::Acquire).checked_sub(1)?);
+        Some(Poll {
+            row,
+            seat: self.seat(),
+            number: self.polls.load(Ordering::Relaxed),
+        })
+    }
+
+    /// In which beat a worker of this row was last polled here, as far as the thread remembers.
+    pub(crate) fn last_polled(&self, row: RowId) -> Option<u32> {
+        let row = row.to_bits() + 1;
+        let mark = self.marks[place(row)].load(Ordering::Relaxed);
+        (mark >> 32 == u64::from(row))
+            .then(|| u32::try_from(mark & u64::from(u32::MAX)).unwrap_or(u32::MAX))
+    }
+
+    #[inline]
+    pub(crate) fn seat(&self) -> Option<SeatKey> {
+        SeatKey::from_bits(self.seat.load(Ordering::Relaxed))
+    }
+}
+
+/// The threads that ran a lifecycle's code.
+#[derive(Debug, Default)]
+pub(crate) struct Threads {
+    seen: Mutex<Vec<Arc<Seen>>>,
+}
+
+impl Threads {
+    pub(crate) fn add(&self, new: &Arc<Seen>) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.retain(|thread| Arc::strong_count(thread) > 1 && !Arc::ptr_eq(thread, new));
+        seen.push(Arc::clone(new));
+    }
+
+    /// Those that run this lifecycle's code now.
+    pub(crate) fn of(&self, life: LifeId) -> Vec<Arc<Seen>> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = seen.iter().filter(|thread| thread.is_about(life));
+        all.cloned().collect()
+    }
+
+    /// In which beat a worker of this row was last polled, as far as the threads remember.
+    pub(crate) fn last_polled(&self, life: LifeId, row: RowId) -> Option<u32> {
+        let threads = self.of(life).into_iter();
+        threads.filter_map(|thread| thread.last_polled(row)).max()
+    }
+
+    /// The polls under way, by thread.
+    pub(crate) fn polls(&self, life: LifeId) -> Vec<(Arc<Seen>, Poll)> {
+        let threads = self.of(life).into_iter();
+        let polls = threads.map(|thread| {
+            let poll = thread.poll();
+            (thread, poll)
+        });
+        polls
+            .filter_map(|(thread, poll)| Some((thread, poll?)))
+            .collect()
+    }
+}
+
+/// Which polls were under way at some moment.
+#[derive(Debug)]
+pub(crate) struct Sample {
+    at: Instant,
+    pub(crate) polls: Vec<(Arc<Seen>, Poll)>,
+}
+
+impl Sample {
+    /// These are under way now.
+    pub(crate) fn of(polls: Vec<(Arc<Seen>, Poll)>) -> Self {
+        Self {
+            at: Instant::now(),
+            polls,
+        }
+    }
+
+    pub(crate) fn age(&self) -> Duration {
+        self.at.elapsed()
+    }
+
+    /// Whether one of the polls is still under way, of those that are now.
+    pub(crate) fn has_one_still(&self, now: &[(Arc<Seen>, Poll)]) -> bool {
+        now.iter()
+            .any(|(seen, poll)| self.since(seen, *poll).is_some())
+    }
+
+    /// How long ago this poll was under way already, if that is long enough to mean something.
+    pub(crate) fn since(&self, seen: &Arc<Seen>, poll: Poll) -> Option<Duration> {
+        let ago = self.at.elapsed();
+        let is_same =
+            |(thread, earlier): &(Arc<Seen>, Poll)| Arc::ptr_eq(thread, seen) && *earlier == poll;
+        (ago >= SAME_POLL && self.polls.iter().any(is_same)).then_some(ago)
+    }
+}

@@ -1,0 +1,221 @@
+//! The arithmetic of a stop's one budget: who gets how much of it, and when.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The most that is set aside for aborting, reporting and leaving.
+const MAX_RESERVE: Duration = Duration::from_secs(2);
+
+/// How long a result may be on its way from its worker to whoever drops it, on a busy machine.
+pub(crate) const SETTLING: Duration = Duration::from_millis(50);
+
+/// How far apart the looks are at whether it has come there.
+pub(crate) const SETTLING_LOOK: Duration = Duration::from_millis(1);
+
+/// How long before the abort the last look begins.
+pub(crate) const LAST_LOOK: Duration = Duration::from_millis(50);
+
+/// Two looks this far apart that see the same poll see a poll that blocks.
+pub(crate) const APART: Duration = Duration::from_millis(10);
+
+/// What it takes to write the report, unless a lock or a subscriber holds up whoever writes.
+pub(crate) const WRITING: Duration = Duration::from_millis(2);
+
+/// What leaving takes, at the least: after the stop was asked for, and when all that is left is the user's.
+pub(crate) const LEAVING: Duration = Duration::from_millis(20);
+
+/// How far apart the looks are at whether a moment that was put off has come.
+pub(crate) const LOOKING: Duration = Duration::from_millis(5);
+
+/// How much longer the process may stay where nothing of the user's is left.
+pub(crate) const OVERLOADED: Duration = Duration::from_millis(500);
+
+/// How long main's thread has to go on with the stop by itself; and how far two attempts to get a thread are apart.
+pub(crate) const MAINS_TURN: Duration = Duration::from_millis(1);
+
+/// How much longer than its own budget a test may take in real time, its clock being perhaps paused.
+pub(crate) const TEST_GRACE: Duration = Duration::from_secs(1);
+
+/// What building a runtime takes, and much more; and how far two attempts to get a thread are apart meanwhile.
+pub(crate) const PROBING: Duration = Duration::from_millis(50);
+
+/// What untracked tasks get to run their destructors.
+pub(crate) const UNTRACKED: Duration = Duration::from_millis(50);
+
+/// The longest the process stays for its last lines to be written.
+pub(crate) const LAST_LINES: Duration = Duration::from_millis(100);
+
+/// The shortest: what a healthy pipe takes, with room to spare.
+pub(crate) const LAST_LINES_AT_LEAST: Duration = Duration::from_millis(20);
+
+/// How long a worker's task may be around after the worker is gone.
+pub(crate) const TASK_SETTLING: Duration = Duration::from_millis(1);
+
+/// Two looks less far apart than this say nothing: any poll is the same poll a moment later.
+pub(crate) const SAME_POLL: Duration = Duration::from_millis(5);
+
+/// A stop that was asked for, and the time it has.
+///
+/// ```text
+/// asked                        abort          report      end
+///   |---- finish by yourselves ---|-- destructors --|- leave -|
+///   |                             |<------- reserve --------->|
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// When the stop was asked for.
+    asked: Instant,
+    /// From then until the process is gone. `None` where there is no deadline.
+    total: Option<Duration>,
+}
+
+impl Budget {
+    /// A total that reaches beyond what the clock can count is no deadline.
+    pub(crate) fn new(asked: Instant, total: Duration) -> Self {
+        Self {
+            asked,
+            total: Some(total).filter(|total| asked.checked_add(*total).is_some()),
+        }
+    }
+
+    pub(crate) fn asked(&self) -> Instant {
+        self.asked
+    }
+
+    pub(crate) fn total(&self) -> Option<Duration> {
+        self.total
+    }
+
+    /// The longest the drain lasts, hooks and all.
+    pub(crate) fn half(&self) -> Option<Instant> {
+        self.total.map(|total| self.asked + total / 2)
+    }
+
+    /// When those are aborted whose turn to stop had not come.
+    pub(crate) fn half_reserve(&self) -> Option<Instant> {
+        self.total
+            .map(|total| self.asked + total.saturating_sub(reserve(total) / 2))
+    }
+
+    /// When whoever still runs is aborted: a tenth of the budget before its end, 2 s at the most.
+    pub(crate) fn abort_at(&self) -> Option<Instant> {
+        self.total
+            .map(|total| self.asked + total.saturating_sub(reserve(total)))
+    }
+
+    /// When waiting for what was aborted ends and the report has to be written.
+    pub(crate) fn report_at(&self) -> Option<Instant> {
+        self.total
+            .map(|total| self.asked + total.saturating_sub(reserve(total) / 4))
+    }
+
+    /// When the hooks of the end have had their time: a little before the report, which says so.
+    pub(crate) fn closed_at(&self) -> Option<Instant> {
+        self.total
+            .map(|total| self.asked + total.saturating_sub(reserve(total) * 3 / 8))
+    }
+
+    /// When waiting for what was aborted ends where there are hooks to be run after it.
+    pub(crate) fn closing_at(&self) -> Option<Instant> {
+        self.total
+            .map(|total| self.asked + total.saturating_sub(reserve(total) * 7 / 16))
+    }
+
+    /// When the process is gone.
+    pub(crate) fn end(&self) -> Option<Instant> {
+        self.total.map(|total| self.asked + total)
+    }
+
+    /// What is left until the abort; `Duration::MAX` where there is no deadline.
+    pub(crate) fn remaining(&self, now: Instant) -> Duration {
+        self.abort_at()
+            .map_or(Duration::MAX, |at| at.saturating_duration_since(now))
+    }
+
+    /// What is left until the process is gone; `Duration::MAX` where there is no deadline.
+    pub(crate) fn left(&self, now: Instant) -> Duration {
+        self.end()
+            .map_or(Duration::MAX, |at| at.saturating_duration_since(now))
+    }
+}
+
+fn reserve(total: Duration) -> Duration {
+    (total / 10).min(MAX_RESERVE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offsets(total: Duration) -> Option<(Duration, Duration, Duration)> {
+        let asked = Instant::now();
+        let budget = Budget::new(asked, total);
+        Some((
+            budget.abort_at()? - asked,
+            budget.report_at()? - asked,
+            budget.end()? - asked,
+        ))
+    }
+
+    #[test]
+    fn a_tenth_is_set_aside() {
+        let ms = Duration::from_millis;
+        assert_eq!(offsets(ms(1000)), Some((ms(900), ms(975), ms(1000))));
+    }
+
+    #[test]
+    fn everybody_has_a_turn_before_the_end() {
+        for total in [1, 10, 500, 25_000, 600_000].map(Duration::from_millis) {
+            let asked = Instant::now();
+            let budget = Budget::new(asked, total);
+            let moments = [
+                Some(asked),
+                budget.half(),
+                budget.abort_at(),
+                budget.half_reserve(),
+                budget.closing_at(),
+                budget.closed_at(),
+                budget.report_at(),
+                budget.end(),
+            ];
+            let moments = moments.map(|at| at.expect("there is an end"));
+            assert!(moments.windows(2).all(|two| two[0] < two[1]), "{total:?}");
+            let reserve = moments[7] - moments[2];
+            let before_the_end = |at: usize| moments[7] - moments[at];
+            assert_eq!(before_the_end(1), total / 2);
+            assert_eq!(before_the_end(3), reserve / 2);
+            assert_eq!(before_the_end(6), reserve / 4);
+            assert_eq!(budget.total(), Some(total));
+            assert_eq!(budget.left(asked), total);
+            assert_eq!(budget.remaining(asked) + reserve, total);
+        }
+    }
+
+    #[test]
+    fn two_seconds_are_the_most_that_is_set_aside() {
+        let s = Duration::from_secs;
+        assert_eq!(
+            offsets(s(60)),
+            Some((s(58), Duration::from_millis(59_500), s(60)))
+        );
+    }
+
+    #[test]
+    fn a_zero_budget_is_over_at_once() {
+        assert_eq!(
+            offsets(Duration::ZERO),
+            Some((Duration::ZERO, Duration::ZERO, Duration::ZERO))
+        );
+    }
+
+    #[test]
+    fn a_budget_beyond_the_clock_is_no_deadline() {
+        assert_eq!(offsets(Duration::MAX), None);
+        let now = Instant::now();
+        assert_eq!(
+            Budget::new(now, Duration::MAX).remaining(now),
+            Duration::MAX
+        );
+    }
+}

@@ -1,0 +1,41 @@
+//! What happened in a stop, and when: for whoever wants to see it afterwards.
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio::time::Instant;
+
+use crate::model::state::Stage;
+
+/// Something that happened to the stop itself. What its hooks and workers did is in their own rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub enum Event {
+    /// The workers of a stage were told to stop.
+    Told(Stage),
+    /// Time was out: whoever had been told was aborted.
+    Aborted,
+    /// Everybody had ended, or was given up.
+    Joined,
+}
+
+/// The events of a stop, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Trace(Mutex<Vec<(Instant, Event)>>);
+
+impl Trace {
+    /// A stage is told twice where it is early: the first time counts.
+    pub(crate) fn note(&self, now: Instant, event: Event) {
+        let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if events.iter().all(|(_, other)| *other != event) {
+            events.push((now, event));
+        }
+    }
+
+    pub(crate) fn events(&self) -> Vec<(Instant, Event)> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}

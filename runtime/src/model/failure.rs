@@ -1,0 +1,355 @@
+//! What went wrong first, and the exit code that follows from it.
+
+use std::any::Any;
+use std::collections::HashSet;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::task::Id;
+
+use crate::model::hook::HookStage;
+use crate::model::text;
+use crate::os::signal::Signal;
+
+/// A worker failed and the policy was to stop; also what std gives for main's `Err`.
+pub(crate) const FAILED: u8 = 1;
+/// The configuration is wrong; main was not run.
+pub(crate) const MISCONFIGURED: u8 = 2;
+/// Main or a worker panicked: what std gives.
+pub(crate) const PANICKED: u8 = 101;
+/// The deadline passed with work still running: what `timeout(1)` gives.
+pub(crate) const OUT_OF_TIME: u8 = 124;
+/// A second interrupt forced the exit: 128 + SIGINT, as shells give it.
+pub(crate) const FORCED: u8 = 130;
+
+/// Failures beyond these are counted, not kept.
+const KEPT: usize = 32;
+
+/// One thing that went wrong.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) who: Who,
+    pub(crate) how: How,
+    pub(crate) code: u8,
+    task: Option<Id>,
+}
+
+/// Whose failure it is.
+#[derive(Clone, Debug)]
+pub(crate) enum Who {
+    Main,
+    /// Its name, and where it is written.
+    Worker(Arc<str>, Arc<str>),
+    Hook(HookStage, Arc<str>),
+}
+
+/// In what way it went wrong, with the text of the error or the panic.
+#[derive(Clone, Debug)]
+pub(crate) enum How {
+    Error(String),
+    /// Main's own exit code; std has printed the error.
+    Code(u8),
+    Panic(String),
+    /// It did not stop within its own budget, or its share, and was aborted.
+    Overrun(Duration),
+    /// It was not run: no time was left, or it came too late.
+    NotRun,
+    /// A destructor panicked; the panic hook has printed the text.
+    Destructor,
+}
+
+impl Who {
+    /// As reports show it.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Main => "main".to_owned(),
+            Self::Worker(name, _) | Self::Hook(_, name) => text::name(name),
+        }
+    }
+}
+
+impl Failure {
+    pub(crate) fn error(who: Who, text: String) -> Self {
+        Self {
+            who,
+            how: How::Error(text),
+            code: FAILED,
+            task: None,
+        }
+    }
+
+    pub(crate) fn panic(who: Who, payload: &(dyn Any + Send)) -> Self {
+        let text = text::of_panic(payload).to_owned();
+        Self {
+            who,
+            how: How::Panic(text),
+            code: PANICKED,
+            task: None,
+        }
+    }
+
+    pub(crate) fn destructor(who: Who) -> Self {
+        Self {
+            who,
+            how: How::Destructor,
+            code: PANICKED,
+            task: None,
+        }
+    }
+
+    pub(crate) fn overrun(who: Who, budget: Duration) -> Self {
+        Self {
+            who,
+            how: How::Overrun(budget),
+            code: OUT_OF_TIME,
+            task: None,
+        }
+    }
+
+    pub(crate) fn of_hook(who: Who, how: How) -> Self {
+        let code = if matches!(how, How::Overrun(_)) {
+            OUT_OF_TIME
+        } else {
+            FAILED
+        };
+        Self {
+            who,
+            how,
+            code,
+            task: None,
+        }
+    }
+
+    pub(crate) fn main_code(code: u8) -> Self {
+        Self {
+            who: Who::Main,
+            how: How::Code(code),
+            code,
+            task: None,
+        }
+    }
+
+    /// Main's own exit code, and nothing else.
+    pub(crate) fn is_mains(&self) -> bool {
+        matches!(self.how, How::Code(_))
+    }
+
+    /// The failure as the reason of an exit code.
+    pub(crate) fn reason(&self) -> String {
+        if self.is_mains() {
+            "main's own".to_owned()
+        } else {
+            self.to_string()
+        }
+    }
+
+    /// Whose result it was, so that a handle can take note of it.
+    pub(crate) fn of_task(mut self, task: Option<Id>) -> Self {
+        self.task = task;
+        self
+    }
+}
+
+/// What went wrong, in order. The first decides the exit code.
+#[derive(Debug, Default)]
+pub(crate) struct Failures(Mutex<List>);
+
+#[derive(Debug, Default)]
+struct List {
+    code: Option<u8>,
+    /// The code is that of no failure: the deadline or an interrupt came first.
+    settled: bool,
+    kept: Vec<Failure>,
+    more: usize,
+    /// Tasks whose failure was kept, and was given to a handle's owner.
+    observed: Vec<Id>,
+    /// Tasks whose failure was only counted, and nobody has been given it yet.
+    unobserved: HashSet<Id>,
+    /// How many failures that were only counted somebody was given.
+    more_observed: usize,
+}
+
+impl Failures {
+    pub(crate) fn add(&self, failure: Failure) {
+        let mut list = self.lock();
+        list.code.get_or_insert(failure.code);
+        if list.kept.len() < KEPT {
+            list.kept.push(failure);
+        } else {
+            list.more += 1;
+            list.unobserved.extend(failure.task);
+        }
+    }
+
+    /// The deadline passed, or an interrupt forced the exit: `code`, unless something had failed before.
+    pub(crate) fn settle(&self, code: u8) -> u8 {
+        let mut list = self.lock();
+        list.settled |= list.code.is_none();
+        *list.code.get_or_insert(code)
+    }
+
+    /// The failure that decided the exit code, if it was one.
+    pub(crate) fn decisive(&self) -> Option<Failure> {
+        let list = self.lock();
+        list.kept.first().filter(|_| !list.settled).cloned()
+    }
+
+    /// The exit code as it stands.
+    pub(crate) fn code(&self) -> u8 {
+        self.lock().code.unwrap_or(0)
+    }
+
+    /// A handle gave this task's failure to its owner.
+    pub(crate) fn observe(&self, task: Id) {
+        let mut list = self.lock();
+        if list.kept.iter().any(|failure| failure.task == Some(task)) {
+            list.observed.push(task);
+        } else if list.unobserved.remove(&task) {
+            list.more_observed += 1;
+        }
+    }
+
+    /// Whether nothing failed, or nothing but main's own result.
+    pub(crate) fn are_mains_alone(&self) -> bool {
+        let list = self.lock();
+        list.more == 0 && list.kept.iter().all(Failure::is_mains) && !list.settled
+    }
+
+    /// What was kept, and how many more there were.
+    pub(crate) fn list(&self) -> (Vec<Failure>, usize) {
+        let list = self.lock();
+        (list.kept.clone(), list.more)
+    }
+
+    /// What was kept and nobody took from a handle, and how many more of those there were.
+    pub(crate) fn unobserved(&self) -> (Vec<Failure>, usize) {
+        let list = self.lock();
+        let taken = |failure: &&Failure| {
+            failure
+                .task
+                .is_none_or(|task| !list.observed.contains(&task))
+        };
+        let kept = list.kept.iter().filter(taken).cloned().collect();
+        (kept, list.more - list.more_observed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, List> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What shells make of a death by a signal.
+pub(crate) fn of_signal(signal: Signal) -> u8 {
+    u8::try_from(signal.number()).map_or(FAILED, |number| number.saturating_add(128))
+}
+
+/// The number inside main's own exit code. Std has no getter, but lets codes be compared.
+pub(crate) fn number(code: ExitCode) -> u8 {
+    (0..=u8::MAX)
+        .find(|&number| ExitCode::from(number) == code)
+        .unwrap_or(FAILED)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Something that bears on the exit code.
+    #[derive(Clone, Debug)]
+    enum Event {
+        Error,
+        Panic,
+        MainsCode(u8),
+        HookOverruns,
+        Settled(u8),
+    }
+
+    fn events() -> impl Strategy<Value = Vec<Event>> {
+        let event = prop_oneof![
+            Just(Event::Error),
+            Just(Event::Panic),
+            (1..=u8::MAX).prop_map(Event::MainsCode),
+            Just(Event::HookOverruns),
+            prop_oneof![Just(OUT_OF_TIME), Just(FORCED)].prop_map(Event::Settled),
+        ];
+        vec(event, 0..50)
+    }
+
+    fn code_of(event: &Event) -> u8 {
+        match event {
+            Event::Error => FAILED,
+            Event::Panic => PANICKED,
+            Event::HookOverruns => OUT_OF_TIME,
+            Event::MainsCode(code) | Event::Settled(code) => *code,
+        }
+    }
+
+    fn failures(events: &[Event]) -> Failures {
+        let failures = Failures::default();
+        for event in events {
+            let who = Who::Worker("w".into(), "w.rs:1".into());
+            match event {
+                Event::Error => failures.add(Failure::error(who, String::new())),
+                Event::Panic => failures.add(Failure::panic(who, &"")),
+                Event::MainsCode(code) => failures.add(Failure::main_code(*code)),
+                Event::HookOverruns => {
+                    failures.add(Failure::of_hook(who, How::Overrun(Duration::ZERO)));
+                }
+                Event::Settled(code) => {
+                    failures.settle(*code);
+                }
+            }
+        }
+        failures
+    }
+
+    #[test]
+    fn thirty_two_failures_are_kept_and_the_next_is_counted() {
+        let (kept, more) = failures(&vec![Event::Error; KEPT + 1]).list();
+        assert_eq!((kept.len(), more), (KEPT, 1));
+    }
+
+    #[test]
+    fn a_death_by_a_signal_is_128_and_its_number() {
+        assert_eq!(of_signal(Signal::Interrupt), FORCED);
+        assert_eq!(of_signal(Signal::Terminate), 143);
+    }
+
+    proptest! {
+        #[test]
+        fn what_came_first_decides(events in events()) {
+            let expected = events.first().map_or(0, code_of);
+            prop_assert_eq!(failures(&events).code(), expected);
+        }
+
+        #[test]
+        fn the_reason_is_a_failure_only_if_one_came_first(events in events()) {
+            let is_failure = |event: &Event| !matches!(event, Event::Settled(_));
+            let decisive = failures(&events).decisive();
+            prop_assert_eq!(decisive.is_some(), events.first().is_some_and(is_failure));
+            if let Some(decisive) = decisive {
+                prop_assert_eq!(decisive.code, failures(&events).code());
+            }
+        }
+
+        #[test]
+        fn every_failure_is_kept_or_counted(events in events()) {
+            let failed = events.iter().filter(|event| !matches!(event, Event::Settled(_)));
+            let (kept, more) = failures(&events).list();
+            prop_assert_eq!(kept.len() + more, failed.count());
+        }
+
+        #[test]
+        fn only_a_stop_in_which_nothing_else_failed_may_end_by_its_signal(events in events()) {
+            let is_mains = |event: &Event| matches!(event, Event::MainsCode(_));
+            let came_first = events.first().is_none_or(is_mains);
+            let others = events.iter().any(|event| !is_mains(event) && !matches!(event, Event::Settled(_)));
+            prop_assume!(events.len() <= KEPT);
+            prop_assert_eq!(failures(&events).are_mains_alone(), came_first && !others);
+        }
+    }
+}

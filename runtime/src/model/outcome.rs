@@ -1,0 +1,119 @@
+//! What a worker may return.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::model::text;
+
+/// What a worker may return: `()`, `Result<T, E>` with `E: Debug`, or nothing ever: a loop without end.
+///
+/// Sealed: nothing else can be one.
+#[diagnostic::on_unimplemented(
+    message = "a worker returns `()` or `Result<T, E>` with `E: Debug`, not `{Self}`",
+    label = "this is not a worker's result"
+)]
+pub trait Outcome: Sealed + Send + 'static {
+    /// What it gives when all went well.
+    type Success: Send + 'static;
+    /// What it gives when it failed.
+    type Error: Send + 'static;
+
+    /// The failure as text, if it is one.
+    #[doc(hidden)]
+    fn failure(&self) -> Option<String>;
+
+    /// As a plain result.
+    #[doc(hidden)]
+    fn into_result(self) -> Result<Self::Success, Self::Error>;
+}
+
+/// Keeps [`Outcome`] to the types below.
+pub trait Sealed {}
+
+impl Sealed for () {}
+
+impl Sealed for Never {}
+
+impl<T, E> Sealed for Result<T, E> {}
+
+impl Outcome for () {
+    type Success = ();
+    type Error = Infallible;
+
+    #[inline]
+    fn failure(&self) -> Option<String> {
+        None
+    }
+
+    fn into_result(self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+/// `!`, which stable Rust lets one reach through the return type of a function pointer only.
+type Never = <fn() -> ! as Returns>::Type;
+
+/// A function pointer, seen as what it returns.
+pub trait Returns {
+    /// What it returns.
+    type Type;
+}
+
+impl<T> Returns for fn() -> T {
+    type Type = T;
+}
+
+/// An endless loop is a worker too.
+impl Outcome for Never {
+    type Success = Infallible;
+    type Error = Infallible;
+
+    fn failure(&self) -> Option<String> {
+        *self
+    }
+
+    fn into_result(self) -> Result<Infallible, Infallible> {
+        self
+    }
+}
+
+impl<T: Send + 'static, E: fmt::Debug + Send + 'static> Outcome for Result<T, E> {
+    type Success = T;
+    type Error = E;
+
+    #[inline]
+    fn failure(&self) -> Option<String> {
+        self.as_ref().err().map(text_of)
+    }
+
+    fn into_result(self) -> Self {
+        self
+    }
+}
+
+/// An error's text. Its `Debug` is code of the user's, which may panic.
+#[cold]
+fn text_of(error: &impl fmt::Debug) -> String {
+    let text = catch_unwind(AssertUnwindSafe(|| format!("{error:?}")));
+    text.unwrap_or_else(|payload| {
+        let why = text::error_panicked(payload.as_ref());
+        discard(payload);
+        why
+    })
+}
+
+/// Drops a value of the user's. `false`: its destructor panicked.
+pub(crate) fn discard<T>(value: T) -> bool {
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(value)));
+    // What it panicked with may panic in its turn.
+    dropped.map_err(std::mem::forget).is_ok()
+}
+
+/// The failure in a worker's result, as text.
+///
+/// Not public API. Used by generated code, which puts the one bound on the result at the return type.
+#[inline]
+pub fn judge<R: Outcome>(result: &R) -> Option<String> {
+    result.failure()
+}

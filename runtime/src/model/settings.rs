@@ -1,0 +1,263 @@
+//! The options of one lifecycle, after the environment has had its say.
+
+use std::borrow::Cow;
+use std::env;
+use std::fmt;
+use std::time::Duration;
+
+use crate::model::duration;
+use crate::model::text;
+use crate::model::text::cut;
+use crate::os::signal::Signal;
+
+/// Under the 30 s that Kubernetes grants by default (`terminationGracePeriodSeconds`).
+const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// What endpoints take to hear, in a cluster of usual size, that a pod is not ready any more.
+const KUBERNETES_DRAIN: Duration = Duration::from_secs(5);
+
+/// No deadline: what reaches beyond the clock never comes.
+pub(crate) const NO_LIMIT: Duration = Duration::MAX;
+
+/// The variables that override the code, and the one that has no counterpart there.
+const STOP_TIMEOUT: &str = "GRACEFUL_STOP_TIMEOUT";
+const DRAIN: &str = "GRACEFUL_DRAIN";
+const REPORT: &str = "GRACEFUL_REPORT";
+
+/// What Kubernetes sets in every container.
+const KUBERNETES: &str = "KUBERNETES_SERVICE_HOST";
+
+/// What the attribute or the builder asked for. `None`: not asked.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) name: Option<Cow<'static, str>>,
+    pub(crate) stop_timeout: Option<Duration>,
+    pub(crate) drain: Option<Duration>,
+    pub(crate) signals: Option<Vec<Signal>>,
+    pub(crate) dump: Option<Signal>,
+    pub(crate) reraise: bool,
+}
+
+/// What is in force.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) name: Option<String>,
+    /// The budget of a stop.
+    pub(crate) stop_timeout: Duration,
+    pub(crate) stop_timeout_from: Source,
+    /// How much of it is spent serving.
+    pub(crate) drain: Duration,
+    pub(crate) drain_from: Source,
+    pub(crate) signals: Vec<Signal>,
+    /// The signal that prints the status.
+    pub(crate) dump: Option<Signal>,
+    /// Whether a stop by a signal ends in death by that signal.
+    pub(crate) reraise: bool,
+    /// How a report is written.
+    pub(crate) report: Format,
+    /// A test: no signals, no environment, and its failures are the test's.
+    pub(crate) is_test: bool,
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Format {
+    #[default]
+    Text,
+    /// One line of JSON.
+    #[cfg(feature = "serde")]
+    Json,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Default,
+    Kubernetes,
+    Code,
+    Environment,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Default => "default",
+            Self::Kubernetes => "default inside Kubernetes",
+            Self::Code => "set in code",
+            Self::Environment => "set in the environment",
+        })
+    }
+}
+
+impl Settings {
+    /// The options of a program, overridden by the environment.
+    ///
+    /// # Errors
+    ///
+    /// One line that names the variable, its value and what would be accepted.
+    pub(crate) fn of_process(options: Options) -> Result<Self, String> {
+        let in_environment = |name| env::var_os(name).map(|value| cut(&value.to_string_lossy()));
+        Self::resolve(options, in_environment)
+    }
+
+    /// The options of a test.
+    pub(crate) fn of_test(options: Options) -> Self {
+        let mut settings = Self::of_code(options);
+        settings.is_test = true;
+        settings
+    }
+
+    fn resolve(
+        options: Options,
+        variable: impl Fn(&'static str) -> Option<String>,
+    ) -> Result<Self, String> {
+        let mut settings = Self::of_code(options);
+        if let Some(text) = variable(STOP_TIMEOUT) {
+            settings.stop_timeout =
+                parse_limit(&text).map_err(|why| format!("{STOP_TIMEOUT}={text}: {why}"))?;
+            settings.stop_timeout_from = Source::Environment;
+        }
+        if let Some(text) = variable(DRAIN) {
+            settings.drain =
+                duration::parse(&text).map_err(|why| format!("{DRAIN}={text}: {why}"))?;
+            settings.drain_from = Source::Environment;
+        } else if settings.drain_from == Source::Default && variable(KUBERNETES).is_some() {
+            settings.drain = KUBERNETES_DRAIN.min(settings.stop_timeout / 4);
+            settings.drain_from = Source::Kubernetes;
+        }
+        if let Some(text) = variable(REPORT) {
+            settings.report =
+                parse_format(&text).map_err(|why| format!("{REPORT}={text}: {why}"))?;
+        }
+        if !settings.drain.is_zero() && settings.drain >= settings.stop_timeout {
+            let (drain, from) = (settings.drain, settings.drain_from);
+            let (budget, budget_from) = (settings.stop_timeout, settings.stop_timeout_from);
+            return Err(format!(
+                "a drain of {drain:?} ({from}) is not shorter than the stop_timeout of {budget:?} ({budget_from}), of \
+                 which it is a part: shorten {DRAIN} or lengthen {STOP_TIMEOUT}"
+            ));
+        }
+        Ok(settings)
+    }
+
+    fn of_code(options: Options) -> Self {
+        let source = |is_set| {
+            if is_set {
+                Source::Code
+            } else {
+                Source::Default
+            }
+        };
+        Self {
+            stop_timeout_from: source(options.stop_timeout.is_some()),
+            drain_from: source(options.drain.is_some()),
+            name: options.name.map(|name| text::name(&name)),
+            stop_timeout: options.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
+            drain: options.drain.unwrap_or_default(),
+            signals: options
+                .signals
+                .unwrap_or_else(|| vec![Signal::Terminate, Signal::Interrupt]),
+            dump: options.dump,
+            reraise: options.reraise,
+            report: Format::default(),
+            is_test: false,
+        }
+    }
+}
+
+/// A duration, or `none`.
+fn parse_limit(text: &str) -> Result<Duration, String> {
+    if text == "none" {
+        Ok(NO_LIMIT)
+    } else {
+        duration::parse(text)
+    }
+}
+
+fn parse_format(text: &str) -> Result<Format, &'static str> {
+    match text {
+        "text" => Ok(Format::Text),
+        #[cfg(feature = "serde")]
+        "json" => Ok(Format::Json),
+        #[cfg(not(feature = "serde"))]
+        "json" => Err("it takes the feature `serde` of graceful-runtime; write text"),
+        _ => Err("write text or json"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(variables: &[(&'static str, &str)]) -> Result<Settings, String> {
+        let value = |name| {
+            variables
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        };
+        Settings::resolve(Options::default(), value)
+    }
+
+    #[test]
+    fn none_is_no_deadline() {
+        assert_eq!(parse_limit("none"), Ok(NO_LIMIT));
+        assert_eq!(parse_limit("1m 30s"), Ok(Duration::from_secs(90)));
+        assert!(parse_limit("abc").is_err());
+    }
+
+    #[test]
+    fn the_report_is_text_unless_it_is_asked_for_otherwise() {
+        assert_eq!(resolve(&[]).unwrap().report, Format::Text);
+        assert_eq!(resolve(&[(REPORT, "text")]).unwrap().report, Format::Text);
+        let why = resolve(&[(REPORT, "xml")]).unwrap_err();
+        assert_eq!(why, "GRACEFUL_REPORT=xml: write text or json");
+        #[cfg(feature = "serde")]
+        assert_eq!(resolve(&[(REPORT, "json")]).unwrap().report, Format::Json);
+        #[cfg(not(feature = "serde"))]
+        assert!(
+            resolve(&[(REPORT, "json")])
+                .unwrap_err()
+                .contains("the feature `serde`")
+        );
+    }
+
+    #[test]
+    fn the_default_is_under_what_kubernetes_grants() {
+        let settings = resolve(&[]).unwrap();
+        assert_eq!(settings.stop_timeout, Duration::from_secs(25));
+        assert_eq!(
+            (settings.drain, settings.drain_from),
+            (Duration::ZERO, Source::Default)
+        );
+    }
+
+    #[test]
+    fn inside_kubernetes_the_default_drain_is_five_seconds_or_a_quarter() {
+        let kubernetes = (KUBERNETES, "10.0.0.1");
+        assert_eq!(
+            resolve(&[kubernetes]).unwrap().drain,
+            Duration::from_secs(5)
+        );
+        assert_eq!(
+            resolve(&[kubernetes, (STOP_TIMEOUT, "4s")]).unwrap().drain,
+            Duration::from_secs(1)
+        );
+        assert_eq!(
+            resolve(&[kubernetes, (DRAIN, "0s")]).unwrap().drain,
+            Duration::ZERO
+        );
+    }
+
+    #[test]
+    fn a_drain_that_is_not_shorter_than_the_budget_is_an_error() {
+        let why = resolve(&[(DRAIN, "25s")]).unwrap_err();
+        assert!(why.contains("not shorter than the stop_timeout"), "{why}");
+        assert!(resolve(&[(DRAIN, "24s")]).is_ok());
+        assert!(
+            resolve(&[(DRAIN, "soon")])
+                .unwrap_err()
+                .starts_with("GRACEFUL_DRAIN=soon: ")
+        );
+    }
+}

@@ -1,0 +1,226 @@
+//! Who is still there in a stop, and what they do: what lines and reports are made of.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::awaits::{Await, Awaits};
+use crate::model::hook::HookStage;
+use crate::model::label::Label;
+use crate::model::text;
+use crate::model::text::{listed, span};
+
+/// Workers of one function that are still there, holds of one name, a hook, or main.
+#[derive(Clone, Debug)]
+pub(crate) struct Stuck {
+    pub(crate) what: What,
+    pub(crate) count: u64,
+    /// For how long the oldest of them is known to run.
+    pub(crate) oldest: Option<Duration>,
+    /// Those that were inside the same poll in two looks.
+    pub(crate) blocking: Vec<Blocking>,
+    /// Those inside a poll of which no more is known.
+    pub(crate) polled: u64,
+    /// Those that have not been polled once.
+    pub(crate) not_started: u64,
+    /// Those whose stage has not been told to stop.
+    pub(crate) untold: u64,
+}
+
+/// What is still there.
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    Main,
+    Worker(Label),
+    Hook(HookStage, Arc<str>),
+}
+
+/// A thread that one of the workers, or main, blocks: it has been inside the same poll all the time.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Blocking {
+    /// The thread's name.
+    pub thread: String,
+    /// For how long, at the least. What was before the first look is known to the second.
+    pub at_least: Duration,
+}
+
+impl Stuck {
+    /// Whether the stop has not come to them: it waits for others.
+    pub(crate) fn is_untold(&self) -> bool {
+        self.untold == self.count
+    }
+
+    pub(crate) fn is_main(&self) -> bool {
+        matches!(self.what, What::Main)
+    }
+
+    pub(crate) fn name(&self) -> String {
+        text::name(match &self.what {
+            What::Main => "main",
+            What::Worker(label) => &label.name,
+            What::Hook(_, name) => name,
+        })
+    }
+
+    /// Its name and place, where it is a worker or a hold.
+    pub(crate) fn label(&self) -> Option<&Label> {
+        match &self.what {
+            What::Worker(label) => Some(label),
+            What::Main | What::Hook(..) => None,
+        }
+    }
+
+    /// Where they wait, as far as is known.
+    pub(crate) fn awaits(&self, awaits: &Awaits) -> Vec<Await> {
+        match self.what {
+            What::Hook(..) => Vec::new(),
+            What::Main | What::Worker(_) => awaits.of_those(self.label()),
+        }
+    }
+
+    /// `consume ×3`.
+    pub(crate) fn tally(&self) -> String {
+        let name = self.name();
+        if self.count == 1 {
+            name
+        } else {
+            format!("{name} ×{}", self.count)
+        }
+    }
+}
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.what {
+            What::Main => f.write_str("main: ")?,
+            What::Worker(label) => write!(f, "{label}: ")?,
+            What::Hook(stage, name) => write!(f, "{stage} hook `{}`: ", text::name(name))?,
+        }
+        if self.count > 1 {
+            write!(f, "{} ", self.count)?;
+        }
+        f.write_str(match &self.what {
+            What::Worker(label) if label.is_hold => "still held",
+            _ => "still running",
+        })?;
+        if let Some(oldest) = self.oldest {
+            write!(f, " after {}", span(oldest))?;
+        }
+        let blocking = self.blocking.len() as u64;
+        let waiting = self
+            .count
+            .saturating_sub(blocking + self.polled + self.not_started + self.untold);
+        let threads = listed(self.blocking.iter().map(Blocking::to_string));
+        let kinds = [
+            (blocking, &*format!("blocking its thread ({threads})")),
+            (waiting, "waiting in an await"),
+            (self.not_started, "never polled: no thread was free"),
+            (self.untold, "not told to stop: its stage had not come"),
+        ];
+        for (count, kind) in kinds.into_iter().filter(|(count, _)| *count > 0) {
+            if count == self.count {
+                write!(f, ", {kind}")?;
+            } else {
+                write!(f, ", {count} of them {kind}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Blocking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} for {} at least", self.thread, span(self.at_least))
+    }
+}
+
+/// Somebody waits for a worker's handle. Names as reports show them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wait {
+    pub(crate) waiter: String,
+    pub(crate) awaited: String,
+    /// The awaited one is told to stop only when the waiter has ended.
+    pub(crate) is_later: bool,
+}
+
+/// What there is to say of those who wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Each waits for the next, and the last for the first.
+    Round(Vec<String>),
+    /// Nobody waits for this waiter in his turn.
+    Alone(Wait),
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Round(names) => match names.as_slice() {
+                [name] => write!(f, "{name} waits for itself"),
+                names => {
+                    let first = names.first().map_or("", String::as_str);
+                    write!(
+                        f,
+                        "these wait for each other: {} -> {first}",
+                        names.join(" -> ")
+                    )
+                }
+            },
+            Self::Alone(wait) => {
+                write!(f, "{} waits for {}", wait.waiter, wait.awaited)?;
+                if wait.is_later {
+                    f.write_str(", which is told to stop only when it has ended")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The facts about those who had to be aborted.
+#[derive(Debug)]
+pub(crate) struct StopFacts {
+    pub(crate) stuck: Vec<Stuck>,
+    pub(crate) waits: Vec<Found>,
+    pub(crate) awaits: Awaits,
+    /// Main was among them and has never asked about the stop.
+    pub(crate) main_never_looked: bool,
+    /// The stop itself had not got beyond telling everybody.
+    pub(crate) is_held_up: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_are_told_apart_by_what_they_do() {
+        let label = Label {
+            name: "consume".into(),
+            file: "src/main.rs",
+            line: 7,
+            is_hold: false,
+            policy: None,
+        };
+        let blocking = Blocking {
+            thread: "tokio-rt-worker".to_owned(),
+            at_least: Duration::from_millis(900),
+        };
+        let stuck = Stuck {
+            what: What::Worker(label),
+            count: 3,
+            oldest: Some(Duration::from_secs(12)),
+            blocking: vec![blocking],
+            polled: 0,
+            not_started: 0,
+            untold: 0,
+        };
+        assert_eq!(
+            stuck.to_string(),
+            "consume (src/main.rs:7): 3 still running after 12 s, 1 of them blocking its thread (tokio-rt-worker \
+             for 900 ms at least), 2 of them waiting in an await"
+        );
+    }
+}

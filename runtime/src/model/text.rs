@@ -1,0 +1,138 @@
+//! How texts from outside, durations and lists read in a line.
+
+use std::any::Any;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// Names in a list beyond these are counted.
+const NAMED: usize = 6;
+
+/// The first few, and how many more.
+pub(crate) fn listed(items: impl ExactSizeIterator<Item = String>) -> String {
+    let more = items.len().saturating_sub(NAMED);
+    let mut list = String::new();
+    for item in items.take(NAMED) {
+        append(&mut list, &item);
+    }
+    if more > 0 {
+        let _ = write!(list, " and {more} more");
+    }
+    list
+}
+
+/// After what is in the list already.
+pub(crate) fn append(list: &mut String, item: &str) {
+    if !list.is_empty() {
+        list.push_str(", ");
+    }
+    list.push_str(item);
+}
+
+/// A person's text, short enough for a line and on one line.
+pub(crate) fn cut(text: &str) -> String {
+    shortened(text, 200, 400)
+}
+
+/// A name, fit to stand in a line: of a worker, a hook, a thread, the lifecycle.
+pub(crate) fn name(text: &str) -> String {
+    shortened(text, 64, 128)
+}
+
+/// The beginning of a text that comes from outside, in no more than so many characters and bytes, and a mark where it
+/// was cut. Everything that is printed of such a text goes through here.
+fn shortened(text: &str, characters: usize, bytes: usize) -> String {
+    let mut line = String::new();
+    for (place, c) in text.chars().enumerate() {
+        if place == characters || line.len() + c.len_utf8() > bytes {
+            line.push('…');
+            break;
+        }
+        line.push(if breaks_a_line(c) { ' ' } else { c });
+    }
+    line
+}
+
+/// Whether it ends a line, moves the cursor, or changes the direction or the order in which a line is read.
+fn breaks_a_line(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
+}
+
+/// A text that has been put together, cut to so many bytes.
+pub(crate) fn cut_to(text: &mut String, bytes: usize) {
+    const MARK: char = '…';
+    if text.len() > bytes {
+        let longest = bytes.saturating_sub(MARK.len_utf8());
+        let end = (0..=longest).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or(0));
+        text.push(MARK);
+    }
+}
+
+/// `25 s`, `900 ms`, `1.5 s`.
+pub(crate) fn span(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let ms = duration.subsec_millis();
+    match (seconds, ms) {
+        (0, _) => format!("{ms} ms"),
+        (1..60, 50..) => {
+            let tenths = seconds * 10 + u64::from(ms + 50) / 100;
+            format!("{}.{} s", tenths / 10, tenths % 10)
+        }
+        _ => format!("{seconds} s"),
+    }
+}
+
+/// The text in a panic's payload.
+pub(crate) fn of_panic(payload: &(dyn Any + Send)) -> &str {
+    match (
+        payload.downcast_ref::<&str>(),
+        payload.downcast_ref::<String>(),
+    ) {
+        (Some(text), _) => text,
+        (None, Some(text)) => text,
+        (None, None) => "a payload that is not text",
+    }
+}
+
+/// An error whose `Debug` panicked.
+pub(crate) fn error_panicked(payload: &(dyn Any + Send)) -> String {
+    format!("an error whose Debug panicked: {}", of_panic(payload))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_read_as_people_write_them() {
+        let ms = Duration::from_millis;
+        let read: Vec<_> = [0, 7, 999, 1000, 1500, 25_000, 90_000]
+            .map(|n| span(ms(n)))
+            .into();
+        assert_eq!(
+            read,
+            ["0 ms", "7 ms", "999 ms", "1 s", "1.5 s", "25 s", "90 s"]
+        );
+    }
+
+    #[test]
+    fn a_long_list_is_cut_and_says_so() {
+        let letters = |n| listed((b'a'..b'a' + n).map(|letter| char::from(letter).into()));
+        assert_eq!(letters(6), "a, b, c, d, e, f");
+        assert_eq!(letters(8), "a, b, c, d, e, f and 2 more");
+    }
+
+    #[test]
+    fn texts_are_cut_to_one_line() {
+        assert_eq!(cut("a\nb"), "a b");
+        assert_eq!(cut(&"x".repeat(1000)).chars().count(), 201);
+        assert_eq!(name(&"界".repeat(64)), "界".repeat(42) + "…");
+        assert_eq!(name("a\u{202e}b\u{2028}c\0"), "a b c ");
+        let mut text = "é".repeat(10);
+        cut_to(&mut text, 20);
+        assert_eq!(text, "é".repeat(10));
+        cut_to(&mut text, 10);
+        assert_eq!(text, "ééé…");
+    }
+}

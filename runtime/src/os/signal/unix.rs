@@ -1,0 +1,215 @@
+//! Unix: handlers that set a flag and write a byte to a socket the watch reads.
+
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use signal_hook_registry::SigId;
+
+use super::Signal;
+use crate::os::sys;
+use crate::os::sys::Mask;
+
+impl Signal {
+    pub(crate) const fn number(self) -> i32 {
+        match self {
+            Self::Terminate => libc::SIGTERM,
+            Self::Interrupt => libc::SIGINT,
+            Self::Quit => libc::SIGQUIT,
+            Self::Hangup => libc::SIGHUP,
+            Self::User1 => libc::SIGUSR1,
+            Self::User2 => libc::SIGUSR2,
+        }
+    }
+}
+
+/// The two ends of what wakes the watch: it reads, everybody else (signal handlers too) nudges.
+pub(crate) fn inbox() -> io::Result<(Inbox, Nudge)> {
+    let (reader, writer) = UnixStream::pair()?;
+    reader.set_nonblocking(true)?;
+    writer.set_nonblocking(true)?;
+    let arrived = Arc::new(Signal::ALL.map(|_| Arc::new(AtomicBool::new(false))));
+    Ok((
+        Inbox {
+            reader,
+            arrived: Arc::clone(&arrived),
+        },
+        Nudge { writer, arrived },
+    ))
+}
+
+/// The watch's end.
+pub(crate) struct Inbox {
+    reader: UnixStream,
+    /// Per signal of [`Signal::ALL`]: whether it came since it was last looked at.
+    arrived: Arc<[Arc<AtomicBool>; 6]>,
+}
+
+impl Inbox {
+    /// Waits until a signal came, somebody nudged, or `limit` passed (`None` waits for ever).
+    pub(crate) fn wait(&mut self, limit: Option<Duration>) {
+        sys::wait_readable(self.reader.as_fd(), limit);
+        let _ = self.reader.read(&mut [0; 64]);
+    }
+
+    /// The signals that came since the last call. A signal counts once, however often it was sent.
+    pub(crate) fn take(&self) -> impl Iterator<Item = Signal> + '_ {
+        let came = |index: usize| self.arrived[index].swap(false, Ordering::AcqRel);
+        Signal::ALL
+            .into_iter()
+            .enumerate()
+            .filter(move |&(index, _)| came(index))
+            .map(|(_, signal)| signal)
+    }
+}
+
+/// Everybody else's end.
+#[derive(Debug)]
+pub(crate) struct Nudge {
+    writer: UnixStream,
+    arrived: Arc<[Arc<AtomicBool>; 6]>,
+}
+
+impl Nudge {
+    /// Wakes the watch. Never blocks: where the socket is full, the watch is about to wake anyway.
+    pub(crate) fn nudge(&self) {
+        let _ = (&self.writer).write(&[0]);
+    }
+}
+
+/// The installation of the handlers, in three steps: while this value lives, the signals are held back on
+/// the thread that made it and on the threads it starts.
+///
+/// A signal that lands inside the registration would fall back to the action before and be lost; one that
+/// lands before it should find the handler. Held back, it waits for the handler.
+pub(crate) struct Arming {
+    signals: Vec<Signal>,
+    original: Mask,
+    /// Signals that were already held back when the process started, and are let through from now on.
+    pub(crate) held_at_exec: Vec<Signal>,
+}
+
+impl Arming {
+    /// Holds back `signals`, save those that are ignored in this process: `nohup` means it.
+    pub(crate) fn begin(signals: &[Signal]) -> Self {
+        let mut signals = signals.to_vec();
+        signals.retain(|signal| !sys::is_ignored(signal.number()));
+        let numbers: Vec<i32> = signals.iter().map(|signal| signal.number()).collect();
+        let (original, held) = Mask::block(&numbers).without(&numbers);
+        let mut held_at_exec = signals.clone();
+        held_at_exec.retain(|signal| held.contains(&signal.number()));
+        Self {
+            signals,
+            original,
+            held_at_exec,
+        }
+    }
+
+    /// Gives the calling thread the process's own mask, with our signals let through.
+    pub(crate) fn restore(&self) -> impl Fn() + Send + 'static {
+        let original = self.original;
+        move || original.apply()
+    }
+
+    /// Registers the handlers.
+    ///
+    /// # Errors
+    ///
+    /// The signal that could not be registered, with the reason. What was registered before it is undone.
+    pub(crate) fn register(&self, nudge: &Nudge) -> Result<Handlers, (Signal, io::Error)> {
+        let mut handlers = Handlers {
+            ids: Vec::new(),
+            signals: Vec::new(),
+        };
+        for &signal in &self.signals {
+            handlers
+                .add(signal, nudge)
+                .map_err(|error| (signal, error))?;
+        }
+        Ok(handlers)
+    }
+}
+
+impl Drop for Arming {
+    fn drop(&mut self) {
+        self.original.apply();
+    }
+}
+
+/// Per signal: while nobody listens, one we have a handler for must do what it does by default. An unregistered
+/// handler stays installed, and would swallow it.
+static UNATTENDED: [AtomicBool; 6] = [const { AtomicBool::new(true) }; 6];
+
+/// The signals whose default is kept up in this way. The registration is for the life of the process.
+static KEPT_UP: Mutex<Vec<Signal>> = Mutex::new(Vec::new());
+
+/// What stands for each signal since our first registration for it; 0 where there was none.
+static OURS: [AtomicUsize; 6] = [const { AtomicUsize::new(0) }; 6];
+
+/// The signals that we listen to, and for which somebody else has installed another handler since.
+pub(crate) fn replaced() -> Vec<Signal> {
+    let mut signals = Signal::ALL.to_vec();
+    signals.retain(|signal| {
+        !UNATTENDED[*signal as usize].load(Ordering::SeqCst)
+            && OURS[*signal as usize].load(Ordering::SeqCst) != sys::handler(signal.number())
+    });
+    signals
+}
+
+/// The registered handlers. Dropping it gives the signals their default meaning back.
+pub(crate) struct Handlers {
+    ids: Vec<SigId>,
+    signals: Vec<Signal>,
+}
+
+impl Handlers {
+    /// A handler for one more signal, from now on.
+    pub(crate) fn of(signal: Signal, nudge: &Nudge) -> io::Result<Self> {
+        let mut handlers = Handlers {
+            ids: Vec::new(),
+            signals: Vec::new(),
+        };
+        let number = signal.number();
+        // What was ignored at the start stays ignored.
+        if sys::is_ignored(number) {
+            return Ok(handlers);
+        }
+        let mask = Mask::block(&[number]);
+        let added = handlers.add(signal, nudge);
+        // Let through on this thread, even if it was held back from the start.
+        mask.without(&[number]).0.apply();
+        added.map(|()| handlers)
+    }
+
+    fn add(&mut self, signal: Signal, nudge: &Nudge) -> io::Result<()> {
+        let number = signal.number();
+        let mut kept_up = KEPT_UP.lock().unwrap_or_else(PoisonError::into_inner);
+        if !kept_up.contains(&signal) {
+            sys::keep_default_up(number, &UNATTENDED[signal as usize])?;
+            kept_up.push(signal);
+        }
+        let arrived = Arc::clone(&nudge.arrived[signal as usize]);
+        self.ids
+            .push(sys::hear(number, arrived, nudge.writer.try_clone()?)?);
+        if OURS[signal as usize].load(Ordering::SeqCst) == 0 {
+            OURS[signal as usize].store(sys::handler(number), Ordering::SeqCst);
+        }
+        UNATTENDED[signal as usize].store(false, Ordering::SeqCst);
+        self.signals.push(signal);
+        Ok(())
+    }
+}
+
+impl Drop for Handlers {
+    fn drop(&mut self) {
+        for &signal in &self.signals {
+            UNATTENDED[signal as usize].store(true, Ordering::SeqCst);
+        }
+        for id in self.ids.drain(..) {
+            signal_hook_registry::unregister(id);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Windows: the console's control events, listened to on a small runtime of our own.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use tokio::signal::windows;
+
+use super::Signal;
+
+use crate::os::signal::windows;
+
+impl Signal {
+    /// The number POSIX gives it, for exit codes.
+    pub(crate) const fn number(self) -> i32 {
+        match self {
+            Self::Hangup => 1,
+            Self::Interrupt => 2,
+            Self::Quit => 3,
+            Self::User1 => 10,
+            Self::User2 => 12,
+            Self::Terminate => 15,
+        }
+    }
+}
+
+/// The two ends of what wakes the watch.
+#[allow(clippy::unnecessary_wraps)] // as on unix, where it can fail
+pub(crate) fn inbox() -> io::Result<(Inbox, Nudge)> {
+    let (sender, receiver) = mpsc::channel();
+    Ok((
+        Inbox {
+            receiver,
+            arrived: Vec::new(),
+        },
+        Nudge { sender },
+    ))
+}
+
+/// A program's own handlers stand beside ours.
+pub(crate) fn replaced() -> Vec<Signal> {
+    Vec::new()
+}
+
+/// The watch's end.
+pub(crate) struct Inbox {
+    receiver: mpsc::Receiver<Option<Signal>>,
+    arrived: Vec<Signal>,
+}
+
+impl Inbox {
+    /// Waits until a signal came, somebody nudged, or `limit` passed (`None` waits for ever).
+    pub(crate) fn wait(&mut self, limit: Option<Duration>) {
+        let limit = limit.unwrap_or(Duration::from_secs(24 * 60 * 60));
+        if let Ok(Some(signal)) = self.receiver.recv_timeout(limit) {
+            self.arrived.push(signal);
+        }
+    }
+
+    /// The signals that came since the last call.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Signal> + '_ {
+        self.arrived.drain(..)
+    }
+}
+
+/// Everybody else's end.
+#[derive(Debug)]
+pub(crate) struct Nudge {
+    sender: mpsc::Sender<Option<Signal>>,
+}
+
+impl Nudge {
+    /// Wakes the watch. Never blocks.
+    pub(crate) fn nudge(&self) {
+        let _ = self.sender.send(None);
+    }
+}
+
+/// The installation of the handlers. Windows has no masks: there is nothing to hold back.
+pub(crate) struct Arming {
+    signals: Vec<Signal>,
+    pub(crate) held_at_exec: Vec<Signal>,
+}
+
+impl Arming {
+    pub(crate) fn begin(signals: &[Signal]) -> Self {
+        Self {
+            signals: signals.to_vec(),
+            held_at_exec: Vec::new(),
+        }
+    }
+
+    #[allow(clippy::unused_self)] // as on unix
+    pub(crate) fn restore(&self) -> impl Fn() + Send + 'static + use<> {
+        || {}
+    }
+
+    /// Listens to the control events that stand for the wanted signals.
+    ///
+    /// # Errors
+    ///
+    /// The signal that could not be registered, with the reason.
+    pub(crate) fn register(&self, nudge: &Nudge) -> Result<Handlers, (Signal, io::Error)> {
+        let handlers = Handlers {
+            over: Arc::new(AtomicBool::new(false)),
+        };
+        for &signal in &self.signals {
+            let result = match signal {
+                Signal::Interrupt => listen(signal, nudge, &handlers, windows::ctrl_c, |l| {
+                    Box::pin(l.recv())
+                }),
+                Signal::Terminate => listen(signal, nudge, &handlers, windows::ctrl_break, |l| {
+                    Box::pin(l.recv())
+                })
+                .and_then(|()| {
+                    listen(signal, nudge, &handlers, windows::ctrl_close, |l| {
+                        Box::pin(l.recv())
+                    })
+                })
+                .and_then(|()| {
+                    listen(signal, nudge, &handlers, windows::ctrl_shutdown, |l| {
+                        Box::pin(l.recv())
+                    })
+                })
+                .and_then(|()| {
+                    listen(signal, nudge, &handlers, windows::ctrl_logoff, |l| {
+                        Box::pin(l.recv())
+                    })
+                }),
+                _ => Ok(()),
+            };
+            result.map_err(|error| (signal, error))?;
+        }
+        Ok(handlers)
+    }
+}
+
+/// Dropping it stops the forwarding.
+pub(crate) struct Handlers {
+    over: Arc<AtomicBool>,
+}
+
+impl Handlers {
+    /// SIGHUP never comes on Windows.
+    pub(crate) fn of(_: Signal, _: &Nudge) -> io::Result<Self> {
+        Ok(Self {
+            over: Arc::new(AtomicBool::new(false)),
+        })
+    }
+}
+
+impl Drop for Handlers {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Release);
+    }
+}
+
+type Received<'a> = std::pin::Pin<Box<dyn Future<Output = Option<()>> + 'a>>;
+
+/// A thread that turns one control event into messages for the watch.
+fn listen<L: Send + 'static>(
+    signal: Signal,
+    nudge: &Nudge,
+    handlers: &Handlers,
+    open: fn() -> io::Result<L>,
+    received: for<'a> fn(&'a mut L) -> Received<'a>,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut listener = {
+        let _entered = runtime.enter();
+        open()?
+    };
+    let (sender, over) = (nudge.sender.clone(), Arc::clone(&handlers.over));
+    std::thread::Builder::new()
+        .name(format!("graceful-{signal}"))
+        .spawn(move || {
+            runtime.block_on(async {
+                while received(&mut listener).await.is_some() && !over.load(Ordering::Acquire) {
+                    if sender.send(Some(signal)).is_err() {
+                        break;
+                    }
+                }
+            });
+        })?;
+    Ok(())
+}

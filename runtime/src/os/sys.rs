@@ -1,0 +1,228 @@
+//! The few calls to the operating system that need `unsafe`. Nothing else in the workspace has any.
+
+#![allow(unsafe_code)]
+
+#[cfg(unix)]
+pub(crate) use unix::{
+    Mask, die_of, exit_now, from_the_background, handler, hear, is_ignored, is_writable,
+    keep_default_up, wait_readable, wait_writable,
+};
+
+#[cfg(all(unix, feature = "process"))]
+pub(crate) use unix::{has_group, kill_group};
+
+#[cfg(windows)]
+pub(crate) use windows::{die_of, exit_now, from_the_background};
+
+#[cfg(unix)]
+mod unix {
+    use std::io::{self, Write};
+    use std::mem::MaybeUninit;
+    use std::os::fd::{AsRawFd, BorrowedFd};
+    use std::os::unix::net::UnixStream;
+    use std::ptr;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    use signal_hook_registry::SigId;
+
+    /// Ends the process without atexit handlers, destructors or flushing: `_exit(2)`.
+    ///
+    /// `std::process::exit` would wait for whoever is exiting already, and for handlers that may hang.
+    pub(crate) fn exit_now(code: u8) -> ! {
+        // SAFETY: `_exit` takes any status, touches no memory of ours and does not return.
+        unsafe { libc::_exit(i32::from(code)) }
+    }
+
+    /// Waits until there is something to read from `fd`, for `limit` at the most (`None` for ever), to the
+    /// millisecond. A socket's own timeout is counted in ticks of the kernel, of 10 ms on many machines.
+    pub(crate) fn wait_readable(fd: BorrowedFd<'_>, limit: Option<Duration>) {
+        let millis = limit.map_or(-1, |limit| {
+            i32::try_from(limit.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
+        });
+        poll(fd, libc::POLLIN, millis);
+    }
+
+    /// Whether something can be written to `fd` at once.
+    pub(crate) fn is_writable(fd: BorrowedFd<'_>) -> bool {
+        poll(fd, libc::POLLOUT, 0) == libc::POLLOUT
+    }
+
+    /// Waits until something can be written to `fd`, or nothing ever will be.
+    pub(crate) fn wait_writable(fd: BorrowedFd<'_>) {
+        poll(fd, libc::POLLOUT, -1);
+    }
+
+    /// Writes, to a terminal too that lets no background job write (`stty tostop`). With SIGTTOU blocked the terminal
+    /// takes the text; without, it would suspend the whole process for a line the program has not asked for.
+    pub(crate) fn from_the_background<T>(write: impl FnOnce() -> T) -> T {
+        let mask = Mask::block(&[libc::SIGTTOU]);
+        let written = write();
+        mask.apply();
+        written
+    }
+
+    /// Which of these events are there, after `millis` at the most; -1 is for ever.
+    fn poll(fd: BorrowedFd<'_>, events: i16, millis: i32) -> i16 {
+        let mut poll = libc::pollfd {
+            fd: fd.as_raw_fd(),
+            events,
+            revents: 0,
+        };
+        // SAFETY: one valid `pollfd`, whose descriptor is borrowed for the call.
+        unsafe {
+            libc::poll(&raw mut poll, 1, millis);
+        }
+        poll.revents
+    }
+
+    /// Ends the process by `signal`, as if it had never been handled. Returns where the kernel does not let it:
+    /// as PID 1 of a namespace.
+    pub(crate) fn die_of(signal: i32) {
+        // SAFETY: the default action is installed and the signal let through and raised; no memory is involved.
+        unsafe {
+            libc::signal(signal, libc::SIG_DFL);
+            let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+            libc::sigemptyset(set.as_mut_ptr());
+            libc::sigaddset(set.as_mut_ptr(), signal);
+            libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), ptr::null_mut());
+            libc::raise(signal);
+        }
+    }
+
+    /// From now on `signal` raises the flag and then writes a byte to wake whoever reads, after what was registered
+    /// before it.
+    pub(crate) fn hear(
+        signal: i32,
+        arrived: Arc<AtomicBool>,
+        wake: UnixStream,
+    ) -> io::Result<SigId> {
+        let heard = move || {
+            arrived.store(true, Ordering::SeqCst);
+            // Where the socket is full, whoever reads is about to wake anyway.
+            let _ = (&wake).write(&[0]);
+        };
+        // SAFETY: a store and a `write(2)`: no memory is allocated, no lock taken, nothing panics; the registry gives
+        // `errno` back.
+        unsafe { signal_hook_registry::register(signal, heard) }
+    }
+
+    /// From now on `signal` does what it does by default, which is to end the process, while the flag is up.
+    pub(crate) fn keep_default_up(
+        signal: i32,
+        unattended: &'static AtomicBool,
+    ) -> io::Result<SigId> {
+        let heard = move || {
+            if unattended.load(Ordering::SeqCst) {
+                die_of(signal);
+                // SAFETY: it does not return. PID 1 gets here, which the kernel protects from the signal itself.
+                unsafe { libc::abort() }
+            }
+        };
+        // SAFETY: a load and system calls that may be made in a handler: no memory is allocated, no lock taken.
+        unsafe { signal_hook_registry::register(signal, heard) }
+    }
+
+    /// Whether a process of this group is left, or one that nobody has reaped.
+    #[cfg(feature = "process")]
+    pub(crate) fn has_group(id: i32) -> bool {
+        // SAFETY: no signal is sent, no memory is involved.
+        unsafe { libc::killpg(id, 0) == 0 }
+    }
+
+    /// Kills all processes of this group.
+    #[cfg(feature = "process")]
+    pub(crate) fn kill_group(id: i32) {
+        // SAFETY: no memory is involved.
+        unsafe {
+            libc::killpg(id, libc::SIGKILL);
+        }
+    }
+
+    /// Whether `signal` is ignored in this process, as `nohup` and `sh -c 'x &'` leave it.
+    pub(crate) fn is_ignored(signal: i32) -> bool {
+        handler(signal) == libc::SIG_IGN
+    }
+
+    /// What is done with `signal` in this process: the address of a function, or one of the constants.
+    pub(crate) fn handler(signal: i32) -> usize {
+        let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: a null new action only reads; the kernel fills `action`, and zeroed is a valid value
+        // should the call fail for a number that is no signal.
+        let action = unsafe {
+            libc::sigaction(signal, ptr::null(), action.as_mut_ptr());
+            action.assume_init()
+        };
+        action.sa_sigaction
+    }
+
+    /// The signals a thread holds back.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Mask(libc::sigset_t);
+
+    impl Mask {
+        /// Holds `signals` back on this thread and returns what was held back before.
+        pub(crate) fn block(signals: &[i32]) -> Self {
+            Self::change(libc::SIG_BLOCK, &Self::of(signals))
+        }
+
+        /// Makes this the calling thread's mask.
+        pub(crate) fn apply(&self) {
+            Self::change(libc::SIG_SETMASK, self);
+        }
+
+        /// The same mask with `signals` let through, and those of them that were held back.
+        pub(crate) fn without(mut self, signals: &[i32]) -> (Self, Vec<i32>) {
+            let mut held = Vec::new();
+            for &signal in signals {
+                // SAFETY: `self.0` is an initialised set; a number that is no signal is refused by both.
+                unsafe {
+                    if libc::sigismember(&raw const self.0, signal) == 1 {
+                        held.push(signal);
+                    }
+                    libc::sigdelset(&raw mut self.0, signal);
+                }
+            }
+            (self, held)
+        }
+
+        fn of(signals: &[i32]) -> Self {
+            let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+            // SAFETY: `sigemptyset` initialises the set before anything reads it.
+            unsafe {
+                libc::sigemptyset(set.as_mut_ptr());
+                for &signal in signals {
+                    libc::sigaddset(set.as_mut_ptr(), signal);
+                }
+                Self(set.assume_init())
+            }
+        }
+
+        fn change(how: i32, to: &Self) -> Self {
+            let mut old = MaybeUninit::<libc::sigset_t>::zeroed();
+            // SAFETY: both sets are valid for the call; zeroed is a valid set should it fail, which it
+            // cannot with these values of `how`.
+            unsafe {
+                libc::pthread_sigmask(how, &raw const to.0, old.as_mut_ptr());
+                Self(old.assume_init())
+            }
+        }
+    }
+}
+
+#[cfg(windows)]
+mod windows {
+    /// There is no death by a signal on Windows.
+    pub(crate) fn die_of(_: i32) {}
+
+    /// Writes. No terminal suspends who writes to it.
+    pub(crate) fn from_the_background<T>(write: impl FnOnce() -> T) -> T {
+        write()
+    }
+
+    /// Ends the process. Windows has no `_exit`; `ExitProcess` stops all other threads first.
+    pub(crate) fn exit_now(code: u8) -> ! {
+        std::process::exit(i32::from(code))
+    }
+}

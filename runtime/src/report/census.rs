@@ -1,0 +1,221 @@
+//! Who is still there, and what they are doing: waiting in an await, or blocking a thread.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::life::lifecycle::Lifecycle;
+use crate::life::poll_record::Seen;
+use crate::life::poll_record::{Poll, Sample};
+use crate::model::hook::Progress;
+use crate::model::label::RowId;
+use crate::model::state::Stage;
+use crate::model::still_running::Blocking;
+use crate::model::still_running::{Stuck, What};
+use crate::report::awaits;
+
+impl Blocking {
+    /// Whether this poll blocks its thread: it was under way in one of these looks.
+    pub(crate) fn find<'a>(
+        life: &Lifecycle,
+        looks: impl IntoIterator<Item = &'a Sample>,
+        seen: &Arc<Seen>,
+        poll: Poll,
+    ) -> Option<Self> {
+        let mut looks = looks.into_iter();
+        let looked = looks.find_map(|look| look.since(seen, poll))?;
+        // It may have begun at the very end of its beat.
+        let beat = seen.last_polled(poll.row);
+        let counted = beat.map_or(Duration::ZERO, |beat| life.beat.since(beat + 1));
+        Some(Self {
+            thread: seen.name.clone(),
+            at_least: looked.max(counted),
+        })
+    }
+}
+
+/// Who is there now: workers by function, main last. `earlier` looks, the earliest first, tell a poll that
+/// blocks from one that happens to be under way.
+pub(crate) fn find(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Stuck> {
+    let mut found = workers(life, earlier);
+    for hook in life.hooks.seen(life.now()) {
+        if hook.progress == Progress::Running {
+            found.push(Stuck {
+                what: What::Hook(hook.stage, hook.name),
+                count: 1,
+                oldest: hook.took,
+                blocking: Vec::new(),
+                polled: 1,
+                not_started: 0,
+                untold: 0,
+            });
+        }
+    }
+    if life.is_main_alive() {
+        let scene = Scene::now(life, earlier);
+        found.push(scene.describe(RowId::MAIN, What::Main, 1));
+    }
+    found
+}
+
+/// Which workers are there now.
+pub(crate) fn workers(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Stuck> {
+    let scene = Scene::now(life, earlier);
+    let mut rows = life.rows.live();
+    // A function nobody runs any more can still hold a thread: with the destructor of a result.
+    for (_, poll) in &scene.polls {
+        if poll.row != RowId::MAIN && rows.iter().all(|(row, ..)| *row != poll.row) {
+            rows.extend(life.rows.label(poll.row).map(|label| (poll.row, label, 1)));
+        }
+    }
+    let mut found = Vec::new();
+    for (row, label, count) in rows {
+        found.push(scene.describe(row, What::Worker(label), count));
+    }
+    found
+}
+
+/// Has everybody polled once more, so that handles say who waits for them, and those who wait, where.
+pub(crate) fn ask_who_waits(life: &Lifecycle) {
+    /// So many take longer to wake than the abort can be put off.
+    const TOO_MANY: usize = 10_000;
+    awaits::ask_at_last(life);
+    if life.alive() < TOO_MANY {
+        life.waits.ask();
+        for stage in Stage::ALL {
+            life.seats.wake(stage);
+        }
+    }
+}
+
+/// What can be seen of a lifecycle at one moment.
+struct Scene<'a> {
+    life: &'a Lifecycle,
+    polls: Vec<(Arc<Seen>, Poll)>,
+    seats: std::collections::HashMap<RowId, crate::life::slots::Sitting>,
+    earlier: &'a [&'a Sample],
+}
+
+impl<'a> Scene<'a> {
+    fn now(life: &'a Lifecycle, earlier: &'a [&'a Sample]) -> Self {
+        Self {
+            life,
+            polls: life.polls(),
+            seats: life.tally(),
+            earlier,
+        }
+    }
+
+    fn describe(&self, row: RowId, what: What, count: u64) -> Stuck {
+        let mut blocking = Vec::new();
+        let (mut polled, mut first_polls) = (0, 0);
+        for (seen, poll) in self.polls.iter().filter(|(_, poll)| poll.row == row) {
+            first_polls += u64::from(poll.seat.is_none());
+            match Blocking::find(self.life, self.earlier.iter().copied(), seen, *poll) {
+                Some(found) => blocking.push(found),
+                None => polled += 1,
+            }
+        }
+        let seats = self.seats.get(&row);
+        let is_hold = matches!(&what, What::Worker(label) if label.is_hold);
+        Stuck {
+            what,
+            count,
+            oldest: seats.map(|seats| seats.oldest),
+            // A hold is nothing that is polled.
+            polled: if is_hold { count } else { polled },
+            not_started: if is_hold {
+                0
+            } else {
+                count.saturating_sub(seats.map_or(0, |seats| seats.count) + first_polls)
+            },
+            untold: seats.map_or(0, |seats| seats.untold),
+            blocking,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::model::label::Way;
+    use crate::model::budget::SAME_POLL;
+    use crate::model::label::Label;
+    use crate::run::test::unit::{self, poll};
+
+    /// The row of a worker that runs.
+    fn lifecycle() -> (Arc<Lifecycle>, RowId) {
+        let life = unit::lifecycle();
+        let label = Label::at("consume".into(), std::panic::Location::caller());
+        let row = life.rows.start_named(label);
+        (life, row)
+    }
+
+    #[test]
+    fn only_a_poll_that_goes_on_from_an_earlier_look_blocks() {
+        let (life, row) = lifecycle();
+        let mut before = None;
+        poll(&life, row, || {
+            let look = life.sample();
+            let [(seen, poll)] = &look.polls[..] else {
+                panic!("not one poll: {look:?}");
+            };
+            let since = look.since(seen, *poll);
+            if look.age() < SAME_POLL {
+                assert_eq!(since, None, "it has only begun");
+            }
+            std::thread::sleep(SAME_POLL);
+            assert!(look.since(seen, *poll).is_some_and(|ago| ago >= SAME_POLL));
+            before = Some(look);
+        });
+        let before = before.expect("it has run");
+        poll(&life, row, || {
+            let now = life.sample();
+            let (seen, poll) = &now.polls[0];
+            assert_eq!(before.since(seen, *poll), None, "it is the next poll");
+            assert!(!before.has_one_still(&life.polls()));
+        });
+    }
+
+    #[test]
+    fn a_poll_is_not_said_to_have_taken_longer_than_it_did() {
+        let (life, row) = lifecycle();
+        // Late in a beat, and on into the next one.
+        std::thread::sleep(Duration::from_millis(600));
+        let began = Instant::now();
+        poll(&life, row, || {
+            std::thread::sleep(Duration::from_millis(500));
+            let look = life.sample();
+            std::thread::sleep(SAME_POLL);
+            let (seen, poll) = &look.polls[0];
+            let blocking = Blocking::find(&life, [&look], seen, *poll).expect("it blocks");
+            assert!(blocking.at_least <= began.elapsed(), "{blocking}");
+        });
+    }
+
+    #[test]
+    fn who_holds_a_thread_is_named_once_and_main_is_no_worker() {
+        let (life, row) = lifecycle();
+        let names = || {
+            let workers = workers(&life, &[]);
+            workers.iter().map(Stuck::tally).collect::<Vec<_>>()
+        };
+        poll(&life, row, || {
+            assert_eq!(names(), ["consume"], "it runs");
+            let said = workers(&life, &[])[0].to_string();
+            assert!(
+                said.ends_with("still running"),
+                "nothing is known of its poll: {said}"
+            );
+        });
+        let ended = life.rows.get(row).end(Way::Finished);
+        ended.fetch_add(1, Ordering::Release);
+        poll(&life, row, || {
+            assert_eq!(names(), ["consume"], "its result is dropped");
+        });
+        poll(&life, RowId::MAIN, || assert!(names().is_empty()));
+        assert!(names().is_empty());
+    }
+}

@@ -1,0 +1,122 @@
+//! The facts of a bad end, taken before the abort destroys them.
+
+use std::time::Duration;
+
+use crate::life::lifecycle::Lifecycle;
+use crate::life::poll_record::Sample;
+use crate::model::awaits::Awaits;
+use crate::model::failure::{self, Failure};
+use crate::model::state::{Cause, State};
+use crate::model::still_running::{Found, StopFacts, Stuck};
+use crate::os::signal;
+use crate::report::status::Timings;
+use crate::report::{awaits, census};
+use crate::say::lines;
+
+/// Takes the facts. The look from when the stop began, and a `later` one, tell a poll that blocks from one that happens
+/// to be under way.
+pub(crate) fn take(life: &Lifecycle, later: Option<&Sample>) -> StopFacts {
+    let looks: Vec<_> = life.first_look.get().into_iter().chain(later).collect();
+    let stuck = census::find(life, &looks);
+    let main_never_looked = stuck.iter().any(Stuck::is_main) && !life.has_main_looked();
+    StopFacts {
+        stuck,
+        waits: life.waits.found(),
+        // They were asked when the later look was taken.
+        awaits: later.map_or_else(Awaits::default, |_| awaits::of(life)),
+        main_never_looked,
+        is_held_up: life.is_telling(),
+    }
+}
+
+/// All that a report says.
+pub(crate) struct Facts<'a> {
+    pub(crate) code: u8,
+    pub(crate) cause: Option<&'a Cause>,
+    pub(crate) timings: Timings,
+    /// The first failure is the reason of the exit code: nothing else came before it.
+    pub(crate) is_decided_by_a_failure: bool,
+    pub(crate) failures: Vec<Failure>,
+    /// How many more there were.
+    pub(crate) more_failures: usize,
+    pub(crate) hints: Vec<String>,
+    pub(crate) waits: &'a [Found],
+    pub(crate) awaits: &'a Awaits,
+    pub(crate) stuck: &'a [Stuck],
+    /// How many untracked tasks were dropped.
+    pub(crate) untracked: usize,
+}
+
+impl<'a> Facts<'a> {
+    pub(crate) fn new(
+        life: &'a Lifecycle,
+        report: &'a StopFacts,
+        code: u8,
+        untracked: usize,
+    ) -> Self {
+        let (failures, more_failures) = life.failures.list();
+        let is_decided_by_a_failure = life.failures.decisive().is_some();
+        let is_late_at_the_end = !is_decided_by_a_failure
+            && code == failure::OUT_OF_TIME
+            && life.state() == State::Stopped
+            && report.stuck.is_empty();
+        let mut hints = Vec::new();
+        for (holds, hint) in [
+            (report.is_held_up, lines::HELD_UP),
+            (report.main_never_looked, lines::MAIN_NEVER_LOOKED),
+            (is_late_at_the_end, lines::HELD_UP_AT_THE_END),
+        ] {
+            if holds {
+                hints.push(hint.to_owned());
+            }
+        }
+        hints.extend(handlers_replaced(life));
+        Self {
+            code,
+            cause: life.cause(),
+            timings: Timings::of(life, life.now()),
+            is_decided_by_a_failure,
+            failures,
+            more_failures,
+            hints,
+            waits: &report.waits,
+            awaits: &report.awaits,
+            stuck: &report.stuck,
+            untracked,
+        }
+    }
+
+    /// The failure that is the reason of the exit code.
+    pub(crate) fn first(&self) -> Option<&Failure> {
+        self.failures
+            .first()
+            .filter(|_| self.is_decided_by_a_failure)
+    }
+
+    /// Why the exit code is what it is.
+    pub(crate) fn reason(&self) -> String {
+        match self.first() {
+            Some(first) => first.reason(),
+            None => lines::reason_of(self.code).to_owned(),
+        }
+    }
+
+    /// How the time went, by what it went to.
+    pub(crate) fn parts(&self) -> [(&'static str, Duration); 3] {
+        [
+            ("draining", self.timings.draining),
+            ("stopping", self.timings.stopping),
+            ("closing", self.timings.closing),
+        ]
+    }
+}
+
+/// Our handlers have been replaced by somebody else's.
+fn handlers_replaced(life: &Lifecycle) -> Option<String> {
+    let replaced = if life.settings.is_test {
+        Vec::new()
+    } else {
+        signal::replaced()
+    };
+    (!replaced.is_empty()).then(|| lines::handlers_replaced(&replaced))
+}

@@ -1,0 +1,51 @@
+//! The report, given to the writer once, whoever asks first.
+
+use std::sync::Arc;
+
+use crate::life::lifecycle::Lifecycle;
+use crate::model::settings::Format;
+use crate::report::facts::{self, Facts};
+#[cfg(feature = "serde")]
+use crate::report::json;
+use crate::report::text;
+use crate::say::line::Line;
+#[cfg(feature = "serde")]
+use crate::say::line::To;
+use crate::say::lines;
+use crate::work::hook;
+
+/// The most a report takes, summary and prefixes included. Kubernetes keeps the last 2 KiB of a container's
+/// output.
+pub(crate) const LONGEST: usize = 2048;
+
+/// The whole report.
+fn line(facts: &Facts<'_>, format: Format, prefix: &str) -> Line {
+    match format {
+        Format::Text => Line::report(text::text(facts, LONGEST, prefix.len())),
+        #[cfg(feature = "serde")]
+        Format::Json => Line::report(json::json(facts, LONGEST)).to(To::Raw),
+    }
+}
+
+/// Waits for what the report would be the better for, as long as there is time for it. For main's thread.
+pub(crate) fn settle(life: &Lifecycle) {
+    if let (Some(report), Some(budget)) = (life.report.get(), life.budget()) {
+        let until = budget.report_at().unwrap_or_else(|| life.now());
+        let left = until.saturating_duration_since(life.now());
+        report.awaits.wait(left);
+    }
+}
+
+/// Has the report written, once, whoever asks first. The facts are taken now where nobody took them before. When
+/// this returns the report is in the scribe's hands, even if somebody else gave it.
+pub(crate) fn publish(life: &Arc<Lifecycle>, code: u8, untracked: usize) {
+    life.report_once(|| {
+        hook::give_up_those_that_wait(life);
+        let report = life.report.get_or_init(|| facts::take(life, None));
+        let facts = Facts::new(life, report, code, untracked);
+        let took = facts.timings.since_asked();
+        life.scribe.say(lines::ended(code, &facts.reason(), took));
+        life.scribe
+            .say_report(line(&facts, life.settings.report, life.scribe.prefix()));
+    });
+}

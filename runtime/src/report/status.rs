@@ -1,0 +1,356 @@
+//! A snapshot of the lifecycle, for people at 3 a.m. and for machines.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::life::lifecycle::Lifecycle;
+use crate::life::poll_record::Seen;
+use crate::life::poll_record::{Poll, Sample};
+use crate::life::registry::Row;
+use crate::life::slots::Sitting;
+use crate::model::budget::APART;
+use crate::model::budget::Budget;
+use crate::model::event::Event;
+use crate::model::hook::{HookStage, Progress};
+use crate::model::label::{Label, RowId, Way};
+use crate::model::policy::OnFailure;
+use crate::model::state::{Cause, Stage, State};
+use crate::model::still_running::Blocking;
+use crate::say::line::Line;
+use crate::work::ambient;
+
+/// What a lifecycle looked like at one moment. See [`status`].
+///
+/// `Display` prints an aligned table; with the feature `serde` it can be serialised.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Status {
+    /// How far the lifecycle has come.
+    pub state: State,
+    /// How long it has been running.
+    pub uptime: Duration,
+    /// Why it stops, in words. `None` before a stop was asked for.
+    pub cause: Option<String>,
+    /// What is left until the abort. `None` before a stop was asked for and where there is no deadline.
+    pub remaining: Option<Duration>,
+    /// How long each part of the stop took, or has taken so far.
+    pub timings: Timings,
+    /// The main function.
+    pub main: MainStatus,
+    /// A row per worker function or name.
+    pub workers: Vec<WorkerStatus>,
+    /// The hooks, in the order of their registration.
+    pub hooks: Vec<HookStatus>,
+    /// Holds by name: what keeps a stage open.
+    pub holds: Vec<HoldStatus>,
+    /// Tasks on the runtime that are no workers.
+    pub untracked: usize,
+    /// What happened in the stop, in order.
+    pub trace: Vec<Moment>,
+}
+
+/// Something that happened in a stop.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Moment {
+    /// How long after the stop was asked for.
+    pub after: Duration,
+    /// What it was.
+    pub event: Event,
+}
+
+/// How long each part of a stop took.
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Timings {
+    /// From the start until the stop was asked for.
+    pub running: Duration,
+    /// From then until main and its workers were told.
+    pub draining: Duration,
+    /// From then until everybody was joined or aborted.
+    pub stopping: Duration,
+    /// From then on: the hooks of the end, the runtime, what was kept.
+    pub closing: Duration,
+}
+
+/// Main.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct MainStatus {
+    /// Whether it is still there.
+    pub is_alive: bool,
+    /// Whether it has asked about the stop: for its token, its flag or its future.
+    pub has_looked: bool,
+    /// What it is doing.
+    pub activity: Activity,
+}
+
+/// What the code of one function is doing: whether it runs, is stuck, or waits.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Activity {
+    /// How many are being polled at this moment: they run, or they block their thread.
+    pub in_poll: u64,
+    /// The threads on which one has been inside the same poll for 10 ms, and how long it has been there. Known in
+    /// dumps and reports; empty in a plain snapshot.
+    pub blocking: Vec<Blocking>,
+    /// How long ago one of them was last polled, to the second: a worker that waits for what never comes is not.
+    /// `None` where that is not known: never, or on a thread that is gone.
+    pub last_polled: Option<Duration>,
+}
+
+/// The workers of one function, or of one name given at run time.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct WorkerStatus {
+    /// Its name.
+    pub name: String,
+    /// Where it is written: `src/main.rs:7`.
+    pub location: String,
+    /// What a failure means.
+    pub on_failure: OnFailure,
+    /// When it is told to stop, if that was set.
+    pub stage: Option<Stage>,
+    /// How many are alive.
+    pub live: u64,
+    /// How many were started in all.
+    pub started: u64,
+    /// How many ended well.
+    pub finished: u64,
+    /// How many returned an error.
+    pub failed: u64,
+    /// How many panicked.
+    pub panicked: u64,
+    /// How many were aborted.
+    pub aborted: u64,
+    /// How many times one was run again after a failure.
+    pub restarted: u64,
+    /// How many were refused because the stop had gone too far.
+    pub refused: u64,
+    /// Since when the oldest one that has ever waited is alive.
+    pub oldest: Option<Duration>,
+    /// How long after the stop was asked for the last of them ended. `None` if none has since.
+    pub ended: Option<Duration>,
+    /// What they are doing.
+    pub activity: Activity,
+}
+
+/// A hook.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct HookStatus {
+    /// Its name.
+    pub name: String,
+    /// When it runs.
+    pub stage: HookStage,
+    /// How far it has come.
+    pub progress: Progress,
+    /// How long after the stop was asked for it began.
+    pub began: Option<Duration>,
+    /// How long it took, or has been running.
+    pub took: Option<Duration>,
+}
+
+/// The holds of one name.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct HoldStatus {
+    /// Its name.
+    pub name: String,
+    /// Where it is taken: `src/main.rs:7`.
+    pub location: String,
+    /// How many are held.
+    pub live: u64,
+    /// How many were taken in all.
+    pub taken: u64,
+}
+
+/// A snapshot of the lifecycle: its state, a row per worker function, hooks and holds. It costs the workers
+/// nothing: what it shows is counted anyway. Outside any lifecycle it is empty.
+pub fn status() -> Status {
+    ambient::lifecycle().map_or_else(Status::empty, |life| Status::take(&life, None))
+}
+
+/// Has the status written to standard error, by the thread that writes.
+pub(crate) fn publish(life: &Arc<Lifecycle>) {
+    let life = Arc::clone(life);
+    let scribe = life.scribe.clone();
+    scribe.say_later(move || {
+        // A second look, a moment later, tells who blocks. The thread that writes can wait.
+        let look = life.sample();
+        std::thread::sleep(APART);
+        Line::report(Status::take(&life, Some(&look)).to_string())
+    });
+}
+
+impl Status {
+    pub(crate) fn empty() -> Self {
+        Self {
+            state: State::Starting,
+            uptime: Duration::ZERO,
+            cause: None,
+            remaining: None,
+            timings: Timings::default(),
+            main: MainStatus::default(),
+            workers: Vec::new(),
+            hooks: Vec::new(),
+            holds: Vec::new(),
+            untracked: 0,
+            trace: Vec::new(),
+        }
+    }
+
+    pub(crate) fn take(life: &Lifecycle, look: Option<&Sample>) -> Self {
+        let now = life.now();
+        let asked = life.budget().map_or(now, Budget::asked);
+        let since_asked = |at: Instant| at.saturating_duration_since(asked);
+        let scene = Scene {
+            life,
+            seats: life.tally(),
+            polls: life.polls(),
+            look,
+        };
+        let mut status = Self {
+            state: life.state(),
+            uptime: now.saturating_duration_since(life.born),
+            cause: life.cause().map(Cause::to_string),
+            timings: Timings::of(life, now),
+            main: MainStatus {
+                is_alive: life.is_main_alive(),
+                has_looked: life.has_main_looked(),
+                activity: scene.activity(RowId::MAIN),
+            },
+            ..Self::empty()
+        };
+        if let Some(budget) = life.budget().filter(|budget| budget.total().is_some()) {
+            status.remaining = Some(budget.remaining(now));
+        }
+        // Of the tasks on the runtime: its workers, main aside, and the hooks that run. A hold is no task.
+        let alive = life.tasks_alive();
+        let mut tracked = life.workers_alive();
+        for (id, label, row) in life.rows.all() {
+            if label.is_hold {
+                let hold = HoldStatus::of(&label, row);
+                tracked = tracked.saturating_sub(usize::try_from(hold.live).unwrap_or(0));
+                status.holds.push(hold);
+            } else {
+                status.workers.push(scene.worker(id, &label, row));
+            }
+        }
+        for hook in life.hooks.seen(now) {
+            tracked += usize::from(hook.progress == Progress::Running);
+            status.hooks.push(HookStatus {
+                name: hook.name.to_string(),
+                stage: hook.stage,
+                progress: hook.progress,
+                began: hook.began.map(since_asked),
+                took: hook.took,
+            });
+        }
+        status.untracked = alive.saturating_sub(tracked);
+        for (at, event) in life.trace.events() {
+            let after = since_asked(at);
+            status.trace.push(Moment { after, event });
+        }
+        status
+    }
+}
+
+impl Timings {
+    pub(crate) fn of(life: &Lifecycle, now: Instant) -> Self {
+        let Some(asked) = life.budget().map(Budget::asked) else {
+            return Self {
+                running: now.saturating_duration_since(life.born),
+                ..Self::default()
+            };
+        };
+        let told = life.told_at().unwrap_or(now);
+        let joined = life.joined_at().unwrap_or(now);
+        Self {
+            running: asked.saturating_duration_since(life.born),
+            draining: told.saturating_duration_since(asked),
+            stopping: joined.saturating_duration_since(told),
+            closing: now.saturating_duration_since(joined),
+        }
+    }
+
+    /// How long ago the stop was asked for.
+    pub fn since_asked(&self) -> Duration {
+        self.draining + self.stopping + self.closing
+    }
+}
+
+/// What can be seen of a lifecycle's workers at one moment.
+struct Scene<'a> {
+    life: &'a Lifecycle,
+    seats: HashMap<RowId, Sitting>,
+    polls: Vec<(Arc<Seen>, Poll)>,
+    look: Option<&'a Sample>,
+}
+
+impl Scene<'_> {
+    fn worker(&self, id: RowId, label: &Label, row: &Row) -> WorkerStatus {
+        let policy = self.life.rows.policy(id);
+        let ended = |way| row.end(way).load(Ordering::Relaxed);
+        WorkerStatus {
+            name: label.name.to_string(),
+            location: label.location(),
+            on_failure: policy.on_failure(),
+            stage: policy.stage(),
+            live: row.live(),
+            started: row.started.load(Ordering::Relaxed),
+            finished: ended(Way::Finished),
+            failed: ended(Way::Failed),
+            panicked: ended(Way::Panicked),
+            aborted: ended(Way::Aborted),
+            restarted: row.restarted.load(Ordering::Relaxed),
+            refused: row.refused.load(Ordering::Relaxed),
+            oldest: self.seats.get(&id).map(|seats| seats.oldest),
+            ended: row
+                .ended_at
+                .load(Ordering::Relaxed)
+                .checked_sub(1)
+                .map(|ms| Duration::from_millis(ms.into())),
+            activity: self.activity(id),
+        }
+    }
+
+    fn activity(&self, row: RowId) -> Activity {
+        let mut activity = Activity::default();
+        for (seen, poll) in self.polls.iter().filter(|(_, poll)| poll.row == row) {
+            activity.in_poll += 1;
+            let blocking = Blocking::find(self.life, self.look, seen, *poll);
+            activity.blocking.extend(blocking);
+        }
+        activity.last_polled = if activity.in_poll > 0 {
+            Some(Duration::ZERO)
+        } else {
+            let beat = self.life.last_polled(row);
+            beat.map(|beat| self.life.beat.since(beat))
+        };
+        activity
+    }
+}
+
+impl HoldStatus {
+    fn of(label: &Label, row: &Row) -> Self {
+        Self {
+            name: label.name.to_string(),
+            location: label.location(),
+            live: row.live(),
+            taken: row.started.load(Ordering::Relaxed),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The snapshot as a table that a person can read.
+
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use crate::model::still_running::Blocking;
+use crate::model::text::{listed, name, span};
+use crate::report::status::{Activity, Status};
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, up {}", self.state, span(self.uptime))?;
+        if let Some(cause) = &self.cause {
+            write!(
+                f,
+                "; stop: {cause}, {} ago",
+                span(self.timings.since_asked())
+            )?;
+        }
+        if let Some(remaining) = self.remaining {
+            write!(f, ", {} left", span(remaining))?;
+        }
+        if self.untracked > 0 {
+            write!(f, "; untracked tasks: {}", self.untracked)?;
+        }
+        let mut workers = Table::new(&[
+            &"worker", &"stage", &"live", &"oldest", &"ok", &"err", &"panic", &"abort", &"restart",
+            &"refuse", &"now", &"at",
+        ]);
+        if self.main.is_alive {
+            let (none, now) = (&"-", &self.main.activity);
+            workers.add(&[
+                &"main",
+                &"main",
+                &"1",
+                &span(self.uptime),
+                none,
+                none,
+                none,
+                none,
+                none,
+                none,
+                now,
+                &"",
+            ]);
+        }
+        for worker in &self.workers {
+            let now = match worker.live {
+                0 => String::new(),
+                _ => worker.activity.to_string(),
+            };
+            workers.add(&[
+                &name(&worker.name),
+                &worker.stage.unwrap_or_default(),
+                &worker.live,
+                &or_dash(worker.oldest),
+                &worker.finished,
+                &worker.failed,
+                &worker.panicked,
+                &worker.aborted,
+                &worker.restarted,
+                &worker.refused,
+                &now,
+                &worker.location,
+            ]);
+        }
+        workers.write(f)?;
+        let mut hooks = Table::new(&[&"hook", &"stage", &"progress", &"took"]);
+        for hook in &self.hooks {
+            let took = or_dash(hook.took);
+            hooks.add(&[&name(&hook.name), &hook.stage, &hook.progress, &took]);
+        }
+        hooks.write(f)?;
+        let mut holds = Table::new(&[&"hold", &"held", &"taken", &"at"]);
+        for hold in &self.holds {
+            holds.add(&[&name(&hold.name), &hold.live, &hold.taken, &hold.location]);
+        }
+        holds.write(f)
+    }
+}
+
+fn or_dash(duration: Option<Duration>) -> String {
+    duration.map_or_else(|| "-".to_owned(), span)
+}
+
+/// Rows under a head, in columns as wide as their widest cell.
+struct Table {
+    lines: Vec<Vec<String>>,
+    widths: Vec<usize>,
+}
+
+impl Table {
+    fn new(head: &[&dyn fmt::Display]) -> Self {
+        let mut table = Self {
+            lines: Vec::new(),
+            widths: vec![0; head.len()],
+        };
+        table.add(head);
+        table
+    }
+
+    fn add(&mut self, cells: &[&dyn fmt::Display]) {
+        let mut line = Vec::new();
+        for (cell, width) in cells.iter().zip(&mut self.widths) {
+            let cell = cell.to_string();
+            *width = (*width).max(cell.chars().count());
+            line.push(cell);
+        }
+        self.lines.push(line);
+    }
+
+    /// Nothing, where there are no rows.
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.lines.len() == 1 {
+            return Ok(());
+        }
+        for line in &self.lines {
+            let mut text = String::new();
+            for (cell, width) in line.iter().zip(&self.widths) {
+                let _ = write!(text, "{cell:<width$}  ");
+            }
+            write!(f, "\n  {}", text.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Activity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.blocking.as_slice(), self.in_poll, self.last_polled) {
+            ([], 0, None) => f.write_str("waiting"),
+            ([], 0, Some(ago)) if ago.is_zero() => f.write_str("waiting, polled just now"),
+            ([], 0, Some(ago)) => write!(f, "waiting, polled {} ago", span(ago)),
+            ([], polled, _) => write!(f, "{polled} running"),
+            (threads, ..) => {
+                let threads = threads.iter().map(Blocking::to_string);
+                write!(f, "blocking {}", listed(threads))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::report::status::{HookStatus, Status};
+    use crate::model::hook::{HookStage, Progress};
+    use std::time::Duration;
+
+    #[test]
+    fn the_table_is_aligned() {
+        let hook = |name: &str, took| HookStatus {
+            name: name.to_owned(),
+            stage: HookStage::AfterStop,
+            progress: Progress::Done,
+            began: None,
+            took: Some(Duration::from_millis(took)),
+        };
+        let status = Status {
+            hooks: vec![hook("db", 7), hook("registry", 12)],
+            ..Status::empty()
+        };
+        assert_eq!(
+            status.to_string(),
+            "starting, up 0 ms\n  hook      stage       progress  took\n  db        after_stop  done      7 ms\n  \
+             registry  after_stop  done      12 ms"
+        );
+    }
+}

@@ -1,0 +1,212 @@
+//! The same without macros: the options of a lifecycle, and how its runtime is made.
+
+use std::borrow::Cow;
+use std::future::Future;
+use std::process::{ExitCode, Termination};
+use std::time::Duration;
+
+use tokio::runtime::{self};
+
+use crate::model::settings;
+use crate::model::settings::Options;
+use crate::os::signal::Signal;
+use crate::run::process;
+use crate::run::runtime::RuntimeOptions;
+use crate::say::lines;
+
+/// A lifecycle's options, for programs that do without the attribute.
+///
+/// ```
+/// use std::process::ExitCode;
+/// use std::time::Duration;
+///
+/// fn main() -> ExitCode {
+///     graceful::Builder::new().stop_timeout(Duration::from_secs(10)).block_on(async {
+///         graceful::spawn("tick", graceful::stopping());
+///     })
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use = "a builder does nothing until `block_on` is called"]
+pub struct Builder {
+    options: Options,
+    runtime: RuntimeOptions,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Builder {
+    /// The defaults: SIGTERM and SIGINT, a budget of 25 s, tokio's multi-thread runtime.
+    pub fn new() -> Self {
+        Self {
+            options: Options::default(),
+            runtime: RuntimeOptions::default(),
+        }
+    }
+
+    /// The one budget of a stop: from the moment it is asked for until the process is gone.
+    ///
+    /// A tenth of it, 2 s at the most, is kept back for aborting what still runs, for the report and for
+    /// leaving. Zero is an immediate hard stop. A time too long for the clock is no deadline.
+    /// `GRACEFUL_STOP_TIMEOUT` in the environment wins over it.
+    pub fn stop_timeout(mut self, budget: Duration) -> Self {
+        self.options.stop_timeout = Some(budget);
+        self
+    }
+
+    /// No deadline at all: for sessions with a debugger.
+    pub fn without_stop_timeout(mut self) -> Self {
+        self.options.stop_timeout = Some(settings::NO_LIMIT);
+        self
+    }
+
+    /// The complete list of signals that ask for the stop.
+    ///
+    /// # Panics
+    ///
+    /// When [`Signal::Terminate`] is not among them: a supervisor's stop would kill the process. When one of them is the
+    /// signal of [`dump`](Builder::dump).
+    #[track_caller]
+    pub fn signals(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
+        let signals: Vec<_> = signals.into_iter().collect();
+        assert!(
+            signals.contains(&Signal::Terminate),
+            "{}",
+            lines::NO_SIGTERM
+        );
+        self.options.signals = Some(signals);
+        self.with_a_dump_that_stops_nothing()
+    }
+
+    /// How long to go on serving at the beginning of a stop, with readiness already false; a part of the budget.
+    ///
+    /// The time a load balancer takes to notice. It is skipped when main has ended, when a person pressed
+    /// Ctrl-C, and ended by the first SIGINT. 5 s inside Kubernetes and zero elsewhere, unless set; where it is
+    /// set, it is kept even if the service never became ready. `GRACEFUL_DRAIN` in the environment wins over it.
+    pub fn drain(mut self, drain: Duration) -> Self {
+        self.options.drain = Some(drain);
+        self
+    }
+
+    /// After a stop that a signal caused, ends in death by that signal, as shells expect of command-line tools
+    /// and supervisors of batch jobs: unless something else failed. As PID 1, which the kernel protects, it is
+    /// exit code 128 plus the signal's number.
+    pub fn reraise(mut self) -> Self {
+        self.options.reraise = true;
+        self
+    }
+
+    /// A signal that prints [`status`](crate::report::status) to standard error and stops nothing. It does so while every thread
+    /// of the runtime is blocked, too, and says by whom, on which thread and for how long.
+    ///
+    /// # Panics
+    ///
+    /// When it is one of the signals that ask for the stop.
+    #[track_caller]
+    pub fn dump(mut self, signal: Signal) -> Self {
+        self.options.dump = Some(signal);
+        self.with_a_dump_that_stops_nothing()
+    }
+
+    #[track_caller]
+    fn with_a_dump_that_stops_nothing(self) -> Self {
+        let stops = self.options.signals.as_deref();
+        let stops = stops.unwrap_or(&[Signal::Terminate, Signal::Interrupt]);
+        let is_both = self.options.dump.is_some_and(|dump| stops.contains(&dump));
+        assert!(!is_both, "{}", lines::DUMP_STOPS);
+        self
+    }
+
+    /// The service's name: in front of each line, `graceful[orders]: …`, and in the names of tokio's threads.
+    pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.options.name = Some(name.into());
+        self
+    }
+
+    /// Runs everything on the thread that calls [`block_on`](Builder::block_on).
+    pub fn current_thread(mut self) -> Self {
+        self.runtime.is_current_thread = true;
+        self
+    }
+
+    /// How many threads run the tasks: as many as there are cores, unless set.
+    ///
+    /// # Panics
+    ///
+    /// When it is zero.
+    #[track_caller]
+    pub fn worker_threads(mut self, threads: usize) -> Self {
+        assert!(threads > 0, "{}", lines::NO_THREADS);
+        self.runtime.worker_threads = Some(threads);
+        self
+    }
+
+    /// Builds on a tokio builder of your own. It decides everything about the runtime: flavour, threads and their
+    /// names set here are not looked at. Enable its timer, which restarts, repeated workers and hooks need. At the end of
+    /// the process its threads are not waited for: what it does `on_thread_stop` may not be done.
+    pub fn runtime(mut self, builder: runtime::Builder) -> Self {
+        self.runtime.own = Some(builder);
+        self
+    }
+
+    /// Starts the clock of the test stopped. See [`#[graceful::test]`](macro@crate::test).
+    #[doc(hidden)]
+    #[cfg(feature = "test-util")]
+    pub fn start_paused(mut self, _: PausedClock) -> Self {
+        self.runtime.is_paused = true;
+        self
+    }
+
+    /// The parts, for a lifecycle that is a test's.
+    pub(crate) fn into_parts(self) -> (Options, RuntimeOptions) {
+        (self.options, self.runtime)
+    }
+
+    /// Runs `main` inside a lifecycle and returns the exit code for the process.
+    ///
+    /// Signals are held before the runtime is built. When this returns, everything that was started was
+    /// joined, aborted or given up; what comes after it is the caller's own: the deadline no longer holds, and
+    /// signals mean again what they mean by default.
+    ///
+    /// A wrong value in the environment, or a system that grants no thread or no handler, is one line on
+    /// standard error and exit code 2; `main` is not run.
+    ///
+    /// # Panics
+    ///
+    /// Inside a tokio runtime, and when another lifecycle runs in this process.
+    #[track_caller]
+    pub fn block_on<F>(self, main: F) -> ExitCode
+    where
+        F: Future<Output: Termination>,
+    {
+        let (options, runtime) = self.into_parts();
+        process::block_on(options, runtime, main, false)
+    }
+}
+
+/// Runs the process's main: the deadline holds until the process is gone.
+///
+/// Not public API. Used by generated code.
+#[track_caller]
+pub fn main<F: Future<Output: Termination>>(builder: Builder, main: F) -> ExitCode {
+    let (options, runtime) = builder.into_parts();
+    process::block_on(options, runtime, main, true)
+}
+
+/// Runs an annotated function that is not the process's main.
+///
+/// Not public API. Used by generated code.
+#[track_caller]
+pub fn run<F: Future<Output: Termination>>(builder: Builder, run: F) -> ExitCode {
+    let (options, runtime) = builder.into_parts();
+    process::block_on(options, runtime, run, false)
+}
+
+/// Proof that the feature `test-util` is on: only then has tokio a clock that can be paused.
+#[cfg(feature = "test-util")]
+#[derive(Debug)]
+pub struct PausedClock;

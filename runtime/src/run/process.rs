@@ -1,0 +1,281 @@
+//! The lifecycle of a process: the order of things at its start and at its end.
+
+use std::future::Future;
+use std::io::{self, Write};
+use std::process::{ExitCode, Termination};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::{Handle, Runtime};
+
+use crate::life::lifecycle::{Lifecycle, MainsThread};
+use crate::model::budget::{Budget, LAST_LINES, LAST_LINES_AT_LEAST, TASK_SETTLING, UNTRACKED};
+use crate::model::failure::Failure;
+use crate::model::settings::{Options, Settings};
+use crate::model::state::Cause;
+use crate::model::{failure, outcome};
+use crate::os::signal::{Arming, Handlers};
+use crate::os::{signal, sys};
+use crate::report::publish;
+use crate::run::runtime::RuntimeOptions;
+use crate::say::lines;
+use crate::say::writer::Scribe;
+use crate::stop::driver;
+use crate::stop::watch;
+use crate::stop::watch::Others;
+use crate::work::ambient::Claim;
+use crate::work::completion::{Ending, Judgement};
+use crate::work::registration::Ticket;
+use crate::work::task::Tracked;
+use crate::work::{ambient, current};
+
+/// What the watch does for other people's crates.
+pub(crate) const OTHERS: Others = Others {
+    #[cfg(feature = "metrics")]
+    record: crate::with::metrics::publish,
+    #[cfg(not(feature = "metrics"))]
+    record: |_| {},
+    #[cfg(all(unix, feature = "process"))]
+    kill_children: crate::with::child::kill_all,
+    #[cfg(not(all(unix, feature = "process")))]
+    kill_children: || {},
+};
+
+/// Runs `main` inside a lifecycle. `is_last`: the process ends with it, and the watch stays until it has.
+#[track_caller]
+pub(crate) fn block_on<F: Future<Output: Termination>>(
+    options: Options,
+    runtime: RuntimeOptions,
+    main: F,
+    is_last: bool,
+) -> ExitCode {
+    assert!(
+        Handle::try_current().is_err(),
+        "{}",
+        lines::INSIDE_A_RUNTIME
+    );
+    match Started::new(options, runtime) {
+        Ok(started) => started.run(main, is_last),
+        Err(why) => {
+            // A closed stderr is no reason to panic.
+            let line = format!("{why}\n");
+            let _ = sys::from_the_background(|| io::stderr().write_all(line.as_bytes()));
+            ExitCode::from(failure::MISCONFIGURED)
+        }
+    }
+}
+
+/// A lifecycle about to run main.
+struct Started {
+    life: Arc<Lifecycle>,
+    runtime: Runtime,
+    handlers: Handlers,
+    claim: Claim,
+    attended: Attended,
+}
+
+impl Started {
+    /// Everything that has to be there before any code of the user's runs, in an order that loses no signal.
+    #[track_caller]
+    fn new(options: Options, runtime: RuntimeOptions) -> Result<Self, String> {
+        let settings = Settings::of_process(options).map_err(|why| lines::misconfigured(&why))?;
+        let name = settings.name.clone();
+
+        // Signals are held back from here on, on this thread and on those it starts, until there are handlers.
+        let heard: Vec<_> = settings
+            .signals
+            .iter()
+            .copied()
+            .chain(settings.dump)
+            .collect();
+        let arming = Arming::begin(&heard);
+        let (inbox, nudge) = signal::inbox().map_err(|error| lines::no_inbox(&error))?;
+        let scribe = Scribe::new(name.as_deref(), false);
+        let life = Lifecycle::new(settings, scribe, nudge);
+        let claim = ambient::claim_process(&life);
+        let attended = Attended(Arc::clone(&life));
+        let handlers = arming
+            .register(&life.nudge)
+            .map_err(|(signal, error)| lines::no_handler(signal, &error))?;
+
+        // The threads let them through for themselves; this one when it has them all.
+        driver::prepare(&life);
+        let no_thread = |error| lines::no_thread(&error);
+        life.scribe.start(arming.restore()).map_err(no_thread)?;
+        watch::start(&life, inbox, OTHERS, arming.restore()).map_err(no_thread)?;
+        #[cfg(all(unix, feature = "systemd"))]
+        crate::with::systemd::start(&life, arming.restore()).map_err(no_thread)?;
+        for &signal in &arming.held_at_exec {
+            life.scribe.say(lines::held_at_exec(signal));
+        }
+        drop(arming);
+
+        let runtime = runtime
+            .build(&life, name)
+            .map_err(|error| lines::no_runtime(&error))?;
+        Ok(Self {
+            life,
+            runtime,
+            handlers,
+            claim,
+            attended,
+        })
+    }
+
+    fn run<F: Future<Output: Termination>>(self, main: F, is_last: bool) -> ExitCode {
+        let Self {
+            life,
+            runtime,
+            handlers,
+            claim,
+            attended,
+        } = self;
+        let entered = current::enter(&life);
+
+        // Main, and after it the stop, in which main's thread still runs the others on a current-thread runtime.
+        runtime.block_on(async {
+            let main = async {
+                let result = main.await;
+                // The budget runs before std prints an error, which may take for ever.
+                life.begin_stop(Cause::MainEnded);
+                result.report()
+            };
+            run_main(&life, main).await;
+            driver::joined(&life).await;
+        });
+
+        // The lines of the stop are written, and metrics told, before a subscriber's guard is dropped; the report comes
+        // after everything.
+        let untracked = tear_down(&life, runtime, is_last);
+        let fatal = life.fatal_signal();
+        #[cfg(feature = "metrics")]
+        life.leave_to_the_user(|| crate::with::metrics::publish(&life));
+        let is_read = if life.failures.code() == 0 || fatal.is_some() {
+            farewell(&life, untracked);
+            life.scribe.finish(for_last_lines(&life))
+        } else {
+            life.scribe
+                .flush(until_report(&life).min(for_last_lines(&life)))
+        };
+        for value in life.take_kept() {
+            if !life.leave_to_the_user(|| outcome::discard(value)) {
+                life.scribe.say(lines::kept_value_panicked());
+            }
+        }
+        let code = life.failures.code();
+        if code != 0 && fatal.is_none() {
+            publish::settle(&life);
+            publish::publish(&life, code, untracked);
+        }
+        // Who did not read before does not read now.
+        if is_read || code != 0 {
+            life.scribe.finish(for_last_lines(&life));
+        }
+        #[cfg(all(unix, feature = "systemd"))]
+        life.systemd.finish(for_last_lines(&life));
+        // What is left is the program's own: destructors of main's thread, exit handlers.
+        life.mains_thread_is_at(MainsThread::Leaving(std::time::Instant::now()));
+        if let Some(signal) = fatal {
+            let _ = io::stdout().flush();
+            sys::die_of(signal.number());
+            return ExitCode::from(failure::of_signal(signal));
+        }
+        if is_last {
+            // The watch stays armed, and signals stay held, until the process is gone.
+            std::mem::forget((handlers, attended));
+        } else {
+            drop((handlers, attended));
+        }
+        drop((entered, claim));
+        ExitCode::from(code)
+    }
+}
+
+/// A lifecycle whose threads are sent home when this is dropped, on whatever path.
+pub(crate) struct Attended(pub(crate) Arc<Lifecycle>);
+
+impl Drop for Attended {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// Runs main as the first among the tracked, and notes its exit code.
+async fn run_main<F: Future<Output = ExitCode>>(life: &Arc<Lifecycle>, main: F) {
+    match track_main(life, main).await {
+        Some(Ending::Finished(code)) => match failure::number(code) {
+            0 => {}
+            code => life.fail(Failure::main_code(code)),
+        },
+        Some(Ending::Panicked(payload)) => {
+            outcome::discard(payload);
+        }
+        Some(Ending::Aborted) | None => {}
+    }
+}
+
+/// Main as a tracked future; when this resolves it is gone.
+pub(crate) async fn track_main<F: Future>(
+    life: &Arc<Lifecycle>,
+    main: F,
+) -> Option<Ending<F::Output>> {
+    let ticket = Ticket::of_main(Arc::clone(life));
+    let mut main = Box::pin(Tracked::new(main, |_: &F::Output| Judgement::WELL, ticket));
+    let done = main.as_mut().await;
+    // A destructor of main's that panics is noted by its ticket, and ends nothing else.
+    outcome::discard(main);
+    done.take()
+}
+
+/// Shuts the runtime down without waiting for anybody, but for a moment in which untracked tasks can run their
+/// destructors. Returns how many of those there were. Where the process ends with it and no task is left, its threads
+/// are left asleep: to wake them all would only hold up the end.
+fn tear_down(life: &Lifecycle, runtime: Runtime, is_last: bool) -> usize {
+    let count = || life.tasks_alive().saturating_sub(life.workers_alive());
+    let settled = std::time::Instant::now() + TASK_SETTLING;
+    while count() > 0 && std::time::Instant::now() < settled {
+        std::thread::yield_now();
+    }
+    let untracked = count();
+    if is_last && life.tasks_alive() == 0 {
+        std::mem::forget(runtime);
+        return 0;
+    }
+    let limit = if untracked > 0 {
+        until_report(life).min(UNTRACKED)
+    } else {
+        Duration::ZERO
+    };
+    life.leave_to_the_user(|| runtime.shutdown_timeout(limit));
+    untracked
+}
+
+/// How long it is until the watch has the report written.
+fn until_report(life: &Lifecycle) -> Duration {
+    let at = life.budget().and_then(Budget::report_at);
+    at.map_or(Duration::MAX, |at| at.saturating_duration_since(life.now()))
+}
+
+/// How long the process stays for what is yet to be written: no longer than its budget lasts, unless that is too short
+/// for anything.
+fn for_last_lines(life: &Lifecycle) -> Duration {
+    let left = life
+        .budget()
+        .map_or(LAST_LINES, |budget| budget.left(life.now()));
+    left.clamp(LAST_LINES_AT_LEAST, LAST_LINES)
+}
+
+/// The lines of a clean end.
+fn farewell(life: &Lifecycle, untracked: usize) {
+    if untracked > 0 {
+        life.scribe.say(lines::untracked_dropped(untracked));
+    }
+    let replaced = signal::replaced();
+    if !replaced.is_empty() {
+        life.scribe.say(lines::unheard(&replaced));
+    }
+    let took = life
+        .budget()
+        .map_or(Duration::ZERO, |budget| life.now() - budget.asked());
+    life.scribe.say_at_once(lines::stopped(life.cause(), took));
+}

@@ -1,0 +1,107 @@
+//! `#[graceful::test]`: a lifecycle in a test, on the test's own runtime, without signals.
+
+use std::future::Future;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+
+use crate::life::lifecycle::Lifecycle;
+use crate::model::budget::LAST_LINES;
+use crate::model::settings::Settings;
+use crate::model::state::Cause;
+use crate::os::signal;
+use crate::run::builder::Builder;
+use crate::run::process;
+use crate::run::process::Attended;
+use crate::run::process::OTHERS;
+use crate::say::lines;
+use crate::say::writer::Scribe;
+use crate::stop::clock::Clock;
+use crate::stop::driver;
+use crate::stop::{conduct, watch};
+use crate::work::completion::Ending;
+use crate::work::{ambient, current};
+
+/// Runs a test inside a lifecycle of its own.
+///
+/// Not public API. Used by generated code.
+///
+/// # Panics
+///
+/// When the test panics; when a worker of it failed or panicked and the test did not take that result from the
+/// worker's handle; and when the test or a worker had to be aborted.
+#[track_caller]
+pub fn test<F: Future>(builder: Builder, main: F) -> F::Output {
+    let (options, runtime) = builder.into_parts();
+    let settings = Settings::of_test(options);
+    let (inbox, nudge) =
+        signal::inbox().unwrap_or_else(|error| panic!("{}", lines::no_inbox(&error)));
+    let life = Lifecycle::new(settings, Scribe::new(None, true), nudge);
+    let attended = Attended(Arc::clone(&life));
+    let no_thread = |error| panic!("{}", lines::no_thread(&error));
+    life.scribe.start(|| {}).unwrap_or_else(no_thread);
+    watch::start(&life, inbox, OTHERS, || {}).unwrap_or_else(no_thread);
+    let runtime = runtime
+        .build(&life, None)
+        .unwrap_or_else(|error| panic!("{}", lines::no_runtime(&error)));
+    let enlisted = ambient::enlist_runtime(runtime.handle(), &life);
+    let entered = current::enter(&life);
+
+    let ending = runtime.block_on(async {
+        tokio::spawn(conduct::conduct(Arc::clone(&life), Clock::Tokio));
+        let ending = process::track_main(&life, main).await;
+        life.begin_stop(Cause::MainEnded);
+        driver::joined(&life).await;
+        ending
+    });
+    runtime.shutdown_background();
+    life.take_kept().for_each(drop);
+    drop((entered, enlisted));
+    life.scribe.flush(LAST_LINES);
+    drop(attended);
+    verdict(&life, ending)
+}
+
+/// The test's output, or the panic that fails it.
+#[track_caller]
+fn verdict<T>(life: &Lifecycle, ending: Option<Ending<T>>) -> T {
+    let output = match ending {
+        Some(Ending::Finished(output)) => output,
+        Some(Ending::Panicked(payload)) => resume_unwind(payload),
+        Some(Ending::Aborted) | None => panic!("{}", lines::test_aborted(life.report.get())),
+    };
+    let (failures, more) = life.failures.unobserved();
+    assert!(
+        failures.is_empty() && more == 0 && life.report.get().is_none(),
+        "{}",
+        lines::test_failed(&failures, more, life.report.get())
+    );
+    output
+}
+
+/// What unit tests share.
+#[cfg(test)]
+pub(crate) mod unit {
+    use super::*;
+    use crate::model::label::RowId;
+    use crate::model::settings::Options;
+    use crate::model::state::Stage;
+    use crate::work::current::{Current, WakerId};
+
+    /// A lifecycle without threads of its own.
+    pub(crate) fn lifecycle() -> Arc<Lifecycle> {
+        let settings = Settings::of_test(Options::default());
+        let (_, nudge) = signal::inbox().expect("a socket pair");
+        Lifecycle::new(settings, Scribe::new(None, true), nudge)
+    }
+
+    /// This thread is inside a poll of a worker of this row while `during` runs.
+    pub(crate) fn poll(life: &Arc<Lifecycle>, row: RowId, during: impl FnOnce()) {
+        let worker = Current {
+            row,
+            seat: None,
+            stage: Stage::Main,
+            scoped: false,
+        };
+        current::polling(life, worker, WakerId::NONE, during);
+    }
+}

@@ -1,0 +1,154 @@
+//! A line: what it says to people, what it says to machines, and to whom it goes.
+
+use std::time::Duration;
+
+use crate::model::failure::Who;
+use crate::model::label::Label;
+use crate::model::state::State;
+use crate::model::text;
+use crate::os::signal::Signal;
+
+/// A line for the subscriber or for standard error.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) level: Level,
+    pub(crate) text: String,
+    pub(crate) to: To,
+    pub(crate) fields: Box<Fields>,
+}
+
+/// How much a line matters. `Debug` goes to a subscriber only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// Where a line goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum To {
+    /// The subscriber, where one is set; else standard error.
+    Whoever,
+    /// The subscriber: people read the same in the report.
+    Subscriber,
+    /// Standard error, whoever listens.
+    Stderr,
+    /// The same, as it is, without a prefix: for machines.
+    #[cfg_attr(not(feature = "serde"), allow(dead_code))]
+    Raw,
+}
+
+/// What a subscriber gets beside the text. What is not set is not recorded.
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    pub(crate) worker: Option<String>,
+    /// `src/main.rs:7`.
+    pub(crate) location: Option<String>,
+    pub(crate) hook: Option<String>,
+    pub(crate) stage: Option<String>,
+    pub(crate) state: Option<String>,
+    pub(crate) cause: Option<String>,
+    pub(crate) signal: Option<&'static str>,
+    pub(crate) elapsed_ms: Option<u64>,
+    pub(crate) remaining_ms: Option<u64>,
+    pub(crate) code: Option<u8>,
+}
+
+impl Line {
+    pub(crate) fn new(level: Level, text: impl Into<String>) -> Self {
+        Self {
+            level,
+            text: text.into(),
+            to: To::Whoever,
+            fields: Box::default(),
+        }
+    }
+
+    pub(crate) fn debug(text: impl Into<String>) -> Self {
+        Self::new(Level::Debug, text)
+    }
+
+    pub(crate) fn info(text: impl Into<String>) -> Self {
+        Self::new(Level::Info, text)
+    }
+
+    pub(crate) fn warn(text: impl Into<String>) -> Self {
+        Self::new(Level::Warn, text)
+    }
+
+    pub(crate) fn error(text: impl Into<String>) -> Self {
+        Self::new(Level::Error, text)
+    }
+
+    pub(crate) fn report(text: String) -> Self {
+        Self::error(text).to(To::Stderr)
+    }
+
+    pub(crate) fn to(self, to: To) -> Self {
+        Self { to, ..self }
+    }
+
+    pub(crate) fn of(self, worker: &Label) -> Self {
+        let mut line = self.named(&worker.name);
+        line.fields.location = Some(worker.location());
+        line
+    }
+
+    pub(crate) fn named(mut self, worker: &str) -> Self {
+        self.fields.worker = Some(text::name(worker));
+        self
+    }
+
+    pub(crate) fn by(mut self, who: &Who) -> Self {
+        match who {
+            Who::Main => self.fields.worker = Some("main".to_owned()),
+            Who::Worker(name, location) => {
+                self.fields.worker = Some(text::name(name));
+                self.fields.location = Some(location.to_string());
+            }
+            Who::Hook(stage, name) => {
+                self.fields.hook = Some(text::name(name));
+                self.fields.stage = Some(stage.to_string());
+            }
+        }
+        self
+    }
+
+    pub(crate) fn signal(mut self, signal: Signal) -> Self {
+        self.fields.signal = Some(signal.name());
+        self
+    }
+
+    pub(crate) fn cause(mut self, cause: &impl ToString) -> Self {
+        self.fields.cause = Some(cause.to_string());
+        self
+    }
+
+    pub(crate) fn state(mut self, state: State) -> Self {
+        self.fields.state = Some(state.to_string());
+        self
+    }
+
+    /// How long it took, or has taken so far.
+    pub(crate) fn after(mut self, elapsed: Duration) -> Self {
+        self.fields.elapsed_ms = Some(ms(elapsed));
+        self
+    }
+
+    /// What is left of the budget, where there is an end to it.
+    pub(crate) fn before(mut self, remaining: Option<Duration>) -> Self {
+        self.fields.remaining_ms = remaining.map(ms);
+        self
+    }
+
+    pub(crate) fn code(mut self, code: u8) -> Self {
+        self.fields.code = Some(code);
+        self
+    }
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,474 @@
+//! Every line this crate prints, and how durations and lists read in them.
+
+use std::fmt;
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use crate::model::awaits::Await;
+use crate::model::budget::Budget;
+use crate::model::failure;
+use crate::model::failure::{Failure, How, Who};
+use crate::model::hook::Progress;
+use crate::model::label::Label;
+use crate::model::settings::{NO_LIMIT, Settings};
+use crate::model::state::{Cause, State};
+use crate::model::still_running::StopFacts;
+use crate::model::still_running::Stuck;
+use crate::model::text::{append, cut, listed, name, span};
+use crate::os::signal::Signal;
+use crate::say::line::{Level, Line, To};
+
+// ----- start -----
+
+pub(crate) fn started(settings: &Settings) -> Line {
+    let mut signals = String::new();
+    for signal in &settings.signals {
+        append(&mut signals, signal.name());
+    }
+    let (timeout, from) = (limit(settings.stop_timeout), settings.stop_timeout_from);
+    let (drain, drain_from) = (span(settings.drain), settings.drain_from);
+    let half = settings.stop_timeout / 2;
+    let cut = if settings.drain > half {
+        format!(", cut to {}: half the stop_timeout", span(half))
+    } else {
+        String::new()
+    };
+    Line::debug(format!(
+        "stop_timeout {timeout} ({from}); drain {drain} ({drain_from}){cut}; signals {signals}"
+    ))
+}
+
+pub(crate) fn held_at_exec(signal: Signal) -> Line {
+    Line::warn(format!(
+        "{signal} was blocked when the process started; it is let through from now on"
+    ))
+    .signal(signal)
+}
+
+pub(crate) fn misconfigured(why: &str) -> String {
+    format!("graceful: {why}")
+}
+
+pub(crate) fn no_thread(error: &io::Error) -> String {
+    format!(
+        "graceful: cannot start: no thread to be had: {error}; look at the limits on processes and memory"
+    )
+}
+
+pub(crate) fn no_inbox(error: &io::Error) -> String {
+    format!(
+        "graceful: cannot start: no socket pair to be had: {error}; look at the limit on open files"
+    )
+}
+
+pub(crate) fn no_handler(signal: Signal, error: &io::Error) -> String {
+    format!("graceful: cannot start: no handler for {signal}: {error}")
+}
+
+pub(crate) fn no_runtime(error: &io::Error) -> String {
+    format!("graceful: {}", without_runtime(error))
+}
+
+/// The same, said by the watch: tokio has panicked, and waits for ever for the threads it had got.
+pub(crate) fn no_runtime_to_come_back_from(why: &io::Error) -> Line {
+    Line::report(without_runtime(why))
+}
+
+fn without_runtime(why: impl fmt::Display) -> String {
+    format!("cannot start: no tokio runtime: {why}; look at the limits on threads and open files")
+}
+
+// ----- panics -----
+
+pub(crate) fn outside(what: &str) -> String {
+    format!(
+        "{what} outside any lifecycle: annotate main with #[graceful::main] (or the test with #[graceful::test])"
+    )
+}
+
+pub(crate) const RUNS_ALREADY: &str = "a lifecycle runs in this process already: it has one #[graceful::main] at a time (tests take #[graceful::test])";
+
+pub(crate) const INSIDE_A_RUNTIME: &str = "a lifecycle cannot start inside a tokio runtime: call it from a synchronous main, without #[tokio::main]";
+
+pub(crate) const NO_SIGTERM: &str =
+    "signals without SIGTERM: a supervisor's stop would kill the process; add Signal::Terminate";
+
+pub(crate) const NO_THREADS: &str = "worker_threads needs at least one";
+
+pub(crate) const DUMP_STOPS: &str = "dump with a signal that asks for the stop: take another";
+
+pub(crate) fn test_aborted(report: Option<&StopFacts>) -> String {
+    format!(
+        "the test had to be aborted: its stop_timeout passed{}",
+        left_behind(report)
+    )
+}
+
+pub(crate) fn test_failed(failures: &[Failure], more: usize, report: Option<&StopFacts>) -> String {
+    let more = (more > 0).then(|| more_failures(more));
+    format!(
+        "workers of the test did not end well:{}{}{}",
+        indented(failures),
+        indented(more.as_slice()),
+        left_behind(report)
+    )
+}
+
+fn left_behind(report: Option<&StopFacts>) -> String {
+    report.map_or_else(String::new, |report| indented(&report.stuck))
+}
+
+/// A line each.
+fn indented(items: &[impl fmt::Display]) -> String {
+    items.iter().fold(String::new(), |list, item| {
+        list + "\n  " + &item.to_string()
+    })
+}
+
+pub(crate) const SIGHUP_STOPS: &str =
+    "reloads() while SIGHUP asks for the stop: take SIGHUP out of `signals`";
+
+pub(crate) const NO_RESTART: &str =
+    "this worker cannot be run again: it is one future; make it with an attribute or Worker::new";
+
+// ----- the stop -----
+
+/// Whether a person pressed Ctrl-C.
+pub(crate) fn is_pressed(cause: &Cause) -> bool {
+    matches!(cause, Cause::Signal(Signal::Interrupt)) && io::stderr().is_terminal()
+}
+
+pub(crate) fn stopping(cause: &Cause, drain: Option<Duration>, budget: &Budget) -> Line {
+    let longest = budget.total().map_or(Duration::MAX, |total| total / 2);
+    let drain = drain.map_or_else(String::new, |drain| {
+        format!("serving on for {}, ", span(drain.min(longest)))
+    });
+    let limit = match budget.total() {
+        Some(total) => format!("{drain}gone in {} at the latest", span(total)),
+        None => format!("{drain}no time limit"),
+    };
+    let line = match cause {
+        cause if is_pressed(cause) => Line::info(format!(
+            "stopping; press Ctrl-C again to quit now ({limit})"
+        )),
+        // The usual end of a program that does one thing: nobody needs to be told.
+        Cause::MainEnded => Line::debug(format!("stopping: {cause}; {limit}")),
+        _ => Line::info(format!("stopping: {cause}; {limit}")),
+    };
+    let line = match cause {
+        Cause::Signal(signal) => line.signal(*signal),
+        Cause::Failure(worker) | Cause::Essential(worker) => line.named(worker),
+        Cause::Request(_) | Cause::MainEnded => line,
+    };
+    line.cause(cause).before(budget.total())
+}
+
+pub(crate) fn drain_ended(signal: Signal) -> Line {
+    Line::info(format!("{signal}; the drain ends")).signal(signal)
+}
+
+pub(crate) fn already_stopping(signal: Signal) -> Line {
+    Line::info(format!("{signal}; stopping already")).signal(signal)
+}
+
+pub(crate) fn stood_still(late: Duration) -> Line {
+    Line::warn(format!(
+        "nothing ran for {} at least: the process was stopped or frozen; what is due has a moment to finish",
+        span(late)
+    ))
+}
+
+pub(crate) fn main_ended_first(left: &[Stuck]) -> Line {
+    Line::warn(format!(
+        "main ended while workers run; stopping them: {}",
+        names(left)
+    ))
+}
+
+pub(crate) fn still_waiting(left: &[Stuck], waited: Duration, remaining: Option<Duration>) -> Line {
+    let each = |stuck: &Stuck| format!("{} ({})", stuck.tally(), span(waited));
+    Line::warn(format!(
+        "still waiting for: {}",
+        listed(left.iter().map(each))
+    ))
+    .after(waited)
+    .before(remaining)
+}
+
+pub(crate) fn failed(failure: &Failure) -> Option<Line> {
+    // Std has printed main's error.
+    (!matches!(failure.how, How::Code(_)))
+        .then(|| Line::error(failure.to_string()).by(&failure.who))
+}
+
+pub(crate) fn waits_in_a_cycle(worker: &str, is_itself: bool) -> Line {
+    let worker = name(worker);
+    let why = if is_itself {
+        "by itself: this wait cannot end"
+    } else {
+        "by somebody who is to stop before it is told: this wait ends at the deadline"
+    };
+    Line::warn(format!("worker `{worker}` is waited for {why}")).named(&worker)
+}
+
+/// Said once a function, so that workers that come and go fill no log.
+pub(crate) fn ended_early(worker: &Label, ended: u64) -> Line {
+    let times = match ended {
+        1 => String::new(),
+        ended => format!(" ({ended} so far)"),
+    };
+    Line::info(format!(
+        "worker {worker} ended by itself{times}; none is running now"
+    ))
+    .of(worker)
+}
+
+/// A failure that the policy tolerates.
+pub(crate) fn logged(failure: &Failure) -> Line {
+    Line::warn(failure.to_string()).by(&failure.who)
+}
+
+pub(crate) fn restarting(failure: &Failure, pause: Duration) -> Line {
+    Line::warn(format!("{failure}; again in {}", span(pause))).by(&failure.who)
+}
+
+pub(crate) fn hook_failed(failure: &Failure) -> Line {
+    Line::error(failure.to_string()).by(&failure.who)
+}
+
+pub(crate) fn stopped(cause: Option<&Cause>, took: Duration) -> Line {
+    let level = if matches!(cause, Some(Cause::MainEnded)) {
+        Level::Debug
+    } else {
+        Level::Info
+    };
+    Line::new(level, format!("stopped in {}", span(took)))
+        .after(took)
+        .code(0)
+}
+
+/// The end that a report explains.
+pub(crate) fn ended(code: u8, reason: &str, took: Duration) -> Line {
+    Line::error(format!("exit code {code}: {reason}"))
+        .after(took)
+        .code(code)
+        .to(To::Subscriber)
+}
+
+pub(crate) fn state_changed(state: State) -> Line {
+    Line::debug(format!("state: {state}")).state(state)
+}
+
+pub(crate) fn hook_ended(who: &Who, progress: Progress, took: Duration) -> Line {
+    let (stage, hook) = match who {
+        Who::Hook(stage, hook) => (stage.to_string(), name(hook)),
+        _ => (String::new(), who.name()),
+    };
+    Line::debug(format!(
+        "{stage} hook `{hook}`: {progress} after {}",
+        span(took)
+    ))
+    .by(who)
+    .after(took)
+}
+
+/// Who is aborted now, because the time is over.
+pub(crate) fn aborting(stuck: &Stuck, remaining: Option<Duration>) -> Line {
+    let line = Line::warn(format!("aborting: {stuck}"));
+    let line = match stuck.label() {
+        Some(label) => line.of(label),
+        None => line.named(&stuck.name()),
+    };
+    let line = match stuck.oldest {
+        Some(oldest) => line.after(oldest),
+        None => line,
+    };
+    line.before(remaining).to(To::Subscriber)
+}
+
+pub(crate) fn untracked_dropped(tasks: usize) -> Line {
+    Line::info(untracked(tasks))
+}
+
+pub(crate) fn unheard(signals: &[Signal]) -> Line {
+    Line::warn(handlers_replaced(signals))
+}
+
+pub(crate) fn kept_value_panicked() -> Line {
+    Line::warn("a value given to keep() panicked while it was dropped")
+}
+
+pub(crate) fn waker_panicked() -> Line {
+    Line::warn("a waker panicked when it was told of the stop; some of those who wait may not know")
+}
+
+pub(crate) fn dropped(lines: usize) -> Line {
+    Line::warn(format!(
+        "{lines} lines were dropped: standard error or the subscriber did not keep up"
+    ))
+}
+
+pub(crate) fn test_never_yields() -> Line {
+    Line::error("the test cannot be ended: some code of it never yields; ending the test process")
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.who {
+            Who::Main => f.write_str("main ")?,
+            Who::Worker(worker, _) => write!(f, "worker `{}` ", name(worker))?,
+            Who::Hook(stage, hook) => write!(f, "{stage} hook `{}` ", name(hook))?,
+        }
+        match &self.how {
+            How::Error(text) => write!(f, "failed: {}", cut(text)),
+            How::Code(code) => write!(f, "ended with exit code {code}"),
+            How::Panic(text) => write!(f, "panicked: {}", cut(text)),
+            How::Overrun(budget) => {
+                write!(f, "did not end within {} and was aborted", span(*budget))
+            }
+            How::NotRun => f.write_str("was not run: no time was left"),
+            How::Destructor => f.write_str("panicked in a destructor"),
+        }
+    }
+}
+
+// ----- child processes -----
+
+#[cfg(all(unix, feature = "process"))]
+pub(crate) fn child_not_run(error: &io::Error) -> String {
+    format!("the child process cannot be run: {error}")
+}
+
+#[cfg(all(unix, feature = "process"))]
+pub(crate) fn child_ended(status: std::process::ExitStatus) -> String {
+    format!("the child process ended: {status}")
+}
+
+// ----- systemd -----
+
+/// What `systemctl status` shows.
+#[cfg(all(unix, feature = "systemd"))]
+pub(crate) fn systemd_status(state: State, cause: Option<&Cause>) -> String {
+    cause.map_or_else(|| state.to_string(), |cause| format!("{state}: {cause}"))
+}
+
+#[cfg(all(unix, feature = "systemd"))]
+pub(crate) fn not_notified(error: &io::Error) -> Line {
+    Line::new(
+        Level::Warn,
+        format!("systemd cannot be told: NOTIFY_SOCKET: {error}"),
+    )
+}
+
+// ----- the report -----
+
+pub(crate) const MAIN_NEVER_LOOKED: &str = "main never looked at its token: select! on graceful::stopping(), or give it to with_graceful_shutdown";
+
+pub(crate) const HELD_UP: &str = "the stop is held up by a waker that blocks: something woken by a cancelled token does not return";
+
+pub(crate) const HELD_UP_AT_THE_END: &str =
+    "everybody was joined; a destructor, a value given to keep() or an exit handler took the rest";
+
+/// What decided the exit code, where no failure did.
+pub(crate) fn reason_of(code: u8) -> &'static str {
+    if code == failure::FORCED {
+        "forced by a second SIGINT"
+    } else {
+        "out of time"
+    }
+}
+
+pub(crate) fn more_failures(more: usize) -> String {
+    match more {
+        1 => "and 1 more failure".to_owned(),
+        more => format!("and {more} more failures"),
+    }
+}
+
+/// `at src/db.rs:90 <- src/main.rs:7 (2 of them)`.
+pub(crate) fn waits_at(place: &Await, of: u64) -> String {
+    let Await {
+        stack,
+        count,
+        looked_at,
+        is_earlier,
+        ..
+    } = place;
+    let looked_at_all = u64::try_from(*looked_at).is_ok_and(|looked_at| looked_at >= of);
+    let how_many = match (*count == *looked_at, looked_at_all) {
+        (true, true) => String::new(),
+        (false, true) => format!(" ({count} of them)"),
+        (_, false) => format!(" ({count} of {looked_at} looked at)"),
+    };
+    let when = if *is_earlier {
+        ", some time before"
+    } else {
+        ""
+    };
+    format!("at {}{how_many}{when}", stack.join(" <- "))
+}
+
+pub(crate) fn more_places(more: usize) -> String {
+    format!("and in {more} more places")
+}
+
+/// Another handler than ours stands for these signals.
+pub(crate) fn handlers_replaced(signals: &[Signal]) -> String {
+    let list = listed(signals.iter().map(ToString::to_string));
+    format!(
+        "another handler was installed for {list} after the start: unless it calls the one before it, nothing here \
+         hears of them"
+    )
+}
+
+/// `2 untracked tasks were dropped`.
+pub(crate) fn untracked(tasks: usize) -> String {
+    match tasks {
+        1 => "1 untracked task was dropped".to_owned(),
+        tasks => format!("{tasks} untracked tasks were dropped"),
+    }
+}
+
+/// `consume ×3, crunch, main`.
+pub(crate) fn names(stuck: &[Stuck]) -> String {
+    listed(stuck.iter().map(Stuck::tally))
+}
+
+fn limit(duration: Duration) -> String {
+    if duration == NO_LIMIT {
+        "none".to_owned()
+    } else {
+        span(duration)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_start_says_what_was_not_to_be_had_and_why() {
+        let error = io::Error::other("none left");
+        let starts = |text: &str, missing: &str| {
+            let start = format!("graceful: cannot start: {missing}: none left");
+            assert!(text.starts_with(&start), "{text}");
+        };
+        starts(&no_thread(&error), "no thread to be had");
+        starts(&no_inbox(&error), "no socket pair to be had");
+        starts(
+            &no_handler(Signal::Terminate, &error),
+            "no handler for SIGTERM",
+        );
+        starts(&no_runtime(&error), "no tokio runtime");
+        let said = no_runtime_to_come_back_from(&error);
+        let start = "cannot start: no tokio runtime: none left";
+        assert!(said.text.starts_with(start), "{}", said.text);
+    }
+
+    #[test]
+    fn handlers_of_others_are_named_by_their_signals() {
+        let text = handlers_replaced(&[Signal::Terminate, Signal::Interrupt]);
+        let start = "another handler was installed for SIGTERM, SIGINT after the start";
+        assert!(text.starts_with(start), "{text}");
+    }
+}

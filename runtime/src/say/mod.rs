@@ -1,0 +1,6 @@
+//! What is said, and the thread that says it.
+
+pub(crate) mod line;
+pub(crate) mod subscriber;
+pub(crate) mod lines;
+pub(crate) mod writer;

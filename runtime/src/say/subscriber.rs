@@ -1,0 +1,74 @@
+//! The subscriber of `tracing`, where one is set; or nobody, without that feature.
+
+#[cfg(feature = "tracing")]
+pub(crate) use real::{is_set, may_be_set, tell};
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) use nobody::{is_set, may_be_set, tell};
+
+#[cfg(feature = "tracing")]
+mod real {
+    use tracing::dispatcher::get_default;
+    use tracing::subscriber::NoSubscriber;
+
+    use crate::say::line::{Level, Line};
+
+    /// Whether anybody in this process has ever set one.
+    pub(crate) fn may_be_set() -> bool {
+        tracing::dispatcher::has_been_set()
+    }
+
+    pub(crate) fn is_set() -> bool {
+        get_default(|dispatch| !dispatch.is::<NoSubscriber>())
+    }
+
+    macro_rules! event {
+        ($level:ident, $line:expr) => {
+            tracing::event!(
+                target: "graceful",
+                tracing::Level::$level,
+                worker = $line.fields.worker,
+                location = $line.fields.location,
+                hook = $line.fields.hook,
+                stage = $line.fields.stage,
+                state = $line.fields.state,
+                cause = $line.fields.cause,
+                signal = $line.fields.signal,
+                elapsed_ms = $line.fields.elapsed_ms,
+                remaining_ms = $line.fields.remaining_ms,
+                code = $line.fields.code,
+                "{}",
+                $line.text
+            )
+        };
+    }
+
+    /// Hands the line to the `tracing` subscriber; `false` if none is set.
+    pub(crate) fn tell(line: &Line) -> bool {
+        let is_set = is_set();
+        if is_set {
+            match line.level {
+                Level::Debug => event!(DEBUG, line),
+                Level::Info => event!(INFO, line),
+                Level::Warn => event!(WARN, line),
+                Level::Error => event!(ERROR, line),
+            }
+        }
+        is_set
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+mod nobody {
+    pub(crate) fn tell(_: &crate::say::line::Line) -> bool {
+        false
+    }
+
+    pub(crate) fn is_set() -> bool {
+        false
+    }
+
+    pub(crate) fn may_be_set() -> bool {
+        false
+    }
+}

@@ -1,0 +1,296 @@
+//! The course of a stop: what is to be done next, given what can be seen. It waits for nothing, touches nothing and
+//! knows no clock but the one it is shown.
+//!
+//! ```text
+//! Asked ─▶ Draining ─▶ Told(0) ─▶ Joining(0) ─▶ Told(1) ─▶ … ─▶ Joining(2) ─▶ Closing ─▶ Left
+//!                                      └───────────────┬───────────┘             ▲
+//!                                        out of time   └────────▶ Aborting ──────┘
+//! ```
+
+use crate::model::budget::{LAST_LOOK, SETTLING, SETTLING_LOOK};
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::model::budget::Budget;
+use crate::model::hook::HookStage;
+use crate::model::stall::Turn;
+use crate::model::state::Stage;
+
+/// The first of the lines that say for whom the stop waits; each later one takes twice as long.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Who is told to stop in one go, in order. Each is joined before the next is told.
+const TURNS: [&[Stage]; 3] = [&[Stage::Early, Stage::Main], &[Stage::Late], &[Stage::Last]];
+
+/// What the course has to see.
+pub(crate) trait Scene {
+    fn now(&self) -> Instant;
+    /// This moment, or later where the process stood still meanwhile.
+    fn put_off(&self, moment: Instant, turn: Turn) -> Instant;
+    /// Whether the drain was ended before its time.
+    fn is_drained(&self) -> bool;
+    /// Whether a hook of this stage is running.
+    fn runs_hooks(&self, stage: HookStage) -> bool;
+    /// How many hooks of the end have not been started.
+    fn hooks_of_the_end(&self) -> usize;
+    /// Whether nobody is left in these stages. From then on newcomers to them are refused.
+    fn close_if_empty(&self, stages: &[Stage]) -> bool;
+    /// Whether somebody is dropping a worker's result.
+    fn is_dropping(&self) -> bool;
+    /// Whether no result can be on its way to being dropped.
+    fn is_settled(&self) -> bool;
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Let the early ones stop, and run the first hooks, while everything else is served.
+    Drain,
+    /// Wait for a change, until this moment at the latest.
+    Wait(Option<Instant>),
+    /// Abort the hooks that are running: their time is over.
+    GiveUpHooks,
+    /// The drain is over: run the hooks of the stop.
+    Stop,
+    /// Tell these stages to stop.
+    Tell(&'static [Stage]),
+    /// Say for whom the stop has been waiting this long.
+    SayWhoIsLeft(Duration),
+    /// Look closely at who is left: time is running out.
+    Look,
+    /// Out of time: note who is left, then abort those who were told, and tell the rest.
+    Abort { told: Vec<Stage>, rest: Vec<Stage> },
+    /// Abort those as well whose turn had not come.
+    AbortRest(Vec<Stage>),
+    /// Everybody was joined, or is beyond waiting for.
+    Close,
+    /// Run the hook of the end that was registered last.
+    RunLastHook,
+    /// Give up the hooks that have not been started, and let main's thread go.
+    Leave,
+}
+
+/// How far a stop has come.
+#[derive(Debug)]
+pub(crate) struct Course {
+    budget: Budget,
+    /// How long to go on serving.
+    drain: Duration,
+    phase: Phase,
+    /// After how long the next line says for whom the stop waits.
+    patience: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    Asked,
+    Draining,
+    /// The drain is over; its hooks were given up.
+    Drained,
+    /// It is the turn of these.
+    Told(usize),
+    Joining {
+        turn: usize,
+        /// When everybody was gone, the latest moment at which their results are.
+        settled_by: Option<Instant>,
+        has_looked: bool,
+    },
+    Aborting {
+        turn: usize,
+        has_aborted_the_rest: bool,
+    },
+    /// The share of the hook that is running ends then.
+    Closing(Option<Instant>),
+    Left,
+}
+
+impl Course {
+    pub(crate) fn new(budget: Budget, drain: Duration) -> Self {
+        Self {
+            budget,
+            drain,
+            phase: Phase::Asked,
+            patience: PATIENCE,
+        }
+    }
+
+    /// The next step, to be done before the next call.
+    pub(crate) fn next(&mut self, scene: &impl Scene) -> Step {
+        match self.phase {
+            Phase::Asked => self.enter(Phase::Draining, Step::Drain),
+            Phase::Draining => self.drain(scene),
+            Phase::Drained => self.enter(Phase::Told(0), Step::Stop),
+            Phase::Told(turn) => {
+                while has_come(self.say_at(), scene) {
+                    self.patience = self.patience.saturating_mul(2);
+                }
+                let joining = Phase::Joining {
+                    turn,
+                    settled_by: None,
+                    has_looked: false,
+                };
+                self.enter(joining, Step::Tell(TURNS[turn]))
+            }
+            Phase::Joining {
+                turn,
+                settled_by,
+                has_looked,
+            } => self.join(scene, turn, settled_by, has_looked),
+            Phase::Aborting {
+                turn,
+                has_aborted_the_rest,
+            } => self.wait_for_the_aborted(scene, turn, has_aborted_the_rest),
+            Phase::Closing(share_ends) => self.close(scene, share_ends),
+            Phase::Left => Step::Leave,
+        }
+    }
+
+    fn enter(&mut self, phase: Phase, step: Step) -> Step {
+        self.phase = phase;
+        step
+    }
+
+    /// It lasts as long as was asked for, and until the hooks are done, but for no longer than half the budget.
+    fn drain(&mut self, scene: &impl Scene) -> Step {
+        let served_at = due(self.budget.asked().checked_add(self.drain), scene);
+        let is_served = scene.is_drained() || served_at.is_some_and(|at| at <= scene.now());
+        let is_over = is_served && !scene.runs_hooks(HookStage::BeforeStop);
+        let half = due(self.budget.half(), scene);
+        if is_over || has_come(half, scene) {
+            return self.enter(Phase::Drained, Step::GiveUpHooks);
+        }
+        Step::Wait(earliest([served_at.filter(|_| !is_served), half]))
+    }
+
+    fn join(
+        &mut self,
+        scene: &impl Scene,
+        turn: usize,
+        settled_by: Option<Instant>,
+        has_looked: bool,
+    ) -> Step {
+        let now = scene.now();
+        let is_empty = !scene.runs_hooks(HookStage::BeforeStop)
+            && !scene.runs_hooks(HookStage::OnStop)
+            && scene.close_if_empty(&TURNS[..=turn].concat());
+        // A worker is gone a moment before its result begins to be dropped. One that a handle holds stays.
+        let settled_by =
+            (is_empty && !scene.is_dropping()).then(|| settled_by.unwrap_or(now + SETTLING));
+        if settled_by.is_some_and(|at| scene.is_settled() || at <= now) {
+            return match TURNS.get(turn + 1) {
+                Some(_) => {
+                    self.phase = Phase::Told(turn + 1);
+                    self.next(scene)
+                }
+                None => self.enter(Phase::Closing(None), Step::Close),
+            };
+        }
+
+        let (asked, abort_at) = (self.budget.asked(), self.budget.abort_at());
+        let look_at = abort_at.map(|at| at.checked_sub(LAST_LOOK).unwrap_or(at).max(asked));
+        let look_at = due(look_at.filter(|_| !has_looked), scene);
+        let abort_at = due(abort_at, scene);
+        let must_look = has_come(look_at, scene);
+        self.phase = Phase::Joining {
+            turn,
+            settled_by,
+            has_looked: has_looked || must_look,
+        };
+        if must_look {
+            return Step::Look;
+        }
+        if has_come(abort_at, scene) {
+            let aborting = Phase::Aborting {
+                turn,
+                has_aborted_the_rest: false,
+            };
+            let (told, rest) = (TURNS[..=turn].concat(), TURNS[turn + 1..].concat());
+            return self.enter(aborting, Step::Abort { told, rest });
+        }
+        let say_at = self.say_at();
+        if has_come(say_at, scene) {
+            let waited = self.patience;
+            self.patience = waited.saturating_mul(2);
+            return Step::SayWhoIsLeft(waited);
+        }
+        let settling = settled_by.map(|at| at.min(now + SETTLING_LOOK));
+        Step::Wait(earliest([settling, look_at, abort_at, say_at]))
+    }
+
+    /// When it is said the next time for whom the stop waits.
+    fn say_at(&self) -> Option<Instant> {
+        self.budget.asked().checked_add(self.patience)
+    }
+
+    /// Destructors get what is left, but for the share of the hooks of the end; so do, up to half of it, those whose
+    /// turn had not come.
+    fn wait_for_the_aborted(
+        &mut self,
+        scene: &impl Scene,
+        turn: usize,
+        has_aborted_the_rest: bool,
+    ) -> Step {
+        let given_up = match scene.hooks_of_the_end() {
+            0 => self.budget.report_at(),
+            _ => self.budget.closing_at(),
+        };
+        let given_up = put_off(given_up, Turn::Abort, scene);
+        if scene.close_if_empty(&Stage::ALL) {
+            return self.enter(Phase::Closing(None), Step::Close);
+        }
+        let rest = TURNS[turn + 1..].concat();
+        let rest_at = self.budget.half_reserve().filter(|_| !has_aborted_the_rest);
+        let rest_at = put_off(rest_at, Turn::Abort, scene);
+        if has_come(rest_at, scene) {
+            let aborting = Phase::Aborting {
+                turn,
+                has_aborted_the_rest: true,
+            };
+            return self.enter(aborting, Step::AbortRest(rest));
+        }
+        if has_come(given_up, scene) {
+            return self.enter(Phase::Closing(None), Step::Close);
+        }
+        Step::Wait(earliest([rest_at, given_up]))
+    }
+
+    /// The hooks of the end, one by one, each with its share of what is left.
+    fn close(&mut self, scene: &impl Scene, share_ends: Option<Instant>) -> Step {
+        if scene.runs_hooks(HookStage::AfterStop) {
+            return if has_come(share_ends, scene) {
+                Step::GiveUpHooks
+            } else {
+                Step::Wait(share_ends)
+            };
+        }
+        let waiting = u32::try_from(scene.hooks_of_the_end()).unwrap_or(u32::MAX);
+        let now = scene.now();
+        let left = due(self.budget.closed_at(), scene).map(|at| at.saturating_duration_since(now));
+        if waiting == 0 || left.is_some_and(|left| left.is_zero()) {
+            return self.enter(Phase::Left, Step::Leave);
+        }
+        let share_ends = left.map(|left| now + left / waiting);
+        self.enter(Phase::Closing(share_ends), Step::RunLastHook)
+    }
+}
+
+fn due(moment: Option<Instant>, scene: &impl Scene) -> Option<Instant> {
+    put_off(moment, Turn::Due, scene)
+}
+
+fn put_off(moment: Option<Instant>, turn: Turn, scene: &impl Scene) -> Option<Instant> {
+    moment.map(|moment| scene.put_off(moment, turn))
+}
+
+fn has_come(at: Option<Instant>, scene: &impl Scene) -> bool {
+    at.is_some_and(|at| at <= scene.now())
+}
+
+fn earliest(moments: impl IntoIterator<Item = Option<Instant>>) -> Option<Instant> {
+    moments.into_iter().flatten().min()
+}

@@ -1,0 +1,418 @@
+//! The course of a stop against a world made up at random: who ends when, who never does, how late it is noticed.
+
+use std::cell::{Cell, RefCell};
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use super::*;
+
+use crate::model::budget::{Budget, SETTLING};
+use crate::model::hook::HookStage;
+use crate::model::stall::Turn;
+use crate::model::state::Stage;
+
+/// After how many milliseconds something ends; `None`: never.
+type Takes = Option<u64>;
+
+/// What happens, and how long it takes.
+#[derive(Clone, Debug)]
+struct Plan {
+    budget: Option<u64>,
+    drain: u64,
+    /// When the drain is ended from outside, after the stop was asked for.
+    drained: Takes,
+    before_stop: Vec<Takes>,
+    on_stop: Vec<Takes>,
+    after_stop: Vec<Takes>,
+    /// How long each stage takes once it was told.
+    stages: [Takes; 4],
+    /// How long each takes once it was aborted.
+    aborted: [Takes; 4],
+    /// How long results are being dropped when everybody has gone, before they are settled.
+    results: u64,
+    /// How much too late the course is asked, each time.
+    late: Vec<u64>,
+}
+
+fn plans() -> impl Strategy<Value = Plan> {
+    let takes = || option::weighted(0.8, 0_u64..3000);
+    let hooks = || vec(takes(), 0..3);
+    (
+        option::weighted(0.9, 0_u64..6000),
+        prop_oneof![Just(0_u64), 0_u64..3000],
+        option::weighted(0.2, 0_u64..3000),
+        (hooks(), hooks(), hooks()),
+        [takes(), takes(), takes(), takes()],
+        [takes(), takes(), takes(), takes()],
+        prop_oneof![Just(0_u64), 0_u64..300],
+        vec(prop_oneof![4 => Just(0_u64), 1 => 0_u64..40], 1..20),
+    )
+        .prop_map(
+            |(
+                budget,
+                drain,
+                drained,
+                (before_stop, on_stop, after_stop),
+                stages,
+                aborted,
+                results,
+                late,
+            )| Plan {
+                budget,
+                drain,
+                drained,
+                before_stop,
+                on_stop,
+                after_stop,
+                stages,
+                aborted,
+                results,
+                late,
+            },
+        )
+}
+
+/// A world that keeps to its plan.
+struct World<'a> {
+    plan: &'a Plan,
+    asked: Instant,
+    now: Cell<Instant>,
+    /// When running hooks end, by stage; those that never do are `None`.
+    hooks: RefCell<Vec<(HookStage, Option<Instant>)>>,
+    ends_left: RefCell<Vec<Takes>>,
+    /// When each stage is empty; `None` until it is told.
+    empty: RefCell<[Option<Instant>; 4]>,
+    /// Since when everybody asked about has been gone.
+    gone: Cell<Option<Instant>>,
+}
+
+impl<'a> World<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let asked = Instant::now();
+        Self {
+            plan,
+            asked,
+            now: Cell::new(asked),
+            hooks: RefCell::default(),
+            ends_left: RefCell::new(plan.after_stop.clone()),
+            empty: RefCell::default(),
+            gone: Cell::new(None),
+        }
+    }
+
+    fn after(&self, takes: Takes) -> Option<Instant> {
+        takes.map(|ms| self.now.get() + Duration::from_millis(ms))
+    }
+
+    fn run(&self, stage: HookStage, takes: &[Takes]) {
+        let started = takes.iter().map(|takes| (stage, self.after(*takes)));
+        self.hooks.borrow_mut().extend(started);
+    }
+
+    fn shorten(&self, stages: &[Stage], takes: &[Takes; 4]) {
+        for stage in stages {
+            let ends = self.after(takes[stage.index()]);
+            let empty = &mut self.empty.borrow_mut()[stage.index()];
+            *empty = earliest([*empty, ends]);
+        }
+    }
+
+    /// When something happens next.
+    fn next_event(&self) -> Option<Instant> {
+        let drained = self
+            .plan
+            .drained
+            .map(|ms| self.asked + Duration::from_millis(ms));
+        let settled = self
+            .gone
+            .get()
+            .map(|at| at + Duration::from_millis(self.plan.results));
+        let hooks = self.hooks.borrow();
+        let empty = self.empty.borrow();
+        let moments = hooks
+            .iter()
+            .map(|(_, ends)| *ends)
+            .chain(*empty)
+            .chain([drained, settled]);
+        moments.flatten().filter(|at| *at > self.now.get()).min()
+    }
+
+    fn is_empty(&self, stage: Stage) -> bool {
+        self.empty.borrow()[stage.index()].is_some_and(|at| at <= self.now.get())
+    }
+}
+
+impl Scene for World<'_> {
+    fn now(&self) -> Instant {
+        self.now.get()
+    }
+
+    fn put_off(&self, moment: Instant, _: Turn) -> Instant {
+        moment
+    }
+
+    fn is_drained(&self) -> bool {
+        let drained = self
+            .plan
+            .drained
+            .map(|ms| self.asked + Duration::from_millis(ms));
+        drained.is_some_and(|at| at <= self.now.get())
+    }
+
+    fn runs_hooks(&self, stage: HookStage) -> bool {
+        let runs = |ends: Option<Instant>| ends.is_none_or(|at| at > self.now.get());
+        self.hooks
+            .borrow()
+            .iter()
+            .any(|(of, ends)| *of == stage && runs(*ends))
+    }
+
+    fn hooks_of_the_end(&self) -> usize {
+        self.ends_left.borrow().len()
+    }
+
+    fn close_if_empty(&self, stages: &[Stage]) -> bool {
+        let is_empty = stages.iter().all(|stage| self.is_empty(*stage));
+        self.gone
+            .set(is_empty.then(|| self.gone.get().unwrap_or(self.now.get())));
+        is_empty
+    }
+
+    fn is_dropping(&self) -> bool {
+        false
+    }
+
+    fn is_settled(&self) -> bool {
+        let settled = Duration::from_millis(self.plan.results);
+        self.gone
+            .get()
+            .is_some_and(|at| at + settled <= self.now.get())
+    }
+}
+
+/// Every step of a stop, and when it was done.
+fn steps(plan: &Plan) -> (Budget, Vec<(Instant, Step)>) {
+    let world = World::new(plan);
+    let total = plan.budget.map_or(Duration::MAX, Duration::from_millis);
+    let budget = Budget::new(world.asked, total);
+    let mut course = Course::new(budget, Duration::from_millis(plan.drain));
+    let mut done = Vec::new();
+    let mut late = plan.late.iter().cycle();
+    while done.len() < 1000 {
+        let step = course.next(&world);
+        done.push((world.now.get(), step.clone()));
+        match step {
+            Step::Drain => {
+                world.shorten(&[Stage::Early], &plan.stages);
+                world.run(HookStage::BeforeStop, &plan.before_stop);
+            }
+            Step::Stop => world.run(HookStage::OnStop, &plan.on_stop),
+            Step::Tell(stages) => world.shorten(stages, &plan.stages),
+            Step::GiveUpHooks => world.hooks.borrow_mut().clear(),
+            Step::Abort { told, .. } => {
+                world.shorten(&told, &plan.aborted);
+                world.hooks.borrow_mut().clear();
+            }
+            Step::AbortRest(rest) => world.shorten(&rest, &plan.aborted),
+            Step::RunLastHook => {
+                let takes = world.ends_left.borrow_mut().pop().expect("one waits");
+                world.run(HookStage::AfterStop, &[takes]);
+            }
+            Step::Wait(deadline) => {
+                let Some(next) = earliest([deadline, world.next_event()]) else {
+                    break;
+                };
+                let late = late.next().copied().unwrap_or_default();
+                world.now.set(next + Duration::from_millis(late));
+            }
+            Step::Leave => break,
+            Step::SayWhoIsLeft(_) | Step::Look | Step::Close => {}
+        }
+    }
+    (budget, done)
+}
+
+/// When the first such step was done.
+fn when(done: &[(Instant, Step)], is_it: impl Fn(&Step) -> bool) -> Option<Instant> {
+    done.iter().find(|(_, step)| is_it(step)).map(|(at, _)| *at)
+}
+
+fn count(done: &[(Instant, Step)], is_it: impl Fn(&Step) -> bool) -> usize {
+    done.iter().filter(|(_, step)| is_it(step)).count()
+}
+
+/// Everybody ends as soon as he is told; then results are being dropped for so many milliseconds. How long after that
+/// the next ones were told.
+fn settles_in(results: u64) -> Duration {
+    let plan = Plan {
+        budget: Some(60_000),
+        drain: 0,
+        drained: None,
+        before_stop: Vec::new(),
+        on_stop: Vec::new(),
+        after_stop: Vec::new(),
+        stages: [Some(0); 4],
+        aborted: [Some(0); 4],
+        results,
+        late: vec![0],
+    };
+    let (budget, done) = steps(&plan);
+    let told = when(&done, |step| matches!(step, Step::Tell([Stage::Late])));
+    told.expect("the turn comes") - budget.asked()
+}
+
+#[test]
+fn the_next_are_told_when_results_are_dropped_or_have_had_their_moment() {
+    let little = Duration::from_millis(20);
+    assert_eq!(settles_in(0), Duration::ZERO);
+    assert_eq!(settles_in(20), little);
+    assert_eq!(settles_in(300), SETTLING);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn with_a_budget_it_ends_and_nothing_begins_after_it(plan in plans()) {
+        let (budget, done) = steps(&plan);
+        let late = Duration::from_millis(plan.late.iter().max().copied().unwrap_or_default());
+        match budget.report_at() {
+            None => {}
+            Some(end) => {
+                prop_assert_eq!(&done.last().expect("a step").1, &Step::Leave);
+                // Each step can be late; those that depend on it are later still.
+                let lates = u32::try_from(done.len()).expect("few steps");
+                prop_assert!(done.last().expect("a step").0 <= end + late * lates);
+            }
+        }
+    }
+
+    #[test]
+    fn it_never_waits_for_what_has_passed(plan in plans()) {
+        let (_, done) = steps(&plan);
+        for (at, step) in &done {
+            if let Step::Wait(Some(deadline)) = step {
+                prop_assert!(deadline > at, "{:?}", done);
+            }
+        }
+    }
+
+    #[test]
+    fn each_thing_is_done_once_and_in_its_order(plan in plans()) {
+        let (_, done) = steps(&plan);
+        let place = |step: &Step| match step {
+            Step::Drain => Some(0),
+            Step::Stop => Some(1),
+            Step::Tell([Stage::Early, ..]) => Some(2),
+            Step::Tell([Stage::Late]) => Some(3),
+            Step::Tell(_) => Some(4),
+            Step::Abort { .. } => Some(5),
+            Step::AbortRest(_) => Some(6),
+            Step::Close => Some(7),
+            Step::Leave => Some(8),
+            _ => None,
+        };
+        let places: Vec<_> = done.iter().filter_map(|(_, step)| place(step)).collect();
+        prop_assert!(places.windows(2).all(|two| two[0] < two[1]), "{:?}", places);
+    }
+
+    #[test]
+    fn a_turn_comes_when_those_before_it_have_gone(plan in plans()) {
+        // Whoever never ends holds up the later turns for ever.
+        let (_, done) = steps(&plan);
+        let told = |stage: Stage| when(&done, |step| matches!(step, Step::Tell(stages) if stages.contains(&stage)));
+        let takes = |stage: Stage| plan.stages[stage.index()].map(Duration::from_millis);
+        if let (Some(main), Some(late)) = (told(Stage::Main), told(Stage::Late)) {
+            prop_assert!(takes(Stage::Main).is_some_and(|takes| main + takes <= late));
+        }
+        if let (Some(late), Some(last)) = (told(Stage::Late), told(Stage::Last)) {
+            prop_assert!(takes(Stage::Late).is_some_and(|takes| late + takes <= last));
+        }
+    }
+
+    #[test]
+    fn nobody_is_aborted_before_the_time_and_nobody_unseen(plan in plans()) {
+        let (budget, done) = steps(&plan);
+        let aborted = when(&done, |step| matches!(step, Step::Abort { .. }));
+        if let Some(aborted) = aborted {
+            prop_assert!(Some(aborted) >= budget.abort_at());
+            let looked = when(&done, |step| matches!(step, Step::Look));
+            prop_assert!(looked.is_some_and(|looked| looked <= aborted));
+        }
+        let mut untold = None;
+        for (_, step) in &done {
+            match step {
+                Step::Abort { told, rest } => {
+                    prop_assert_eq!([told.as_slice(), rest].concat(), Stage::ALL.to_vec());
+                    untold = Some(rest);
+                }
+                Step::AbortRest(rest) => prop_assert_eq!(Some(rest), untold),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn who_ends_in_time_is_not_aborted(plan in plans()) {
+        let ends = |takes: &[Takes]| takes.iter().copied().collect::<Option<Vec<_>>>();
+        let all = [&plan.before_stop[..], &plan.on_stop, &plan.stages].concat();
+        let Some(all) = ends(&all) else { return Ok(()) };
+        let needed = plan.drain + all.iter().sum::<u64>();
+        let late = plan.late.iter().max().copied().unwrap_or_default() * 100;
+        let plan = Plan { budget: Some(4 * (needed + plan.results * 4 + late) + 1000), ..plan };
+        let (_, done) = steps(&plan);
+        prop_assert_eq!(count(&done, |step| matches!(step, Step::Abort { .. })), 0);
+        prop_assert_eq!(count(&done, |step| matches!(step, Step::Leave)), 1);
+    }
+
+    #[test]
+    fn the_drain_lasts_as_long_as_asked_but_never_beyond_half_the_budget(plan in plans()) {
+        let plan = Plan { late: vec![0], ..plan };
+        let (budget, done) = steps(&plan);
+        let Some(stop) = when(&done, |step| matches!(step, Step::Stop)) else {
+            prop_assert!(plan.budget.is_none() && plan.before_stop.contains(&None));
+            return Ok(());
+        };
+        let drain = budget.asked() + Duration::from_millis(plan.drain);
+        let half = budget.half().unwrap_or(stop.max(drain));
+        prop_assert!(stop <= half);
+        if plan.drained.is_none() {
+            prop_assert!(stop >= drain.min(half));
+        }
+    }
+
+    #[test]
+    fn hooks_of_the_end_run_one_by_one_while_time_is_left(plan in plans()) {
+        let plan = Plan { late: vec![0], ..plan };
+        let (budget, done) = steps(&plan);
+        let ran = count(&done, |step| matches!(step, Step::RunLastHook));
+        prop_assert!(ran <= plan.after_stop.len());
+        let left = when(&done, |step| matches!(step, Step::Leave));
+        if ran < plan.after_stop.len() && left.is_some() {
+            prop_assert!(left >= budget.closed_at());
+        }
+        // Where everybody ended in time, each hook has its share.
+        let closed = when(&done, |step| matches!(step, Step::Close));
+        if closed.is_some_and(|closed| budget.closed_at().is_some_and(|at| closed < at)) {
+            prop_assert_eq!(ran, plan.after_stop.len());
+        }
+    }
+
+    #[test]
+    fn it_says_for_whom_it_waits_at_doubling_intervals(plan in plans()) {
+        let (budget, done) = steps(&plan);
+        let said: Vec<_> = done
+            .iter()
+            .filter_map(|(at, step)| match step {
+                Step::SayWhoIsLeft(waited) => Some((*at, *waited)),
+                _ => None,
+            })
+            .collect();
+        prop_assert!(said.windows(2).all(|two| two[0].1 * 2 <= two[1].1), "{:?}", said);
+        for (at, waited) in said {
+            prop_assert!(at >= budget.asked() + waited);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Other people's crates, a feature each.
+
+#[cfg(all(unix, feature = "systemd"))]
+pub(crate) mod systemd;
+#[cfg(feature = "metrics")]
+pub(crate) mod metrics;
+#[cfg(feature = "tower")]
+pub mod tower;
+#[cfg(all(unix, feature = "process"))]
+pub(crate) mod child;

@@ -1,0 +1,225 @@
+//! What systemd is told, where it asked to be: a unit of `Type=notify`, or one with `WatchdogSec=`.
+//!
+//! A thread of its own tells it, since systemd may be slow to take a message. Nobody waits for that thread but the
+//! end of the process, for a bounded moment.
+
+use std::env;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sd_notify::NotifyState;
+
+use crate::life::doorbell::Presence;
+use crate::life::lifecycle::Lifecycle;
+use crate::model::state::State;
+use crate::os::threads;
+use crate::say::lines;
+
+/// The longest extension that is asked for at once. It is asked for anew when half of it is over.
+const EXTENSION: Duration = Duration::from_secs(60);
+
+/// What an extension has beyond the budget: the kernel's time to clear a process away.
+const LEAVING: Duration = Duration::from_secs(1);
+
+/// How long the thread sleeps when it has nothing to do.
+const A_WHILE: Duration = Duration::from_secs(3600);
+
+/// Starts the thread, if systemd wants to hear anything.
+pub(crate) fn start(
+    life: &Arc<Lifecycle>,
+    prepare: impl FnOnce() + Send + 'static,
+) -> io::Result<()> {
+    if env::var_os("NOTIFY_SOCKET").is_none() {
+        return Ok(());
+    }
+    let teller = Teller {
+        life: Arc::clone(life),
+        told: None,
+        is_ready: false,
+        extend_at: None,
+        watchdog: sd_notify::watchdog_enabled().map(period),
+        ping_at: Instant::now(),
+        is_unheard: false,
+    };
+    life.systemd.leave(|news| news.teller = Presence::Busy);
+    let run = move || {
+        prepare();
+        teller.run();
+    };
+    threads::start("graceful-notify", Box::new(run)).map(drop)
+}
+
+/// How often the watchdog is fed: twice in the time that systemd waits, as `sd_watchdog_enabled(3)` recommends.
+fn period(limit: Duration) -> Duration {
+    limit / 2
+}
+
+/// When the next ping is due, where one is due now.
+fn next_ping(due: Instant, period: Duration, now: Instant) -> Option<Instant> {
+    (due <= now).then(|| now + period)
+}
+
+/// How much time to ask for, and when to ask anew, where it is time to ask. `left`: of the budget.
+fn extension(due: Option<Instant>, left: Duration, now: Instant) -> Option<(Duration, Instant)> {
+    due.is_none_or(|at| at <= now)
+        .then(|| (left.min(EXTENSION) + LEAVING, now + EXTENSION / 2))
+}
+
+/// Tells systemd.
+struct Teller {
+    life: Arc<Lifecycle>,
+    /// The state it was told last.
+    told: Option<State>,
+    /// Whether it was told that the service is ready.
+    is_ready: bool,
+    /// When to ask for more time again. Set in a stop.
+    extend_at: Option<Instant>,
+    /// How often it wants to hear that the service is well.
+    watchdog: Option<Duration>,
+    /// When to tell it so next, or to find out.
+    ping_at: Instant,
+    /// Set when systemd could not be told something, which was said.
+    is_unheard: bool,
+}
+
+impl Teller {
+    fn run(mut self) {
+        loop {
+            let news = self.life.systemd.wait(self.until_next());
+            if news.was_ready {
+                self.tell_ready();
+            }
+            if news.has_answered {
+                self.tell(&[NotifyState::Watchdog]);
+            }
+            self.tell_state();
+            self.ask_for_time();
+            self.feed_watchdog();
+            if self.life.is_over() {
+                return;
+            }
+        }
+    }
+
+    /// How long there is nothing to do, unless there is news.
+    fn until_next(&self) -> Duration {
+        let ping_at = self.watchdog.map(|_| self.ping_at);
+        let next = ping_at.into_iter().chain(self.extend_at).min();
+        next.map_or(A_WHILE, |next| {
+            next.saturating_duration_since(Instant::now())
+        })
+    }
+
+    /// Once, and before the stop: a service that was ready for a moment only has not failed to start.
+    fn tell_ready(&mut self) {
+        if !self.is_stopping() && !std::mem::replace(&mut self.is_ready, true) {
+            self.tell(&[NotifyState::Ready]);
+        }
+    }
+
+    /// Whether systemd knows of the stop.
+    fn is_stopping(&self) -> bool {
+        self.told >= Some(State::Draining)
+    }
+
+    fn tell_state(&mut self) {
+        let state = self.life.state();
+        if self.told == Some(state) {
+            return;
+        }
+        let begins = state >= State::Draining && !self.is_stopping();
+        self.told = Some(state);
+        let text = lines::systemd_status(state, self.life.cause());
+        let stopping = begins.then_some(NotifyState::Stopping);
+        let status = NotifyState::Status(&text);
+        let lines: Vec<_> = stopping.into_iter().chain([status]).collect();
+        self.tell(&lines);
+    }
+
+    /// Has systemd wait as long as the budget lasts. What it grants it does not say; this never makes it less.
+    fn ask_for_time(&mut self) {
+        let Some(budget) = self.life.budget().filter(|_| self.is_stopping()) else {
+            return;
+        };
+        let left = budget.left(self.life.now());
+        if let Some((more, again)) = extension(self.extend_at, left, Instant::now()) {
+            let micros = u32::try_from(more.as_micros()).unwrap_or(u32::MAX);
+            self.tell(&[NotifyState::ExtendTimeoutUsec(micros)]);
+            self.extend_at = Some(again);
+        }
+    }
+
+    /// Asks the runtime for an answer, upon which systemd is told that all is well. In a stop nobody is asked: the
+    /// deadline ends what is stuck, and says what it was.
+    fn feed_watchdog(&mut self) {
+        let Some(period) = self.watchdog else { return };
+        let Some(next) = next_ping(self.ping_at, period, Instant::now()) else {
+            return;
+        };
+        self.ping_at = next;
+        if self
+            .life
+            .budget()
+            .is_some_and(|budget| budget.total().is_some())
+        {
+            self.tell(&[NotifyState::Watchdog]);
+        } else if let Some(runtime) = self.life.built_runtime()
+            && self.life.systemd.ask()
+        {
+            let life = Arc::clone(&self.life);
+            runtime.spawn(async move { life.systemd.answer() });
+        }
+    }
+
+    fn tell(&mut self, lines: &[NotifyState<'_>]) {
+        let told = sd_notify::notify(lines);
+        if let Err(error) = told
+            && !std::mem::replace(&mut self.is_unheard, true)
+        {
+            self.life.scribe.say(lines::not_notified(&error));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::life::doorbell::Doorbell;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_watchdog_is_fed_twice_in_its_time() {
+        assert_eq!(period(10 * SECOND), 5 * SECOND);
+        let earlier = Instant::now();
+        let now = earlier + SECOND;
+        let next = Some(now + 5 * SECOND);
+        assert_eq!(next_ping(now, 5 * SECOND, now), next);
+        assert_eq!(next_ping(earlier, 5 * SECOND, now), next);
+        assert_eq!(next_ping(now + SECOND, 5 * SECOND, now), None);
+    }
+
+    #[test]
+    fn the_runtime_is_asked_again_when_it_has_answered() {
+        let bell = Doorbell::default();
+        assert!(bell.ask());
+        assert!(!bell.ask());
+        bell.answer();
+        assert!(bell.ask());
+    }
+
+    #[test]
+    fn more_time_is_asked_for_before_what_there_is_runs_out() {
+        let earlier = Instant::now();
+        let now = earlier + SECOND;
+        let again = now + EXTENSION / 2;
+        let asked = |due, left| extension(due, left, now);
+        assert_eq!(asked(None, 10 * SECOND), Some((11 * SECOND, again)));
+        assert_eq!(asked(None, 3600 * SECOND), Some((61 * SECOND, again)));
+        assert_eq!(asked(Some(now), SECOND), Some((2 * SECOND, again)));
+        assert_eq!(asked(Some(earlier), SECOND), Some((2 * SECOND, again)));
+        assert_eq!(asked(Some(now + SECOND), SECOND), None);
+        assert!(again < now + EXTENSION);
+    }
+}

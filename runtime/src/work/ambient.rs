@@ -1,0 +1,152 @@
+//! Which lifecycle, and which worker of it, is asking: found without a handle being passed around.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+
+use tokio::runtime::{self, Handle};
+use tokio_util::sync::CancellationToken;
+
+use crate::life::lifecycle::Lifecycle;
+use crate::life::slots::Parent;
+use crate::model::label::RowId;
+use crate::model::state::Stage;
+use crate::work::current;
+use crate::work::current::Current;
+
+/// The lifecycle of the process, which any thread may ask. Tests have none.
+static PROCESS: RwLock<Option<Arc<Lifecycle>>> = RwLock::new(None);
+
+/// Lifecycles by the runtime they run on, for tasks on threads that no lifecycle has marked yet.
+static RUNTIMES: Mutex<Vec<(runtime::Id, Weak<Lifecycle>)>> = Mutex::new(Vec::new());
+
+/// Who is asking.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) life: Arc<Lifecycle>,
+    /// The worker being polled on this thread, or main; `None` for an untracked task or a foreign thread.
+    pub(crate) current: Option<Current>,
+}
+
+impl Caller {
+    /// The calling code's lifecycle: its thread's, else its runtime's, else the process's.
+    #[inline]
+    pub(crate) fn find() -> Option<Self> {
+        let (life, current) = current::caller().or_else(elsewhere)?;
+        Some(Self { life, current })
+    }
+
+    /// As `find`, for calls that make no sense without a lifecycle.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn expect(what: &str) -> Self {
+        match Self::find() {
+            Some(caller) => caller,
+            None => panic!("{}", crate::say::lines::outside(what)),
+        }
+    }
+
+    /// The own token of the worker, or of main, that is being polled here.
+    pub(crate) fn own_token(&self, current: Current) -> CancellationToken {
+        let token = self
+            .life
+            .own_token(current.stage, current::seat(&self.life, current));
+        current::scoped();
+        token
+    }
+
+    /// The worker that is being polled here, as the parent of one that it spawns.
+    pub(crate) fn as_parent(&self, current: Current) -> Parent {
+        let seat = current::seat(&self.life, current);
+        let token = self.own_token(Current {
+            seat: Some(seat),
+            ..current
+        });
+        let task = self.life.seats.spawns(seat);
+        Parent { token, task }
+    }
+
+    /// The stage the caller's token belongs to.
+    #[inline]
+    pub(crate) fn stage(&self) -> Stage {
+        self.current.map_or(Stage::Main, |current| current.stage)
+    }
+
+    /// The worker, where it is one and not main.
+    #[inline]
+    pub(crate) fn worker(&self) -> Option<Current> {
+        self.current.filter(|current| current.row != RowId::MAIN)
+    }
+}
+
+/// The calling code's lifecycle.
+pub(crate) fn lifecycle() -> Option<Arc<Lifecycle>> {
+    current::caller().or_else(elsewhere).map(|(life, _)| life)
+}
+
+#[cold]
+fn elsewhere() -> Option<(Arc<Lifecycle>, Option<Current>)> {
+    of_runtime().or_else(of_process).map(|life| (life, None))
+}
+
+fn of_runtime() -> Option<Arc<Lifecycle>> {
+    let id = Handle::try_current().ok()?.id();
+    let runtimes = RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner);
+    runtimes
+        .iter()
+        .find(|(runtime, _)| *runtime == id)
+        .and_then(|(_, life)| life.upgrade())
+}
+
+fn of_process() -> Option<Arc<Lifecycle>> {
+    PROCESS
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
+}
+
+/// Makes a lifecycle the process's own while the guard lives.
+///
+/// # Panics
+///
+/// If there is one already.
+#[track_caller]
+pub(crate) fn claim_process(life: &Arc<Lifecycle>) -> Claim {
+    let mut process = PROCESS.write().unwrap_or_else(PoisonError::into_inner);
+    let is_free = process.is_none();
+    if is_free {
+        *process = Some(Arc::clone(life));
+    }
+    drop(process);
+    assert!(is_free, "{}", crate::say::lines::RUNS_ALREADY);
+    Claim(())
+}
+
+/// The process's lifecycle is this one.
+pub(crate) struct Claim(());
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        *PROCESS.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// Lets tasks of `handle`'s runtime find `life`, while the guard lives.
+pub(crate) fn enlist_runtime(handle: &Handle, life: &Arc<Lifecycle>) -> Enlisted {
+    let id = handle.id();
+    RUNTIMES
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push((id, Arc::downgrade(life)));
+    Enlisted(id)
+}
+
+/// A runtime's tasks find their lifecycle.
+pub(crate) struct Enlisted(runtime::Id);
+
+impl Drop for Enlisted {
+    fn drop(&mut self) {
+        RUNTIMES
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|(id, _)| *id != self.0);
+    }
+}

@@ -1,0 +1,289 @@
+//! What a worker does when it runs: one future, a future for each run, a closure that blocks.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use crate::model::policy::Policy;
+use crate::work::completion::{Done, Judgement};
+use crate::work::registration::Ticket;
+use crate::work::span::Span;
+use crate::work::supervise::{Judge, Next, Ran};
+use crate::work::task::Tracked;
+use crate::work::{supervise, task};
+
+/// What a [`Worker`](crate::Worker) holds. Implemented by this crate only: nobody else can launch one.
+pub trait Body: Send + 'static {
+    /// What the worker returns.
+    type Output: Send + 'static;
+    /// What `.await` polls.
+    type Future: Future<Output = Self::Output> + Send + 'static;
+
+    /// One run, right here.
+    #[doc(hidden)]
+    fn inline(self) -> Self::Future;
+
+    /// Whether it can be run more than once.
+    #[doc(hidden)]
+    const REPEATS: bool = false;
+
+    /// One tracked task in the background, under the policy where it takes more than polling one future to its end.
+    #[doc(hidden)]
+    fn launch(
+        self,
+        ticket: Ticket,
+        runtime: &Handle,
+        supervised: Option<Box<Policy>>,
+    ) -> JoinHandle<Done<Self::Output>>;
+}
+
+/// Spawns runs under a policy, in the worker's span. `next` makes a run, or says that there is no other.
+fn supervise<Fut, J>(
+    ticket: Ticket,
+    runtime: &Handle,
+    policy: Option<Box<Policy>>,
+    mut next: impl FnMut() -> Option<Fut> + Send + 'static,
+    judge: J,
+) -> JoinHandle<Done<Fut::Output>>
+where
+    Fut: Future + Send + 'static,
+    Fut::Output: Send + 'static,
+    J: Fn(&Fut::Output) -> Option<String> + Send + 'static,
+{
+    let next = move || next().map(supervise::guarded);
+    spawn_runs(ticket, runtime, policy, Box::new(next), Box::new(judge))
+}
+
+/// The part of it that a program has once for each type of result, and not for each worker.
+fn spawn_runs<R: Send + 'static>(
+    ticket: Ticket,
+    runtime: &Handle,
+    policy: Option<Box<Policy>>,
+    next: Next<R>,
+    judge: Judge<R>,
+) -> JoinHandle<Done<R>> {
+    let (life, row) = (Arc::clone(&ticket.life), ticket.row);
+    let policy = policy.unwrap_or_else(|| Box::new(life.rows.policy(row)));
+    let span = Span::of(&ticket);
+    let runs = async move { supervise::supervise(&life, row, &policy, next, judge).await };
+    let judge = |ran: &Ran<R>| Judgement::Settled(ran.way);
+    runtime.spawn(flat(Tracked::new(span.around(runs), judge, ticket)))
+}
+
+async fn flat<T>(supervised: impl Future<Output = Done<Ran<T>>>) -> Done<T> {
+    supervised.await.map(supervise::last)
+}
+
+/// Spawns one run, the short way.
+#[inline]
+fn track<F, J>(ticket: Ticket, runtime: &Handle, future: F, judge: J) -> JoinHandle<Done<F::Output>>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+    J: Fn(&F::Output) -> Option<String> + Send + 'static,
+{
+    let judge = move |result: &_| Judgement::of(judge(result));
+    runtime.spawn(Tracked::new(future, judge, ticket))
+}
+
+/// Starts one run of what blocks.
+fn block<R: Send + 'static>(
+    ticket: Ticket,
+    runtime: &Handle,
+    run: impl FnOnce() -> R + Send + 'static,
+    judge: impl FnOnce(&R) -> Option<String> + Send + 'static,
+) -> JoinHandle<Done<R>> {
+    let span = Span::of(&ticket);
+    runtime.spawn_blocking(move || {
+        let run = || span.within(run);
+        task::run_blocking(ticket, run, |result| Judgement::of(judge(result)))
+    })
+}
+
+/// A body that is a future.
+#[derive(Debug)]
+pub struct Once<F, J> {
+    pub(crate) future: F,
+    pub(crate) judge: J,
+}
+
+impl<F, J> Body for Once<F, J>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+    J: Fn(&F::Output) -> Option<String> + Send + 'static,
+{
+    type Output = F::Output;
+    type Future = F;
+
+    fn inline(self) -> F {
+        self.future
+    }
+
+    #[inline]
+    fn launch(
+        self,
+        ticket: Ticket,
+        runtime: &Handle,
+        supervised: Option<Box<Policy>>,
+    ) -> JoinHandle<Done<F::Output>> {
+        let Self { future, judge } = self;
+        if supervised.is_none() && !Span::is_wanted() {
+            return track(ticket, runtime, future, judge);
+        }
+        let mut future = Some(future);
+        supervise(ticket, runtime, supervised, move || future.take(), judge)
+    }
+}
+
+/// A body that makes a future for each run.
+#[derive(Debug)]
+pub struct Again<M, J> {
+    pub(crate) make: M,
+    pub(crate) judge: J,
+}
+
+impl<M, Fut, J> Body for Again<M, J>
+where
+    M: FnMut() -> Fut + Send + 'static,
+    Fut: Future + Send + 'static,
+    Fut::Output: Send + 'static,
+    J: Fn(&Fut::Output) -> Option<String> + Send + 'static,
+{
+    type Output = Fut::Output;
+    type Future = Fut;
+
+    const REPEATS: bool = true;
+
+    fn inline(mut self) -> Fut {
+        (self.make)()
+    }
+
+    fn launch(
+        self,
+        ticket: Ticket,
+        runtime: &Handle,
+        supervised: Option<Box<Policy>>,
+    ) -> JoinHandle<Done<Fut::Output>> {
+        let Self { mut make, judge } = self;
+        if supervised.is_none() && !Span::is_wanted() {
+            return track(ticket, runtime, async move { make().await }, judge);
+        }
+        supervise(ticket, runtime, supervised, move || Some(make()), judge)
+    }
+}
+
+/// A body that blocks its thread.
+#[derive(Debug)]
+pub struct Blocking<F, J> {
+    pub(crate) run: F,
+    pub(crate) judge: J,
+}
+
+impl<F, J, R> Body for Blocking<F, J>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+    J: Fn(&R) -> Option<String> + Send + 'static,
+{
+    type Output = R;
+    type Future = Unsupervised<F, R>;
+
+    fn inline(self) -> Unsupervised<F, R> {
+        Unsupervised::NotStarted(Some(self.run))
+    }
+
+    fn launch(
+        self,
+        ticket: Ticket,
+        runtime: &Handle,
+        supervised: Option<Box<Policy>>,
+    ) -> JoinHandle<Done<R>> {
+        let Self { run, judge } = self;
+        if supervised.is_none() {
+            return block(ticket, runtime, run, judge);
+        }
+        let mut run = Some(run);
+        let next = move || run.take().map(task::blocking_run);
+        supervise(ticket, runtime, supervised, next, judge)
+    }
+}
+
+/// A body that blocks its thread in each run.
+#[derive(Debug)]
+pub struct BlockingAgain<M, J> {
+    pub(crate) make: M,
+    pub(crate) judge: J,
+}
+
+impl<M, R, J> Body for BlockingAgain<M, J>
+where
+    M: FnMut() -> R + Clone + Send + 'static,
+    R: Send + 'static,
+    J: Fn(&R) -> Option<String> + Send + 'static,
+{
+    type Output = R;
+    type Future = Unsupervised<M, R>;
+
+    const REPEATS: bool = true;
+
+    fn inline(self) -> Unsupervised<M, R> {
+        Unsupervised::NotStarted(Some(self.make))
+    }
+
+    fn launch(
+        self,
+        ticket: Ticket,
+        runtime: &Handle,
+        supervised: Option<Box<Policy>>,
+    ) -> JoinHandle<Done<R>> {
+        let Self { make, judge } = self;
+        if supervised.is_none() {
+            return block(ticket, runtime, make, judge);
+        }
+        let next = move || Some(task::blocking_run(make.clone()));
+        supervise(ticket, runtime, supervised, next, judge)
+    }
+}
+
+/// A blocking body awaited in place: it runs on tokio's pool of blocking threads from the first poll on.
+#[derive(Debug)]
+pub enum Unsupervised<F, R> {
+    /// The closure, until the first poll.
+    NotStarted(Option<F>),
+    /// The running closure.
+    Running(JoinHandle<R>),
+}
+
+// The closure is never pinned: it is moved out before it is called.
+impl<F, R> Unpin for Unsupervised<F, R> {}
+
+impl<F, R> Future for Unsupervised<F, R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    type Output = R;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<R> {
+        if let Self::NotStarted(run) = &mut *self {
+            let run = run.take().expect("it is replaced in the same poll");
+            *self = Self::Running(tokio::task::spawn_blocking(run));
+        }
+        let Self::Running(task) = &mut *self else {
+            return Poll::Pending;
+        };
+        match ready!(Pin::new(task).poll(context)) {
+            Ok(result) => Poll::Ready(result),
+            Err(error) => match error.try_into_panic() {
+                Ok(payload) => std::panic::resume_unwind(payload),
+                // The runtime is shutting down, and this future with it.
+                Err(_) => Poll::Pending,
+            },
+        }
+    }
+}

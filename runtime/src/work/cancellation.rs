@@ -1,0 +1,230 @@
+//! What a caller asks about its own end: the token, the future, the flag.
+//!
+//! A worker that waits in [`stopping`] by itself is woken through its seat and registers nowhere else. Only
+//! when the future is polled by somebody else (another task, a `FuturesUnordered`) is a token made for it.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use crate::life::lifecycle::Lifecycle;
+use crate::life::slots::SeatKey;
+use crate::model::label::RowId;
+use crate::model::state::Stage;
+use crate::work::ambient::Caller;
+use crate::work::current;
+use crate::work::probe;
+
+/// The caller's own cancellation token.
+///
+/// Inside a worker it is that worker's: cancelled when the worker is to stop, and cancelling it stops that
+/// worker and the workers it started, nothing else. In main, in an untracked task or on another thread it
+/// is a child of the stage's token. Outside any lifecycle it is a token that nobody cancels.
+///
+/// A token costs an allocation the first time a worker asks for it. [`stopping`] costs none.
+pub fn token() -> CancellationToken {
+    let Some(caller) = asking() else {
+        return CancellationToken::new();
+    };
+    match caller.current {
+        Some(current) => caller.own_token(current),
+        None => caller.life.child_token(Stage::Main),
+    }
+}
+
+/// Whether the caller is to stop: true exactly when its [`token`] is cancelled.
+///
+/// Made for loops that compute: a thread-local look-up and one load, without a lock, unless the caller has a
+/// token (it asked for one, or was started by another worker) or a single worker was stopped through its
+/// handle. Always `false` outside any lifecycle.
+#[inline]
+pub fn is_stopping() -> bool {
+    !current::is_undisturbed() && look()
+}
+
+/// Who is asking about the stop. A main that never does is told so in the report.
+#[inline]
+pub(crate) fn asking() -> Option<Caller> {
+    let caller = Caller::find()?;
+    if caller
+        .current
+        .is_some_and(|current| current.row == RowId::MAIN)
+    {
+        caller.life.note_main_looked();
+    }
+    Some(caller)
+}
+
+#[cold]
+fn look() -> bool {
+    asking().is_some_and(|caller| {
+        // With a seat, so that a worker stopped through its handle before it had one learns of it.
+        let seat = caller
+            .current
+            .map(|current| current::seat(&caller.life, current));
+        caller.life.is_stopping(caller.stage(), seat)
+    })
+}
+
+/// A future that resolves when the caller is to stop.
+///
+/// It is `Send` and `'static`, made for `with_graceful_shutdown(graceful::stopping())` and for the arm of a
+/// `select!`. Whose stop it means is settled when this function is called, wherever the future is polled.
+/// Outside any lifecycle it never resolves. One that outlives its worker means the worker's stage.
+///
+/// # Cancel safety
+///
+/// Dropping it loses nothing; it can be made again.
+pub fn stopping() -> Stopping {
+    let whose = asking().map(|caller| {
+        let seat = caller
+            .current
+            .map(|current| current::seat(&caller.life, current));
+        Whose {
+            stage: caller.stage(),
+            life: caller.life,
+            seat,
+        }
+    });
+    let is_over = whose.as_ref().is_some_and(Whose::is_stopping);
+    Stopping {
+        whose,
+        elsewhere: None,
+        is_over,
+    }
+}
+
+/// The future [`stopping`] returns.
+#[must_use = "a future does nothing until it is awaited"]
+pub struct Stopping {
+    whose: Option<Whose>,
+    /// Set once it was polled by somebody who is not the worker itself, or the worker has its own token.
+    elsewhere: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    /// Set once the stop it means has come: a worker that is gone cannot be asked.
+    is_over: bool,
+}
+
+struct Whose {
+    life: Arc<Lifecycle>,
+    stage: Stage,
+    seat: Option<SeatKey>,
+}
+
+impl Whose {
+    fn is_stopping(&self) -> bool {
+        self.is_stopping_as(self.is_scoped())
+    }
+
+    /// The same for one who knows already what [`is_scoped`](Self::is_scoped) says.
+    fn is_stopping_as(&self, scoped: Option<bool>) -> bool {
+        if scoped == Some(false) {
+            self.life.is_stopping_unscoped(self.stage, self.seat)
+        } else {
+            self.life.is_stopping(self.stage, self.seat)
+        }
+    }
+
+    /// Where it is this worker that is being polled here: whether it can be stopped apart from its stage.
+    fn is_scoped(&self) -> Option<bool> {
+        current::is_scoped(&self.life, self.seat?)
+    }
+
+    /// The token to wait for where the seat is not enough.
+    fn token(&self) -> CancellationToken {
+        match self.seat {
+            Some(seat) => self.life.own_token(self.stage, seat),
+            None => self.life.stage_token(self.stage).clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Stopping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_stopping = self.whose.as_ref().is_some_and(Whose::is_stopping);
+        f.debug_struct("Stopping")
+            .field("is_stopping", &is_stopping)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Future for Stopping {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let Self {
+            whose: Some(whose),
+            elsewhere,
+            is_over,
+        } = &mut *self
+        else {
+            return Poll::Pending;
+        };
+        let scoped = whose.is_scoped();
+        *is_over = *is_over || whose.is_stopping_as(scoped);
+        if *is_over {
+            return Poll::Ready(());
+        }
+        // The poll that is under way will be repeated when the seat's waker is called.
+        let is_woken_by_its_seat =
+            scoped == Some(false) && current::is_workers_own(context.waker());
+        if elsewhere.is_none() && is_woken_by_its_seat {
+            probe::leaf(context);
+            return Poll::Pending;
+        }
+        let wait = elsewhere.get_or_insert_with(|| Box::pin(whose.token().cancelled_owned()));
+        ready!(wait.as_mut().poll(context));
+        Poll::Ready(())
+    }
+}
+
+/// Runs `future` until it is done or the caller is to stop, whichever comes first.
+///
+/// Returns `Some` with the future's output, or `None` when the stop came first; then the future is dropped.
+/// When the caller is stopping already the future is not polled at all. When both are ready at once the
+/// output wins, so that nothing taken from a queue is lost.
+///
+/// # Cancel safety
+///
+/// As cancel safe as `future`: at the stop it is dropped where it stands. Give it the *waiting* (`recv`,
+/// `next`, `sleep`), not the work.
+pub fn run_until_stopping<F: Future>(future: F) -> RunUntilStopping<F> {
+    RunUntilStopping {
+        future,
+        stopping: stopping(),
+        polled: false,
+    }
+}
+
+pin_project! {
+    /// The future [`run_until_stopping`] returns.
+    #[must_use = "a future does nothing until it is awaited"]
+    #[derive(Debug)]
+    pub struct RunUntilStopping<F> {
+        #[pin]
+        future: F,
+        stopping: Stopping,
+        polled: bool,
+    }
+}
+
+impl<F: Future> Future for RunUntilStopping<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<F::Output>> {
+        let this = self.project();
+        if !std::mem::replace(this.polled, true)
+            && this.stopping.whose.as_ref().is_some_and(Whose::is_stopping)
+        {
+            return Poll::Ready(None);
+        }
+        if let Poll::Ready(output) = this.future.poll(context) {
+            return Poll::Ready(Some(output));
+        }
+        Pin::new(this.stopping).poll(context).map(|()| None)
+    }
+}

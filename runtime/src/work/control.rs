@@ -1,0 +1,108 @@
+//! What code anywhere in the process asks of its lifecycle, and tells it.
+
+use std::any::Any;
+use std::panic::Location;
+use std::time::Duration;
+
+use crate::model::state::{Cause, State};
+use crate::work::ambient::Caller;
+use crate::work::{ambient, cancellation};
+
+/// Asks for the stop of the whole lifecycle, from any thread. Returns at once.
+///
+/// When it returns the state has changed: [`is_stopping`](crate::is_stopping) is true on the next line, for
+/// main and its workers. Asking twice is asking once; the first cause is kept.
+///
+/// # Panics
+///
+/// At the caller's line, outside any lifecycle.
+#[track_caller]
+pub fn stop() {
+    Caller::expect("stop()")
+        .life
+        .begin_stop(Cause::Request(Location::caller()));
+}
+
+/// Says that the service is ready: [`is_ready`] and [`State::Ready`] from now on, until the stop or
+/// [`not_ready`]. No effect the second time, once a stop was asked for, and outside any lifecycle.
+pub fn ready() {
+    if let Some(life) = ambient::lifecycle() {
+        life.set_ready(true);
+    }
+}
+
+/// Takes [`ready`] back: the state is [`State::Starting`] again. No effect once a stop was asked for.
+pub fn not_ready() {
+    if let Some(life) = ambient::lifecycle() {
+        life.set_ready(false);
+    }
+}
+
+/// Whether the service is ready: between [`ready`] and the stop. What a readiness probe should answer.
+pub fn is_ready() -> bool {
+    state() == State::Ready
+}
+
+/// How far the lifecycle has come. [`State::Starting`] outside any lifecycle.
+pub fn state() -> State {
+    ambient::lifecycle().map_or(State::Starting, |life| life.state())
+}
+
+/// Resolves when the lifecycle is at `state` or past it. Never resolves outside any lifecycle.
+///
+/// # Cancel safety
+///
+/// Dropping it loses nothing.
+pub fn wait_for(state: State) -> impl Future<Output = ()> + Send + 'static {
+    let caller = cancellation::asking();
+    async move {
+        match caller {
+            Some(caller) => caller.life.reach(state).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Resolves when no worker is left, without stopping any: how a batch program or a command-line tool waits
+/// for what it started.
+///
+/// Called from a worker it waits for the others; two workers that call it wait for each other. Outside any lifecycle it resolves at once.
+///
+/// # Cancel safety
+///
+/// Dropping it loses nothing.
+pub fn idle() -> impl Future<Output = ()> + Send + 'static {
+    let caller = Caller::find();
+    async move {
+        if let Some(caller) = caller {
+            caller
+                .life
+                .idle(usize::from(caller.worker().is_some()))
+                .await;
+        }
+    }
+}
+
+/// Why the lifecycle stops. `None` before a stop was asked for, and outside any lifecycle.
+pub fn cause() -> Option<Cause> {
+    ambient::lifecycle()?.cause().cloned()
+}
+
+/// What is left until the caller would be aborted. `None` before a stop was asked for, and outside any
+/// lifecycle; [`Duration::MAX`] where there is no deadline.
+pub fn remaining() -> Option<Duration> {
+    let life = ambient::lifecycle()?;
+    Some(life.budget()?.remaining(life.now()))
+}
+
+/// Keeps `value` until everything else is over, then drops it: a logging guard, a profiler. Values are dropped
+/// in reverse order, on main's thread, after the runtime is gone. Where the watch has to end the process, they are
+/// not dropped. Given when all is over, a value is dropped at once.
+///
+/// # Panics
+///
+/// At the caller's line, outside any lifecycle.
+#[track_caller]
+pub fn keep<T: Any + Send>(value: T) {
+    Caller::expect("keep()").life.keep(Box::new(value));
+}

@@ -1,0 +1,429 @@
+//! What each thread knows: whose code it runs, and which worker it is polling right now.
+//!
+//! The second half can be read from other threads. That is how a report tells a worker that waits in an
+//! await from one that blocks its thread.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Waker;
+
+use crate::life::lifecycle::{Lifecycle, disturbances};
+use crate::life::poll_record::{LifeId, Seen, place};
+use crate::life::slots::SeatKey;
+use crate::model::label::RowId;
+use crate::model::state::Stage;
+
+thread_local! {
+    static HERE: Here = const { Here::new() };
+}
+
+/// Which waker a poll was made with, by its data: a pointer to the task, where it is tokio's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WakerId(*const ());
+
+impl WakerId {
+    /// No waker: the code of a blocking worker.
+    pub(crate) const NONE: Self = Self(ptr::null());
+
+    #[inline]
+    pub(crate) fn of(waker: &Waker) -> Self {
+        Self(waker.data())
+    }
+}
+
+/// A thread's record.
+struct Here {
+    /// The lifecycle whose code this thread runs, if any.
+    life: RefCell<Option<Arc<Lifecycle>>>,
+    /// The same, to be compared.
+    id: Cell<LifeId>,
+    seen: OnceCell<Arc<Seen>>,
+    /// The stage of the worker being polled; main's between polls.
+    stage: Cell<Stage>,
+    /// Whether the worker being polled can be stopped apart from its stage.
+    scoped: Cell<bool>,
+    /// What it has to look out for, by these two.
+    disturbances: Cell<u32>,
+    /// The waker of the worker being polled: who is polled with this very waker is woken through the seat.
+    waker: Cell<WakerId>,
+}
+
+/// Looks at this thread's record. A thread that is ending has none any more.
+#[inline]
+fn look<T>(at: impl FnOnce(&Here) -> T) -> Option<T> {
+    HERE.try_with(at).ok()
+}
+
+/// Looks at the record of a thread that runs a lifecycle's code.
+#[inline]
+fn look_with_life<T>(at: impl FnOnce(&Here, &Arc<Lifecycle>) -> T) -> Option<T> {
+    look(|here| here.life.borrow().as_ref().map(|life| at(here, life))).flatten()
+}
+
+/// Makes this thread one of the lifecycle's.
+pub(crate) fn adopt(life: &Arc<Lifecycle>) {
+    look(|here| here.settle(Some(Arc::clone(life))));
+}
+
+/// Makes this thread one of the lifecycle's while the guard lives.
+pub(crate) fn enter(life: &Arc<Lifecycle>) -> Entered {
+    let outer = look(|here| {
+        let record = here.record();
+        let life = here.settle(Some(Arc::clone(life)));
+        here.clear();
+        (life, record)
+    });
+    Entered { outer }
+}
+
+/// Gives the thread back to whom it belonged.
+pub(crate) struct Entered {
+    outer: Option<(Option<Arc<Lifecycle>>, Outer)>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        if let Some((life, record)) = self.outer.take() {
+            let inner = look(|here| {
+                let inner = here.settle(life);
+                here.restore(record);
+                inner
+            });
+            drop(inner);
+        }
+    }
+}
+
+/// The lifecycle this thread belongs to, unless a worker of it, main aside, is being polled here.
+#[inline]
+pub(crate) fn spawner() -> Option<Arc<Lifecycle>> {
+    look_with_life(|here, life| {
+        let row = here.seen().row.load(Ordering::Relaxed);
+        (row <= RowId::MAIN.to_bits() + 1).then(|| Arc::clone(life))
+    })
+    .flatten()
+}
+
+/// The lifecycle this thread belongs to, and which worker of it is being polled here, if one is.
+#[inline]
+pub(crate) fn caller() -> Option<(Arc<Lifecycle>, Option<Current>)> {
+    look_with_life(|here, life| (Arc::clone(life), here.current()))
+}
+
+/// Whether nothing at all suggests that the code running here is to stop. What else it says has to be
+/// looked into.
+#[inline]
+pub(crate) fn is_undisturbed() -> bool {
+    look_with_life(|here, life| life.is_undisturbed(here.disturbances.get())).unwrap_or(false)
+}
+
+/// The worker being polled on this thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Current {
+    pub(crate) row: RowId,
+    pub(crate) seat: Option<SeatKey>,
+    pub(crate) stage: Stage,
+    /// Whether it can be stopped apart from its stage: it has a token, its own or its parent's.
+    pub(crate) scoped: bool,
+}
+
+/// The shard of seats this thread prefers.
+#[inline]
+pub(crate) fn shard() -> u32 {
+    look(|here| here.seen().shard).unwrap_or(0)
+}
+
+/// Which worker of this thread's lifecycle is being polled here, if one is.
+#[inline]
+pub(crate) fn current() -> Option<Current> {
+    look(Here::current).flatten()
+}
+
+/// Where the worker in this seat is being polled on this thread: whether it can be stopped apart from its stage.
+#[inline]
+pub(crate) fn is_scoped(life: &Arc<Lifecycle>, seat: SeatKey) -> Option<bool> {
+    look(|here| {
+        let is_here = here.id.get() == life.id() && here.current()?.seat == Some(seat);
+        is_here.then(|| here.scoped.get())
+    })
+    .flatten()
+}
+
+/// The seat of the worker being polled here, taken now if it has none.
+pub(crate) fn seat(life: &Lifecycle, current: Current) -> SeatKey {
+    current.seat.unwrap_or_else(|| {
+        let key = life.take_seat(shard(), current.row, current.stage);
+        seated(key);
+        key
+    })
+}
+
+/// Notes that the worker being polled took a seat.
+pub(crate) fn seated(key: SeatKey) {
+    look(|here| here.seen().seat.store(key.to_bits(), Ordering::Relaxed));
+}
+
+/// Notes that the worker being polled has a token.
+pub(crate) fn scoped() {
+    look(|here| here.belongs(here.stage.get(), true));
+}
+
+/// Whether `waker` is the one the current worker itself is polled with.
+#[inline]
+pub(crate) fn is_workers_own(waker: &Waker) -> bool {
+    let id = WakerId::of(waker);
+    id != WakerId::NONE && look(|here| here.waker.get() == id).unwrap_or(false)
+}
+
+/// Runs code of a worker with the record set, and returns what became of the worker meanwhile.
+#[inline]
+pub(crate) fn polling<T>(
+    life: &Arc<Lifecycle>,
+    worker: Current,
+    waker: WakerId,
+    run: impl FnOnce() -> T,
+) -> (T, Current) {
+    let mut run = Some(run);
+    let ran = look(|here| {
+        let run = run.take()?;
+        if here.id.get() != life.id() {
+            adopt(life);
+        }
+        let seen = here.seen();
+        let outer = here.set(seen, worker, waker, life.beat.latest());
+        let result = run();
+        let after = Current {
+            seat: seen.seat(),
+            scoped: here.scoped.get(),
+            ..worker
+        };
+        here.restore(outer);
+        Some((result, after))
+    });
+    match (ran.flatten(), run) {
+        (Some(ran), _) => ran,
+        (None, Some(run)) => (run(), worker),
+        (None, None) => unreachable!("it has run"),
+    }
+}
+
+/// What a thread's record says at some moment.
+pub(crate) struct Record {
+    worker: Current,
+    waker: WakerId,
+}
+
+/// What the record said before: nothing, unless a poll goes on inside another.
+type Outer = Option<Box<Record>>;
+
+impl Here {
+    const fn new() -> Self {
+        Self {
+            life: RefCell::new(None),
+            id: Cell::new(LifeId::NONE),
+            seen: OnceCell::new(),
+            stage: Cell::new(Stage::Main),
+            scoped: Cell::new(false),
+            disturbances: Cell::new(disturbances(Stage::Main, false)),
+            waker: Cell::new(WakerId::NONE),
+        }
+    }
+
+    #[inline]
+    fn seen(&self) -> &Seen {
+        self.seen.get_or_init(Seen::of_this_thread)
+    }
+
+    /// The thread is this lifecycle's from now on. Returns whose it was.
+    #[cold]
+    fn settle(&self, life: Option<Arc<Lifecycle>>) -> Option<Arc<Lifecycle>> {
+        let id = life.as_ref().map_or(LifeId::NONE, |life| life.id());
+        self.id.set(id);
+        let seen = self.seen.get_or_init(Seen::of_this_thread);
+        seen.belongs_to(id);
+        if let Some(life) = &life {
+            life.threads.add(seen);
+        }
+        self.life.replace(life)
+    }
+
+    #[inline]
+    fn current(&self) -> Option<Current> {
+        let seen = self.seen();
+        let row = RowId::from_bits(seen.row.load(Ordering::Relaxed).checked_sub(1)?);
+        Some(Current {
+            row,
+            seat: seen.seat(),
+            stage: self.stage.get(),
+            scoped: self.scoped.get(),
+        })
+    }
+
+    /// Begins a poll, in this beat.
+    #[inline]
+    fn set(&self, seen: &Seen, worker: Current, waker: WakerId, beat: u32) -> Outer {
+        let outer = match seen.row.load(Ordering::Relaxed) {
+            0 => None,
+            _ => self.record(),
+        };
+        let number = seen.polls.load(Ordering::Relaxed).wrapping_add(1);
+        seen.polls.store(number, Ordering::Relaxed);
+        self.waker.set(waker);
+        self.mark(seen, worker);
+        let row = worker.row.to_bits() + 1;
+        let mark = u64::from(row) << 32 | u64::from(beat);
+        seen.marks[place(row)].store(mark, Ordering::Relaxed);
+        outer
+    }
+
+    /// What the record says now.
+    #[cold]
+    fn record(&self) -> Outer {
+        let (worker, waker) = (self.current()?, self.waker.get());
+        Some(Box::new(Record { worker, waker }))
+    }
+
+    #[inline]
+    fn restore(&self, outer: Outer) {
+        match outer {
+            None => self.clear(),
+            Some(record) => {
+                self.waker.set(record.waker);
+                self.mark(self.seen(), record.worker);
+            }
+        }
+    }
+
+    #[inline]
+    fn mark(&self, seen: &Seen, worker: Current) {
+        let seat = worker.seat.map_or(0, SeatKey::to_bits);
+        self.belongs(worker.stage, worker.scoped);
+        seen.seat.store(seat, Ordering::Relaxed);
+        seen.row.store(worker.row.to_bits() + 1, Ordering::Release);
+    }
+
+    /// Between two polls.
+    #[inline]
+    fn clear(&self) {
+        self.belongs(Stage::Main, false);
+        self.seen().row.store(0, Ordering::Release);
+    }
+
+    #[inline]
+    fn belongs(&self, stage: Stage, scoped: bool) {
+        self.stage.set(stage);
+        self.scoped.set(scoped);
+        self.disturbances.set(disturbances(stage, scoped));
+    }
+}
+
+/// Marks this thread as busy with what a worker of `row` left behind, while the guard lives. A thread that is no
+/// lifecycle's is this one's meanwhile; one of another's stays unmarked.
+pub(crate) fn busy_with(life: &Arc<Lifecycle>, row: RowId) -> Busy {
+    let is_nobodys = look(|here| here.id.get().is_none()).unwrap_or(false);
+    let entered = is_nobodys.then(|| enter(life));
+    let worker = Current {
+        row,
+        seat: None,
+        stage: Stage::Main,
+        scoped: false,
+    };
+    let outer = look_with_life(|here, own| {
+        let beat = life.beat.latest();
+        let is_ours = Arc::ptr_eq(own, life);
+        is_ours.then(|| here.set(here.seen(), worker, WakerId::NONE, beat))
+    });
+    Busy {
+        outer: outer.flatten(),
+        _entered: entered,
+    }
+}
+
+/// The record says what it did before once this is dropped.
+pub(crate) struct Busy {
+    outer: Option<Outer>,
+    // Dropped after that.
+    _entered: Option<Entered>,
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if let Some(outer) = self.outer.take() {
+            let left = look_with_life(|here, life| {
+                let seat = here.seen().seat();
+                here.restore(outer);
+                Some((Arc::clone(life), seat?))
+            });
+            // A destructor that asked about the stop has taken a seat.
+            if let Some((life, seat)) = left.flatten() {
+                life.seats.leave(seat);
+            }
+        }
+    }
+}
+
+/// What this thread keeps in mind of a row, for whoever polls a worker of it for another reason than that it was woken.
+#[cfg(taskdump)]
+pub(crate) fn mark(row: RowId) -> u64 {
+    let place = place(row.to_bits() + 1);
+    look(|here| here.seen().marks[place].load(Ordering::Relaxed)).unwrap_or(0)
+}
+
+/// Puts that back.
+#[cfg(taskdump)]
+pub(crate) fn put_mark_back(row: RowId, mark: u64) {
+    let place = place(row.to_bits() + 1);
+    look(|here| here.seen().marks[place].store(mark, Ordering::Relaxed));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::test::unit::{lifecycle, poll};
+
+    #[test]
+    fn a_thread_is_the_lifecycles_whose_code_it_runs() {
+        let (one, other) = (lifecycle(), lifecycle());
+        poll(&one, RowId::MAIN, || {
+            assert_eq!(one.polls().len(), 1);
+        });
+        assert_eq!(one.last_polled(RowId::MAIN), Some(0));
+        poll(&one, RowId::MAIN, || {
+            poll(&other, RowId::MAIN, || {
+                assert_eq!(one.polls().len(), 0, "it runs the other's");
+                assert_eq!(other.polls().len(), 1);
+            });
+        });
+        assert_eq!(one.last_polled(RowId::MAIN), None);
+        adopt(&one);
+        let forgotten = one.last_polled(RowId::MAIN);
+        assert_eq!(forgotten, None, "that was the other's");
+    }
+
+    #[test]
+    fn every_thread_is_seen_once_and_no_longer_than_it_lives() {
+        let life = lifecycle();
+        adopt(&life);
+        adopt(&life);
+        let second = Arc::clone(&life);
+        let (tell, told) = std::sync::mpsc::channel::<()>();
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let second = std::thread::spawn(move || {
+            poll(&second, RowId::MAIN, || {
+                let _ = ready.send(());
+                let _ = told.recv();
+            });
+        });
+        is_ready.recv().expect("it polls");
+        adopt(&life);
+        poll(&life, RowId::MAIN, || {
+            assert_eq!(life.polls().len(), 2);
+        });
+        drop(tell);
+        second.join().expect("it does not panic");
+        adopt(&life);
+        assert_eq!(life.threads.of(life.id()).len(), 1);
+    }
+}

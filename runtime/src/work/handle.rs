@@ -1,0 +1,301 @@
+//! What is left in the caller's hands of a worker that runs.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::task::JoinHandle;
+
+use crate::life::function::Function;
+use crate::life::lifecycle::Lifecycle;
+use crate::model::outcome::Outcome;
+use crate::model::state::Stage;
+use crate::model::still_running::Wait;
+use crate::model::text;
+use crate::say::lines;
+use crate::work::completion::{Done, Ending};
+use crate::work::current;
+
+/// A running worker whose function returns `R`. A future of its result.
+///
+/// Awaiting it gives `Result<T, WorkerError<E>>` for a worker that returns `Result<T, E>`, and
+/// `Result<(), WorkerError<Infallible>>` for one that returns `()`. The handle observes: what the worker's
+/// failure means for the process is settled all the same. Dropping it detaches; the lifecycle still waits
+/// for the worker.
+///
+/// # Cancel safety
+///
+/// Awaiting `&mut handle` is cancel safe.
+///
+/// # Panics
+///
+/// When it is polled after it gave its result, as tokio's `JoinHandle`.
+pub struct WorkerHandle<R> {
+    life: Arc<Lifecycle>,
+    name: Called,
+    stage: Stage,
+    /// A wait that cannot end was said.
+    warned: bool,
+    /// `None` for a worker that was refused.
+    task: Option<JoinHandle<Done<R>>>,
+}
+
+/// What a worker is called, in the room of two words.
+pub(crate) enum Called {
+    /// As its function.
+    Function(&'static Function),
+    /// A name given at run time.
+    Given(Box<Cow<'static, str>>),
+}
+
+impl Called {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Function(function) => &function.label().name,
+            Self::Given(name) => name,
+        }
+    }
+}
+
+impl<R> WorkerHandle<R> {
+    #[inline]
+    pub(crate) fn new(
+        life: Arc<Lifecycle>,
+        name: Called,
+        stage: Stage,
+        task: Option<JoinHandle<Done<R>>>,
+    ) -> Self {
+        Self {
+            life,
+            name,
+            stage,
+            warned: false,
+            task,
+        }
+    }
+
+    /// The worker's name, as reports show it.
+    pub fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// Tells this worker and the workers it started to stop, and nobody else. Returns at once.
+    ///
+    /// Its [`stopping`](crate::stopping) resolves, its [`token`](crate::token) is cancelled; when it ends is
+    /// its own affair.
+    pub fn stop(&self) {
+        if let Some(task) = &self.task {
+            self.life.stop_worker(self.stage, task.abort_handle());
+        }
+    }
+
+    /// Drops the worker's future at its next await. Returns at once.
+    ///
+    /// Code of a blocking worker that has begun cannot be aborted. It goes on, the stop waits for it, and no other run of
+    /// it begins.
+    pub fn abort(&self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+
+    /// There is no result yet.
+    #[cold]
+    fn wait(&mut self) {
+        self.warn_of_a_cycle();
+        if self.life.waits.is_asked() {
+            self.tell_who_waits();
+        }
+    }
+
+    /// Somebody has been given the worker's failure.
+    #[cold]
+    fn observe(&self) {
+        if let Some(task) = &self.task {
+            self.life.failures.observe(task.id());
+        }
+    }
+
+    /// Notes who is waiting here, where that is asked for.
+    fn tell_who_waits(&self) {
+        let Some(waiting) = current::current() else {
+            return;
+        };
+        self.life.waits.note(Wait {
+            waiter: self.life.who(waiting.row).name(),
+            awaited: text::name(self.name()),
+            is_later: self.stage.follows(waiting.stage),
+        });
+    }
+
+    /// Says so, once, where it can be seen that this wait holds itself up: a worker waits for itself, or somebody
+    /// who is to stop waits for a worker that is told only when he has.
+    #[cold]
+    fn warn_of_a_cycle(&mut self) {
+        let Some(task) = self.task.as_ref().filter(|_| !self.warned) else {
+            return;
+        };
+        let waits_for_itself = tokio::task::try_id() == Some(task.id());
+        let waits_for_a_later_stage = || {
+            let waiting = current::current().map_or(Stage::Main, |current| current.stage);
+            let is_told = |stage| self.life.is_cancelled(stage);
+            self.stage.follows(waiting) && is_told(waiting) && !is_told(self.stage)
+        };
+        if waits_for_itself || waits_for_a_later_stage() {
+            self.warned = true;
+            self.life
+                .scribe
+                .say(lines::waits_in_a_cycle(self.name(), waits_for_itself));
+        }
+    }
+
+    /// Whether the worker has ended, in whatever way.
+    pub fn is_finished(&self) -> bool {
+        self.task.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+}
+
+impl<R: Outcome> Future for WorkerHandle<R> {
+    type Output = Result<R::Success, WorkerError<R::Error>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(task) = &mut self.task else {
+            return Poll::Ready(Err(WorkerError::Refused));
+        };
+        let Poll::Ready(joined) = Pin::new(task).poll(context) else {
+            self.wait();
+            return Poll::Pending;
+        };
+        let error = match joined.map(Done::take) {
+            Ok(Some(Ending::Finished(result))) => match result.into_result() {
+                Ok(success) => return Poll::Ready(Ok(success)),
+                Err(error) => WorkerError::Failed(error),
+            },
+            Ok(Some(Ending::Panicked(payload))) => WorkerError::Panicked(Panic::new(payload)),
+            Ok(Some(Ending::Aborted) | None) => WorkerError::Aborted,
+            Err(error) => error
+                .try_into_panic()
+                .map_or(WorkerError::Aborted, |payload| {
+                    WorkerError::Panicked(Panic::new(payload))
+                }),
+        };
+        self.observe();
+        Poll::Ready(Err(error))
+    }
+}
+
+impl<R> fmt::Debug for WorkerHandle<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_finished = self.is_finished();
+        f.debug_struct("WorkerHandle")
+            .field("name", &self.name())
+            .field("is_finished", &is_finished)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a worker gave no result.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum WorkerError<E> {
+    /// It returned this error.
+    Failed(E),
+    /// It panicked.
+    Panicked(Panic),
+    /// It was aborted: through its handle, or because the stop ran out of time.
+    Aborted,
+    /// It never ran: the lifecycle was over, or as good as over, when it was spawned.
+    Refused,
+}
+
+impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> WorkerError<E> {
+    /// As a boxed error, which any error type takes: for workers whose error is no `Error` itself, such as
+    /// `anyhow::Error`, `Box<dyn Error + Send + Sync>` or `String`.
+    ///
+    /// ```
+    /// # #[graceful::main] async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// let handle = graceful::spawn("work", async { Ok::<u8, String>(7) });
+    /// let seven = handle.await.map_err(graceful::WorkerError::boxed)?;
+    /// # assert_eq!(seven, 7);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn boxed(self) -> Box<dyn std::error::Error + Send + Sync> {
+        match self {
+            Self::Failed(error) => error.into(),
+            other => other.to_text().into(),
+        }
+    }
+}
+
+impl<E> WorkerError<E> {
+    /// What can be said without the worker's own error.
+    fn to_text(&self) -> String {
+        match self {
+            Self::Failed(_) => "the worker failed".to_owned(),
+            Self::Panicked(panic) => format!("the worker panicked: {}", panic.message()),
+            Self::Aborted => "the worker was aborted".to_owned(),
+            Self::Refused => "the worker was refused: the lifecycle is over".to_owned(),
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for WorkerError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => error.fmt(f),
+            other => f.write_str(&other.to_text()),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for WorkerError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Failed(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
+/// What a worker panicked with.
+pub struct Panic(Box<Panicked>);
+
+struct Panicked {
+    message: String,
+    // The payload need not be `Sync`; behind a lock the error is.
+    payload: Mutex<Box<dyn Any + Send>>,
+}
+
+impl Panic {
+    #[cold]
+    fn new(payload: Box<dyn Any + Send>) -> Self {
+        Self(Box::new(Panicked {
+            message: text::of_panic(payload.as_ref()).to_owned(),
+            payload: Mutex::new(payload),
+        }))
+    }
+
+    /// The text given to `panic!`, or a stand-in where the payload is not text.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The payload, for [`resume_unwind`](std::panic::resume_unwind).
+    pub fn into_payload(self) -> Box<dyn Any + Send> {
+        self.0
+            .payload
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Panic").field(&self.message()).finish()
+    }
+}

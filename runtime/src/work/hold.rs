@@ -1,0 +1,78 @@
+//! Holds: keeping a stage open for as long as something is under way.
+
+use std::borrow::Cow;
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::life::lifecycle::Lifecycle;
+use crate::model::label::{Label, RowId, Way};
+use crate::model::state::Stage;
+use crate::work::ambient::Caller;
+
+/// Keeps the caller's stage open while the returned value lives: the stop waits for it as for a worker, and
+/// names it. For what runs outside any worker: an upload in a request handler, an upgraded connection.
+///
+/// Once its stage has been joined it holds nothing; nor does it outside any lifecycle.
+#[track_caller]
+pub fn hold(name: impl Into<Cow<'static, str>>) -> Hold {
+    let label = Label::at(name.into(), Location::caller()).of_hold();
+    Hold(Caller::find().and_then(|caller| Held::take(caller, label)))
+}
+
+/// Keeps a stage open. See [`hold`].
+#[must_use = "a hold ends when it is dropped: bind it to a name"]
+#[derive(Debug)]
+pub struct Hold(Option<Held>);
+
+impl Hold {
+    /// Whether the stop waits for it.
+    pub fn is_held(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+/// What keeps a stage of a lifecycle open.
+#[derive(Debug)]
+pub(crate) struct Held {
+    life: Arc<Lifecycle>,
+    row: RowId,
+    stage: Stage,
+}
+
+impl Held {
+    fn take(caller: Caller, label: Label) -> Option<Self> {
+        let stage = caller.stage();
+        let life = caller.life;
+        life.arrive(stage).then(|| {
+            let row = life.rows.start_named(label);
+            Self { life, row, stage }
+        })
+    }
+
+    /// The same in a row that is kept: no name is looked up.
+    #[cfg(feature = "tower")]
+    pub(crate) fn in_row(life: Arc<Lifecycle>, row: RowId, stage: Stage) -> Option<Self> {
+        life.arrive(stage).then(|| {
+            let started = &life.rows.get(row).started;
+            started.fetch_add(1, Ordering::Relaxed);
+            Self { life, row, stage }
+        })
+    }
+
+    #[cfg(feature = "tower")]
+    pub(crate) fn life(&self) -> &Lifecycle {
+        &self.life
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.life
+            .rows
+            .get(self.row)
+            .end(Way::Finished)
+            .fetch_add(1, Ordering::Release);
+        self.life.leave(self.stage);
+    }
+}

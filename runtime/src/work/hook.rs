@@ -1,0 +1,204 @@
+//! Hooks: what is run once at a certain point of the stop, by name.
+//!
+//! A hook runs on the user's runtime, as a task of its own. It may fail, panic or hang: that is noted, and keeps
+//! nobody else from running.
+
+use std::borrow::Cow;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::life::hook_list::Run;
+use crate::life::lifecycle::Lifecycle;
+use crate::model::failure::{Failure, How, Who};
+use crate::model::hook::{HookStage, Progress};
+use crate::model::outcome::Outcome;
+use crate::model::text;
+use crate::say::lines;
+use crate::work::ambient;
+use crate::work::ambient::Caller;
+use crate::work::completion::Ending;
+use crate::work::supervise::guarded;
+
+/// How often an `on_stop` hook that returns an error is tried in all.
+const TRIES: u32 = 3;
+/// The pause before the second try; doubled before the third.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Runs when the stop is asked for, while everything is still being served, all hooks at once.
+///
+/// The drain lasts at least until these hooks are done, but never longer than half the budget. The place to
+/// leave a registry or to tell a load balancer. An error or a panic is a warning: it does not change the exit
+/// code. One that is still running when half the budget is gone is aborted, and the exit code is 124 if that is the
+/// first failure. The same name replaces an earlier hook that has not begun. Registered later than
+/// its moment, it runs at once.
+///
+/// # Panics
+///
+/// At the caller's line, outside any lifecycle.
+#[track_caller]
+pub fn before_stop<F, Fut>(name: impl Into<Cow<'static, str>>, hook: F)
+where
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output: Outcome> + Send + 'static,
+{
+    register(HookStage::BeforeStop, name.into(), once(hook));
+}
+
+/// Runs when main and its workers are told to stop, beside them, all hooks at once.
+///
+/// The stop waits for it as for a worker. A hook that returns an error is tried up to three times, with growing
+/// pauses, while time remains. A failure makes the exit code 1 if it is the first. The same name replaces an
+/// earlier hook that has not begun. Registered later than its moment, it runs at once.
+///
+/// # Panics
+///
+/// At the caller's line, outside any lifecycle.
+#[track_caller]
+pub fn on_stop<F, Fut>(name: impl Into<Cow<'static, str>>, mut hook: F)
+where
+    F: FnMut() -> Fut + Send + 'static,
+    Fut: Future<Output: Outcome> + Send + 'static,
+{
+    let name = name.into();
+    let who: Arc<str> = name.as_ref().into();
+    let run = async move {
+        let mut pause = PAUSE;
+        for _ in 1..TRIES {
+            match verdict(hook()).await {
+                Err(how @ How::Error(_)) => {
+                    let who = Who::Hook(HookStage::OnStop, Arc::clone(&who));
+                    retry_after(&Failure::of_hook(who, how), pause).await;
+                }
+                settled => return settled,
+            }
+            pause *= 2;
+        }
+        verdict(hook()).await
+    };
+    register(HookStage::OnStop, name, Box::pin(run));
+}
+
+/// Runs when everybody was joined or aborted, one hook after the other, the last registered first, each with
+/// its share of what is left of the budget.
+///
+/// The place to close what all others used: a database pool. A failure makes the exit code 1 if it is the
+/// first. The same name replaces an earlier hook. Registered while these hooks run, it is the next; later, it
+/// is not run, and a line says so.
+///
+/// # Panics
+///
+/// At the caller's line, outside any lifecycle.
+#[track_caller]
+pub fn after_stop<F, Fut>(name: impl Into<Cow<'static, str>>, hook: F)
+where
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output: Outcome> + Send + 'static,
+{
+    register(HookStage::AfterStop, name.into(), once(hook));
+}
+
+async fn retry_after(failure: &Failure, pause: Duration) {
+    if let Some(life) = ambient::lifecycle() {
+        life.scribe.say(lines::restarting(failure, pause));
+    }
+    sleep(pause).await;
+}
+
+fn once<F, Fut>(hook: F) -> Run
+where
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output: Outcome> + Send + 'static,
+{
+    Box::pin(async move { verdict(hook()).await })
+}
+
+async fn verdict<Fut: Future<Output: Outcome>>(run: Fut) -> Result<(), How> {
+    run.await
+        .failure()
+        .map_or(Ok(()), |text| Err(How::Error(text)))
+}
+
+#[track_caller]
+fn register(stage: HookStage, name: Cow<'static, str>, run: Run) {
+    let life = Caller::expect("registering a hook").life;
+    if life.hooks.is_closed() {
+        return note(&life, stage, name.into_owned().into(), How::NotRun);
+    }
+    life.hooks.add(stage, name.into_owned().into(), run);
+    if stage != HookStage::AfterStop && life.hooks.has_begun(stage) {
+        start(&life, stage);
+    } else if stage == HookStage::AfterStop {
+        life.ring();
+    }
+}
+
+/// Starts all hooks of a stage that have not been started.
+pub(crate) fn start(life: &Arc<Lifecycle>, stage: HookStage) {
+    while start_last(life, stage) {}
+}
+
+/// Starts the hook registered last among those that wait, if any does.
+pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage) -> bool {
+    let Some((id, name, run)) = life.hooks.begin_next(stage, life.now()) else {
+        return false;
+    };
+    let Some(runtime) = life.built_runtime() else {
+        return true;
+    };
+    let task = runtime.spawn({
+        let life = Arc::clone(life);
+        async move {
+            life.hooks.polled(id);
+            let outcome = match guarded(run).await {
+                Ending::Finished(outcome) => outcome,
+                Ending::Panicked(payload) => {
+                    Err(How::Panic(text::of_panic(payload.as_ref()).to_owned()))
+                }
+                Ending::Aborted => return,
+            };
+            let progress = progress(&outcome);
+            if let Some(took) = life.hooks.end(id, progress, life.now()) {
+                let who = Who::Hook(stage, Arc::clone(&name));
+                life.scribe.say(lines::hook_ended(&who, progress, took));
+            }
+            if let Err(how) = outcome {
+                note(&life, stage, name, how);
+            }
+            life.ring();
+        }
+    });
+    life.hooks.began(id, task.abort_handle());
+    true
+}
+
+/// Nothing is run any more. Notes those that were never started.
+pub(crate) fn give_up_those_that_wait(life: &Lifecycle) {
+    for hook in life.hooks.close(life.now()) {
+        note(life, hook.stage, hook.name, How::NotRun);
+    }
+}
+
+/// An error or a panic is a warning before the stop, and a failure of the process from then on. One that hangs is a
+/// failure at any time.
+pub(crate) fn note(life: &Lifecycle, stage: HookStage, name: Arc<str>, how: How) {
+    let is_tolerated = stage == HookStage::BeforeStop && !matches!(how, How::Overrun(_));
+    let failure = Failure::of_hook(Who::Hook(stage, name), how);
+    if is_tolerated {
+        life.scribe.say(lines::logged(&failure));
+    } else {
+        life.scribe.say(lines::hook_failed(&failure));
+        life.failures.add(failure);
+    }
+}
+
+/// How far a hook has come that has ended so.
+fn progress(outcome: &Result<(), How>) -> Progress {
+    match outcome {
+        Ok(()) => Progress::Done,
+        Err(How::Panic(_)) => Progress::Panicked,
+        Err(_) => Progress::Failed,
+    }
+}

@@ -1,0 +1,20 @@
+//! Code of the user's that runs inside a lifecycle.
+
+pub(crate) mod clone_args;
+pub(crate) mod current;
+pub(crate) mod ambient;
+pub(crate) mod completion;
+#[cfg_attr(not(taskdump), path = "probe/off.rs")]
+pub(crate) mod probe;
+pub(crate) mod cancellation;
+pub(crate) mod registration;
+pub(crate) mod task;
+pub(crate) mod supervise;
+pub(crate) mod span;
+pub(crate) mod body;
+pub(crate) mod handle;
+pub(crate) mod worker;
+pub(crate) mod hold;
+pub(crate) mod hook;
+pub(crate) mod reload;
+pub(crate) mod control;

@@ -1,0 +1,267 @@
+//! A worker's ticket: what is known of it while it runs, and what is given back whatever happens.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Context;
+
+use crate::life::lifecycle::{Lifecycle, disturbances};
+use crate::life::slots::{Parent, SeatKey};
+use crate::model::failure::Failure;
+use crate::model::label::{RowId, Way};
+use crate::model::state::{Cause, Stage};
+use crate::model::{failure, outcome};
+use crate::work::completion::{Done, Ending, Judgement};
+use crate::work::current;
+use crate::work::current::{Current, WakerId};
+
+/// A place among the living. Taken when a worker is spawned, given back when its future is gone: finished,
+/// panicked, aborted or dropped with its runtime. It moves with the future, so it is small.
+#[derive(Debug)]
+pub struct Ticket {
+    pub(crate) life: Arc<Lifecycle>,
+    pub(crate) seat: Option<SeatKey>,
+    pub(crate) row: RowId,
+    pub(crate) stage: Stage,
+    /// How it ended, as far as is known.
+    way: Way,
+    facts: Facts,
+}
+
+/// What else a ticket knows, in one byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Facts(u8);
+
+impl Facts {
+    const NONE: Self = Self(0);
+    /// Its end is the process's stop.
+    const ESSENTIAL: Self = Self(1);
+    /// It can be stopped apart from its stage: it has a token, its own or its parent's.
+    const SCOPED: Self = Self(1 << 1);
+    /// Its seat was taken when it was spawned, and is not its task's yet.
+    const UNCLAIMED: Self = Self(1 << 2);
+    /// The seat knows how to wake this task.
+    const WAITS: Self = Self(1 << 3);
+
+    #[inline]
+    fn has(self, fact: Self) -> bool {
+        self.0 & fact.0 != 0
+    }
+
+    #[inline]
+    fn set(&mut self, fact: Self, holds: bool) {
+        self.0 = if holds {
+            self.0 | fact.0
+        } else {
+            self.0 & !fact.0
+        };
+    }
+}
+
+impl Ticket {
+    /// Main's, which the lifecycle counts by itself.
+    pub(crate) fn of_main(life: Arc<Lifecycle>) -> Self {
+        Self::new(life, RowId::MAIN, Stage::Main)
+    }
+
+    /// For one more of `row`, whose start and whose arrival have been counted.
+    #[inline]
+    pub(crate) fn new(life: Arc<Lifecycle>, row: RowId, stage: Stage) -> Self {
+        Self {
+            life,
+            seat: None,
+            row,
+            stage,
+            way: Way::Aborted,
+            facts: Facts::NONE,
+        }
+    }
+
+    /// The same for one whose end matters.
+    pub(crate) fn of_essential(mut self) -> Self {
+        self.facts.set(Facts::ESSENTIAL, true);
+        self
+    }
+
+    /// The same for a child: its seat keeps the parent's token.
+    pub(crate) fn of_child(mut self, parent: Parent) -> Self {
+        let (row, stage) = (self.row, self.stage);
+        self.seat = Some(
+            self.life
+                .seats
+                .take(current::shard(), row, stage, None, Some(parent)),
+        );
+        self.facts.set(Facts::SCOPED, true);
+        self.facts.set(Facts::UNCLAIMED, true);
+        self
+    }
+
+    /// Runs a worker's code: a poll, the whole of a blocking one, or its destructors.
+    #[inline]
+    pub(crate) fn run<T>(
+        &mut self,
+        waker: WakerId,
+        code: impl FnOnce() -> T,
+    ) -> std::thread::Result<T> {
+        if self.facts.has(Facts::UNCLAIMED) {
+            self.claim();
+        }
+        let guarded = || catch_unwind(AssertUnwindSafe(code));
+        let (ran, worker) = current::polling(&self.life, self.current(), waker, guarded);
+        self.seat = worker.seat;
+        self.facts.set(Facts::SCOPED, worker.scoped);
+        ran
+    }
+
+    /// The seat is this task's from its first poll on.
+    #[cold]
+    fn claim(&mut self) {
+        self.facts.set(Facts::UNCLAIMED, false);
+        if let Some(seat) = self.seat {
+            self.life.claim_seat(seat, self.stage);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_scoped(&self) -> bool {
+        self.facts.has(Facts::SCOPED)
+    }
+
+    #[inline]
+    pub(crate) fn waits(&self) -> bool {
+        self.facts.has(Facts::WAITS)
+    }
+
+    /// What its thread's record says of it.
+    #[inline]
+    fn current(&self) -> Current {
+        Current {
+            row: self.row,
+            seat: self.seat,
+            stage: self.stage,
+            scoped: self.is_scoped(),
+        }
+    }
+
+    /// Drops the future in the worker's name, so that a destructor that blocks or panics is seen for what it is.
+    #[cold]
+    pub(crate) fn drop_early<F>(&mut self, mut future: Pin<&mut Option<F>>) {
+        if let Err(payload) = self.run(WakerId::NONE, || future.set(None)) {
+            self.destructor_panicked();
+            outcome::discard(payload);
+        }
+    }
+
+    /// The stop has run out of time.
+    #[cold]
+    pub(crate) fn aborted<T>(&mut self) -> Done<T> {
+        self.ended();
+        Done::new(Ending::Aborted, &self.life, self.row)
+    }
+
+    /// Settles what the code returned, on the thread it ran on: errors are formatted here.
+    #[inline]
+    pub(crate) fn finished<T>(&mut self, result: T, judgement: Judgement) -> Done<T> {
+        match judgement {
+            Judgement::Settled(way) => self.way = way,
+            Judgement::Failed(text) => self.error(text),
+        }
+        self.ended();
+        Done::new(Ending::Finished(result), &self.life, self.row)
+    }
+
+    #[inline]
+    fn ended(&self) {
+        if self.facts.has(Facts::ESSENTIAL) {
+            self.essential_ended();
+        }
+    }
+
+    #[cold]
+    fn error(&mut self, text: String) {
+        self.way = Way::Failed;
+        self.fail(Failure::error(self.life.who(self.row), text));
+    }
+
+    /// `returned`: it was a destructor that did, afterwards.
+    #[cold]
+    pub(crate) fn panicked<T>(&mut self, payload: Box<dyn Any + Send>, returned: bool) -> Done<T> {
+        self.way = Way::Panicked;
+        if returned {
+            self.destructor_panicked();
+        } else {
+            let who = self.life.who(self.row);
+            self.fail(Failure::panic(who, payload.as_ref()));
+        }
+        self.ended();
+        Done::new(Ending::Panicked(payload), &self.life, self.row)
+    }
+
+    fn destructor_panicked(&self) {
+        self.fail(Failure::destructor(self.life.who(self.row)));
+    }
+
+    fn fail(&self, failure: Failure) {
+        let failure = failure.of_task(tokio::task::try_id());
+        self.life.fail_by_policy(self.row, failure);
+    }
+
+    /// An essential worker that ends by itself ends the process. One that was told to stop does not.
+    #[cold]
+    fn essential_ended(&self) {
+        if !self.life.is_stopping(self.stage, self.seat)
+            && let failure::Who::Worker(name, _) = self.life.who(self.row)
+        {
+            self.life.begin_stop(Cause::Essential(name));
+        }
+    }
+
+    /// The waker by which whoever waits inside this worker may rely on its seat. Main's thread may be polled by
+    /// others with the same one.
+    #[inline]
+    pub(crate) fn waker_id(&self, context: &Context<'_>) -> WakerId {
+        if self.row == RowId::MAIN {
+            WakerId::NONE
+        } else {
+            WakerId::of(context.waker())
+        }
+    }
+
+    /// Sits down to wait. Wakes the worker at once if the stop came while it did.
+    #[cold]
+    pub(crate) fn sit(&mut self, context: &Context<'_>) {
+        let seat = match self.seat {
+            Some(seat) => seat,
+            None => self.life.take_seat(current::shard(), self.row, self.stage),
+        };
+        self.seat = Some(seat);
+        self.facts.set(Facts::WAITS, true);
+        if self.row == RowId::MAIN {
+            self.life.main_waits(context.waker());
+        }
+        if self.life.wait_in(seat, self.stage, context.waker()) {
+            context.waker().wake_by_ref();
+        }
+    }
+}
+
+impl Drop for Ticket {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(seat) = self.seat {
+            self.life.seats.leave(seat);
+        }
+        if self.row == RowId::MAIN {
+            self.life.main_gone();
+        } else {
+            let row = self.life.rows.get(self.row);
+            row.end(self.way).fetch_add(1, Ordering::Release);
+            if !self.life.is_undisturbed(disturbances(self.stage, false)) && row.live() == 0 {
+                self.life.note_end(row);
+            }
+            self.life.leave(self.stage);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! SIGHUP as a stream of requests to read the configuration again.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+
+use crate::life::lifecycle::Lifecycle;
+use crate::model::state::State;
+use crate::os::signal::Signal;
+use crate::say::lines;
+use crate::work::ambient::Caller;
+
+/// SIGHUP as a stream that ends when a stop is asked for.
+///
+/// From the first call on the process hears SIGHUP; before it, and in a process that never calls this, SIGHUP
+/// keeps its default meaning. Several that come close together may be one. In a test none ever comes.
+///
+/// # Panics
+///
+/// At the caller's line: outside any lifecycle, when SIGHUP is among the signals that ask for the stop, and when
+/// the system grants no handler.
+#[track_caller]
+pub fn reloads() -> Reloads {
+    let life = Caller::expect("reloads()").life;
+    assert!(
+        !life.settings.signals.contains(&Signal::Hangup),
+        "{}",
+        lines::SIGHUP_STOPS
+    );
+    if !life.settings.is_test
+        && let Err(error) = life.reloads.listen(&life.nudge)
+    {
+        panic!("{}", lines::no_handler(Signal::Hangup, &error));
+    }
+    Reloads {
+        seen: life.reloads.count(),
+        next: None,
+        life,
+    }
+}
+
+/// The stream [`reloads`] returns.
+pub struct Reloads {
+    life: Arc<Lifecycle>,
+    /// How many there had been when the last was given out.
+    seen: u64,
+    /// The wait for the next one.
+    next: Option<Pin<Box<dyn Future<Output = Option<u64>> + Send>>>,
+}
+
+impl Reloads {
+    /// Waits for the next SIGHUP. `None` once a stop was asked for.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it loses nothing.
+    pub async fn recv(&mut self) -> Option<()> {
+        std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+}
+
+impl Stream for Reloads {
+    type Item = ();
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<()>> {
+        let this = &mut *self;
+        let next = this.next.get_or_insert_with(|| {
+            let (life, seen) = (Arc::clone(&this.life), this.seen);
+            Box::pin(async move { next(&life, seen).await })
+        });
+        let count = std::task::ready!(next.as_mut().poll(context));
+        this.next = None;
+        this.seen = count.unwrap_or(this.seen);
+        Poll::Ready(count.map(drop))
+    }
+}
+
+impl std::fmt::Debug for Reloads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reloads")
+            .field("seen", &self.seen)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The count of reloads once it is beyond `seen`; `None` once a stop was asked for.
+async fn next(life: &Lifecycle, seen: u64) -> Option<u64> {
+    life.until(|| life.reloads.count() != seen || life.state() >= State::Draining)
+        .await;
+    Some(life.reloads.count()).filter(|count| *count != seen && life.state() < State::Draining)
+}

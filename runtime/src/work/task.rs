@@ -1,0 +1,265 @@
+//! A worker while it runs: the future tokio polls.
+//!
+//! This is the hot path. A worker that never waits costs two counters, and two stores around its poll; one
+//! that waits takes a seat on top. Nothing is allocated beside tokio's own task.
+
+use std::future::Future;
+use std::mem::{self, needs_drop};
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use tokio::task::AbortHandle;
+
+use crate::life::lifecycle::Lifecycle;
+use crate::model::label::RowId;
+use crate::model::state::Stage;
+use crate::work::completion::{Done, Ending, Judgement};
+use crate::work::current;
+use crate::work::current::{Current, WakerId};
+use crate::work::probe;
+use crate::work::registration::Ticket;
+
+pin_project! {
+    /// A worker's future, tracked. Resolves early, to `Aborted`, when the stop has run out of time.
+    pub(crate) struct Tracked<F, J> {
+        // Dropped as soon as it is done with, in the worker's name.
+        #[pin]
+        future: Option<F>,
+        judge: J,
+        // Last, so that the worker counts as alive until its future is dropped.
+        ticket: Ticket,
+    }
+
+    impl<F, J> PinnedDrop for Tracked<F, J> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            // Dropped from outside, by its task's abort or with its runtime.
+            if needs_drop::<F>() && this.future.is_some() {
+                this.ticket.drop_early(this.future);
+            }
+        }
+    }
+}
+
+impl<F, J> Tracked<F, J> {
+    #[inline]
+    pub(crate) fn new(future: F, judge: J, ticket: Ticket) -> Self {
+        Self {
+            future: Some(future),
+            judge,
+            ticket,
+        }
+    }
+}
+
+impl<F, J> Future for Tracked<F, J>
+where
+    F: Future,
+    J: Fn(&F::Output) -> Judgement,
+{
+    type Output = Done<F::Output>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Done<F::Output>> {
+        let this = self.project();
+        let (mut future, ticket) = (this.future, this.ticket);
+        if ticket.life.is_aborting(ticket.stage) {
+            ticket.drop_early(future);
+            return Poll::Ready(ticket.aborted());
+        }
+        let was_scoped = ticket.is_scoped();
+        let waker = ticket.waker_id(context);
+        let asked = probe::asked(&ticket.life, ticket.row, ticket.waits());
+        let mut returned = false;
+        let run = || {
+            let polled = match future.as_mut().as_pin_mut() {
+                Some(running) => asked.poll(running, context),
+                None => Poll::Pending,
+            };
+            polled.map(|result| {
+                returned = true;
+                future.set(None);
+                // An error's `Debug` is code of the worker's as well.
+                let judgement = (this.judge)(&result);
+                (result, judgement)
+            })
+        };
+        match ticket.run(waker, run) {
+            Ok(Poll::Ready((result, judgement))) => Poll::Ready(ticket.finished(result, judgement)),
+            Ok(Poll::Pending) => {
+                if !ticket.waits() {
+                    ticket.sit(context);
+                }
+                if ticket.is_scoped() && !was_scoped {
+                    // It has a token since this poll. What waits by the seat alone goes to the token.
+                    context.waker().wake_by_ref();
+                }
+                Poll::Pending
+            }
+            Err(payload) => {
+                let done = ticket.panicked(payload, returned);
+                ticket.drop_early(future);
+                Poll::Ready(done)
+            }
+        }
+    }
+}
+
+/// Runs a blocking worker on the thread tokio gave it.
+pub(crate) fn run_blocking<T>(
+    mut ticket: Ticket,
+    code: impl FnOnce() -> T,
+    judge: impl FnOnce(&T) -> Judgement,
+) -> Done<T> {
+    if ticket.life.is_aborting(ticket.stage) {
+        return Done::new(Ending::Aborted, &ticket.life, ticket.row);
+    }
+    if ticket.seat.is_none() {
+        // It will be there for a while: its seat says since when.
+        ticket.seat = Some(
+            ticket
+                .life
+                .take_seat(current::shard(), ticket.row, ticket.stage),
+        );
+    }
+    let code = || {
+        let result = code();
+        let judgement = judge(&result);
+        (result, judgement)
+    };
+    match ticket.run(WakerId::NONE, code) {
+        Ok((result, judgement)) => ticket.finished(result, judgement),
+        Err(payload) => ticket.panicked(payload, false),
+    }
+}
+
+/// One run of a blocking body inside a supervised worker: on tokio's pool, in the worker's name.
+pub(crate) async fn blocking_run<R: Send + 'static>(
+    code: impl FnOnce() -> R + Send + 'static,
+) -> R {
+    // The worker sits down first: on the other thread the code finds it by its seat, and takes none of its own. It may
+    // ask for the worker's token there.
+    let worker = current::caller().and_then(|(life, current)| {
+        let (current, scoped) = (current?, true);
+        let seat = Some(current::seat(&life, current));
+        Some((
+            life,
+            Current {
+                seat,
+                scoped,
+                ..current
+            },
+        ))
+    });
+    let (running, ends) = Running::new(worker.as_ref());
+    let run = move || {
+        let _ends = ends;
+        match worker {
+            Some((life, current)) => current::polling(&life, current, WakerId::NONE, code).0,
+            None => code(),
+        }
+    };
+    let mut task = tokio::task::spawn_blocking(run);
+    let _running = running.aborting(task.abort_handle());
+    let ran = (&mut task).await;
+    current::scoped();
+    match ran {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(payload) => std::panic::resume_unwind(payload),
+            // The runtime is shutting down, and this future with it.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+/// A closure that blocks, as its worker sees it. Where the worker is dropped first, the closure goes on, and is waited
+/// for: nothing can abort it.
+struct Running {
+    state: Arc<Mutex<Blocked>>,
+    worker: Option<(Arc<Lifecycle>, RowId, Stage)>,
+    task: Option<AbortHandle>,
+}
+
+/// How far the closure has come.
+enum Blocked {
+    /// It has not ended, and its worker waits for it.
+    Runs,
+    /// It has not ended, and its worker is gone.
+    Outlives(#[allow(dead_code)] Option<Outliving>), // for its destructor
+    Ended,
+}
+
+impl Running {
+    /// For this worker; and what the closure keeps until it ends.
+    fn new(worker: Option<&(Arc<Lifecycle>, Current)>) -> (Self, Ends) {
+        let state = Arc::new(Mutex::new(Blocked::Runs));
+        let running = Self {
+            state: Arc::clone(&state),
+            worker: worker.map(|(life, current)| (Arc::clone(life), current.row, current.stage)),
+            task: None,
+        };
+        (running, Ends(state))
+    }
+
+    /// Where it has not begun by then, this takes it back.
+    fn aborting(mut self, task: AbortHandle) -> Self {
+        self.task = Some(task);
+        self
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*state, Blocked::Runs) {
+            let worker = self.worker.take();
+            let outlives = worker.and_then(|(life, row, stage)| Outliving::new(life, row, stage));
+            *state = Blocked::Outlives(outlives);
+        }
+    }
+}
+
+/// Dropped with the closure: when it has run, or when it is not to run any more.
+struct Ends(Arc<Mutex<Blocked>>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = mem::replace(&mut *state, Blocked::Ended);
+        drop(state);
+        drop(before);
+    }
+}
+
+/// Counts a closure whose worker is gone among those that are alive.
+struct Outliving {
+    life: Arc<Lifecycle>,
+    row: RowId,
+    stage: Stage,
+}
+
+impl Outliving {
+    fn new(life: Arc<Lifecycle>, row: RowId, stage: Stage) -> Option<Self> {
+        life.arrive(stage).then(|| {
+            let started = &life.rows.get(row).started;
+            started.fetch_add(1, Ordering::Relaxed);
+            Self { life, row, stage }
+        })
+    }
+}
+
+impl Drop for Outliving {
+    fn drop(&mut self) {
+        // Its worker has ended already, as far as the counters go.
+        let started = &self.life.rows.get(self.row).started;
+        started.fetch_sub(1, Ordering::Release);
+        self.life.leave(self.stage);
+    }
+}

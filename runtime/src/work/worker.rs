@@ -1,0 +1,378 @@
+//! A worker before it runs: what calling an annotated function returns, and how it is started.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::life::function::Function;
+use crate::life::lifecycle::Lifecycle;
+use crate::life::slots::Parent;
+use crate::model::label::Label;
+use crate::model::outcome::{Outcome, judge};
+use crate::model::policy::{OnFailure, Policy};
+use crate::model::state::{Stage, State};
+use crate::say::lines;
+use crate::work::ambient::Caller;
+use crate::work::body::{Again, Blocking, BlockingAgain, Body, Once};
+use crate::work::current;
+use crate::work::handle::{Called, WorkerHandle};
+use crate::work::registration::Ticket;
+
+/// A worker that has not been started: a body with its arguments.
+///
+/// Calling a function annotated with [`#[graceful::worker]`](macro@crate::work::worker) returns one, as does
+/// [`Worker::new`]. [`spawn`](Worker::spawn) runs it in the background; `.await` runs it right here, as part
+/// of the caller, unsupervised: that is how its body is unit-tested, with or without a lifecycle.
+#[must_use = "a worker does nothing until you `.spawn()` it (in the background) or `.await` it (right here)"]
+pub struct Worker<B> {
+    name: Name,
+    body: B,
+}
+
+/// Where a worker's name comes from.
+enum Name {
+    /// The annotated function, or what stands for a name in the code.
+    Function(&'static Function),
+    /// A name made at run time, or what a call changed.
+    Given(Box<Label>),
+}
+
+impl Worker<()> {
+    /// A worker made of a closure that returns a future, called `name` in reports.
+    ///
+    /// The same as an annotated function, for bodies that are not functions. For a future that is at hand
+    /// there is [`spawn`](crate::spawn()).
+    ///
+    /// ```
+    /// # #[graceful::main] async fn main() {
+    /// let sweep = graceful::Worker::new("sweep", || async { /* ... */ });
+    /// sweep.spawn();
+    /// # }
+    /// ```
+    #[track_caller]
+    #[allow(clippy::new_ret_no_self)] // `Self` here has no body yet
+    pub fn new<F, Fut>(
+        name: impl Into<Cow<'static, str>>,
+        run: F,
+    ) -> Worker<impl Body<Output = Fut::Output>>
+    where
+        F: FnMut() -> Fut + Send + 'static,
+        Fut: Future<Output: Outcome> + Send + 'static,
+    {
+        Worker {
+            name: Name::here(name.into()),
+            body: Again {
+                make: run,
+                judge: judge::<Fut::Output>,
+            },
+        }
+    }
+}
+
+impl<B> Worker<B> {
+    /// The same worker under another name in reports: one function, several roles.
+    ///
+    /// Give roles (`"consume-eu"`), not identities (`"connection-48151"`).
+    pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.label().name = name.into();
+        self
+    }
+
+    /// When this one is told to stop: see [`Stage`]. It is nobody's child then.
+    pub fn stage(mut self, stage: Stage) -> Self {
+        self.policy().set_stage(stage);
+        self
+    }
+
+    /// A budget of its own for this one, inside the big one: that long after it was told to stop it is aborted and
+    /// named, and the exit code is 124.
+    pub fn stop_timeout(mut self, budget: Duration) -> Self {
+        self.policy().set_stop_timeout(budget);
+        self
+    }
+
+    fn policy(&mut self) -> &mut Policy {
+        Arc::make_mut(
+            self.label()
+                .policy
+                .get_or_insert_with(|| Arc::new(Policy::new())),
+        )
+    }
+
+    fn label(&mut self) -> &mut Label {
+        if let Name::Function(function) = self.name {
+            let policy = Some(Arc::new(function.policy().clone()));
+            self.name = Name::Given(Box::new(Label {
+                policy,
+                ..function.label().clone()
+            }));
+        }
+        match &mut self.name {
+            Name::Given(label) => label,
+            Name::Function(_) => unreachable!("it was replaced"),
+        }
+    }
+}
+
+impl<B: Body> Worker<B> {
+    /// What a failure of this one means.
+    ///
+    /// # Panics
+    ///
+    /// For [`OnFailure::Restart`], if the worker can be run once only: an annotated function runs again when its
+    /// attribute says `on_failure = "restart"` or `every`, and so does a worker made by [`Worker::new`].
+    #[track_caller]
+    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
+        assert!(
+            B::REPEATS || on_failure != OnFailure::Restart,
+            "{}",
+            lines::NO_RESTART
+        );
+        self.policy().set_on_failure(on_failure);
+        self
+    }
+
+    /// Runs the worker in the background: tracked, told to stop with its stage, and waited for at the stop.
+    ///
+    /// A worker spawned inside a worker is its child: stopping the parent stops the child. Dropping the
+    /// handle detaches; the lifecycle still waits. While the lifecycle is stopping a new worker runs with its
+    /// token already cancelled; once everybody was joined it is refused, and the handle says so.
+    ///
+    /// # Panics
+    ///
+    /// At the caller's line, where no lifecycle is: `main` lacks `#[graceful::main]`.
+    #[inline]
+    #[track_caller]
+    pub fn spawn(self) -> WorkerHandle<B::Output> {
+        if let Name::Function(function) = self.name
+            && function.policy().is_plain()
+            && let Some(life) = current::spawner()
+            && let Some(runtime) = life.runtime()
+        {
+            // The short way: a function that nothing was set for, called by main or by an untracked task.
+            let row = function.row();
+            life.rows.get(row).started.fetch_add(1, Ordering::Relaxed);
+            if life.arrive(Stage::Main) {
+                let ticket = Ticket::new(Arc::clone(&life), row, Stage::Main);
+                let task = self.body.launch(ticket, runtime, None);
+                return WorkerHandle::new(
+                    life,
+                    Called::Function(function),
+                    Stage::Main,
+                    Some(task),
+                );
+            }
+            life.rows.get(row).refuse();
+            return WorkerHandle::new(life, Called::Function(function), Stage::Main, None);
+        }
+        self.spawn_with_care()
+    }
+
+    #[cold]
+    #[track_caller]
+    fn spawn_with_care(self) -> WorkerHandle<B::Output> {
+        let policy = self.name.policy();
+        let Spawner {
+            life,
+            stage,
+            parent,
+        } = Spawner::find(policy);
+        let state = life.state();
+        let refused = policy.refuses() && state >= State::Stopping
+            || policy.every().is_some() && state >= State::Draining;
+        let supervised = policy.is_supervised().then(|| Box::new(policy.clone()));
+        let essential = policy.is_essential();
+        let (row, name) = match self.name {
+            Name::Function(function) => {
+                let row = function.row();
+                life.rows.get(row).started.fetch_add(1, Ordering::Relaxed);
+                (row, Called::Function(function))
+            }
+            Name::Given(label) => {
+                let name = Called::Given(Box::new(label.name.clone()));
+                (life.rows.start_named(*label), name)
+            }
+        };
+        let runtime = life.runtime().filter(|_| !refused && life.arrive(stage));
+        let task = if let Some(runtime) = runtime {
+            let mut ticket = Ticket::new(Arc::clone(&life), row, stage);
+            if essential {
+                ticket = ticket.of_essential();
+            }
+            if let Some(parent) = parent {
+                ticket = ticket.of_child(parent);
+            }
+            Some(self.body.launch(ticket, runtime, supervised))
+        } else {
+            life.rows.get(row).refuse();
+            None
+        };
+        WorkerHandle::new(life, name, stage, task)
+    }
+}
+
+/// Where a worker is spawned.
+struct Spawner {
+    life: Arc<Lifecycle>,
+    stage: Stage,
+    /// The worker that is spawning, whose token stops its children.
+    parent: Option<Parent>,
+}
+
+impl Spawner {
+    /// A worker that is spawned by a worker is its child, unless it has a stage of its own.
+    #[track_caller]
+    fn find(policy: &Policy) -> Self {
+        let caller = Caller::expect("spawning a worker");
+        let parent = caller.worker().filter(|_| policy.stage().is_none());
+        Self {
+            stage: policy
+                .stage()
+                .or(parent.map(|parent| parent.stage))
+                .unwrap_or_default(),
+            parent: parent.map(|parent| caller.as_parent(parent)),
+            life: caller.life,
+        }
+    }
+}
+
+impl Name {
+    #[inline]
+    fn policy(&self) -> &Policy {
+        static PLAIN: Policy = Policy::new();
+        match self {
+            Self::Function(function) => function.policy(),
+            Self::Given(label) => label.policy.as_deref().unwrap_or(&PLAIN),
+        }
+    }
+
+    /// A name given by the caller's code.
+    #[inline]
+    #[track_caller]
+    fn here(name: Cow<'static, str>) -> Self {
+        let place = Location::caller();
+        if let Cow::Borrowed(name) = name
+            && let Some(function) = Function::of_call(name, place)
+        {
+            return Self::Function(function);
+        }
+        Self::Given(Box::new(Label::at(name, place)))
+    }
+}
+
+impl<B: Body> IntoFuture for Worker<B> {
+    type Output = B::Output;
+    type IntoFuture = B::Future;
+
+    fn into_future(self) -> B::Future {
+        self.body.inline()
+    }
+}
+
+impl<B> fmt::Debug for Worker<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match &self.name {
+            Name::Function(function) => &function.label().name,
+            Name::Given(label) => &label.name,
+        };
+        f.debug_struct("Worker")
+            .field("name", name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Starts `future` as a worker called `name`: [`Worker::spawn`] for an async block.
+///
+/// # Panics
+///
+/// As [`Worker::spawn`].
+#[inline]
+#[track_caller]
+pub fn spawn<F>(name: impl Into<Cow<'static, str>>, future: F) -> WorkerHandle<F::Output>
+where
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    let name = Name::here(name.into());
+    Worker {
+        name,
+        body: Once {
+            future,
+            judge: judge::<F::Output>,
+        },
+    }
+    .spawn()
+}
+
+/// Starts a closure that blocks, as a worker called `name`, on tokio's pool of blocking threads.
+///
+/// It is waited for at the stop like any worker. It cannot be aborted: look at
+/// [`is_stopping`](crate::is_stopping) between two pieces of work.
+///
+/// # Panics
+///
+/// As [`Worker::spawn`].
+#[track_caller]
+pub fn spawn_blocking<F, R>(name: impl Into<Cow<'static, str>>, run: F) -> WorkerHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Outcome,
+{
+    let name = Name::here(name.into());
+    Worker {
+        name,
+        body: Blocking {
+            run,
+            judge: judge::<R>,
+        },
+    }
+    .spawn()
+}
+
+/// A worker that is one future. Unbounded on purpose: what is wrong with the future or its result is said
+/// once, where the attribute names its type.
+///
+/// Not public API. Used by generated code.
+pub fn once<F, J>(function: &'static Function, future: F, judge: J) -> Worker<Once<F, J>> {
+    Worker {
+        name: Name::Function(function),
+        body: Once { future, judge },
+    }
+}
+
+/// A worker that can be run again. Unbounded on purpose, as [`once`].
+///
+/// Not public API. Used by generated code.
+pub fn again<M, J>(function: &'static Function, make: M, judge: J) -> Worker<Again<M, J>> {
+    Worker {
+        name: Name::Function(function),
+        body: Again { make, judge },
+    }
+}
+
+/// A worker that blocks its thread and can be run again. Unbounded on purpose, as [`once`].
+///
+/// Not public API. Used by generated code.
+pub fn blocking_again<M, J>(
+    function: &'static Function,
+    make: M,
+    judge: J,
+) -> Worker<BlockingAgain<M, J>> {
+    Worker {
+        name: Name::Function(function),
+        body: BlockingAgain { make, judge },
+    }
+}
+
+/// A worker that blocks its thread. Unbounded on purpose, as [`once`].
+///
+/// Not public API. Used by generated code.
+pub fn blocking<F, J>(function: &'static Function, run: F, judge: J) -> Worker<Blocking<F, J>> {
+    Worker {
+        name: Name::Function(function),
+        body: Blocking { run, judge },
+    }
+}
