@@ -29,9 +29,7 @@ async fn reverse(text: Request<String>) -> Result<Response<String>, Status> {
 }
 
 /// Counts for ever. At the stop the stream ends in good order, with the status OK: clients that want more call again.
-async fn count(
-    _: Request<()>,
-) -> Result<Response<impl Stream<Item = Result<u32, Status>>>, Status> {
+async fn count(_: Request<()>) -> Result<Response<impl Stream<Item = Result<u32, Status>>>, Status> {
     let clock = interval(Duration::from_millis(100));
     let numbers = stream::unfold((clock, 0), async |(mut clock, number)| {
         clock.tick().await;
@@ -57,27 +55,19 @@ fn demo() -> Router {
         let mut grpc = server::Grpc::new(ProstCodec::default());
         grpc.server_streaming(service_fn(count), request).await
     };
-    Router::new()
-        .route("/Demo/Reverse", post(call_reverse))
-        .route("/Demo/Count", post(call_count))
+    Router::new().route("/Demo/Reverse", post(call_reverse)).route("/Demo/Count", post(call_count))
 }
 
 /// Told by the lifecycle, for clients and balancers that ask `grpc.health.v1.Health`.
 #[graceful::worker]
 async fn health(mut reporter: HealthReporter) {
-    reporter
-        .set_service_status("", ServingStatus::NotServing)
-        .await;
+    reporter.set_service_status("", ServingStatus::NotServing).await;
     graceful::wait_for(State::Ready).await;
     if graceful::is_ready() {
-        reporter
-            .set_service_status("", ServingStatus::Serving)
-            .await;
+        reporter.set_service_status("", ServingStatus::Serving).await;
     }
     graceful::wait_for(State::Draining).await;
-    reporter
-        .set_service_status("", ServingStatus::NotServing)
-        .await;
+    reporter.set_service_status("", ServingStatus::NotServing).await;
     // Whoever watches the status has been told. The stop would wait for these streams, which know no end but this.
     graceful::stopping().await;
     reporter.clear_service_status("").await;
@@ -97,13 +87,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     graceful::ready();
     println!("ready; press Ctrl-C");
     // Each call is waited for to the end of its stream, and named. Idle connections are told to go, and closed.
-    let mut server = Server::builder()
-        .layer(GracefulLayer::new())
-        .http2_keepalive_interval(Some(Duration::from_secs(5)));
+    let mut server =
+        Server::builder().layer(GracefulLayer::new()).http2_keepalive_interval(Some(Duration::from_secs(5)));
     let routes = Routes::from(demo()).add_service(health_service);
     let server = server.add_routes(routes);
     let connections = TcpIncoming::from(listener);
-    Ok(server
-        .serve_with_incoming_shutdown(connections, graceful::stopping())
-        .await?)
+    Ok(server.serve_with_incoming_shutdown(connections, graceful::stopping()).await?)
 }

@@ -41,10 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("press Ctrl-C here while it waits");
 
     let mut server = Builder::new(TokioExecutor::new());
-    server
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE);
+    server.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
     let connections = GracefulShutdown::new();
     graceful::ready();
     while let Some(accepted) = graceful::run_until_stopping(listener.accept()).await {

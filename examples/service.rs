@@ -93,10 +93,8 @@ async fn readyz() -> Result<&'static str, StatusCode> {
 #[graceful::worker(stop = "last")]
 async fn health(listener: TcpListener) -> std::io::Result<()> {
     let status = async || graceful::status().to_string();
-    let app = Router::new()
-        .route("/livez", get("alive"))
-        .route("/readyz", get(readyz))
-        .route("/debug/graceful", get(status));
+    let app =
+        Router::new().route("/livez", get("alive")).route("/readyz", get(readyz)).route("/debug/graceful", get(status));
     let server = axum::serve(listener, app);
     server.with_graceful_shutdown(graceful::stopping()).await
 }

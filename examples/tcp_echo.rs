@@ -34,11 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let address = listener.local_addr()?;
     println!("listening on {address}");
-    println!(
-        "in another terminal: nc {} {}",
-        address.ip(),
-        address.port()
-    );
+    println!("in another terminal: nc {} {}", address.ip(), address.port());
     println!("type a line there, and press Ctrl-C here while it comes back");
     graceful::ready();
     while let Some(accepted) = graceful::run_until_stopping(listener.accept()).await {

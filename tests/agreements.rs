@@ -105,11 +105,7 @@ fn a_result_being_dropped_is_waited_for_or_rings() {
         results.leave();
         results.begin_dropping();
         let dropper = {
-            let (results, is_stopping, rung) = (
-                Arc::clone(&results),
-                Arc::clone(&is_stopping),
-                Arc::clone(&rung),
-            );
+            let (results, is_stopping, rung) = (Arc::clone(&results), Arc::clone(&is_stopping), Arc::clone(&rung));
             thread::spawn(move || {
                 if results.end_dropping() && is_stopping.load(Ordering::SeqCst) {
                     rung.store(true, Ordering::SeqCst);

@@ -80,9 +80,7 @@ async fn stopping_a_handle_stops_the_worker_and_its_children_and_nobody_else() {
     let (send, receive) = oneshot::channel();
     let parent = graceful::spawn("parent", async move {
         let grandchild = graceful::spawn("child", async {
-            graceful::spawn("grandchild", graceful_wait())
-                .await
-                .unwrap();
+            graceful::spawn("grandchild", graceful_wait()).await.unwrap();
         });
         let _ = send.send(grandchild);
         graceful::stopping().await;
@@ -290,27 +288,15 @@ async fn a_token_asked_for_in_the_very_poll_that_began_to_wait_is_heard() {
 #[graceful::test]
 async fn an_untracked_task_and_a_blocking_closure_find_the_lifecycle() {
     graceful::stop();
-    assert!(
-        tokio::spawn(async { graceful::is_stopping() })
-            .await
-            .unwrap()
-    );
-    assert!(
-        tokio::task::spawn_blocking(graceful::is_stopping)
-            .await
-            .unwrap()
-    );
+    assert!(tokio::spawn(async { graceful::is_stopping() }).await.unwrap());
+    assert!(tokio::task::spawn_blocking(graceful::is_stopping).await.unwrap());
 }
 
 #[graceful::test]
 async fn a_token_of_an_untracked_task_stops_nobody_else() {
-    tokio::spawn(async { graceful::token().cancel() })
-        .await
-        .unwrap();
+    tokio::spawn(async { graceful::token().cancel() }).await.unwrap();
     assert!(!graceful::is_stopping());
-    graceful::spawn("worker", async { assert!(!graceful::is_stopping()) })
-        .await
-        .unwrap();
+    graceful::spawn("worker", async { assert!(!graceful::is_stopping()) }).await.unwrap();
 }
 
 #[graceful::test]
@@ -366,10 +352,7 @@ fn outside_any_lifecycle_reads_are_inert() {
     assert!(!graceful::is_stopping());
     assert!(!graceful::token().is_cancelled());
     assert!(poll_once(graceful::stopping()).is_pending());
-    assert_eq!(
-        poll_once(graceful::run_until_stopping(async { 7 })),
-        Poll::Ready(Some(7))
-    );
+    assert_eq!(poll_once(graceful::run_until_stopping(async { 7 })), Poll::Ready(Some(7)));
     assert_eq!(graceful::state(), graceful::State::Starting);
     assert!(!graceful::is_ready());
     assert!(graceful::cause().is_none());
@@ -383,8 +366,7 @@ fn outside_any_lifecycle_reads_are_inert() {
 async fn run_until_stopping_does_not_begin_what_it_would_not_finish() {
     graceful::stop();
     let polled = AtomicBool::new(false);
-    let result =
-        graceful::run_until_stopping(async { polled.store(true, Ordering::Relaxed) }).await;
+    let result = graceful::run_until_stopping(async { polled.store(true, Ordering::Relaxed) }).await;
     assert_eq!(result, None);
     assert!(!polled.load(Ordering::Relaxed));
 }
@@ -405,10 +387,7 @@ async fn run_until_stopping_loses_no_output_that_is_ready_at_the_stop() {
 async fn run_until_stopping_ends_a_wait() {
     let began = Instant::now();
     let handle = graceful::spawn("wait", async {
-        assert_eq!(
-            graceful::run_until_stopping(sleep(Duration::from_secs(60))).await,
-            None
-        );
+        assert_eq!(graceful::run_until_stopping(sleep(Duration::from_secs(60))).await, None);
     });
     sleep(Duration::from_secs(1)).await;
     graceful::stop();
@@ -426,9 +405,7 @@ async fn no_stop_is_missed_by_a_worker_that_is_just_sitting_down() {
         });
         other.await.unwrap().unwrap();
     }
-    let handles: Vec<_> = (0..10_000)
-        .map(|_| graceful::spawn("many", graceful_wait()))
-        .collect();
+    let handles: Vec<_> = (0..10_000).map(|_| graceful::spawn("many", graceful_wait())).collect();
     graceful::stop();
     for handle in handles {
         handle.await.unwrap();
@@ -455,9 +432,7 @@ async fn stopping_made_by_a_worker_that_is_stopped_means_that_for_ever() {
 #[graceful::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dropping_anothers_result_leaves_a_worker_who_it_is() {
     graceful::spawn("outer", async {
-        let other = graceful::spawn("other", async {
-            Ok::<_, String>("a result with a destructor".to_owned())
-        });
+        let other = graceful::spawn("other", async { Ok::<_, String>("a result with a destructor".to_owned()) });
         while !other.is_finished() {
             tokio::task::yield_now().await;
         }

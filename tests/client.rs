@@ -38,9 +38,8 @@ pub fn ask(address: SocketAddr, request: &str) -> u16 {
 /// The listener closes soon, and stays closed.
 pub fn wait_until_refused(address: SocketAddr) {
     let begun = Instant::now();
-    let refused = |result: std::io::Result<TcpStream>| {
-        result.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
-    };
+    let refused =
+        |result: std::io::Result<TcpStream>| result.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused);
     while !refused(TcpStream::connect(address)) {
         assert!(begun.elapsed() < PATIENCE, "it still accepts connections");
     }
@@ -58,9 +57,7 @@ pub fn is_silent(stream: &TcpStream) -> bool {
 /// What is still to come, up to an end in good order.
 pub fn rest_of(mut stream: TcpStream) -> String {
     let mut text = String::new();
-    stream
-        .read_to_string(&mut text)
-        .expect("the stream ends in good order");
+    stream.read_to_string(&mut text).expect("the stream ends in good order");
     text
 }
 
@@ -69,9 +66,9 @@ pub fn read_up_to(stream: &mut TcpStream, words: &str) -> String {
     let mut text = Vec::new();
     while !text.ends_with(words.as_bytes()) {
         let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap_or_else(|error| {
-            panic!("no {words:?}: {error}: {}", String::from_utf8_lossy(&text))
-        });
+        stream
+            .read_exact(&mut byte)
+            .unwrap_or_else(|error| panic!("no {words:?}: {error}: {}", String::from_utf8_lossy(&text)));
         text.push(byte[0]);
     }
     String::from_utf8(text).expect("it is text")

@@ -71,13 +71,8 @@ fn environment(deployment: &Yaml<'static>) -> Vec<(String, String)> {
 /// A variable that is a number of seconds.
 fn setting(deployment: &Yaml<'static>, name: &str) -> Duration {
     let all = environment(deployment);
-    let (_, value) = all
-        .iter()
-        .find(|(variable, _)| variable == name)
-        .expect(name);
-    let number = value
-        .strip_suffix('s')
-        .and_then(|number| number.parse().ok());
+    let (_, value) = all.iter().find(|(variable, _)| variable == name).expect(name);
+    let number = value.strip_suffix('s').and_then(|number| number.parse().ok());
     Duration::from_secs(number.unwrap_or_else(|| panic!("{name} is no number of seconds: {value}")))
 }
 
@@ -86,19 +81,13 @@ fn port(deployment: &Yaml<'static>, name: &str) -> u64 {
     let list = at(deployment, &format!("{CONTAINER}/ports"));
     let mut ports = list.as_sequence().expect("ports is a list").iter();
     let port = ports.find(|port| text(port, "name") == name);
-    number(
-        port.unwrap_or_else(|| panic!("no port {name}")),
-        "containerPort",
-    )
+    number(port.unwrap_or_else(|| panic!("no port {name}")), "containerPort")
 }
 
 /// No name is misspelt, and no value is of another kind than its name has.
 #[test]
 fn the_deployment_is_one_by_the_schemas_of_kubernetes() {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../examples/deploy/deployment.yaml"
-    );
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/deploy/deployment.yaml");
     let mut validator = Command::new("kubernetes-validate");
     match validator.args(["--strict", path]).output() {
         Ok(output) => assert!(output.status.success(), "{output:?}"),
@@ -116,10 +105,7 @@ fn the_deployment_is_one_by_the_schemas_of_kubernetes() {
 #[test]
 fn the_budget_of_the_stop_fits_into_the_grace_period() {
     let deployment = deployment();
-    let grace = seconds(
-        &deployment,
-        "spec/template/spec/terminationGracePeriodSeconds",
-    );
+    let grace = seconds(&deployment, "spec/template/spec/terminationGracePeriodSeconds");
     let budget = setting(&deployment, "GRACEFUL_STOP_TIMEOUT");
     let container = at(&deployment, CONTAINER);
     // A hook would be paid from the grace period.
@@ -135,10 +121,7 @@ fn the_drain_and_the_longest_answer_fit_into_the_budget() {
     // What the drain may take at the most; and what is kept back for the abort is not for answers.
     assert!(drain <= budget / 2, "{drain:?} of {budget:?}");
     let reserve = (budget / 10).min(Duration::from_secs(2));
-    assert!(
-        drain + LONGEST_ANSWER + reserve < budget,
-        "{drain:?} of {budget:?}"
-    );
+    assert!(drain + LONGEST_ANSWER + reserve < budget, "{drain:?} of {budget:?}");
 }
 
 #[test]
@@ -155,10 +138,7 @@ fn probes_have_noticed_before_the_drain_is_half_over() {
 fn nobody_leaves_before_somebody_else_is_ready() {
     let deployment = deployment();
     assert!(number(&deployment, "spec/replicas") >= 2);
-    assert_eq!(
-        number(&deployment, "spec/strategy/rollingUpdate/maxUnavailable"),
-        0
-    );
+    assert_eq!(number(&deployment, "spec/strategy/rollingUpdate/maxUnavailable"), 0);
     assert!(number(&deployment, "spec/strategy/rollingUpdate/maxSurge") >= 1);
     let labels = at(&deployment, "spec/template/metadata/labels");
     assert_eq!(at(&deployment, "spec/selector/matchLabels"), labels);
@@ -174,12 +154,7 @@ fn the_example_answers_the_probes_until_it_is_gone() {
     child.prints("press Ctrl-C here while it waits");
     let health = address_after(&child, "health on ");
     let probed = |name: &str| {
-        let part = |part: &str| {
-            text(
-                &deployment,
-                &format!("{CONTAINER}/{name}Probe/httpGet/{part}"),
-            )
-        };
+        let part = |part: &str| text(&deployment, &format!("{CONTAINER}/{name}Probe/httpGet/{part}"));
         assert_eq!(part("port"), "health");
         ask(health, &format!("GET {}", part("path")))
     };
@@ -209,13 +184,8 @@ fn instructions() -> Vec<String> {
 /// What follows an instruction's name, in the stage that becomes the image.
 fn in_the_image(name: &str) -> String {
     let all = instructions();
-    let last = all
-        .rsplit(|line| line.starts_with("FROM "))
-        .next()
-        .unwrap_or_default();
-    let argument = last
-        .iter()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let last = all.rsplit(|line| line.starts_with("FROM ")).next().unwrap_or_default();
+    let argument = last.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     argument.unwrap_or_else(|| panic!("no {name}")).to_owned()
 }
 
@@ -251,10 +221,7 @@ fn the_example_listens_where_the_image_says() {
     let child = Child::start(&mut command);
     child.prints("press Ctrl-C here while it waits");
     for words in ["listening on ", "health on "] {
-        assert!(
-            address_after(&child, words).ip().is_unspecified(),
-            "{child}"
-        );
+        assert!(address_after(&child, words).ip().is_unspecified(), "{child}");
     }
     child.terminate();
     child.end().assert_code(0);

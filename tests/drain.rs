@@ -145,10 +145,7 @@ fn inside_kubernetes_a_second_termination_leaves_the_drain_as_it_is() {
 
 #[test]
 fn a_failure_leaves_the_drain_as_it_is() {
-    for mut command in [
-        service("short", "current_thread"),
-        in_kubernetes("multi_thread"),
-    ] {
+    for mut command in [service("short", "current_thread"), in_kubernetes("multi_thread")] {
         let mut child = ready(&mut command);
         let asked = child.terminate();
         child.prints(EARLY);
@@ -166,10 +163,7 @@ fn a_failure_leaves_the_drain_as_it_is() {
 #[test]
 fn the_environment_decides_how_long() {
     let drain = Duration::from_millis(700);
-    for mut command in [
-        service("short", "multi_thread"),
-        in_kubernetes("current_thread"),
-    ] {
+    for mut command in [service("short", "multi_thread"), in_kubernetes("current_thread")] {
         let child = starting(command.env("GRACEFUL_DRAIN", "700ms"));
         let asked = child.terminate();
         let end = child.end();

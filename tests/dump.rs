@@ -18,16 +18,9 @@ fn service(case: &str, flavour: &str) -> Child {
 /// The cells of the first row of a table that begins with `name`, as words.
 #[track_caller]
 fn row<'a>(end: &'a End, name: &str) -> Vec<&'a str> {
-    let words = |line: &'a str| {
-        line.trim_start_matches("graceful[orders]:")
-            .split_whitespace()
-    };
-    let mut rows = end
-        .stderr
-        .iter()
-        .map(|line| words(&line.text).collect::<Vec<_>>());
-    rows.find(|row| row.first() == Some(&name))
-        .unwrap_or_else(|| panic!("no row `{name}`\n{end}"))
+    let words = |line: &'a str| line.trim_start_matches("graceful[orders]:").split_whitespace();
+    let mut rows = end.stderr.iter().map(|line| words(&line.text).collect::<Vec<_>>());
+    rows.find(|row| row.first() == Some(&name)).unwrap_or_else(|| panic!("no row `{name}`\n{end}"))
 }
 
 #[test]
@@ -47,33 +40,19 @@ fn it_is_a_table_and_nothing_stops() {
             found.unwrap_or_else(|| panic!("`{part}` was not said\n{end}"))
         };
         assert!(line("ready, up ") < line("stopping: SIGTERM"), "{end}");
-        let head = [
-            "worker", "stage", "live", "oldest", "ok", "err", "panic", "abort", "restart",
-            "refuse", "now", "at",
-        ];
+        let head =
+            ["worker", "stage", "live", "oldest", "ok", "err", "panic", "abort", "restart", "refuse", "now", "at"];
         assert_eq!(row(&end, "worker"), head, "{end}");
         let waits = row(&end, "wait");
         assert_eq!(waits[1..3], ["main", "3"], "{end}");
         assert_eq!(waits[4], "ms", "{end}");
-        assert_eq!(
-            waits[5..12],
-            ["0", "0", "0", "0", "0", "0", "waiting,"],
-            "{end}"
-        );
+        assert_eq!(waits[5..12], ["0", "0", "0", "0", "0", "0", "waiting,"], "{end}");
         assert_eq!(waits[12..15], ["polled", "just", "now"], "{end}");
         assert!(waits[15].starts_with("tests/children/dumps.rs:"), "{end}");
         assert_eq!(row(&end, "main")[..3], ["main", "main", "1"], "{end}");
         let done = row(&end, "done");
-        assert_eq!(
-            done[1..10],
-            ["main", "0", "-", "1", "0", "0", "0", "0", "0"],
-            "{end}"
-        );
-        assert_eq!(
-            row(&end, "pool"),
-            ["pool", "after_stop", "waiting", "-"],
-            "{end}"
-        );
+        assert_eq!(done[1..10], ["main", "0", "-", "1", "0", "0", "0", "0", "0"], "{end}");
+        assert_eq!(row(&end, "pool"), ["pool", "after_stop", "waiting", "-"], "{end}");
         assert_eq!(row(&end, "upload")[..3], ["upload", "1", "1"], "{end}");
     }
 }
@@ -110,28 +89,17 @@ fn who_blocks_the_runtime_is_named_with_its_thread() {
         let asked = child.terminate();
         let end = child.end();
         end.assert_code(124);
-        end.assert_gone_between(
-            asked,
-            Duration::from_millis(340),
-            Duration::from_millis(550),
-        );
+        end.assert_gone_between(asked, Duration::from_millis(340), Duration::from_millis(550));
         let spins = row(&end, "spin");
         assert_eq!(spins[2], "1", "{end}");
-        assert!(
-            spins.join(" ").contains(&format!("blocking {thread} for ")),
-            "{end}"
-        );
+        assert!(spins.join(" ").contains(&format!("blocking {thread} for ")), "{end}");
         assert!(row(&end, "wait").contains(&"waiting,"), "{end}");
     }
 }
 
 #[test]
 fn who_blocks_the_runtime_is_named_with_for_how_long() {
-    for (flavour, case) in [
-        ("multi_thread", "all_spin"),
-        ("current_thread", "spins"),
-        ("quit", "spins"),
-    ] {
+    for (flavour, case) in [("multi_thread", "all_spin"), ("current_thread", "spins"), ("quit", "spins")] {
         let signal = match flavour {
             "quit" => Signal::SIGQUIT,
             _ => Signal::SIGUSR1,

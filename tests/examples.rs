@@ -25,9 +25,7 @@ fn tcp_echo_finishes_the_line_in_hand_and_accepts_no_other() {
     let address = listens_at(&service);
     let idle = connect(address);
     let mut client = connect(address);
-    client
-        .write_all(b"the line in hand at the stop\n")
-        .expect("the line is sent");
+    client.write_all(b"the line in hand at the stop\n").expect("the line is sent");
     let mut first = [0];
     client.read_exact(&mut first).expect("the echo begins");
 
@@ -48,10 +46,7 @@ fn minimal_finishes_its_round() {
     program.terminate();
     let end = program.end();
     end.assert_code(0);
-    assert_eq!(
-        end.printed(),
-        ["a round begins; press Ctrl-C", "a round is done"]
-    );
+    assert_eq!(end.printed(), ["a round begins; press Ctrl-C", "a round is done"]);
 }
 
 #[test]
@@ -70,10 +65,7 @@ fn workers_does_every_job_that_was_queued() {
 #[test]
 fn service_is_not_ready_but_alive_during_the_drain_and_closes_in_order() {
     let service = Child::start(
-        Command::new(SERVICE)
-            .env("ORDERS", "127.0.0.1:0")
-            .env("HEALTH", "127.0.0.1:0")
-            .env("GRACEFUL_DRAIN", "3s"),
+        Command::new(SERVICE).env("ORDERS", "127.0.0.1:0").env("HEALTH", "127.0.0.1:0").env("GRACEFUL_DRAIN", "3s"),
     );
     service.says("worker `follow` failed: \"connection lost\"; again in ");
     let orders = address_after(&service, "ORDERS=");
@@ -100,12 +92,7 @@ fn service_is_not_ready_but_alive_during_the_drain_and_closes_in_order() {
     let printed = end.printed();
     assert_eq!(
         printed[printed.len() - 4..],
-        [
-            "ingest: no further message",
-            "write: every row written",
-            "pool: closed",
-            "log: flushed"
-        ],
+        ["ingest: no further message", "write: every row written", "pool: closed", "log: flushed"],
         "{end}"
     );
 }
@@ -121,11 +108,7 @@ fn a_port_in_use_is_one_clear_line_and_exit_code_1() {
         for end in [by_argument.end(), by_variable.end()] {
             end.assert_code(1);
             assert!(end.printed().is_empty(), "it claims to listen\n{end}");
-            let about: Vec<_> = end
-                .stderr
-                .iter()
-                .filter(|line| line.text.contains("cannot listen"))
-                .collect();
+            let about: Vec<_> = end.stderr.iter().filter(|line| line.text.contains("cannot listen")).collect();
             assert_eq!(about.len(), 1, "not one line\n{end}");
             for part in [&*address.to_string(), "in use", "PORT"] {
                 assert!(about[0].text.contains(part), "no {part:?}\n{end}");
@@ -136,9 +119,7 @@ fn a_port_in_use_is_one_clear_line_and_exit_code_1() {
 
 #[test]
 fn the_readme_shows_the_minimal_example() {
-    let (_, program) = include_str!("../examples/minimal.rs")
-        .split_once("\n\n")
-        .expect("a sentence, then the program");
+    let (_, program) = include_str!("../examples/minimal.rs").split_once("\n\n").expect("a sentence, then the program");
     assert!(include_str!("../README.md").contains(program));
 }
 

@@ -82,9 +82,7 @@ async fn a_stream_ends_by_itself_with_the_status_ok() {
 async fn health_is_not_serving_from_the_drain_on_and_who_watches_it_holds_nothing_up() {
     let (service, channel) = start("2s").await;
     let mut client = HealthClient::new(channel.clone());
-    let ask = || HealthCheckRequest {
-        service: String::new(),
-    };
+    let ask = || HealthCheckRequest { service: String::new() };
     let watched = client.watch(ask()).await.expect("the stream begins");
     let mut watched = watched.into_inner();
     // The reporter may be told a moment after the first client connects.
@@ -96,12 +94,7 @@ async fn health_is_not_serving_from_the_drain_on_and_who_watches_it_holds_nothin
     assert_eq!(told.map(|now| now.status), Some(NOT_SERVING));
     let status = client.check(ask()).await.expect("it is answered");
     assert_eq!(status.into_inner().status, NOT_SERVING);
-    assert_eq!(
-        reverse(channel, "on")
-            .await
-            .expect("a drain goes on serving"),
-        "no"
-    );
+    assert_eq!(reverse(channel, "on").await.expect("a drain goes on serving"), "no");
     let end = watched.message().await;
     assert!(matches!(end, Ok(None)), "{end:?}");
     let end = service.end();

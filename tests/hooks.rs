@@ -13,11 +13,7 @@ const BUDGET: Duration = Duration::from_millis(600);
 
 fn service(case: &str, flavour: &str) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hooked"));
-    let child = Child::start(
-        command
-            .args([case, flavour])
-            .env_remove("KUBERNETES_SERVICE_HOST"),
-    );
+    let child = Child::start(command.args([case, flavour]).env_remove("KUBERNETES_SERVICE_HOST"));
     child.prints("up");
     child
 }
@@ -36,11 +32,7 @@ const AFTER: [&str; 2] = ["after_stop cache: stopped", "after_stop pool: stopped
 /// Each ran once: those before the stop, those beside it in any order, and those after it in theirs.
 #[track_caller]
 fn the_others_ran(end: &End) {
-    let mut printed: Vec<_> = end
-        .printed()
-        .into_iter()
-        .filter(|line| line.contains("_stop "))
-        .collect();
+    let mut printed: Vec<_> = end.printed().into_iter().filter(|line| line.contains("_stop ")).collect();
     assert_eq!(printed.len(), 6, "{end}");
     printed[..4].sort_unstable();
     assert_eq!(printed, [BEFORE, ON, AFTER].concat(), "{end}");
@@ -77,10 +69,7 @@ fn one_that_hangs_before_the_stop_is_124_and_takes_half_the_budget() {
         the_others_ran(&end);
         let told = end.stdout.iter().find(|line| line.text == "main told");
         let told = told.expect("main was told").at - asked;
-        assert!(
-            (BUDGET / 2..BUDGET / 2 + PROMPTLY / 2).contains(&told),
-            "main was told after {told:?}\n{end}"
-        );
+        assert!((BUDGET / 2..BUDGET / 2 + PROMPTLY / 2).contains(&told), "main was told after {told:?}\n{end}");
         end.assert_gone_between(asked, BUDGET / 2, BUDGET + PROMPTLY / 3);
         end.assert_code(124);
     }
@@ -94,11 +83,7 @@ fn one_that_fails_at_the_stop_is_tried_three_times_and_is_1() {
     let pauses = Duration::from_millis(300);
     end.assert_gone_between(asked, pauses, pauses + PROMPTLY);
     end.assert_said(r#"graceful: exit code 1: on_stop hook `metrics` failed: "no such host""#);
-    let tries = end
-        .printed()
-        .iter()
-        .filter(|line| **line == "tried")
-        .count();
+    let tries = end.printed().iter().filter(|line| **line == "tried").count();
     assert_eq!(tries, 3, "{end}");
     the_others_ran(&end);
 }
@@ -158,9 +143,7 @@ fn on_a_blocked_runtime_those_after_the_stop_are_named_as_not_run() {
     end.assert_gone_between(asked, BUDGET * 9 / 10, BUDGET + PROMPTLY / 3);
     end.assert_said("still running: ");
     for name in ["pool", "cache"] {
-        end.assert_said(&format!(
-            "after_stop hook `{name}` was not run: no time was left"
-        ));
+        end.assert_said(&format!("after_stop hook `{name}` was not run: no time was left"));
     }
     // Those that had no thread are not to blame for it.
     end.assert_silent_about("did not end within");

@@ -45,19 +45,13 @@ impl Service {
     fn start_with(variable: &str, value: &str) -> Self {
         let child = Child::start(Command::new(HTTP).arg("0").env(variable, value));
         child.prints("press Ctrl-C here while it waits");
-        Self {
-            address: address_after(&child, "listening on "),
-            health: address_after(&child, "health on "),
-            child,
-        }
+        Self { address: address_after(&child, "listening on "), health: address_after(&child, "health on "), child }
     }
 
     /// A connection on which this was sent.
     fn send(&self, text: &str) -> TcpStream {
         let mut client = connect(self.address);
-        client
-            .write_all(text.as_bytes())
-            .expect("the request is sent");
+        client.write_all(text.as_bytes()).expect("the request is sent");
         client
     }
 
@@ -78,11 +72,7 @@ impl Service {
     /// What it says of itself.
     fn status(&self, accept: &str) -> String {
         let mut client = connect(self.health);
-        write!(
-            client,
-            "GET /debug/graceful HTTP/1.0\r\naccept: {accept}\r\n\r\n"
-        )
-        .expect("the request is sent");
+        write!(client, "GET /debug/graceful HTTP/1.0\r\naccept: {accept}\r\n\r\n").expect("the request is sent");
         let answer = rest_of(client);
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
         assert!(head.contains(&format!("content-type: {accept}")), "{head}");
@@ -113,9 +103,7 @@ fn a_request_in_hand_is_answered_and_who_comes_meanwhile_is_refused() {
     assert!(is_silent(&client), "the answer came before the stop");
 
     let response = rest_of(client);
-    let (head, body) = response
-        .split_once("\r\n\r\n")
-        .expect("a head and a body arrive");
+    let (head, body) = response.split_once("\r\n\r\n").expect("a head and a body arrive");
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
     let length = format!("content-length: {}", body.len());
     assert!(head.contains(&length), "{head}\n{body}");
@@ -176,9 +164,8 @@ fn a_panic_is_an_answer_to_its_client_and_nothing_else() {
 #[test]
 fn an_upload_in_hand_is_finished() {
     let service = Service::start();
-    let mut client = service.send(
-        "POST /upload HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 20\r\n\r\n",
-    );
+    let mut client =
+        service.send("POST /upload HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 20\r\n\r\n");
     // Said when the handler asks for the body.
     read_up_to(&mut client, "100 Continue\r\n\r\n");
     client.write_all(b"0123456789").expect("a half is sent");
@@ -211,17 +198,14 @@ fn server_sent_events_end_by_themselves() {
 fn a_websocket_is_closed_with_a_close_frame() {
     let service = Service::start();
     let request = format!("ws://{}/echo", service.address);
-    let (mut socket, _) =
-        tungstenite::client(request, connect(service.address)).expect("the upgrade is granted");
+    let (mut socket, _) = tungstenite::client(request, connect(service.address)).expect("the upgrade is granted");
     socket.send(Message::text("hello")).expect("it is sent");
     assert_eq!(socket.read().expect("it comes back").to_string(), "hello");
     let status = service.status("text/plain");
     assert!(status.contains("\n  websocket  1 "), "{status}");
 
     let asked = service.stop();
-    let Ok(Message::Close(Some(frame))) = socket.read() else {
-        panic!("no close frame\n{}", service.child)
-    };
+    let Ok(Message::Close(Some(frame))) = socket.read() else { panic!("no close frame\n{}", service.child) };
     assert_eq!((u16::from(frame.code), &*frame.reason), (1012, "stopping"));
     // Its answer to the goodbye is sent by this read, and the end of the connection read.
     let end = socket.read().expect_err("nothing comes after it");
@@ -236,8 +220,7 @@ fn a_websocket_is_closed_with_a_close_frame() {
 fn a_websocket_that_does_not_say_goodbye_is_not_waited_for() {
     let service = Service::start();
     let request = format!("ws://{}/echo", service.address);
-    let (socket, _) =
-        tungstenite::client(request, connect(service.address)).expect("the upgrade is granted");
+    let (socket, _) = tungstenite::client(request, connect(service.address)).expect("the upgrade is granted");
     let asked = service.stop();
     let end = service.child.end();
     end.assert_code(0);
@@ -255,12 +238,9 @@ async fn http_2_is_told_to_go_away_and_its_request_in_hand_is_answered() {
     use tokio::time::timeout;
 
     let service = Service::start();
-    let stream = TcpStream::connect(service.address)
-        .await
-        .expect("the example listens");
-    let (mut client, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-        .await
-        .expect("it speaks HTTP/2");
+    let stream = TcpStream::connect(service.address).await.expect("the example listens");
+    let (mut client, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("it speaks HTTP/2");
     let connection = tokio::spawn(connection);
     let get = |path| {
         let request = Request::get(format!("http://localhost{path}"));
@@ -272,9 +252,7 @@ async fn http_2_is_told_to_go_away_and_its_request_in_hand_is_answered() {
 
     service.stop();
     // From then on the client sends no other request here.
-    let refused = timeout(PATIENCE, async {
-        while client.send_request(get("/")).await.is_ok() {}
-    });
+    let refused = timeout(PATIENCE, async { while client.send_request(get("/")).await.is_ok() {} });
     refused.await.expect("the client is told");
     assert!(!answer.is_finished(), "the answer came before the stop");
     let response = answer.await.expect("no panic").expect("it is answered");
@@ -452,10 +430,7 @@ fn an_upload_that_does_not_arrive_is_answered_in_time() {
     let drip = Drip::begin(client, &"x".repeat(1000));
     let asked = service.stop();
     let answer = what_it_sees(drip.client());
-    assert!(
-        answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"),
-        "{answer:?}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer:?}");
     let end = service.child.end();
     end.assert_code(0);
     end.assert_gone_between(asked, FOR_A_HEAD, FOR_A_REQUEST + SLACK);

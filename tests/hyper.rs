@@ -7,9 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use graceful_tests::Child;
-use graceful_tests::client::{
-    address_after, connect, is_silent, read_up_to, rest_of, wait_until_refused,
-};
+use graceful_tests::client::{address_after, connect, is_silent, read_up_to, rest_of, wait_until_refused};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -45,10 +43,7 @@ fn the_request_in_hand_is_answered_and_idle_connections_are_closed() {
     assert!(is_silent(&slow), "the answer came before the stop");
     let answer = rest_of(slow);
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-    assert!(
-        answer.ends_with("\r\n\r\nfinished, whatever came in between\n"),
-        "{answer}"
-    );
+    assert!(answer.ends_with("\r\n\r\nfinished, whatever came in between\n"), "{answer}");
 
     let end = service.end();
     end.assert_code(0);

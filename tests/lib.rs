@@ -91,11 +91,7 @@ impl Child {
             .spawn()
             .expect("the child starts");
         let pid = Pid::from_raw(process.id().cast_signed());
-        let (stdin, stdout, stderr) = (
-            process.stdin.take(),
-            process.stdout.take(),
-            process.stderr.take(),
-        );
+        let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
         let (gone, exit) = mpsc::channel();
         thread::spawn(move || {
             let status = process.wait().expect("a child can be waited for");
@@ -174,20 +170,12 @@ impl Child {
     /// As [`end`](Self::end), for a child that is to panic.
     #[track_caller]
     pub fn end_in_panic(mut self) -> End {
-        let Ok((status, at)) = self.exit.recv_timeout(self.patience) else {
-            panic!("it is still there\n{self}")
-        };
+        let Ok((status, at)) = self.exit.recv_timeout(self.patience) else { panic!("it is still there\n{self}") };
         self.is_gone = true;
-        assert_eq!(
-            killpg(self.pid, None),
-            Err(Errno::ESRCH),
-            "it left a process behind\n{self}"
-        );
+        assert_eq!(killpg(self.pid, None), Err(Errno::ESRCH), "it left a process behind\n{self}");
         End {
             code: status.code(),
-            signal: status
-                .signal()
-                .and_then(|signal| Signal::try_from(signal).ok()),
+            signal: status.signal().and_then(|signal| Signal::try_from(signal).ok()),
             stdout: self.stdout.to_the_end(),
             stderr: self.stderr.to_the_end(),
             at,
@@ -214,17 +202,9 @@ fn ignore_nothing() {
             .find_map(|line| line.strip_prefix("SigIgn:"))
             .and_then(|set| u64::from_str_radix(set.trim(), 16).ok())
             .unwrap_or(0);
-        let all = [
-            Signal::SIGHUP,
-            Signal::SIGINT,
-            Signal::SIGQUIT,
-            Signal::SIGTERM,
-        ];
-        let numbers: Vec<_> = all
-            .map(|signal| signal as i32)
-            .into_iter()
-            .filter(|number| ignored >> (number - 1) & 1 == 1)
-            .collect();
+        let all = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
+        let numbers: Vec<_> =
+            all.map(|signal| signal as i32).into_iter().filter(|number| ignored >> (number - 1) & 1 == 1).collect();
         if !numbers.is_empty() {
             handle(&numbers);
         }
@@ -318,20 +298,14 @@ impl End {
     /// This line is on its standard output.
     #[track_caller]
     pub fn assert_printed(&self, line: &str) {
-        assert!(
-            self.printed().contains(&line),
-            "`{line}` was not printed\n{self}"
-        );
+        assert!(self.printed().contains(&line), "`{line}` was not printed\n{self}");
     }
 
     /// It was gone no sooner than `from` and no later than `to`, counted from `then`.
     #[track_caller]
     pub fn assert_gone_between(&self, then: Instant, from: Duration, to: Duration) {
         let took = self.after(then);
-        assert!(
-            (from..=to).contains(&took),
-            "gone after {took:?}, not within {from:?} to {to:?}\n{self}"
-        );
+        assert!((from..=to).contains(&took), "gone after {took:?}, not within {from:?} to {to:?}\n{self}");
     }
 }
 
@@ -370,14 +344,9 @@ impl Stream {
         let stream = Self::default();
         let writer = stream.clone();
         thread::spawn(move || {
-            let lines = pipe
-                .into_iter()
-                .flat_map(|pipe| BufReader::new(pipe).split(b'\n'));
+            let lines = pipe.into_iter().flat_map(|pipe| BufReader::new(pipe).split(b'\n'));
             for line in lines.map_while(Result::ok) {
-                let line = Line {
-                    text: String::from_utf8_lossy(&line).into_owned(),
-                    at: Instant::now(),
-                };
+                let line = Line { text: String::from_utf8_lossy(&line).into_owned(), at: Instant::now() };
                 writer.change(|read| read.lines.push(line));
             }
             writer.change(|read| read.is_closed = true);
@@ -394,11 +363,7 @@ impl Stream {
     /// When the line came; `None` if it does not come.
     fn find(&self, is_it: impl Fn(&str) -> bool, patience: Duration) -> Option<Instant> {
         let found = |read: &Heard| Some(read.lines.iter().find(|line| is_it(&line.text))?.at);
-        self.wait(
-            patience,
-            |read| found(read).is_some() || read.is_closed,
-            found,
-        )
+        self.wait(patience, |read| found(read).is_some() || read.is_closed, found)
     }
 
     /// Everything, once the child and whoever has its pipe are gone.
@@ -410,17 +375,11 @@ impl Stream {
         self.wait(PATIENCE, |_| true, |read| read.lines.clone())
     }
 
-    fn wait<T>(
-        &self,
-        patience: Duration,
-        until: impl Fn(&Heard) -> bool,
-        get: impl FnOnce(&Heard) -> T,
-    ) -> T {
+    fn wait<T>(&self, patience: Duration, until: impl Fn(&Heard) -> bool, get: impl FnOnce(&Heard) -> T) -> T {
         let (read, changed) = &*self.0;
         let read = read.lock().unwrap_or_else(PoisonError::into_inner);
-        let (read, _) = changed
-            .wait_timeout_while(read, patience, |read| !until(read))
-            .unwrap_or_else(PoisonError::into_inner);
+        let (read, _) =
+            changed.wait_timeout_while(read, patience, |read| !until(read)).unwrap_or_else(PoisonError::into_inner);
         get(&read)
     }
 }

@@ -98,12 +98,7 @@ async fn idle_resolves_at_once_without_workers() {
 
 #[graceful::test]
 async fn a_handle_gives_what_the_worker_returned() {
-    assert_eq!(
-        graceful::spawn("ok", async { Ok::<_, String>(7) })
-            .await
-            .unwrap(),
-        7
-    );
+    assert_eq!(graceful::spawn("ok", async { Ok::<_, String>(7) }).await.unwrap(), 7);
     graceful::spawn("unit", async {}).await.unwrap();
     let failed = graceful::spawn("err", async { Err::<(), _>("broken") }).await;
     assert!(matches!(failed, Err(WorkerError::Failed("broken"))));
@@ -181,9 +176,7 @@ async fn a_worker_spawned_when_all_is_over_is_refused() {
             assert_eq!(graceful::state(), State::Stopped);
             let mut handle = pin!(graceful::spawn("too late", async {}));
             assert!(handle.is_finished());
-            let result = handle
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()));
+            let result = handle.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             assert!(matches!(result, Poll::Ready(Err(WorkerError::Refused))));
         }
     }
@@ -193,9 +186,7 @@ async fn a_worker_spawned_when_all_is_over_is_refused() {
 
 #[graceful::test]
 async fn a_name_given_at_the_call_is_the_handles() {
-    let handle = graceful::Worker::new("plain", || async {})
-        .named("fancy")
-        .spawn();
+    let handle = graceful::Worker::new("plain", || async {}).named("fancy").spawn();
     assert_eq!(handle.name(), "fancy");
     assert!(!handle.is_finished());
     handle.await.unwrap();
@@ -216,10 +207,7 @@ async fn a_worker_that_finishes_at_the_instant_of_the_abort_has_made_it() {
 #[graceful::test(stop_timeout = "10s", start_paused = true)]
 #[should_panic(expected = "just too late (")]
 async fn a_worker_that_finishes_after_the_instant_of_the_abort_has_not() {
-    graceful::spawn(
-        "just too late",
-        sleep(9 * SECOND + Duration::from_millis(1)),
-    );
+    graceful::spawn("just too late", sleep(9 * SECOND + Duration::from_millis(1)));
     graceful::stop();
 }
 
@@ -292,9 +280,7 @@ fn a_signal_that_dumps_cannot_be_made_one_that_asks_for_the_stop() {
 #[graceful::test]
 async fn a_name_that_takes_the_place_of_an_old_one_begins_with_nothing() {
     // Those that are looked at first are in use; others are found nevertheless.
-    let _held: Vec<_> = (0..20)
-        .map(|number| graceful::hold(format!("upload {number}")))
-        .collect();
+    let _held: Vec<_> = (0..20).map(|number| graceful::hold(format!("upload {number}"))).collect();
     for number in 0..600 {
         let named = graceful::spawn(format!("connection {number}"), async {});
         named.await.unwrap();
@@ -347,14 +333,8 @@ async fn a_test_may_return_a_result() -> Result<(), WorkerError<String>> {
 #[should_panic(expected = "parked (")]
 async fn destructors_run_at_the_abort_and_kept_values_after_them() {
     let order = Arc::new(Mutex::new(Vec::new()));
-    let note = |name| Note {
-        name,
-        order: Arc::clone(&order),
-    };
-    graceful::keep(Order(
-        ["parked", "kept last", "kept first"],
-        Arc::clone(&order),
-    ));
+    let note = |name| Note { name, order: Arc::clone(&order) };
+    graceful::keep(Order(["parked", "kept last", "kept first"], Arc::clone(&order)));
     graceful::keep(note("kept first"));
     graceful::keep(note("kept last"));
     let guard = note("parked");
@@ -391,8 +371,7 @@ impl Drop for Order {
 #[graceful::test(stop_timeout = "10s", start_paused = true)]
 #[should_panic(expected = "the test had to be aborted")]
 async fn main_that_waits_for_a_later_stage_during_the_stop_ends_at_the_deadline() {
-    let late = graceful::Worker::new("late", || async { graceful::stopping().await })
-        .stage(graceful::Stage::Late);
+    let late = graceful::Worker::new("late", || async { graceful::stopping().await }).stage(graceful::Stage::Late);
     let late = late.spawn();
     graceful::stop();
     let _ = late.await;

@@ -57,11 +57,7 @@ async fn round() {
         drop(graceful::spawn("block", async {}));
         let served = serve().spawn();
         let named = serve().named("serve-eu").spawn();
-        handles.extend([
-            wait().spawn(),
-            wait().named("wait-eu").spawn(),
-            ask().spawn(),
-        ]);
+        handles.extend([wait().spawn(), wait().named("wait-eu").spawn(), ask().spawn()]);
         let (send, child) = oneshot::channel();
         let parent = lead(send).spawn();
         let child = child.await.expect("a child");
@@ -92,11 +88,7 @@ async fn a_million_workers_leave_nothing_behind() {
     let grown = resident().saturating_sub(before);
     eprintln!("{grown} bytes more, {:?}", began.elapsed());
     assert!(grown < LIMIT, "{grown} bytes more");
-    let started: u64 = graceful::status()
-        .workers
-        .iter()
-        .map(|row| row.started)
-        .sum();
+    let started: u64 = graceful::status().workers.iter().map(|row| row.started).sum();
     assert_eq!(started, (BATCH * (WARM_UP + ROUNDS)) as u64);
     assert!(!graceful::is_stopping());
     let _ = tokio::time::timeout(Duration::from_secs(1), graceful::idle()).await;

@@ -48,9 +48,7 @@ fn metrics(health: SocketAddr, line: &str) {
     let begun = Instant::now();
     loop {
         let mut client = connect(health);
-        client
-            .write_all(b"GET /metrics HTTP/1.0\r\n\r\n")
-            .expect("the request is sent");
+        client.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("the request is sent");
         let answer = rest_of(client);
         if answer.lines().any(|said| said == line) {
             return;
@@ -71,9 +69,7 @@ fn the_example_has_them_until_the_end() {
     metrics(health, r#"graceful_workers_live{worker="health"} 1"#);
 
     let mut client = connect(address_after(&child, "listening on "));
-    client
-        .write_all(b"GET /slow HTTP/1.0\r\n\r\n")
-        .expect("the request is sent");
+    client.write_all(b"GET /slow HTTP/1.0\r\n\r\n").expect("the request is sent");
     child.prints("/slow: a request begins");
     child.terminate();
     child.says("stopping: SIGTERM");

@@ -83,12 +83,7 @@ fn a_run_in_hand_is_finished_and_none_is_begun() {
         let end = child.end();
         end.assert_code(0);
         end.assert_gone_between(asked, DRAIN, DRAIN + PROMPTLY);
-        let runs = |part: &str| {
-            end.printed()
-                .iter()
-                .filter(|line| line.contains(part))
-                .count()
-        };
+        let runs = |part: &str| end.printed().iter().filter(|line| line.contains(part)).count();
         assert_eq!((runs("begun"), runs("done")), (2, 2), "{end}");
     }
 }

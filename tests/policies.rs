@@ -97,10 +97,7 @@ async fn not_any_more() {}
 #[graceful::test]
 async fn a_failure_that_is_logged_stops_nobody() {
     let runs = Counter::default();
-    assert!(matches!(
-        logs(runs.clone()).spawn().await,
-        Err(WorkerError::Failed(_))
-    ));
+    assert!(matches!(logs(runs.clone()).spawn().await, Err(WorkerError::Failed(_))));
     graceful::spawn("plain", async {}).await.unwrap();
     assert!(!graceful::is_stopping());
     assert_eq!(runs.load(Ordering::SeqCst), 1);
@@ -112,10 +109,7 @@ async fn a_worker_is_restarted_after_an_error_and_after_a_panic() {
     let began = Instant::now();
     assert_eq!(fails_twice(runs).spawn().await.unwrap(), 3);
     let took = began.elapsed();
-    assert!(
-        (150..=300).contains(&took.as_millis()),
-        "two pauses, 100 ms and 200 ms less the jitter: {took:?}"
-    );
+    assert!((150..=300).contains(&took.as_millis()), "two pauses, 100 ms and 200 ms less the jitter: {took:?}");
     let status = graceful::status();
     let worker = &status.workers[0];
     assert_eq!((worker.restarted, worker.finished), (2, 1));
@@ -245,10 +239,7 @@ async fn a_worker_with_a_budget_of_its_own_is_aborted_when_it_is_over() {
 async fn a_worker_can_be_refused_once_the_stop_has_begun() {
     not_any_more().spawn().await.unwrap();
     graceful::stop();
-    assert!(matches!(
-        not_any_more().spawn().await,
-        Err(WorkerError::Refused)
-    ));
+    assert!(matches!(not_any_more().spawn().await, Err(WorkerError::Refused)));
     assert_eq!(graceful::status().workers[0].refused, 1);
 }
 
@@ -262,19 +253,9 @@ async fn a_call_may_change_the_policy() {
             async move { if run < 3 { Err("broken") } else { Ok(()) } }
         })
     };
-    failing
-        .on_failure(OnFailure::Restart)
-        .spawn()
-        .await
-        .unwrap();
+    failing.on_failure(OnFailure::Restart).spawn().await.unwrap();
     assert_eq!(runs.load(Ordering::SeqCst), 3);
-    assert!(
-        never_well(Counter::default())
-            .on_failure(OnFailure::Log)
-            .spawn()
-            .await
-            .is_err()
-    );
+    assert!(never_well(Counter::default()).on_failure(OnFailure::Log).spawn().await.is_err());
     assert!(!graceful::is_stopping());
 }
 
@@ -288,9 +269,7 @@ async fn a_worker_that_is_one_future_cannot_be_restarted() {
 async fn a_worker_with_a_stage_of_its_own_is_nobodys_child() {
     let (send, receive) = oneshot::channel();
     let parent = graceful::spawn("parent", async move {
-        let root = Worker::new("root", || async { graceful::stopping().await })
-            .stage(Stage::Late)
-            .spawn();
+        let root = Worker::new("root", || async { graceful::stopping().await }).stage(Stage::Late).spawn();
         let child = Worker::new("child", || async { graceful::stopping().await }).spawn();
         let _ = send.send((root, child));
         graceful::stopping().await;
@@ -347,9 +326,8 @@ async fn a_worker_may_stop_its_own_parent() {
 async fn a_hundred_thousand_children_stop_with_their_parent() {
     let (send, receive) = oneshot::channel();
     let parent = graceful::spawn("parent", async move {
-        let children: Vec<_> = (0..100_000)
-            .map(|_| graceful::spawn("child", async { graceful::stopping().await }))
-            .collect();
+        let children: Vec<_> =
+            (0..100_000).map(|_| graceful::spawn("child", async { graceful::stopping().await })).collect();
         tokio::task::yield_now().await;
         let _ = send.send(children);
         graceful::stopping().await;

@@ -17,16 +17,11 @@ const CHILDREN: &str = env!("CARGO_BIN_EXE_example-children");
 const TIDY: &str = "trap 'echo told; sleep 0.3; echo done; exit 0' TERM; echo tidy is up; while :; do sleep 0.1; done";
 
 /// A shell and a grandchild that SIGTERM does not move.
-const STUBBORN: &str =
-    "trap '' TERM; sleep 1000 & echo pid $!; echo pid $$; echo stubborn is up; wait";
+const STUBBORN: &str = "trap '' TERM; sleep 1000 & echo pid $!; echo pid $$; echo stubborn is up; wait";
 
 /// The example with these commands.
 fn start(scripts: &[&str]) -> Child {
-    Child::start(
-        Command::new(CHILDREN)
-            .args(scripts)
-            .env("GRACEFUL_STOP_TIMEOUT", "2s"),
-    )
+    Child::start(Command::new(CHILDREN).args(scripts).env("GRACEFUL_STOP_TIMEOUT", "2s"))
 }
 
 #[test]
@@ -44,11 +39,7 @@ fn a_child_that_obeys_is_waited_for() {
 #[test]
 fn a_child_that_sigterm_ends_has_ended_well() {
     let obeys = "trap 'exit 143' TERM; echo trap; while :; do sleep 0.1; done";
-    let program = start(&[
-        "echo up; exec sleep 1000",
-        "echo shell; sleep 1000; true",
-        obeys,
-    ]);
+    let program = start(&["echo up; exec sleep 1000", "echo shell; sleep 1000; true", obeys]);
     for line in ["up", "shell", "trap"] {
         program.prints(line);
     }
@@ -96,9 +87,8 @@ fn a_grandchild_that_outlives_its_parent_is_waited_for() {
 
 #[test]
 fn a_grandchild_that_does_not_obey_is_killed_though_its_parent_did() {
-    let program = start(&[
-        "(trap '' TERM; sleep 1000 & echo pid $!; echo up; wait) & echo pid $!; echo leader; exec sleep 1000",
-    ]);
+    let program =
+        start(&["(trap '' TERM; sleep 1000 & echo pid $!; echo up; wait) & echo pid $!; echo leader; exec sleep 1000"]);
     program.prints("up");
     program.prints("leader");
     program.terminate();
@@ -191,10 +181,7 @@ async fn a_child_that_fails_is_started_again() {
     std::fs::create_dir(&directory).expect("it is new");
     let mut shell = Command::new("sh");
     // The first run fails, the second finds the mark of the first.
-    shell
-        .args(["-c", "rmdir mark || { mkdir mark; exit 1; }"])
-        .current_dir(&directory)
-        .stderr(Stdio::null());
+    shell.args(["-c", "rmdir mark || { mkdir mark; exit 1; }"]).current_dir(&directory).stderr(Stdio::null());
     let again = graceful::child("again", shell).on_failure(OnFailure::Restart);
     let told: Told = again.spawn().await;
     assert!(told.is_ok(), "{told:?}");
@@ -220,9 +207,7 @@ fn pids(printed: &str) -> Vec<Pid> {
 
 /// As `ps` shows it: `T` is suspended, `Z` waits for nothing but its parent.
 fn state_of(pid: Pid) -> Option<char> {
-    let ps = Command::new("ps")
-        .args(["-o", "state=", "-p", &pid.to_string()])
-        .output();
+    let ps = Command::new("ps").args(["-o", "state=", "-p", &pid.to_string()]).output();
     let state = ps.expect("ps runs").stdout;
     state.first().map(|&byte| char::from(byte))
 }

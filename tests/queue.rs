@@ -71,21 +71,14 @@ fn end_well(service: Child) -> End {
     let end = service.end();
     end.assert_code(0);
     end.assert_silent_about("failed");
-    let begun = end
-        .printed()
-        .iter()
-        .filter(|line| line.ends_with(": begins"))
-        .count();
+    let begun = end.printed().iter().filter(|line| line.ends_with(": begins")).count();
     assert_eq!(begun, done(&end), "{end}");
     end
 }
 
 /// How many jobs it has done.
 fn done(end: &End) -> usize {
-    let done = end
-        .printed()
-        .into_iter()
-        .filter(|line| line.ends_with(": done"));
+    let done = end.printed().into_iter().filter(|line| line.ends_with(": done"));
     done.count()
 }
 
@@ -217,10 +210,7 @@ async fn ten_restarts_with_a_table_lose_nothing_and_acknowledge_nothing_twice() 
     let mut all = Vec::new();
     for (round, moment) in MOMENTS.into_iter().enumerate() {
         let jobs = [2 * round, 2 * round + 1].map(|number| format!("job {number}"));
-        stop(
-            start_with_table(&folder, &jobs.each_ref().map(|job| &**job)),
-            moment,
-        );
+        stop(start_with_table(&folder, &jobs.each_ref().map(|job| &**job)), moment);
         all.extend(jobs);
     }
     let mut service = start_with_table(&folder, &[]);
@@ -246,11 +236,7 @@ struct Redis {
 impl Redis {
     /// `None`, and a line that cannot be overlooked, where there is none.
     fn start(name: &str) -> Option<Self> {
-        if Command::new("redis-server")
-            .arg("--version")
-            .output()
-            .is_err()
-        {
+        if Command::new("redis-server").arg("--version").output().is_err() {
             // Past the capture of output: nobody should take this for a success.
             let _ = writeln!(
                 stderr(),
@@ -259,10 +245,7 @@ impl Redis {
             return None;
         }
         let folder = Folder::new(name);
-        Some(Self {
-            process: Self::run(&folder.0),
-            folder,
-        })
+        Some(Self { process: Self::run(&folder.0), folder })
     }
 
     /// A server that has forgotten nothing, where there was one.
@@ -327,10 +310,8 @@ impl Redis {
 
     /// How many of them somebody has in hand, or had when it died.
     fn in_hand(&self) -> usize {
-        let pending: redis::streams::StreamPendingReply = self
-            .connection()
-            .xpending("jobs", "workers")
-            .expect("it is a group");
+        let pending: redis::streams::StreamPendingReply =
+            self.connection().xpending("jobs", "workers").expect("it is a group");
         pending.count()
     }
 
@@ -345,16 +326,13 @@ impl Redis {
     }
 
     fn info(&self, section: &str) -> String {
-        let info = redis::cmd("INFO")
-            .arg(section)
-            .query(&mut self.connection());
+        let info = redis::cmd("INFO").arg(section).query(&mut self.connection());
         info.expect("it tells")
     }
 
     /// What was kept of the jobs, in their order.
     fn results(&self) -> Vec<String> {
-        let mut results: Vec<(String, String)> =
-            self.connection().hgetall("results").expect("a table");
+        let mut results: Vec<(String, String)> = self.connection().hgetall("results").expect("a table");
         // A time in milliseconds, and a number among those of the same one.
         results.sort_by_key(|(id, _)| {
             let (time, number) = id.split_once('-').expect("it has two parts");
@@ -377,9 +355,7 @@ impl Redis {
 /// The number after these words, or 0.
 fn number_in(text: &str, words: &str) -> usize {
     let rest = text.split_once(words).map_or("", |(_, rest)| rest);
-    let end = rest
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(rest.len());
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     rest[..end].parse().unwrap_or(0)
 }
 

@@ -37,11 +37,7 @@ fn each_is_heard_by_everybody_who_listens_until_the_stop() {
         for who in ["main", "the worker"] {
             end.assert_printed(&format!("over for {who}: true"));
         }
-        let reloads = end
-            .printed()
-            .iter()
-            .filter(|line| line.contains("reloaded"))
-            .count();
+        let reloads = end.printed().iter().filter(|line| line.contains("reloaded")).count();
         assert_eq!(reloads, 6, "{end}");
     }
 }
@@ -73,11 +69,7 @@ fn it_cannot_be_both() {
     let end = child.end_in_panic();
     end.assert_code(101);
     end.assert_said("panicked at tests/children/reloads.rs:");
-    let parts = [
-        "graceful: exit code 101: main panicked: ",
-        "reloads()",
-        "SIGHUP",
-    ];
+    let parts = ["graceful: exit code 101: main panicked: ", "reloads()", "SIGHUP"];
     let is_told = |line: &str| parts.iter().all(|part| line.contains(part));
     assert!(end.stderr.iter().any(|line| is_told(&line.text)), "{end}");
 }
@@ -97,10 +89,7 @@ fn where_it_is_ignored_at_the_start_it_stays_ignored() {
         child.terminate();
         let end = child.end();
         end.assert_code(0);
-        assert!(
-            !end.printed().iter().any(|line| line.contains("reloaded")),
-            "{end}"
-        );
+        assert!(!end.printed().iter().any(|line| line.contains("reloaded")), "{end}");
     }
 }
 
@@ -108,9 +97,7 @@ fn where_it_is_ignored_at_the_start_it_stays_ignored() {
 fn where_it_is_blocked_at_the_start_it_is_heard() {
     let mut blocked = SigSet::empty();
     blocked.add(Signal::SIGHUP);
-    let before = blocked
-        .thread_swap_mask(SigmaskHow::SIG_BLOCK)
-        .expect("a mask");
+    let before = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK).expect("a mask");
     let child = Child::start(&mut program("listens", "current_thread"));
     before.thread_set_mask().expect("the mask from before");
     child.prints("main listens");

@@ -35,10 +35,7 @@ fn who_waits_for_each_other_is_named_as_a_round() {
         .unwrap_or_else(|| panic!("no round\n{end}"));
     // Where it begins is chance.
     let rounds = ["a -> b -> c -> a", "b -> c -> a -> b", "c -> a -> b -> c"];
-    assert!(
-        rounds.iter().any(|names| round.text.ends_with(names)),
-        "{end}"
-    );
+    assert!(rounds.iter().any(|names| round.text.ends_with(names)), "{end}");
     let lines = end.stderr.iter();
     let said = lines.filter(|line| line.text.contains("wait for each other"));
     assert_eq!(said.count(), 1, "{end}");
@@ -48,15 +45,9 @@ fn who_waits_for_each_other_is_named_as_a_round() {
 fn who_was_never_polled_is_told_from_who_waits() {
     let end = stop(&mut child("unpolled"));
     end.assert_code(124);
-    let child = end
-        .stderr
-        .iter()
-        .find(|line| line.text.contains("child (tests"));
+    let child = end.stderr.iter().find(|line| line.text.contains("child (tests"));
     let child = child.unwrap_or_else(|| panic!("no child\n{end}"));
-    assert!(
-        child.text.ends_with("never polled: no thread was free"),
-        "{end}"
-    );
+    assert!(child.text.ends_with("never polled: no thread was free"), "{end}");
 }
 
 #[test]
@@ -73,10 +64,7 @@ fn a_result_is_its_workers_however_many_names_have_come_and_gone_since() {
 fn an_error_that_takes_for_ever_to_be_shown_blocks_its_thread() {
     let end = stop(&mut child("wordless"));
     end.assert_code(124);
-    let wordless = end
-        .stderr
-        .iter()
-        .find(|line| line.text.contains("  wordless (tests"));
+    let wordless = end.stderr.iter().find(|line| line.text.contains("  wordless (tests"));
     let wordless = wordless.unwrap_or_else(|| panic!("it is not named\n{end}"));
     assert!(wordless.text.contains("blocking its thread ("), "{end}");
 }
@@ -143,10 +131,7 @@ fn a_worker_that_ends_by_itself_is_one_line() {
     child.terminate();
     let end = child.end();
     end.assert_code(0);
-    let lines = end
-        .stderr
-        .iter()
-        .filter(|line| line.text.contains("ended by itself; none is running now"));
+    let lines = end.stderr.iter().filter(|line| line.text.contains("ended by itself; none is running now"));
     assert_eq!(lines.count(), 2, "{end}");
     for running_or_failed in ["worker consume", "worker in turn (", "worker fails ("] {
         end.assert_silent_about(running_or_failed);
@@ -194,10 +179,7 @@ fn the_report_says_how_the_time_went() {
 /// The one line of a report in JSON.
 #[track_caller]
 fn json(end: &End) -> Value {
-    let mut lines = end
-        .stderr
-        .iter()
-        .filter_map(|line| serde_json::from_str::<Value>(&line.text).ok());
+    let mut lines = end.stderr.iter().filter_map(|line| serde_json::from_str::<Value>(&line.text).ok());
     let report = lines.next().unwrap_or_else(|| panic!("no JSON\n{end}"));
     assert!(lines.next().is_none(), "{end}");
     report
@@ -214,10 +196,7 @@ fn machines_get_one_line() {
     assert_eq!(report["stuck"][0]["count"], 1, "{end}");
     let thread = &report["stuck"][0]["blocking"][0];
     assert!(thread["at_least_ms"].as_u64() >= Some(5), "{end}");
-    assert!(
-        report["stuck"][0]["running_ms"].as_u64() > Some(1000),
-        "{end}"
-    );
+    assert!(report["stuck"][0]["running_ms"].as_u64() > Some(1000), "{end}");
     assert!(report["stopping_ms"].as_u64() >= Some(1340), "{end}");
     let failure = report["failures"][0].as_str().unwrap_or_default();
     assert!(failure.starts_with("after_stop hook `pool` "), "{end}");
@@ -232,11 +211,7 @@ fn machines_can_tell_a_hold_from_a_worker() {
     let stuck = report["stuck"].as_array().expect("a list");
     let stuck: Vec<_> = stuck.iter().map(kind_and_name).collect();
     let named = [("worker", "renew"), ("hold", "lease")];
-    assert_eq!(
-        stuck,
-        named.map(|(kind, name)| (kind.into(), name.into())),
-        "{end}"
-    );
+    assert_eq!(stuck, named.map(|(kind, name)| (kind.into(), name.into())), "{end}");
 }
 
 #[test]
@@ -267,10 +242,7 @@ async fn a_status_tells_who_was_polled_lately() {
 
     graceful::spawn("quiet", graceful::stopping());
     graceful::spawn("busy", async {
-        while graceful::run_until_stopping(tokio::time::sleep(Duration::from_millis(20)))
-            .await
-            .is_some()
-        {}
+        while graceful::run_until_stopping(tokio::time::sleep(Duration::from_millis(20))).await.is_some() {}
     });
     let began = Instant::now();
     // Beats come once a second.

@@ -16,9 +16,7 @@ const PROMPTLY: Duration = Duration::from_millis(250);
 fn on_a_terminal_the_first_interrupt_says_what_a_second_does() {
     let terminal = openpty(None, None).expect("a terminal");
     let mut service = Command::new(env!("CARGO_BIN_EXE_fault"));
-    service
-        .args(["multi_thread", "clean", "job"])
-        .env("GRACEFUL_STOP_TIMEOUT", "15s");
+    service.args(["multi_thread", "clean", "job"]).env("GRACEFUL_STOP_TIMEOUT", "15s");
     let mut child = Child::start_with(&mut service, Stdio::from(terminal.slave));
     child.prints("job begun");
     child.interrupt();
@@ -31,10 +29,7 @@ fn on_a_terminal_the_first_interrupt_says_what_a_second_does() {
     // Where the last of a terminal's writers is gone, Linux reads an error after what it wrote.
     let _ = File::from(terminal.master).read_to_end(&mut said);
     let said = String::from_utf8_lossy(&said);
-    assert!(
-        said.contains("graceful: stopping; press Ctrl-C again to quit now"),
-        "{said}"
-    );
+    assert!(said.contains("graceful: stopping; press Ctrl-C again to quit now"), "{said}");
 }
 
 #[test]

@@ -11,10 +11,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A test with a drain. The attribute has no such option: tests rarely want one.
 fn draining<F: Future>(drain: Duration, test: F) -> F::Output {
-    let builder = Builder::new()
-        .stop_timeout(20 * SECOND)
-        .drain(drain)
-        .current_thread();
+    let builder = Builder::new().stop_timeout(20 * SECOND).drain(drain).current_thread();
     graceful::__private::test(builder.start_paused(graceful::__private::PausedClock), test)
 }
 
@@ -28,10 +25,7 @@ impl Log {
     }
 
     fn add(&self, what: &'static str) {
-        self.0
-            .lock()
-            .unwrap()
-            .push((what, self.1.elapsed().as_secs()));
+        self.0.lock().unwrap().push((what, self.1.elapsed().as_secs()));
     }
 
     fn take(&self) -> Vec<(&'static str, u64)> {
@@ -156,11 +150,7 @@ async fn a_before_stop_hook_that_hangs_takes_half_the_budget_and_is_a_failure() 
 #[graceful::test(stop_timeout = "20s", start_paused = true)]
 async fn stages_stop_one_after_the_other() {
     let log = Log::new();
-    for (name, stage) in [
-        ("last", Stage::Last),
-        ("late", Stage::Late),
-        ("main", Stage::Main),
-    ] {
+    for (name, stage) in [("last", Stage::Last), ("late", Stage::Late), ("main", Stage::Main)] {
         told(&log, name, stage);
     }
     log.expect(&[("main", 0), ("work in hand", 2), ("late", 2), ("last", 2)]);
@@ -184,12 +174,7 @@ async fn hooks_run_in_their_order() {
             log.add(name);
         }
     };
-    log.expect(&[
-        ("before", 1),
-        ("on", 3),
-        ("after, last registered", 4),
-        ("after, first registered", 5),
-    ]);
+    log.expect(&[("before", 1), ("on", 3), ("after, last registered", 4), ("after, first registered", 5)]);
     graceful::before_stop("b", note("before", 1));
     let on = note("on", 2);
     let mut on = Some(on);
@@ -428,23 +413,13 @@ async fn status_counts_and_names() {
     let status = graceful::status();
     assert_eq!(status.state, State::Starting);
     assert_eq!(status.cause, None);
-    let rows: Vec<_> = status
-        .workers
-        .iter()
-        .map(|w| (w.name.as_str(), w.live, w.started, w.finished))
-        .collect();
+    let rows: Vec<_> = status.workers.iter().map(|w| (w.name.as_str(), w.live, w.started, w.finished)).collect();
     assert_eq!(rows, [("ends", 0, 1, 1), ("waits", 1, 1, 0)]);
     assert_eq!(status.holds[0].live, 1);
     assert_eq!(status.hooks[0].name, "db");
-    assert_eq!(
-        status.untracked, 2,
-        "the one above, and the one that conducts the test's stop"
-    );
+    assert_eq!(status.untracked, 2, "the one above, and the one that conducts the test's stop");
     graceful::stop();
     let text = graceful::status().to_string();
     assert!(text.starts_with("stopping, up "), "{text}");
-    assert!(
-        text.contains("; stop: stop() at tests/stages.rs:"),
-        "{text}"
-    );
+    assert!(text.contains("; stop: stop() at tests/stages.rs:"), "{text}");
 }

@@ -41,8 +41,7 @@ fn a_value_that_is_not_text_is_refused() {
 #[test]
 fn outside_any_lifecycle_the_missing_attribute_is_named() {
     for case in ["worker", "spawn", "spawn_blocking", "stop", "keep"] {
-        let end =
-            Child::start(Command::new(env!("CARGO_BIN_EXE_outside")).arg(case)).end_in_panic();
+        let end = Child::start(Command::new(env!("CARGO_BIN_EXE_outside")).arg(case)).end_in_panic();
         end.assert_code(101);
         end.assert_said(&format!("panicked at {}:", end.stdout[0].text));
         end.assert_said("#[graceful::main]");
@@ -81,12 +80,7 @@ fn a_lifecycle_beside_another_is_refused() {
 #[test]
 fn attributes_and_environment_read_durations_alike() {
     // One is checked while compiling, by a crate that shares no code with the other.
-    let [attributes, environment] = [
-        include_str!("../macros/src/duration.rs"),
-        include_str!("../runtime/src/model/duration.rs"),
-    ];
-    assert!(
-        attributes == environment,
-        "the two copies of duration.rs differ"
-    );
+    let [attributes, environment] =
+        [include_str!("../macros/src/duration.rs"), include_str!("../runtime/src/model/duration.rs")];
+    assert!(attributes == environment, "the two copies of duration.rs differ");
 }

@@ -100,11 +100,7 @@ fn bind() -> (PathBuf, UnixDatagram) {
 #[test]
 fn it_hears_of_each_state() {
     let systemd = Systemd::new();
-    let mut child = systemd.start(
-        Command::new(NOTIFIES)
-            .args(["multi_thread", "serves"])
-            .env("GRACEFUL_DRAIN", "1s"),
-    );
+    let mut child = systemd.start(Command::new(NOTIFIES).args(["multi_thread", "serves"]).env("GRACEFUL_DRAIN", "1s"));
     systemd.hears("STATUS=starting\n");
     child.prints("main entered");
     child.tell("be ready");
@@ -125,11 +121,7 @@ fn it_hears_of_each_state() {
 fn a_service_that_is_gone_at_once_has_said_that_it_was_ready() {
     for flavour in FLAVOURS {
         let systemd = Systemd::new();
-        let child = systemd.start(
-            Command::new(NOTIFIES)
-                .args([flavour, "ends"])
-                .env("WATCHDOG_USEC", "200000"),
-        );
+        let child = systemd.start(Command::new(NOTIFIES).args([flavour, "ends"]).env("WATCHDOG_USEC", "200000"));
         let end = child.end();
         end.assert_code(0);
         end.assert_silent_about("untracked");
@@ -142,11 +134,7 @@ fn a_service_that_is_gone_at_once_has_said_that_it_was_ready() {
 fn the_watchdog_is_fed_as_long_as_tasks_are_run() {
     for flavour in FLAVOURS {
         let systemd = Systemd::new();
-        let child = systemd.start(
-            Command::new(NOTIFIES)
-                .args([flavour, "blocks"])
-                .env("WATCHDOG_USEC", "200000"),
-        );
+        let child = systemd.start(Command::new(NOTIFIES).args([flavour, "blocks"]).env("WATCHDOG_USEC", "200000"));
         let blocked = child.prints("blocked");
         // One answer may have been on its way.
         let mut last = blocked;
@@ -168,11 +156,7 @@ fn the_watchdog_is_fed_as_long_as_tasks_are_run() {
 fn in_a_stop_the_watchdog_is_fed_whatever_hangs() {
     for flavour in FLAVOURS {
         let systemd = Systemd::new();
-        let child = systemd.start(
-            Command::new(NOTIFIES)
-                .args([flavour, "hangs"])
-                .env("WATCHDOG_USEC", "200000"),
-        );
+        let child = systemd.start(Command::new(NOTIFIES).args([flavour, "hangs"]).env("WATCHDOG_USEC", "200000"));
         child.prints("ready");
         let asked = child.terminate();
         child.prints("blocked");
@@ -188,18 +172,10 @@ fn in_a_stop_the_watchdog_is_fed_whatever_hangs() {
 fn a_watchdog_that_is_another_process_s_is_not_fed() {
     let systemd = Systemd::new();
     let child = systemd.start(
-        Command::new(NOTIFIES)
-            .args(["multi_thread", "ends"])
-            .env("WATCHDOG_USEC", "200000")
-            .env("WATCHDOG_PID", "1"),
+        Command::new(NOTIFIES).args(["multi_thread", "ends"]).env("WATCHDOG_USEC", "200000").env("WATCHDOG_PID", "1"),
     );
     child.end().assert_code(0);
-    assert!(
-        systemd
-            .heard
-            .try_iter()
-            .all(|(text, _)| !text.contains("WATCHDOG"))
-    );
+    assert!(systemd.heard.try_iter().all(|(text, _)| !text.contains("WATCHDOG")));
 }
 
 /// A systemd that takes no message must not hold up a stop.
@@ -207,10 +183,7 @@ fn a_watchdog_that_is_another_process_s_is_not_fed() {
 fn a_systemd_that_does_not_listen_holds_up_nobody() {
     let (path, _full) = bind();
     let mut child = Child::start(
-        Command::new(NOTIFIES)
-            .args(["multi_thread", "serves"])
-            .env("NOTIFY_SOCKET", &path)
-            .env("WATCHDOG_USEC", "200"),
+        Command::new(NOTIFIES).args(["multi_thread", "serves"]).env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "200"),
     );
     child.prints("main entered");
     // Its queue is full when another sender is told so.
@@ -228,11 +201,8 @@ fn a_systemd_that_does_not_listen_holds_up_nobody() {
 
 #[test]
 fn a_socket_that_is_not_there_is_one_line() {
-    let child = Child::start(
-        Command::new(NOTIFIES)
-            .args(["multi_thread", "ends"])
-            .env("NOTIFY_SOCKET", "/nonexistent/notify"),
-    );
+    let child =
+        Child::start(Command::new(NOTIFIES).args(["multi_thread", "ends"]).env("NOTIFY_SOCKET", "/nonexistent/notify"));
     let end = child.end();
     end.assert_code(0);
     let about = |line: &&graceful_tests::Line| line.text.contains("systemd cannot be told");

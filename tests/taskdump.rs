@@ -1,12 +1,7 @@
 //! Where those who wait do so: in dumps and in reports, of a program that tokio's task dumps can look into.
 #![cfg(all(
     target_os = "linux",
-    any(
-        target_arch = "aarch64",
-        target_arch = "s390x",
-        target_arch = "x86",
-        target_arch = "x86_64"
-    )
+    any(target_arch = "aarch64", target_arch = "s390x", target_arch = "x86", target_arch = "x86_64")
 ))]
 
 use std::env;
@@ -41,11 +36,7 @@ fn program() -> &'static Path {
             .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
             .env("CARGO_INCREMENTAL", "0");
         let built = cargo.output().expect("cargo runs");
-        assert!(
-            built.status.success(),
-            "no program with task dumps:\n{}",
-            String::from_utf8_lossy(&built.stderr)
-        );
+        assert!(built.status.success(), "no program with task dumps:\n{}", String::from_utf8_lossy(&built.stderr));
         target.join("debug").join("awaits")
     })
 }
@@ -85,21 +76,9 @@ fn a_report_names_the_await_of_whoever_is_stuck() {
                 .collect::<Vec<_>>()
         };
         // All three wait there: that they are three was said in the line before.
-        assert_eq!(
-            under("consume"),
-            [format!("{nobody} <- {}", line("// then"))],
-            "{end}"
-        );
-        assert_eq!(
-            under("block"),
-            [format!("{nobody} <- {}", line("graceful::spawn(\"block\""))],
-            "{end}"
-        );
-        assert_eq!(
-            under("ticks"),
-            [format!("{later} <- {}", line("// ticks"))],
-            "{end}"
-        );
+        assert_eq!(under("consume"), [format!("{nobody} <- {}", line("// then"))], "{end}");
+        assert_eq!(under("block"), [format!("{nobody} <- {}", line("graceful::spawn(\"block\""))], "{end}");
+        assert_eq!(under("ticks"), [format!("{later} <- {}", line("// ticks"))], "{end}");
         let both = under("one_of_two");
         assert_eq!(both.len(), 2, "{end}");
         for arm in [nobody.as_str(), &later] {
@@ -126,11 +105,7 @@ fn a_dump_names_the_awaits_and_nothing_stops() {
             std::thread::sleep(Duration::from_millis(300));
             child.send(Signal::SIGUSR1);
         }
-        child.says(&format!(
-            "ticks at {} <- {}",
-            line("// later"),
-            line("// ticks")
-        ));
+        child.says(&format!("ticks at {} <- {}", line("// later"), line("// ticks")));
         assert!(!child.to_string().contains("stopping: "), "{child}");
         child.terminate();
         child.end().assert_code(124);

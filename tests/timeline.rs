@@ -57,29 +57,18 @@ fn the_chart_shows_who_held_the_exit_up() {
     assert!(output.status.success());
     let drawn = String::from_utf8(output.stdout).expect("text");
     let line = |name: &str| {
-        let found = drawn
-            .lines()
-            .find(|line| line.trim_start().starts_with(name));
+        let found = drawn.lines().find(|line| line.trim_start().starts_with(name));
         found.unwrap_or_else(|| panic!("no {name}:\n{drawn}"))
     };
     assert!(drawn.starts_with("stop: SIGTERM, 1000 ms\n"), "{drawn}");
-    assert!(
-        line("flush").ends_with("| 600 ms 2 aborted <- last"),
-        "{drawn}"
-    );
+    assert!(line("flush").ends_with("| 600 ms 2 aborted <- last"), "{drawn}");
     assert_eq!(drawn.matches("<- last").count(), 1, "{drawn}");
     // A column is a little less than 17 ms.
-    assert_eq!(
-        line("flush").find('█'),
-        line("flush").find('|').map(|at| at + 1 + 18)
-    );
+    assert_eq!(line("flush").find('█'), line("flush").find('|').map(|at| at + 1 + 18));
     assert_eq!(line("consume").matches('█').count(), 3, "{drawn}");
     assert_eq!(line("draining").matches('█').count(), 12, "{drawn}");
     assert!(line("registry").contains("100 ms"), "{drawn}");
-    assert!(
-        !drawn.contains("never") && !drawn.contains("unheard"),
-        "{drawn}"
-    );
+    assert!(!drawn.contains("never") && !drawn.contains("unheard"), "{drawn}");
     assert!(drawn.contains("^ late told, 300 ms"), "{drawn}");
 }
 
@@ -88,10 +77,7 @@ fn a_status_without_a_stop_is_an_error() {
     let output = timeline(&json!({ "cause": null }), &[]);
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        said.contains("no stop was asked for in this status"),
-        "{said}"
-    );
+    assert!(said.contains("no stop was asked for in this status"), "{said}");
 }
 
 #[test]
@@ -102,9 +88,7 @@ fn the_example_http_draws_its_own_stop() {
     let child = Child::start(command.env("GRACEFUL_DRAIN", "0s"));
     child.prints("press Ctrl-C here while it waits");
     let mut client = connect(address_after(&child, "listening on "));
-    client
-        .write_all(b"GET /slow HTTP/1.0\r\n\r\n")
-        .expect("the request is sent");
+    client.write_all(b"GET /slow HTTP/1.0\r\n\r\n").expect("the request is sent");
     child.prints("/slow: a request begins");
     child.terminate();
     assert!(rest_of(client).contains("finished, whatever came in between"));
@@ -112,17 +96,8 @@ fn the_example_http_draws_its_own_stop() {
 
     let svg = fs::read_to_string(&path).expect("it was written");
     fs::remove_file(&path).expect("it was there");
-    assert!(
-        svg.starts_with("<svg ") && svg.ends_with("</svg>\n"),
-        "{svg}"
-    );
-    for part in [
-        "stop: SIGTERM",
-        ">connection<",
-        ">health<",
-        ">stopping<",
-        "last told",
-    ] {
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{svg}");
+    for part in ["stop: SIGTERM", ">connection<", ">health<", ">stopping<", "last told"] {
         assert!(svg.contains(part), "no {part}:\n{svg}");
     }
 }

@@ -22,10 +22,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A test with a drain, on the paused clock.
 fn draining<F: Future>(drain: Duration, test: F) -> F::Output {
-    let builder = Builder::new()
-        .stop_timeout(20 * SECOND)
-        .drain(drain)
-        .current_thread();
+    let builder = Builder::new().stop_timeout(20 * SECOND).drain(drain).current_thread();
     graceful::__private::test(builder.start_paused(graceful::__private::PausedClock), test)
 }
 
@@ -269,12 +266,9 @@ async fn only_http_1_connections_that_could_be_kept_are_closed() {
     let layer = GracefulLayer::new();
     let app = app(&layer).merge(Router::new().route("/upgrade", get(upgrade)).layer(layer));
     graceful::stop();
-    for (version, closed) in [
-        (Version::HTTP_10, true),
-        (Version::HTTP_11, true),
-        (Version::HTTP_2, false),
-        (Version::HTTP_3, false),
-    ] {
+    for (version, closed) in
+        [(Version::HTTP_10, true), (Version::HTTP_11, true), (Version::HTTP_2, false), (Version::HTTP_3, false)]
+    {
         let mut request = request("/");
         *request.version_mut() = version;
         let response = send(&app, request).await;
@@ -312,9 +306,7 @@ async fn handlers_find_what_is_left_of_the_budget() {
         sleep(2 * SECOND).await;
         format!("{before:?}, {:?}", budget.remaining())
     };
-    let app = Router::new()
-        .route("/", get(left))
-        .layer(GracefulLayer::new());
+    let app = Router::new().route("/", get(left)).layer(GracefulLayer::new());
     // Of the 10 s, 1 s is kept back for the abort.
     assert_eq!(read(ask(&app, "/").await).await, "None, Some(7s)");
     assert_eq!(StopBudget::default().remaining(), None);
@@ -431,10 +423,7 @@ fn errors_are_handed_through() {
         type Error = &'static str;
         type Future = std::future::Ready<Result<Response<String>, &'static str>>;
 
-        fn poll_ready(
-            &mut self,
-            _: &mut std::task::Context<'_>,
-        ) -> std::task::Poll<Result<(), &'static str>> {
+        fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), &'static str>> {
             std::task::Poll::Ready(Err("not ready"))
         }
 

@@ -17,9 +17,7 @@ fn stop(case: &str) -> End {
 #[track_caller]
 fn event<'a>(end: &'a End, level: &str, parts: &[&str]) -> &'a str {
     let printed = end.printed();
-    let found = printed
-        .iter()
-        .find(|line| line.starts_with(level) && parts.iter().all(|part| line.contains(part)));
+    let found = printed.iter().find(|line| line.starts_with(level) && parts.iter().all(|part| line.contains(part)));
     found.unwrap_or_else(|| panic!("no {level} event with {parts:?}\n{end}"))
 }
 
@@ -37,22 +35,10 @@ fn a_healthy_run_is_quiet_and_every_step_is_an_event() {
     for state in ["ready", "draining", "stopping", "stopped"] {
         event(&end, "DEBUG", &[&format!(" state={state}")]);
     }
-    event(
-        &end,
-        "INFO",
-        &[" cause=SIGTERM", " signal=SIGTERM", " remaining_ms=1000"],
-    );
-    event(
-        &end,
-        "DEBUG",
-        &[" hook=deregister", " stage=before_stop", " elapsed_ms="],
-    );
+    event(&end, "INFO", &[" cause=SIGTERM", " signal=SIGTERM", " remaining_ms=1000"]);
+    event(&end, "DEBUG", &[" hook=deregister", " stage=before_stop", " elapsed_ms="]);
     event(&end, "DEBUG", &[" hook=flush", " stage=on_stop"]);
-    event(
-        &end,
-        "INFO",
-        &["message=stopped in", " elapsed_ms=", " code=0"],
-    );
+    event(&end, "INFO", &["message=stopped in", " elapsed_ms=", " code=0"]);
     assert!(end.stderr.is_empty(), "{end}");
 }
 
@@ -66,14 +52,7 @@ fn a_worker_runs_in_a_span_of_its_name() {
         ("nap", "from a tick"),
         ("again", "from a run"),
     ] {
-        event(
-            &end,
-            "INFO",
-            &[
-                &format!("[worker{{name={name}}}]"),
-                &format!(" message={text}"),
-            ],
-        );
+        event(&end, "INFO", &[&format!("[worker{{name={name}}}]"), &format!(" message={text}")]);
     }
 }
 
@@ -92,11 +71,7 @@ fn an_abort_and_a_bad_end_are_events() {
             " remaining_ms=",
         ],
     );
-    event(
-        &end,
-        "ERROR",
-        &["message=exit code 124: out of time", " code=124"],
-    );
+    event(&end, "ERROR", &["message=exit code 124: out of time", " code=124"]);
     // The report is on standard error all the same, and once.
     end.assert_said("graceful: exit code 124: out of time, still running: stuck");
     end.assert_silent_about("aborting");
@@ -106,15 +81,7 @@ fn an_abort_and_a_bad_end_are_events() {
 fn a_failure_is_an_event_with_its_worker() {
     let end = stop("fails");
     end.assert_code(1);
-    event(
-        &end,
-        "ERROR",
-        &[
-            "worker `fail` failed: \"no disk\"",
-            " worker=fail",
-            " location=tests/children/traced.rs:",
-        ],
-    );
+    event(&end, "ERROR", &["worker `fail` failed: \"no disk\"", " worker=fail", " location=tests/children/traced.rs:"]);
     event(&end, "ERROR", &[" code=1"]);
 }
 

@@ -44,10 +44,7 @@ fn warnings_read_as_without_the_attribute() {
     let with = stderr(&rustc(file, "graceful", &[]));
     let without = stderr(&rustc(file, "graceful", &["--cfg", "plain"]));
     assert_eq!(with, without);
-    assert!(
-        with.contains("is never used") && with.contains("missing documentation"),
-        "{with}"
-    );
+    assert!(with.contains("is never used") && with.contains("missing documentation"), "{with}");
 }
 
 #[test]
@@ -73,14 +70,7 @@ fn edition_2024_compiles_and_runs() {
 
 fn compiles_and_runs(edition: &str) {
     let name = format!("edition_{edition}");
-    let arguments = [
-        "--edition",
-        edition,
-        "--emit",
-        "link",
-        "--crate-name",
-        &name,
-    ];
+    let arguments = ["--edition", edition, "--emit", "link", "--crate-name", &name];
     let built = rustc("ui/rustc/every_edition.rs", "graceful", &arguments);
     assert!(built.status.success(), "{}", stderr(&built));
     let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -104,18 +94,10 @@ fn rustc(file: &str, library: &str, arguments: &[&str]) -> Output {
     let built = std::env::current_exe().expect("a test has a path");
     let built = built.parent().expect("a test is in a folder");
     let mut command = Command::new("rustc");
-    command
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .arg(file)
-        .args(arguments);
-    command
-        .args(["--out-dir", env!("CARGO_TARGET_TMPDIR")])
-        .arg("-L")
-        .arg(built);
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).arg(file).args(arguments);
+    command.args(["--out-dir", env!("CARGO_TARGET_TMPDIR")]).arg("-L").arg(built);
     for (name, file) in [(library, "graceful"), ("tokio", "tokio")] {
-        command
-            .arg("--extern")
-            .arg(format!("{name}={}", newest(built, file).display()));
+        command.arg("--extern").arg(format!("{name}={}", newest(built, file).display()));
     }
     for (option, value) in [("--edition", "2024"), ("--emit", "metadata")] {
         if !arguments.contains(&option) {

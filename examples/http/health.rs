@@ -25,11 +25,7 @@ pub(crate) async fn health(port: Port, metrics: PrometheusHandle) {
 /// Ready is over as soon as the stop is asked for; requests are served on for the drain, until load balancers
 /// have noticed.
 async fn readyz() -> (StatusCode, String) {
-    let code = if graceful::is_ready() {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let code = if graceful::is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, format!("{}\n", graceful::state()))
 }
 

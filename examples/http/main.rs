@@ -79,10 +79,7 @@ fn app() -> Router {
         .route("/echo", any(streams::echo))
         // A bug costs one request its answer: that one gets a 500.
         .layer(CatchPanicLayer::new())
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::REQUEST_TIMEOUT,
-            PATIENCE,
-        ))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
         // Outermost, so that the stop waits for what the others answer too.
         .layer(GracefulLayer::new().concurrency_limit(10_000))
 }

@@ -30,20 +30,13 @@ impl Port {
         if let Some(listener) = handed_over {
             listener.set_nonblocking(true)?;
             let listener = TcpListener::from_std(listener)?;
-            return Ok(Self {
-                listener,
-                is_handed_over: true,
-            });
+            return Ok(Self { listener, is_handed_over: true });
         }
         let address = env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1".to_owned());
         let address = format!("{address}:{port}");
         let listener = TcpListener::bind(&address).await;
-        let cannot =
-            |error| format!("cannot listen on {address}: {error}; {variable} chooses another");
-        Ok(Self {
-            listener: listener.map_err(cannot)?,
-            is_handed_over: false,
-        })
+        let cannot = |error| format!("cannot listen on {address}: {error}; {variable} chooses another");
+        Ok(Self { listener: listener.map_err(cannot)?, is_handed_over: false })
     }
 
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {

@@ -42,15 +42,8 @@ async fn connection(stream: TcpStream, app: Router) {
         return;
     }
     let mut server = Builder::new(TokioExecutor::new());
-    server
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE);
-    server
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(PATIENCE)
-        .keep_alive_timeout(PATIENCE);
+    server.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+    server.http2().timer(TokioTimer::new()).keep_alive_interval(PATIENCE).keep_alive_timeout(PATIENCE);
     let app = TowerToHyperService::new(app);
     let mut connection = pin!(server.serve_connection_with_upgrades(TokioIo::new(stream), app));
     tokio::select! {

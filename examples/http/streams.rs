@@ -14,18 +14,10 @@ pub(crate) async fn events() -> Sse<impl Stream<Item = Result<Event, Infallible>
     let clock = interval(Duration::from_secs(1));
     let seconds = stream::unfold((clock, 0), async |(mut clock, second)| {
         clock.tick().await;
-        Some((
-            Event::default().data(second.to_string()),
-            (clock, second + 1),
-        ))
+        Some((Event::default().data(second.to_string()), (clock, second + 1)))
     });
-    let goodbye = Event::default()
-        .event("stopping")
-        .data("come back")
-        .retry(Duration::from_secs(1));
-    let events = seconds
-        .take_until(graceful::stopping())
-        .chain(stream::iter([goodbye]));
+    let goodbye = Event::default().event("stopping").data("come back").retry(Duration::from_secs(1));
+    let events = seconds.take_until(graceful::stopping()).chain(stream::iter([goodbye]));
     Sse::new(events.map(Ok))
 }
 
@@ -46,10 +38,7 @@ async fn converse(mut socket: WebSocket) {
             return;
         }
     }
-    let goodbye = CloseFrame {
-        code: close_code::RESTART,
-        reason: "stopping".into(),
-    };
+    let goodbye = CloseFrame { code: close_code::RESTART, reason: "stopping".into() };
     // Where the client has gone first, there is nobody to say it to.
     if socket.send(Message::Close(Some(goodbye))).await.is_ok() {
         let its_goodbye = async { while let Some(Ok(_)) = socket.recv().await {} };

@@ -4,9 +4,7 @@ use std::env;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::streams::{
-    StreamAutoClaimOptions, StreamAutoClaimReply, StreamId, StreamReadOptions, StreamReadReply,
-};
+use redis::streams::{StreamAutoClaimOptions, StreamAutoClaimReply, StreamId, StreamReadOptions, StreamReadReply};
 use redis::{AsyncCommands, AsyncConnectionConfig, Client, RedisResult};
 
 use crate::work;
@@ -81,23 +79,15 @@ impl Queue {
     async fn left_behind(&mut self) -> RedisResult<Option<StreamId>> {
         let one = StreamAutoClaimOptions::default().count(1);
         let consumer = &self.consumer;
-        let reply: StreamAutoClaimReply = self
-            .connection
-            .xautoclaim_options(STREAM, GROUP, consumer, DEAD_AFTER, "0", one)
-            .await?;
+        let reply: StreamAutoClaimReply =
+            self.connection.xautoclaim_options(STREAM, GROUP, consumer, DEAD_AFTER, "0", one).await?;
         Ok(reply.claimed.into_iter().next())
     }
 
     /// A job that nobody has had, if one comes.
     async fn fresh(&mut self) -> RedisResult<Option<StreamId>> {
-        let one = StreamReadOptions::default()
-            .group(GROUP, &self.consumer)
-            .count(1)
-            .block(WAIT);
-        let reply: Option<StreamReadReply> = self
-            .connection
-            .xread_options(&[STREAM], &[">"], &one)
-            .await?;
+        let one = StreamReadOptions::default().group(GROUP, &self.consumer).count(1).block(WAIT);
+        let reply: Option<StreamReadReply> = self.connection.xread_options(&[STREAM], &[">"], &one).await?;
         let streams = reply.into_iter().flat_map(|reply| reply.keys);
         Ok(streams.flat_map(|stream| stream.ids).next())
     }
@@ -118,7 +108,5 @@ impl Queue {
 async fn connect(client: &Client) -> RedisResult<MultiplexedConnection> {
     let patience = Duration::from_secs(5);
     let config = AsyncConnectionConfig::new().set_response_timeout(Some(patience));
-    client
-        .get_multiplexed_async_connection_with_config(&config)
-        .await
+    client.get_multiplexed_async_connection_with_config(&config).await
 }

@@ -24,9 +24,7 @@ pub(crate) async fn start(jobs: impl Iterator<Item = String>) -> sqlx::Result<()
         format!("sqlite://{}", path.display())
     });
     println!("jobs are in {url}, with REDIS_URL in a stream of Redis");
-    let options = SqliteConnectOptions::from_str(&url)?
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal);
+    let options = SqliteConnectOptions::from_str(&url)?.create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
     let pool = SqlitePool::connect_with(options).await?;
     let closing = pool.clone();
     graceful::after_stop("pool", async move || {
@@ -53,11 +51,7 @@ pub(crate) async fn start(jobs: impl Iterator<Item = String>) -> sqlx::Result<()
 async fn consume(pool: SqlitePool) -> sqlx::Result<()> {
     // Waiting for a job is given up at the stop. A job is not.
     while let Some(job) = graceful::run_until_stopping(next(&pool)).await {
-        let Job {
-            id,
-            text,
-            mut transaction,
-        } = job?;
+        let Job { id, text, mut transaction } = job?;
         let result = work(&text).await;
         let insert = sqlx::query("INSERT INTO results (job, text) VALUES (?, ?)");
         let insert = insert.bind(id).bind(result);
@@ -80,15 +74,9 @@ struct Job {
 async fn next(pool: &SqlitePool) -> sqlx::Result<Job> {
     loop {
         let mut transaction = pool.begin().await?;
-        let taken = sqlx::query_as(
-            "DELETE FROM jobs WHERE id = (SELECT min(id) FROM jobs) RETURNING id, text",
-        );
+        let taken = sqlx::query_as("DELETE FROM jobs WHERE id = (SELECT min(id) FROM jobs) RETURNING id, text");
         if let Some((id, text)) = taken.fetch_optional(&mut *transaction).await? {
-            return Ok(Job {
-                id,
-                text,
-                transaction,
-            });
+            return Ok(Job { id, text, transaction });
         }
         transaction.rollback().await?;
         sleep(Duration::from_millis(100)).await;

@@ -54,20 +54,12 @@ impl Chart {
         let workers = list(&status["workers"]);
         bars.extend(workers.filter_map(|worker| of_worker(worker, told(&worker["stage"]), total)));
         let waited_for = |bar: &&mut Bar| bar.kind != Kind::State;
-        let longest = bars
-            .iter_mut()
-            .filter(waited_for)
-            .max_by(|one, other| one.to.total_cmp(&other.to));
+        let longest = bars.iter_mut().filter(waited_for).max_by(|one, other| one.to.total_cmp(&other.to));
         if let Some(last) = longest {
             last.is_last = true;
         }
         let marks = list(&status["trace"]).map(mark).collect();
-        Some(Self {
-            cause,
-            total,
-            bars,
-            marks,
-        })
+        Some(Self { cause, total, bars, marks })
     }
 }
 
@@ -77,14 +69,7 @@ fn states([draining, stopping, closing]: [f64; 3]) -> Vec<Bar> {
     let mut from = 0.0;
     let mut bars = Vec::new();
     for (name, to) in names.into_iter().zip(ends) {
-        bars.push(Bar {
-            name: name.to_owned(),
-            kind: Kind::State,
-            from,
-            to,
-            note: String::new(),
-            is_last: false,
-        });
+        bars.push(Bar { name: name.to_owned(), kind: Kind::State, from, to, note: String::new(), is_last: false });
         from = to;
     }
     bars.retain(|bar| bar.to > bar.from);
@@ -122,14 +107,7 @@ fn of_worker(worker: &Value, told: f64, total: f64) -> Option<Bar> {
         (0, aborted) => format!("{aborted} aborted"),
         (live, _) => format!("{live} left behind"),
     };
-    Some(Bar {
-        name: text(&worker["name"]),
-        kind: Kind::Worker,
-        from: told.min(to),
-        to,
-        note,
-        is_last: false,
-    })
+    Some(Bar { name: text(&worker["name"]), kind: Kind::Worker, from: told.min(to), to, note, is_last: false })
 }
 
 /// When the workers of a stage were told to stop.
@@ -143,10 +121,7 @@ fn mark(moment: &Value) -> Mark {
         Value::String(event) => event.to_lowercase(),
         event => format!("{} told", text(&event["Told"]).to_lowercase()),
     };
-    Mark {
-        name,
-        at: ms(&moment["after"]),
-    }
+    Mark { name, at: ms(&moment["after"]) }
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {

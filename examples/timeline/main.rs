@@ -35,12 +35,7 @@ fn draw(chart: &Chart) {
         let (from, to) = (column(chart, bar.from), column(chart, bar.to));
         let line = " ".repeat(from) + &"█".repeat((to - from).max(1));
         let held_up = if bar.is_last { "<- last" } else { "" };
-        println!(
-            "{:>longest$} |{line:<WIDTH$}| {:.0} ms {} {held_up}",
-            bar.name,
-            bar.to - bar.from,
-            bar.note
-        );
+        println!("{:>longest$} |{line:<WIDTH$}| {:.0} ms {} {held_up}", bar.name, bar.to - bar.from, bar.note);
     }
     for mark in &chart.marks {
         let at = " ".repeat(column(chart, mark.at));
@@ -48,11 +43,7 @@ fn draw(chart: &Chart) {
     }
 }
 
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss
-)] // columns
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)] // columns
 fn column(chart: &Chart, at: f64) -> usize {
     (at / chart.total * (WIDTH - 1) as f64).round() as usize
 }

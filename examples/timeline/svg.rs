@@ -48,10 +48,8 @@ fn write_bar(svg: &mut String, bar: &Bar, y: f64, from: f64, to: f64) {
         (Kind::Worker, _) => "#2980b9",
     };
     let (width, height, top) = ((to - from).max(2.0), ROW - 8.0, y - ROW / 2.0);
-    let _ = writeln!(
-        svg,
-        "<rect x=\"{from:.1}\" y=\"{top}\" width=\"{width:.1}\" height=\"{height}\" fill=\"{color}\"/>"
-    );
+    let _ =
+        writeln!(svg, "<rect x=\"{from:.1}\" y=\"{top}\" width=\"{width:.1}\" height=\"{height}\" fill=\"{color}\"/>");
     write_text(svg, LEFT - 8.0, y, "end", &bar.name);
     let took = format!("{:.0} ms {}", bar.to - bar.from, bar.note);
     write_text(svg, from + width + 6.0, y, "start", &took);
@@ -59,10 +57,7 @@ fn write_bar(svg: &mut String, bar: &Bar, y: f64, from: f64, to: f64) {
 
 fn write_text(svg: &mut String, x: f64, y: f64, anchor: &str, text: &str) {
     let text = escaped(text);
-    let _ = writeln!(
-        svg,
-        "<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"{anchor}\">{text}</text>"
-    );
+    let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"{anchor}\">{text}</text>");
 }
 
 fn escaped(text: &str) -> String {

@@ -39,11 +39,7 @@ pub(crate) enum Value {
 
 /// Input:  `stop_timeout = "25s", reraise`
 /// Output: the settings, in the order they were written
-pub(crate) fn parse(
-    attribute: Attribute,
-    tokens: TokenStream,
-    errors: &mut Errors,
-) -> Vec<Setting> {
+pub(crate) fn parse(attribute: Attribute, tokens: TokenStream, errors: &mut Errors) -> Vec<Setting> {
     let parser = |input: ParseStream<'_>| Ok(settings(attribute, input, errors));
     // The parser above takes any tokens to their end.
     parser.parse2(tokens).unwrap_or_default()
@@ -69,11 +65,7 @@ fn settings(attribute: Attribute, input: ParseStream<'_>, errors: &mut Errors) -
 }
 
 /// One option. What fails here has no key that could be kept.
-fn setting(
-    attribute: Attribute,
-    input: ParseStream<'_>,
-    errors: &mut Errors,
-) -> Result<Setting, Error> {
+fn setting(attribute: Attribute, input: ParseStream<'_>, errors: &mut Errors) -> Result<Setting, Error> {
     if !input.peek(syn::Ident::peek_any) {
         return Err(input.error(format!(
             "expected an option of `{}`, such as `{}`",
@@ -82,19 +74,13 @@ fn setting(
         )));
     }
     let key = input.call(Ident::parse_any)?;
-    let known = attribute
-        .option(&key.to_string())
-        .ok_or_else(|| attribute.unknown(&key))?;
+    let known = attribute.option(&key.to_string()).ok_or_else(|| attribute.unknown(&key))?;
     let value = value(known, &key, input).unwrap_or_else(|error| {
         errors.push(error);
         skip_to_comma(input);
         Value::Broken
     });
-    Ok(Setting {
-        key,
-        write: known.write,
-        value,
-    })
+    Ok(Setting { key, write: known.write, value })
 }
 
 /// What follows the key.
@@ -104,23 +90,14 @@ fn value(known: &Known, key: &Ident, input: ParseStream<'_>) -> Result<Value, Er
         return if *flag {
             Ok(Value::Flag)
         } else {
-            Err(Error::new(
-                key.span(),
-                format!("`{key}` takes a value: write `{write}`"),
-            ))
+            Err(Error::new(key.span(), format!("`{key}` takes a value: write `{write}`")))
         };
     }
-    let shape = if *flag {
-        format!("`{key}` or `{key} = true`")
-    } else {
-        format!("`{write}`")
-    };
+    let shape = if *flag { format!("`{key}` or `{key} = true`") } else { format!("`{write}`") };
     let assigned = input.peek(Token![=]) && !input.peek(Token![==]) && !input.peek(Token![=>]);
     if !assigned {
-        let instead = input.peek(Token![:])
-            || input.peek(token::Paren)
-            || input.peek(Token![==])
-            || input.peek(Token![=>]);
+        let instead =
+            input.peek(Token![:]) || input.peek(token::Paren) || input.peek(Token![==]) || input.peek(Token![=>]);
         return Err(if instead {
             input.error(format!("an option is set with `=`: write {shape}"))
         } else if *flag {
@@ -136,9 +113,7 @@ fn value(known: &Known, key: &Ident, input: ParseStream<'_>) -> Result<Value, Er
         return Err(Error::new(equals.span, message));
     }
     let start = input.span();
-    expression(input)
-        .map(Value::Expr)
-        .map_err(|_| Error::new(start, format!("not a value for `{key}`: write {shape}")))
+    expression(input).map(Value::Expr).map_err(|_| Error::new(start, format!("not a value for `{key}`: write {shape}")))
 }
 
 /// An expression, or nothing taken.

@@ -42,9 +42,7 @@ fn the_attributes_say_what_is_recorded() {
 
 /// The messages of a recorded output, sorted. Those of rustc itself have a code.
 fn errors_of_ours(recorded: &str) -> Vec<String> {
-    let errors = recorded
-        .lines()
-        .filter_map(|line| line.strip_prefix("error: "));
+    let errors = recorded.lines().filter_map(|line| line.strip_prefix("error: "));
     sorted(errors.map(str::to_owned).collect())
 }
 

@@ -96,20 +96,13 @@ pub(crate) fn test(function: &Function, options: &RuntimeOptions, sound: bool) -
     } else {
         (None, TokenStream::new())
     };
-    let test = receiver
-        .is_none()
-        .then(|| quote_spanned!(here=> #[::core::prelude::v1::test]));
+    let test = receiver.is_none().then(|| quote_spanned!(here=> #[::core::prelude::v1::test]));
     let body = place::braced(quote!(#inner #body), function);
     quote!(#test #(#attrs)* #vis #fn_token #name(#receiver) #output #body)
 }
 
 /// `<T>(&self, queue: Queue) -> Output where ..` of an outer function.
-pub(crate) fn signature(
-    function: &Function,
-    params: &[Param<'_>],
-    output: TokenStream,
-    sound: bool,
-) -> TokenStream {
+pub(crate) fn signature(function: &Function, params: &[Param<'_>], output: TokenStream, sound: bool) -> TokenStream {
     let generics = &function.sig.generics;
     let clause = &generics.where_clause;
     let receiver = function.receiver().into_iter();

@@ -7,12 +7,8 @@ use crate::pipeline;
 /// The part of an expansion between two pieces of text, without spaces.
 fn between(text: &str, start: &str, end: &str) -> String {
     let text: String = text.split_whitespace().collect();
-    let (_, text) = text
-        .split_once(start)
-        .unwrap_or_else(|| panic!("{start} in {text}"));
-    let (text, _) = text
-        .split_once(end)
-        .unwrap_or_else(|| panic!("{end} in {text}"));
+    let (_, text) = text.split_once(start).unwrap_or_else(|| panic!("{start} in {text}"));
+    let (text, _) = text.split_once(end).unwrap_or_else(|| panic!("{end} in {text}"));
     text.to_owned()
 }
 
@@ -47,17 +43,11 @@ fn without_options_nothing_is_called() {
 #[test]
 fn each_option_of_main_is_one_call() {
     for (option, call) in [
-        (
-            "stop_timeout = \"1m 500ms\"",
-            ".stop_timeout(::core::time::Duration::new(60,500000000))",
-        ),
+        ("stop_timeout = \"1m 500ms\"", ".stop_timeout(::core::time::Duration::new(60,500000000))"),
         ("stop_timeout = LIMIT", ".stop_timeout(LIMIT)"),
         ("stop_timeout = \"none\"", ".without_stop_timeout()"),
         ("drain = \"5s\"", ".drain(::core::time::Duration::new(5,0))"),
-        (
-            "signals = [\"SIGTERM\"]",
-            ".signals([::graceful::Signal::Terminate])",
-        ),
+        ("signals = [\"SIGTERM\"]", ".signals([::graceful::Signal::Terminate])"),
         ("reraise", ".reraise()"),
         ("reraise = true", ".reraise()"),
         ("reraise = false", ""),
@@ -75,26 +65,14 @@ fn each_option_of_main_is_one_call() {
 fn each_option_of_a_worker_is_one_call() {
     let restart = ".on_failure(::graceful::OnFailure::Restart)";
     for (option, call) in [
-        (
-            "on_failure = \"log\"",
-            ".on_failure(::graceful::OnFailure::Log)",
-        ),
+        ("on_failure = \"log\"", ".on_failure(::graceful::OnFailure::Log)"),
         ("essential", ".essential()"),
-        (
-            "every = \"60s\"",
-            ".every(::core::time::Duration::new(60,0))",
-        ),
+        ("every = \"60s\"", ".every(::core::time::Duration::new(60,0))"),
         ("stop_timeout = LIMIT", ".stop_timeout(LIMIT)"),
         ("stop = \"early\"", ".stage(::graceful::Stage::Early)"),
         ("when_stopping = \"refuse\"", ".refuse_when_stopping()"),
-        (
-            "on_failure = \"restart\", max_restarts = 5",
-            &format!("{restart}.max_restarts(5)"),
-        ),
-        (
-            "on_failure = \"restart\", backoff = A..B",
-            &format!("{restart}.backoff(A,B)"),
-        ),
+        ("on_failure = \"restart\", max_restarts = 5", &format!("{restart}.max_restarts(5)")),
+        ("on_failure = \"restart\", backoff = A..B", &format!("{restart}.backoff(A,B)")),
         (
             "on_failure = \"restart\", backoff = \"100ms..1s\"",
             &format!(
@@ -113,11 +91,7 @@ fn a_worker_that_runs_again_copies_its_arguments() {
         async fn consume<T: Clone>(a: A, (b, c): (T, u8)) {}
     );
     let output = pipeline::worker(quote!(on_failure = "restart"), &item).to_string();
-    let arguments = between(
-        &output,
-        "move||__GracefulBody::consume::<T>(",
-        "),|__result",
-    );
+    let arguments = between(&output, "move||__GracefulBody::consume::<T>(", "),|__result");
     assert_eq!(
         arguments,
         "::graceful::__private::copy_for_restart::<A>(&a),\
@@ -135,14 +109,8 @@ fn a_test_has_one_thread_unless_it_asks_for_more() {
         between(&output, "Builder::new()", ",works())")
     };
     assert_eq!(chain(quote!()), ".current_thread()");
-    assert_eq!(
-        chain(quote!(flavor = "multi_thread", worker_threads = 2)),
-        ".worker_threads(2)"
-    );
-    assert_eq!(
-        chain(quote!(start_paused)),
-        ".current_thread().start_paused(::graceful::__private::PausedClock)",
-    );
+    assert_eq!(chain(quote!(flavor = "multi_thread", worker_threads = 2)), ".worker_threads(2)");
+    assert_eq!(chain(quote!(start_paused)), ".current_thread().start_paused(::graceful::__private::PausedClock)",);
 }
 
 #[test]
@@ -166,10 +134,7 @@ fn the_crate_may_be_anywhere() {
             async fn consume() {}
         );
         let output = pipeline::worker(quote!(crate = #path), &item).to_string();
-        assert!(
-            !output.replace(' ', "").contains("::graceful::"),
-            "{output}"
-        );
+        assert!(!output.replace(' ', "").contains("::graceful::"), "{output}");
         assert_eq!(between(&output, "->", "<"), "a::b::Worker");
     }
 }
@@ -213,10 +178,7 @@ fn a_worker_is_a_function_around_the_users_own() {
 
 #[test]
 fn a_result_that_is_right_stays_as_it_is() {
-    let output = worker(
-        "",
-        "async fn consume() -> Result<(), Box<dyn Fn(&u8)>> { body }",
-    );
+    let output = worker("", "async fn consume() -> Result<(), Box<dyn Fn(&u8)>> { body }");
     assert!(!output.contains("compile_error"), "{output}");
     let result = "Body<Output=Result<(),Box<dynFn(&u8)>>>";
     assert!(output.contains(result), "{output}");
@@ -276,14 +238,8 @@ fn a_signal_that_stops_does_not_dump() {
         ("dump = \"SIGTERM\"", true),
         ("dump = \"SIGINT\"", true),
         ("signals = [\"SIGTERM\"], dump = \"SIGINT\"", false),
-        (
-            "signals = [\"SIGTERM\", \"SIGUSR1\"], dump = \"SIGUSR1\"",
-            true,
-        ),
-        (
-            "signals = [\"SIGTERM\", \"SIGUSR1\"], dump = \"SIGUSR2\"",
-            false,
-        ),
+        ("signals = [\"SIGTERM\", \"SIGUSR1\"], dump = \"SIGUSR1\"", true),
+        ("signals = [\"SIGTERM\", \"SIGUSR1\"], dump = \"SIGUSR2\"", false),
     ] {
         let output = main(options, "async fn main() {}");
         assert_eq!(output.contains("compile_error"), is_refused, "{options}");
@@ -304,10 +260,7 @@ fn how_an_option_is_written_is_said() {
         ("name = , essential", "`name`takesavalue"),
         ("crate = <T as U>::a", "`crate`isapath"),
         ("stop_timeout = -5", "adurationwithaunit"),
-        (
-            "on_failure = \"restart\", backoff = A..=B",
-            "ashortestandalongestwait",
-        ),
+        ("on_failure = \"restart\", backoff = A..=B", "ashortestandalongestwait"),
     ] {
         let output = worker(options, "async fn consume() {}");
         assert!(output.contains(said), "{options}: {output}");

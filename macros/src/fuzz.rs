@@ -115,18 +115,9 @@ fn check(attribute: &TokenStream, item: &TokenStream) {
         };
         for item in file.items {
             let Item::Macro(item) = item else { continue };
-            if item
-                .mac
-                .path
-                .segments
-                .last()
-                .is_some_and(|it| it.ident == "compile_error")
-            {
+            if item.mac.path.segments.last().is_some_and(|it| it.ident == "compile_error") {
                 let message = item.mac.parse_body::<LitStr>().map(|text| text.value());
-                assert!(
-                    message.is_ok_and(|text| !text.is_empty()),
-                    "({attribute}) {output}"
-                );
+                assert!(message.is_ok_and(|text| !text.is_empty()), "({attribute}) {output}");
             }
         }
     }

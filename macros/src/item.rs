@@ -70,17 +70,8 @@ impl Parse for Function {
         let attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
         let sig = input.parse()?;
-        let body = if input.peek(token::Brace) {
-            Body::Block(input.parse()?)
-        } else {
-            Body::Missing(input.parse()?)
-        };
-        Ok(Self {
-            attrs,
-            vis,
-            sig,
-            body,
-        })
+        let body = if input.peek(token::Brace) { Body::Block(input.parse()?) } else { Body::Missing(input.parse()?) };
+        Ok(Self { attrs, vis, sig, body })
     }
 }
 
@@ -95,15 +86,11 @@ pub(crate) fn parse(attribute: Kind, item: &TokenStream, errors: &mut Errors) ->
             errors.push(match other {
                 Some(found) => Error::new_spanned(
                     &found.tokens,
-                    format!(
-                        "`{attribute}` goes on a function, not on {}: put it on an `async fn`",
-                        found.what,
-                    ),
+                    format!("`{attribute}` goes on a function, not on {}: put it on an `async fn`", found.what,),
                 ),
-                None if item.is_empty() => Error::new(
-                    error.span(),
-                    format!("`{attribute}` goes on a function: put it above an `async fn`"),
-                ),
+                None if item.is_empty() => {
+                    Error::new(error.span(), format!("`{attribute}` goes on a function: put it above an `async fn`"))
+                }
                 None => error,
             });
             None
@@ -141,10 +128,7 @@ fn other(input: ParseStream<'_>) -> Result<Option<Found>, Error> {
             "fn" => break,
             _ => continue,
         };
-        found = Some(Found {
-            tokens: word.into_token_stream(),
-            what,
-        });
+        found = Some(Found { tokens: word.into_token_stream(), what });
     }
     drop(input.parse::<TokenStream>());
     Ok(found)
@@ -158,11 +142,7 @@ mod tests {
     fn said(item: &str) -> String {
         let tokens = item.parse().expect("it is made of tokens");
         let mut errors = Errors::default();
-        let function = parse(
-            crate::attr::grammar::Attribute::Worker,
-            &tokens,
-            &mut errors,
-        );
+        let function = parse(crate::attr::grammar::Attribute::Worker, &tokens, &mut errors);
         assert!(function.is_none(), "{item}");
         errors.to_token_stream().to_string()
     }

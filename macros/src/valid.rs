@@ -39,11 +39,7 @@ pub(crate) fn test(function: &Function, options: &RuntimeOptions, errors: &mut E
     asynchronous(attribute, function, errors);
     receiver(attribute, function, errors);
     no_generics("a test cannot be generic", function, errors);
-    no_arguments(
-        "a test takes no arguments: make its values in its body",
-        function,
-        errors,
-    );
+    no_arguments("a test takes no arguments: make its values in its body", function, errors);
     body(attribute, function, errors);
 }
 
@@ -80,10 +76,7 @@ fn head(attribute: Attribute, function: &Function, errors: &mut Errors) {
         errors.at(abi, format!("{it} cannot be `extern`: remove it"));
     }
     if let Some(variadic) = &sig.variadic {
-        errors.at(
-            variadic.dots.to_token_stream(),
-            format!("{it} cannot be variadic: take a `Vec`"),
-        );
+        errors.at(variadic.dots.to_token_stream(), format!("{it} cannot be variadic: take a `Vec`"));
     }
 }
 
@@ -121,10 +114,7 @@ fn receiver(attribute: Attribute, function: &Function, errors: &mut Errors) {
             Attribute::Worker => "take the value as an ordinary argument, such as an `Arc`",
             Attribute::Main | Attribute::Test => "remove it",
         };
-        errors.at(
-            receiver,
-            format!("{it} is a free function, without `self`: {instead}"),
-        );
+        errors.at(receiver, format!("{it} is a free function, without `self`: {instead}"));
     }
 }
 
@@ -132,10 +122,7 @@ fn own_type(function: &Function, errors: &mut Errors) {
     if function.receiver().is_some() {
         return;
     }
-    let types = function
-        .typed()
-        .map(|argument| &*argument.ty)
-        .chain(function.result());
+    let types = function.typed().map(|argument| &*argument.ty).chain(function.result());
     for ty in types.filter(|ty| types::mentions(ty, "Self")) {
         let message = "a worker is a free function: write the type's name instead of `Self`";
         errors.at(ty, message);
@@ -169,14 +156,9 @@ fn arguments(function: &Function, errors: &mut Errors) {
 }
 
 fn outcome(function: &Function, errors: &mut Errors) {
-    if let Some(result) = function
-        .result()
-        .filter(|result| types::never_an_outcome(result))
-    {
-        let message = format!(
-            "a worker returns `()` or `Result<T, E>` with `E: Debug`, not `{}`",
-            types::written(result),
-        );
+    if let Some(result) = function.result().filter(|result| types::never_an_outcome(result)) {
+        let message =
+            format!("a worker returns `()` or `Result<T, E>` with `E: Debug`, not `{}`", types::written(result),);
         errors.at(result, message);
     }
 }
@@ -184,10 +166,7 @@ fn outcome(function: &Function, errors: &mut Errors) {
 fn body(attribute: Attribute, function: &Function, errors: &mut Errors) {
     if let Body::Missing(semi) = &function.body {
         let it = noun(attribute, function);
-        errors.at(
-            semi,
-            format!("{it} needs a body: write `{{ .. }}` instead of `;`"),
-        );
+        errors.at(semi, format!("{it} needs a body: write `{{ .. }}` instead of `;`"));
     }
 }
 

@@ -291,20 +291,14 @@ pub use model::policy::OnFailure;
 pub use model::state::{Cause, Stage, State};
 pub use model::still_running::Blocking;
 pub use os::signal::Signal;
-pub use report::status::{
-    Activity, HoldStatus, HookStatus, MainStatus, Moment, Status, Timings, WorkerStatus, status,
-};
+pub use report::status::{Activity, HoldStatus, HookStatus, MainStatus, Moment, Status, Timings, WorkerStatus, status};
 pub use run::builder::Builder;
 #[cfg(all(unix, feature = "process"))]
 pub use with::child::{ChildError, child};
 #[cfg(feature = "tower")]
 pub use with::tower;
-pub use work::cancellation::{
-    RunUntilStopping, Stopping, is_stopping, run_until_stopping, stopping, token,
-};
-pub use work::control::{
-    cause, idle, is_ready, keep, not_ready, ready, remaining, state, stop, wait_for,
-};
+pub use work::cancellation::{RunUntilStopping, Stopping, is_stopping, run_until_stopping, stopping, token};
+pub use work::control::{cause, idle, is_ready, keep, not_ready, ready, remaining, state, stop, wait_for};
 pub use work::handle::{Panic, WorkerError, WorkerHandle};
 pub use work::hold::{Hold, hold};
 pub use work::hook::{after_stop, before_stop, on_stop};
@@ -321,8 +315,6 @@ pub mod __private {
     pub use crate::run::builder::{main, run};
     pub use crate::run::test::test;
     pub use crate::work::body::Body;
-    pub use crate::work::clone_args::{
-        clone_for_every, clone_for_restart, copy_for_every, copy_for_restart,
-    };
+    pub use crate::work::clone_args::{clone_for_every, clone_for_restart, copy_for_every, copy_for_restart};
     pub use crate::work::worker::{again, blocking, blocking_again, once};
 }

@@ -24,10 +24,7 @@ const CONTENDERS: [Contender; 9] = [
     contender(RAW, "contender-raw-tokio"),
     contender(HAND_WRITTEN, "contender-hand-written"),
     contender("tokio-graceful", "contender-tokio-graceful"),
-    contender(
-        "tokio-graceful-shutdown",
-        "contender-tokio-graceful-shutdown",
-    ),
+    contender("tokio-graceful-shutdown", "contender-tokio-graceful-shutdown"),
     contender("elegant-departure", "contender-elegant-departure"),
     contender("async-shutdown", "contender-async-shutdown"),
     contender(NO_HANDLER, "contender-no-handler"),
@@ -78,10 +75,7 @@ pub(crate) fn build() {
     let cargo = var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
         .args(["build", "--release", "--bins", "--features", "contenders"])
-        .args([
-            "--manifest-path",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
-        ])
+        .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")])
         .arg("--target-dir")
         .arg(target())
         .status()
@@ -93,7 +87,5 @@ pub(crate) fn build() {
 fn target() -> PathBuf {
     let this = current_exe().expect("this program has a path");
     let target = this.ancestors().nth(2);
-    target
-        .expect("cargo puts it in a folder of the target's")
-        .to_owned()
+    target.expect("cargo puts it in a folder of the target's").to_owned()
 }

@@ -81,9 +81,7 @@ pub fn resident() -> u64 {
 
 /// The time on the monotonic clock, which is the same in all processes.
 pub fn now() -> Duration {
-    clock_gettime(ClockId::Monotonic)
-        .try_into()
-        .expect("it is never negative")
+    clock_gettime(ClockId::Monotonic).try_into().expect("it is never negative")
 }
 
 /// The tasks of every program that ends on SIGTERM begin so: a start-up of [`n`] milliseconds, with no handler yet.

@@ -53,9 +53,5 @@ fn main() -> ExitCode {
     }
     println!("{machine}\n");
     print!("{table}");
-    if table.is_whole() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if table.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

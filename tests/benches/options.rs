@@ -39,11 +39,7 @@ impl Options {
             [] => all || !group.takes_long,
             names => names.iter().any(|name| name == group.name),
         };
-        Ok(Some(Self {
-            groups: GROUPS.iter().filter(is_asked_for).collect(),
-            runs,
-            sweeps,
-        }))
+        Ok(Some(Self { groups: GROUPS.iter().filter(is_asked_for).collect(), runs, sweeps }))
     }
 
     /// How often a row is measured that is usually measured so often.
@@ -64,10 +60,6 @@ pub(crate) fn usage() -> String {
 }
 
 fn row(group: &Group) -> String {
-    let long = if group.takes_long {
-        " (takes long)"
-    } else {
-        ""
-    };
+    let long = if group.takes_long { " (takes long)" } else { "" };
     format!("  {:<12} {}{long}", group.name, group.what)
 }

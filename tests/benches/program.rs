@@ -96,8 +96,7 @@ impl Program {
     /// Its next line as a number.
     pub(crate) fn number(&mut self) -> Result<f64, String> {
         let line = self.line()?;
-        line.parse()
-            .map_err(|_| format!("`{line}` is not a number"))
+        line.parse().map_err(|_| format!("`{line}` is not a number"))
     }
 
     /// Sends SIGTERM. Returns the moment before.

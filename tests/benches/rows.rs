@@ -53,18 +53,8 @@ pub(crate) const GROUPS: &[Group] = &[
         takes_long: false,
         measure: stops::million,
     },
-    Group {
-        name: "idle",
-        what: "SIGTERM until an idle process is gone",
-        takes_long: false,
-        measure: stops::idle,
-    },
-    Group {
-        name: "deaths",
-        what: "deaths by a SIGTERM during the start",
-        takes_long: false,
-        measure: starts::deaths,
-    },
+    Group { name: "idle", what: "SIGTERM until an idle process is gone", takes_long: false, measure: stops::idle },
+    Group { name: "deaths", what: "deaths by a SIGTERM during the start", takes_long: false, measure: starts::deaths },
     Group {
         name: "swallowed",
         what: "SIGTERMs lost while the handler is being registered",

@@ -24,16 +24,8 @@ impl Unit {
             return "hangs".to_owned();
         }
         // No negative zero.
-        let figure = if figure.abs() < 0.5 / 10_f64.powi(i32::try_from(digits).unwrap_or(0)) {
-            0.0
-        } else {
-            figure
-        };
-        if name.is_empty() {
-            format!("{figure:.digits$}")
-        } else {
-            format!("{figure:.digits$} {name}")
-        }
+        let figure = if figure.abs() < 0.5 / 10_f64.powi(i32::try_from(digits).unwrap_or(0)) { 0.0 } else { figure };
+        if name.is_empty() { format!("{figure:.digits$}") } else { format!("{figure:.digits$} {name}") }
     }
 }
 
@@ -146,13 +138,7 @@ impl Table {
         self.is_broken |= verdict == "not measured";
         let limit = limit.write(unit);
         eprintln!("  {figure}: {ours} ({limit}: {verdict})");
-        self.rows.push(Row([
-            figure.to_owned(),
-            ours,
-            limit,
-            verdict.to_owned(),
-            peers.join(", "),
-        ]));
+        self.rows.push(Row([figure.to_owned(), ours, limit, verdict.to_owned(), peers.join(", ")]));
     }
 
     /// A row that could not be measured.
@@ -187,11 +173,7 @@ fn figure_of(samples: &Samples, unit: Unit) -> String {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let head = ["figure", GRACEFUL, "must reach", "", "peers"].map(str::to_owned);
-        let rows = || {
-            [&head]
-                .into_iter()
-                .chain(self.rows.iter().map(|row| &row.0))
-        };
+        let rows = || [&head].into_iter().chain(self.rows.iter().map(|row| &row.0));
         // The last column is as wide as it is.
         let width = |column: usize| rows().map(|row| row[column].chars().count()).max();
         let widths: Vec<_> = (0..4).map(|column| width(column).unwrap_or(0)).collect();
@@ -215,10 +197,7 @@ impl fmt::Display for Table {
 mod tests {
     use super::{GRACEFUL, Limit, Results, Table, Unit};
 
-    const UNIT: Unit = Unit {
-        name: "Ir",
-        digits: 0,
-    };
+    const UNIT: Unit = Unit { name: "Ir", digits: 0 };
 
     fn results(ours: f64, peer: f64) -> Results {
         let one = |sample| [sample].into_iter().collect();

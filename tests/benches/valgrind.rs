@@ -20,11 +20,7 @@ pub(crate) fn instructions(contender: Contender, task: &str) -> Result<f64, Stri
 
 /// Allocations for each unit of the task.
 pub(crate) fn allocations(contender: Contender, task: &str) -> Result<f64, String> {
-    let tool = [
-        "--tool=memcheck",
-        "--leak-check=no",
-        "--undef-value-errors=no",
-    ];
+    let tool = ["--tool=memcheck", "--leak-check=no", "--undef-value-errors=no"];
     for_each(contender, task, &tool, "total heap usage:")
 }
 
@@ -37,13 +33,7 @@ fn for_each(contender: Contender, task: &str, tool: &[&str], label: &str) -> Res
     Ok((long? - short?) / more)
 }
 
-fn count(
-    contender: Contender,
-    task: &str,
-    n: usize,
-    tool: &[&str],
-    label: &str,
-) -> Result<f64, String> {
+fn count(contender: Contender, task: &str, n: usize, tool: &[&str], label: &str) -> Result<f64, String> {
     let ran = Command::new("valgrind")
         .args(tool)
         .arg(contender.path())
@@ -53,10 +43,7 @@ fn count(
         .map_err(|error| format!("valgrind cannot be started ({error}); install it"))?;
     let said = String::from_utf8_lossy(&ran.stderr);
     if !ran.status.success() {
-        return Err(format!(
-            "{} {task} {n}: {}\n{said}",
-            contender.name, ran.status
-        ));
+        return Err(format!("{} {task} {n}: {}\n{said}", contender.name, ran.status));
     }
     let number = said.lines().find_map(|line| {
         let number = line.split_once(label)?.1.split_whitespace().next()?;

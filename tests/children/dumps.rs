@@ -13,33 +13,18 @@ fn main() -> ExitCode {
     }
 }
 
-#[graceful::main(
-    stop_timeout = "400ms",
-    dump = "SIGUSR1",
-    name = "orders",
-    worker_threads = 1
-)]
+#[graceful::main(stop_timeout = "400ms", dump = "SIGUSR1", name = "orders", worker_threads = 1)]
 async fn on_one_worker_thread() {
     run().await;
 }
 
-#[graceful::main(
-    stop_timeout = "400ms",
-    dump = "SIGUSR1",
-    name = "orders",
-    flavor = "current_thread"
-)]
+#[graceful::main(stop_timeout = "400ms", dump = "SIGUSR1", name = "orders", flavor = "current_thread")]
 async fn on_one_thread() {
     run().await;
 }
 
 /// The habit of the JVM and of Go.
-#[graceful::main(
-    stop_timeout = "400ms",
-    dump = "SIGQUIT",
-    name = "orders",
-    flavor = "current_thread"
-)]
+#[graceful::main(stop_timeout = "400ms", dump = "SIGQUIT", name = "orders", flavor = "current_thread")]
 async fn asked_by_quit() {
     run().await;
 }
@@ -50,9 +35,7 @@ async fn run() {
     for _ in 0..3 {
         wait().spawn();
     }
-    graceful::spawn("done", async {})
-        .await
-        .expect("it ends well");
+    graceful::spawn("done", async {}).await.expect("it ends well");
     graceful::ready();
     println!("up");
     match args().nth(1).expect("a case").as_str() {

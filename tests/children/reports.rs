@@ -75,10 +75,7 @@ async fn main() {
         }
         "many" => {
             for number in 0..100 {
-                graceful::spawn(
-                    format!("a-worker-with-a-long-name-{number}"),
-                    pending::<()>(),
-                );
+                graceful::spawn(format!("a-worker-with-a-long-name-{number}"), pending::<()>());
             }
         }
         other => panic!("no case {other}"),
@@ -171,9 +168,7 @@ fn waits_for_itself() {
 /// A pool that closes when all its connections are back, one of which a thread that blocks has.
 fn pool() {
     let pool = Arc::new(Semaphore::new(1));
-    let connection = Arc::clone(&pool)
-        .try_acquire_owned()
-        .expect("nobody has it yet");
+    let connection = Arc::clone(&pool).try_acquire_owned().expect("nobody has it yet");
     graceful::after_stop("pool", move || async move {
         let _all = pool.acquire().await;
     });

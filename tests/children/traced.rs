@@ -80,12 +80,7 @@ async fn fail() -> Result<(), String> {
 struct Print;
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Print {
-    fn on_new_span(
-        &self,
-        attributes: &span::Attributes<'_>,
-        id: &span::Id,
-        context: Context<'_, S>,
-    ) {
+    fn on_new_span(&self, attributes: &span::Attributes<'_>, id: &span::Id, context: Context<'_, S>) {
         let mut fields = Fields::default();
         attributes.record(&mut fields);
         if let Some(span) = context.span(id) {

@@ -41,8 +41,7 @@ fn threads_left() -> Vec<String> {
     loop {
         // Where the system has no such folder there is nothing to see.
         let tasks = fs::read_dir("/proc/self/task").into_iter().flatten();
-        let names =
-            tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
         let left: Vec<_> = names.filter(|name| name.starts_with("graceful")).collect();
         if left.is_empty() || until < Instant::now() {
             return left;
@@ -52,9 +51,7 @@ fn threads_left() -> Vec<String> {
 }
 
 fn inside_a_runtime() -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async { run("inner".to_owned()) })
 }
 

@@ -14,29 +14,15 @@ pub(crate) fn program() -> &'static Path {
 }
 
 fn build() -> PathBuf {
-    let folder = Path::new(env!("CARGO_BIN_EXE_fault"))
-        .parent()
-        .expect("a program is in a folder");
+    let folder = Path::new(env!("CARGO_BIN_EXE_fault")).parent().expect("a program is in a folder");
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args([
-            "rustc",
-            "--offline",
-            "--quiet",
-            "--features",
-            "aborting",
-            "--bin",
-            NAME,
-        ])
+        .args(["rustc", "--offline", "--quiet", "--features", "aborting", "--bin", NAME])
         .arg("--target-dir")
         .arg(folder.parent().expect("a profile has a folder"))
         .args(["--", "-C", "panic=abort"]);
     let built = cargo.output().expect("cargo runs");
-    assert!(
-        built.status.success(),
-        "no program with panic=abort:\n{}",
-        String::from_utf8_lossy(&built.stderr)
-    );
+    assert!(built.status.success(), "no program with panic=abort:\n{}", String::from_utf8_lossy(&built.stderr));
     folder.with_file_name("debug").join(NAME)
 }

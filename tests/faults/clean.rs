@@ -11,10 +11,7 @@ use crate::scene::Scene;
 pub(crate) const DRAIN: Duration = Duration::from_millis(150);
 
 pub(crate) fn rows() -> Vec<Row> {
-    [asked(), ended_by_main(), failed(), let_go(), aborted()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [asked(), ended_by_main(), failed(), let_go(), aborted()].into_iter().flatten().collect()
 }
 
 fn case(name: &'static str, case: &'static str) -> Row {
@@ -32,20 +29,13 @@ fn asked() -> Vec<Row> {
         case("SIGTERM, idle", "idle")
             .says("graceful: stopping: SIGTERM; gone in 500 ms at the latest")
             .says("graceful: stopped in "),
-        case(
-            "an early worker waits for one of main's",
-            "early_waits_for_main",
-        )
-        .on(&["draining"])
-        .gone(DRAIN, DRAIN + PROMPTLY)
-        .prints("consumed")
-        .silent_about("this wait ends at the deadline"),
+        case("an early worker waits for one of main's", "early_waits_for_main")
+            .on(&["draining"])
+            .gone(DRAIN, DRAIN + PROMPTLY)
+            .prints("consumed")
+            .silent_about("this wait ends at the deadline"),
         // Some 50 ms of it are what a result may take that is on its way.
-        case(
-            "a result is kept, beside an untracked task",
-            "keeps_a_result",
-        )
-        .budget("150ms"),
+        case("a result is kept, beside an untracked task", "keeps_a_result").budget("150ms"),
         case("SIGINT, idle", "idle")
             .act(|scene| {
                 scene.prints("up");
@@ -87,18 +77,13 @@ fn ended_by_main() -> Vec<Row> {
             .act(|scene| scene.prints("up"))
             .says("main ended while workers run; stopping them: idle")
             .silent_about("exit code"),
-        case("main Ok, alone", "main_returns_alone")
-            .by_itself()
-            .look(is_silent),
+        case("main Ok, alone", "main_returns_alone").by_itself().look(is_silent),
         drained("main Err", "main_fails")
             .act(|scene| drained_after(scene, r#"Error: "out of luck""#))
             .code(1)
             .says("graceful: exit code 1: main")
             .look(|end| {
-                let lines = end
-                    .stderr
-                    .iter()
-                    .filter(|line| line.text.contains("out of luck"));
+                let lines = end.stderr.iter().filter(|line| line.text.contains("out of luck"));
                 assert_eq!(lines.count(), 1, "printed once\n{end}");
             }),
         drained("main panics", "main_panics")
@@ -106,34 +91,25 @@ fn ended_by_main() -> Vec<Row> {
             .code(101)
             .panics(1)
             .says("graceful: exit code 101: main panicked: out of luck"),
-        case(
-            "main panics beside a sleeping spawn_blocking",
-            "main_panics_beside_a_sleeper",
-        )
-        .act(|scene| scene.says("panicked at"))
-        .code(101)
-        .panics(1)
-        .says("graceful: exit code 101: main panicked: out of luck"),
-        drained(
-            "main panics with a worker's result in hand",
-            "main_panics_with_a_result_in_hand",
-        )
-        .act(|scene| drained_after(scene, "main panicked: out of luck"))
-        .code(101)
-        .panics(1)
-        .silent_about("fetch"),
+        case("main panics beside a sleeping spawn_blocking", "main_panics_beside_a_sleeper")
+            .act(|scene| scene.says("panicked at"))
+            .code(101)
+            .panics(1)
+            .says("graceful: exit code 101: main panicked: out of luck"),
+        drained("main panics with a worker's result in hand", "main_panics_with_a_result_in_hand")
+            .act(|scene| drained_after(scene, "main panicked: out of luck"))
+            .code(101)
+            .panics(1)
+            .silent_about("fetch"),
         drained("ExitCode 7 from main", "main_gives_7")
             .act(|scene| drained_after(scene, "main ended while workers run; stopping them: drain"))
             .code(7),
-        case(
-            "ExitCode 7 from main, then the deadline",
-            "main_gives_7_and_leaves_one_stuck",
-        )
-        .act(|scene| scene.prints("up"))
-        .code(7)
-        .gone(BUDGET * 8 / 10, BUDGET)
-        .says("graceful: exit code 7")
-        .says("upload (tests/faults/child/clean.rs:"),
+        case("ExitCode 7 from main, then the deadline", "main_gives_7_and_leaves_one_stuck")
+            .act(|scene| scene.prints("up"))
+            .code(7)
+            .gone(BUDGET * 8 / 10, BUDGET)
+            .says("graceful: exit code 7")
+            .says("upload (tests/faults/child/clean.rs:"),
     ]
 }
 
@@ -162,54 +138,39 @@ fn failed() -> Vec<Row> {
             .code(101)
             .panics(1)
             .says("graceful: exit code 101: worker `fetch_over` panicked"),
-        case("two workers fail at once", "two_fail")
-            .act(|scene| scene.says("stopping: worker `"))
-            .code(1)
-            .look(|end| {
-                let [fetch, store] = [
-                    r#"worker `fetch` failed: "no route to host""#,
-                    r#"worker `store` failed: "no space left""#,
-                ];
+        case("two workers fail at once", "two_fail").act(|scene| scene.says("stopping: worker `")).code(1).look(
+            |end| {
+                let [fetch, store] =
+                    [r#"worker `fetch` failed: "no route to host""#, r#"worker `store` failed: "no space left""#];
                 let report = |first: &str, second: &str| {
                     end.has_said(&format!("graceful: exit code 1: {first}"))
                         && end.has_said(&format!("graceful:   {second}"))
                 };
-                assert!(
-                    report(fetch, store) || report(store, fetch),
-                    "both are in it\n{end}"
-                );
-            }),
-        case(
-            "worker Err during the drain, which goes on",
-            "fails_in_the_drain",
-        )
-        .on(&["draining"])
-        .code(1)
-        .gone(DRAIN, DRAIN + PROMPTLY)
-        .prints("told while draining")
-        .says("graceful: stop: SIGTERM")
-        .says(r#"graceful: exit code 1: worker `flush` failed: "the disk is full""#),
-        case(
-            "worker panics during the drain, which goes on",
-            "panics_in_the_drain",
-        )
-        .on(&["draining"])
-        .code(101)
-        .panics(1)
-        .gone(DRAIN, DRAIN + PROMPTLY)
-        .prints("told while draining")
-        .says("graceful: stop: SIGTERM")
-        .says("graceful: exit code 101: worker `flush` panicked: the disk is full"),
-        case(
-            "Err during the drain, a panic after it",
-            "fails_then_panics",
-        )
-        .on(&["draining"])
-        .code(1)
-        .panics(1)
-        .gone(DRAIN, DRAIN + PROMPTLY)
-        .says("graceful:   worker `late panic` panicked: no more luck")
-        .says(r#"graceful: exit code 1: worker `flush` failed: "the disk is full""#),
+                assert!(report(fetch, store) || report(store, fetch), "both are in it\n{end}");
+            },
+        ),
+        case("worker Err during the drain, which goes on", "fails_in_the_drain")
+            .on(&["draining"])
+            .code(1)
+            .gone(DRAIN, DRAIN + PROMPTLY)
+            .prints("told while draining")
+            .says("graceful: stop: SIGTERM")
+            .says(r#"graceful: exit code 1: worker `flush` failed: "the disk is full""#),
+        case("worker panics during the drain, which goes on", "panics_in_the_drain")
+            .on(&["draining"])
+            .code(101)
+            .panics(1)
+            .gone(DRAIN, DRAIN + PROMPTLY)
+            .prints("told while draining")
+            .says("graceful: stop: SIGTERM")
+            .says("graceful: exit code 101: worker `flush` panicked: the disk is full"),
+        case("Err during the drain, a panic after it", "fails_then_panics")
+            .on(&["draining"])
+            .code(1)
+            .panics(1)
+            .gone(DRAIN, DRAIN + PROMPTLY)
+            .says("graceful:   worker `late panic` panicked: no more luck")
+            .says(r#"graceful: exit code 1: worker `flush` failed: "the disk is full""#),
     ]
 }
 
@@ -217,25 +178,17 @@ fn failed() -> Vec<Row> {
 fn let_go() -> Vec<Row> {
     vec![
         case("a worker that ends early", "ends_early").prints("migrated"),
-        case("exit() in the midst of it", "worker_exits")
-            .by_itself()
-            .code(5)
-            .gone(Duration::ZERO, BUDGET),
+        case("exit() in the midst of it", "worker_exits").by_itself().code(5).gone(Duration::ZERO, BUDGET),
         case("untracked thread::sleep", "sleeps_untracked").act(under_way),
         case("untracked read of stdin", "reads_stdin").act(under_way),
         case("untracked read of tokio's stdin", "reads_tokios_stdin").act(under_way),
-        case("untracked FIFO open through tokio::fs", "opens_a_fifo")
-            .at(Stage::Fifo)
-            .act(under_way),
+        case("untracked FIFO open through tokio::fs", "opens_a_fifo").at(Stage::Fifo).act(under_way),
         case("an untracked task runs its destructors", "waits_untracked")
             .act(under_way)
             .prints("dropped: the untracked task's value"),
-        case(
-            "an untracked task has a moment for its destructors",
-            "drops_untracked",
-        )
-        .act(under_way)
-        .prints("dropped: in a moment"),
+        case("an untracked task has a moment for its destructors", "drops_untracked")
+            .act(under_way)
+            .prints("dropped: in a moment"),
     ]
 }
 
@@ -243,24 +196,12 @@ fn let_go() -> Vec<Row> {
 fn aborted() -> Vec<Row> {
     let swept = |name, program| {
         let sweep = Duration::from_millis(200);
-        case(name, program)
-            .act(|scene| scene.prints("aborted"))
-            .gone(sweep / 2, sweep + PROMPTLY)
-            .prints("swept")
+        case(name, program).act(|scene| scene.prints("aborted")).gone(sweep / 2, sweep + PROMPTLY).prints("swept")
     };
     vec![
-        swept(
-            "a run is aborted: of a worker that is restarted",
-            "aborts_a_run_that_would_come_again",
-        ),
-        swept(
-            "a run is aborted: of a worker that is repeated",
-            "aborts_a_run_that_is_repeated",
-        ),
-        swept(
-            "a run is aborted: of a worker with its own budget",
-            "aborts_a_run_with_a_budget",
-        ),
+        swept("a run is aborted: of a worker that is restarted", "aborts_a_run_that_would_come_again"),
+        swept("a run is aborted: of a worker that is repeated", "aborts_a_run_that_is_repeated"),
+        swept("a run is aborted: of a worker with its own budget", "aborts_a_run_with_a_budget"),
     ]
 }
 
@@ -288,12 +229,8 @@ pub(crate) fn job_done(scene: &mut Scene) -> Instant {
 
 /// The job was finished, and what was kept was dropped after it.
 pub(crate) fn everything_in_order(end: &End) {
-    let order = [
-        "job done: true",
-        "dropped: the connection",
-        "dropped: what was kept second",
-        "dropped: what was kept first",
-    ];
+    let order =
+        ["job done: true", "dropped: the connection", "dropped: what was kept second", "dropped: what was kept first"];
     assert!(end.printed().ends_with(&order), "not in order\n{end}");
 }
 

@@ -17,25 +17,16 @@ const WORK: Duration = Duration::from_millis(100);
 pub(crate) fn rows() -> Vec<Row> {
     let row = |name, case| row("clocks", name, case);
     // On the clock that everybody but tokio has.
-    let paused = |name, case| {
-        row(name, case)
-            .on(&["current_thread"])
-            .act(|scene| scene.prints("up"))
-    };
+    let paused = |name, case| row(name, case).on(&["current_thread"]).act(|scene| scene.prints("up"));
     vec![
         // One standstill puts the deadline off, and no other does.
         row("SIGSTOP and SIGCONT again and again", "blocks")
             .of("stuck")
             .act(storm)
             .code(124)
-            .gone(
-                BUDGET,
-                BUDGET + 2 * Duration::from_millis(RUN + STOPPED) + Duration::from_millis(300),
-            )
+            .gone(BUDGET, BUDGET + 2 * Duration::from_millis(RUN + STOPPED) + Duration::from_millis(300))
             .alone(),
-        paused("tokio's clock jumps ahead, then spinning", "jumps_ahead")
-            .forced()
-            .alone(),
+        paused("tokio's clock jumps ahead, then spinning", "jumps_ahead").forced().alone(),
         paused("tokio's clock stands still, a job in hand", "stands_still")
             .gone(Duration::ZERO, WORK + PROMPTLY)
             .prints("work done"),

@@ -95,25 +95,15 @@ impl Expected {
         }
         let ours: Vec<_> = end.stderr.iter().filter_map(of_ours).collect();
         let summary = ours.iter().position(|line| line.starts_with("exit code "));
-        assert!(
-            summary.is_none_or(|summary| summary + 1 == ours.len()),
-            "the summary is not the last line\n{end}"
-        );
+        assert!(summary.is_none_or(|summary| summary + 1 == ours.len()), "the summary is not the last line\n{end}");
         let panics = |line: &&Line| line.text.contains("panicked at");
         let panics = end.stderr.iter().filter(panics).count();
         if !(self.may_panic && end.code == Some(2)) {
             assert_eq!(panics, self.panics, "panics\n{end}");
         }
         let (from, in_time) = self.gone;
-        let to = if is_overloaded || self.overloads {
-            in_time + OVERLOADED
-        } else {
-            in_time
-        };
-        assert!(
-            (from..=to).contains(&took),
-            "gone after {took:?}, not within {from:?} to {to:?}\n{end}"
-        );
+        let to = if is_overloaded || self.overloads { in_time + OVERLOADED } else { in_time };
+        assert!((from..=to).contains(&took), "gone after {took:?}, not within {from:?} to {to:?}\n{end}");
         if let Some(look) = self.look {
             look(end);
         }

@@ -26,20 +26,15 @@ pub(crate) fn assert_none(tag: &str) {
     for pid in left {
         let _ = kill(pid, Signal::SIGKILL);
     }
-    assert!(
-        commands.is_empty(),
-        "it left processes behind: {commands:?}"
-    );
+    assert!(commands.is_empty(), "it left processes behind: {commands:?}");
 }
 
 /// The processes with this tag. One that is dead and only waited for has no environment any more.
 pub(crate) fn tagged(tag: &str) -> Vec<Pid> {
     let entry = format!("{TAG}={tag}");
     let is_tagged = |pid: &Pid| {
-        fs::read(format!("/proc/{pid}/environ")).is_ok_and(|all| {
-            all.split(|byte| *byte == 0)
-                .any(|one| one == entry.as_bytes())
-        })
+        fs::read(format!("/proc/{pid}/environ"))
+            .is_ok_and(|all| all.split(|byte| *byte == 0).any(|one| one == entry.as_bytes()))
     };
     processes().filter(is_tagged).collect()
 }
@@ -63,10 +58,7 @@ pub(crate) fn is_asleep(pid: Pid) -> bool {
     threads.into_iter().flatten().flatten().all(|thread| {
         let state = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
         // After the name, which ends with the last parenthesis.
-        state
-            .rsplit(')')
-            .next()
-            .is_some_and(|rest| rest.trim_start().starts_with('S'))
+        state.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('S'))
     })
 }
 

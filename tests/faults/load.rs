@@ -20,10 +20,7 @@ pub(crate) fn watch() {
             let begun = Instant::now();
             sleep(NAP);
             if begun.elapsed() >= NAP + LATE {
-                LATE_AT
-                    .lock()
-                    .expect("nobody panics here")
-                    .push(Instant::now());
+                LATE_AT.lock().expect("nobody panics here").push(Instant::now());
             }
         }
     });

@@ -9,10 +9,7 @@ use crate::row::{BUDGET, PROMPTLY, Row, Stage, row};
 use crate::scene::pause;
 
 pub(crate) fn rows() -> Vec<Row> {
-    [panics(), exits(), outputs()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [panics(), exits(), outputs()].into_iter().flatten().collect()
 }
 
 fn panics() -> Vec<Row> {
@@ -25,24 +22,18 @@ fn panics() -> Vec<Row> {
             .says("  upload (tests/faults/child/nasty.rs:")
             .says("  worker `upload` panicked in a destructor")
             .says("graceful: exit code 124: out of time, still running: upload"),
-        row(
-            "the same at an abort through the handle, to be logged",
-            "destructor_panics_at_an_abort",
-        )
-        .act(|scene| {
-            scene.prints("up");
-            scene.says("worker `uploads` panicked in a destructor");
-            scene.terminate()
-        })
-        .panics(1),
-        row(
-            "a panic's payload panics as it is dropped",
-            "payload_panics",
-        )
-        .act(|scene| scene.says("panicked at"))
-        .code(101)
-        .panics(2)
-        .says("graceful: exit code 101: worker `upload` panicked: a payload that is not text"),
+        row("the same at an abort through the handle, to be logged", "destructor_panics_at_an_abort")
+            .act(|scene| {
+                scene.prints("up");
+                scene.says("worker `uploads` panicked in a destructor");
+                scene.terminate()
+            })
+            .panics(1),
+        row("a panic's payload panics as it is dropped", "payload_panics")
+            .act(|scene| scene.says("panicked at"))
+            .code(101)
+            .panics(2)
+            .says("graceful: exit code 101: worker `upload` panicked: a payload that is not text"),
         row("the same in main", "payload_of_main_panics")
             .by_itself()
             .code(101)
@@ -101,44 +92,24 @@ fn outputs() -> Vec<Row> {
         })
     };
     vec![
-        row("standard output closed", "without_stdout")
-            .after("exec >&-")
-            .act(|scene| {
-                scene.says("up");
-                scene.terminate()
-            }),
-        row("standard output full", "without_stdout")
-            .after("exec >/dev/full")
-            .act(|scene| {
-                scene.says("up");
-                scene.terminate()
-            }),
+        row("standard output closed", "without_stdout").after("exec >&-").act(|scene| {
+            scene.says("up");
+            scene.terminate()
+        }),
+        row("standard output full", "without_stdout").after("exec >/dev/full").act(|scene| {
+            scene.says("up");
+            scene.terminate()
+        }),
         job("standard error closed, a job in hand").after("exec 2>&-"),
-        stuck("standard error closed, thread::sleep", "sleeps")
-            .after("exec 2>&-")
-            .forced(),
+        stuck("standard error closed, thread::sleep", "sleeps").after("exec 2>&-").forced(),
         job("standard error's reader gone, a job in hand").at(Stage::BrokenPipe),
-        stuck("standard error's reader gone, pending", "waits")
-            .at(Stage::BrokenPipe)
-            .aborted(),
+        stuck("standard error's reader gone, pending", "waits").at(Stage::BrokenPipe).aborted(),
         job("standard error a full pipe, a job in hand").at(Stage::FullPipe),
-        stuck("standard error a full pipe, pending", "waits")
-            .at(Stage::FullPipe)
-            .forced(),
-        stuck("standard error a full pipe, thread::sleep", "sleeps")
-            .at(Stage::FullPipe)
-            .forced(),
-        stuck("standard error a full pipe, spinning", "spins")
-            .at(Stage::FullPipe)
-            .forced()
-            .alone(),
-        stuck("standard error a full pipe, a slow waker", "waker_sleeps")
-            .at(Stage::FullPipe)
-            .forced(),
-        stuck("standard error a full pipe, a failure first", "fails_first")
-            .at(Stage::FullPipe)
-            .forced()
-            .code(1),
+        stuck("standard error a full pipe, pending", "waits").at(Stage::FullPipe).forced(),
+        stuck("standard error a full pipe, thread::sleep", "sleeps").at(Stage::FullPipe).forced(),
+        stuck("standard error a full pipe, spinning", "spins").at(Stage::FullPipe).forced().alone(),
+        stuck("standard error a full pipe, a slow waker", "waker_sleeps").at(Stage::FullPipe).forced(),
+        stuck("standard error a full pipe, a failure first", "fails_first").at(Stage::FullPipe).forced().code(1),
         stuck("standard error a full pipe, two interrupts", "waits")
             .at(Stage::FullPipe)
             .budget("1h")
@@ -150,14 +121,12 @@ fn outputs() -> Vec<Row> {
                 scene.interrupt()
             })
             .code(130),
-        job("the terminal closed, a job in hand")
-            .at(Stage::Terminal)
-            .act(|scene| {
-                scene.prints("job begun");
-                scene.hang_up();
-                scene.terminate();
-                job_done(scene)
-            }),
+        job("the terminal closed, a job in hand").at(Stage::Terminal).act(|scene| {
+            scene.prints("job begun");
+            scene.hang_up();
+            scene.terminate();
+            job_done(scene)
+        }),
         stuck("the terminal closed, thread::sleep", "sleeps")
             .at(Stage::Terminal)
             .act(|scene| {
@@ -166,14 +135,11 @@ fn outputs() -> Vec<Row> {
                 scene.terminate()
             })
             .forced(),
-        row("in the background of a terminal with tostop", "idle")
-            .of("clean")
-            .at(Stage::Background)
-            .act(|scene| {
-                scene.prints("up");
-                scene.enter_the_job();
-                scene.terminate()
-            }),
+        row("in the background of a terminal with tostop", "idle").of("clean").at(Stage::Background).act(|scene| {
+            scene.prints("up");
+            scene.enter_the_job();
+            scene.terminate()
+        }),
         row("the terminal closed, which is its SIGHUP", "idle")
             .of("clean")
             .on(&["many_signals"])
@@ -194,13 +160,7 @@ fn no_line_is_lost(end: &End) {
     let workers = printed.iter().filter(|line| line.ends_with(": flushed"));
     assert_eq!(workers.count(), 20, "of the workers\n{end}");
     for line in ["before_stop: left", "on_stop: pushed", "main: done"] {
-        assert!(
-            printed.contains(&&*format!("log: {line}")),
-            "no `{line}`\n{end}"
-        );
+        assert!(printed.contains(&&*format!("log: {line}")), "no `{line}`\n{end}");
     }
-    assert!(
-        printed.ends_with(&["log: after_stop: closed", "log: closed"]),
-        "the last\n{end}"
-    );
+    assert!(printed.ends_with(&["log: after_stop: closed", "log: closed"]), "the last\n{end}");
 }

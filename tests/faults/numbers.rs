@@ -11,10 +11,7 @@ use crate::row::{LATE, PROMPTLY, Row, Stage, row};
 use crate::scene::{Scene, pause};
 
 pub(crate) fn rows() -> Vec<Row> {
-    [budgets(), many(), limits()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [budgets(), many(), limits()].into_iter().flatten().collect()
 }
 
 fn stuck(name: &'static str, case: &'static str) -> Row {
@@ -24,8 +21,7 @@ fn stuck(name: &'static str, case: &'static str) -> Row {
 fn budgets() -> Vec<Row> {
     let zero = |name, case| {
         let row = stuck(name, case).budget("0s");
-        row.code(124)
-            .gone(Duration::ZERO, Duration::from_millis(50))
+        row.code(124).gone(Duration::ZERO, Duration::from_millis(50))
     };
     // Longer than the budget of the attribute, and for as long as anybody likes.
     let no_limit = |name| {
@@ -51,25 +47,18 @@ fn budgets() -> Vec<Row> {
     };
     vec![
         zero("a budget of zero, pending", "waits").says("  waits (tests/faults/child/stuck.rs:"),
-        zero("a budget of zero, spinning", "spins")
-            .says("  spins (tests/faults/child/stuck.rs:")
-            .alone(),
-        zero("a budget of zero, a blocking worker", "blocks")
-            .says("  blocks (tests/faults/child/stuck.rs:"),
+        zero("a budget of zero, spinning", "spins").says("  spins (tests/faults/child/stuck.rs:").alone(),
+        zero("a budget of zero, a blocking worker", "blocks").says("  blocks (tests/faults/child/stuck.rs:"),
         row("numbers", "a budget of zero, main Ok", "main_returns_alone")
             .of("clean")
             .budget("0s")
             .by_itself()
             .times(20),
-        row(
-            "numbers",
-            "a budget of zero, a result that takes a moment",
-            "main_returns_alone",
-        )
-        .of("clean")
-        .on(&["slow_to_tell"])
-        .budget("0s")
-        .by_itself(),
+        row("numbers", "a budget of zero, a result that takes a moment", "main_returns_alone")
+            .of("clean")
+            .on(&["slow_to_tell"])
+            .budget("0s")
+            .by_itself(),
         stuck("a budget from the environment", "waits")
             .budget("300ms")
             .code(124)
@@ -112,10 +101,7 @@ fn many() -> Vec<Row> {
             .forced()
             .overloaded()
             .says("  spins_with (tests/faults/child/stuck.rs:")
-            .says(format!(
-                "): {} still running, blocking its thread (",
-                4 * cores()
-            )),
+            .says(format!("): {} still running, blocking its thread (", 4 * cores())),
         // Main's thread and the watch both want to give the report when the wait for a blocking worker is over.
         stuck("96 deadlines, the report each time", "blocks")
             .on(&["multi_thread"])
@@ -127,17 +113,14 @@ fn many() -> Vec<Row> {
             .says("ms, blocking its thread (")
             .says("graceful: exit code 124: out of time, still running: blocks")
             .overloaded(),
-        stuck(
-            "96 deadlines, a result dropped at each",
-            "leaves_a_slow_result",
-        )
-        .on(&["multi_thread"])
-        .budget("200ms")
-        .times(96)
-        .code(124)
-        .gone(overrun * 9 / 10, overrun + LATE)
-        .names("leaves_a_slow_result", "")
-        .overloaded(),
+        stuck("96 deadlines, a result dropped at each", "leaves_a_slow_result")
+            .on(&["multi_thread"])
+            .budget("200ms")
+            .times(96)
+            .code(124)
+            .gone(overrun * 9 / 10, overrun + LATE)
+            .names("leaves_a_slow_result", "")
+            .overloaded(),
         stuck("a wait that says for whom", "many")
             .on(&["multi_thread"])
             .budget("3s")
@@ -159,16 +142,8 @@ fn many() -> Vec<Row> {
 
 /// What the system does not give is one line and 2, and main is not run.
 fn limits() -> Vec<Row> {
-    let alone = |name| {
-        row("numbers", name, "main_returns_alone")
-            .of("clean")
-            .by_itself()
-    };
-    let start = |name| {
-        alone(name)
-            .gone(Duration::ZERO, PROMPTLY)
-            .on(&["multi_thread"])
-    };
+    let alone = |name| row("numbers", name, "main_returns_alone").of("clean").by_itself();
+    let start = |name| alone(name).gone(Duration::ZERO, PROMPTLY).on(&["multi_thread"]);
     vec![
         // With three the loader finds no library.
         start("4 to 24 open files")
@@ -194,37 +169,21 @@ fn limits() -> Vec<Row> {
                 // As anybody but root all of the user's threads count, and none is left for any limit.
                 if nix::unistd::geteuid().is_root() {
                     each_is_said(ends, "no tokio runtime");
-                    assert!(
-                        ends.iter().any(|end| end.code == Some(0)),
-                        "none was enough"
-                    );
+                    assert!(ends.iter().any(|end| end.code == Some(0)), "none was enough");
                 }
             }),
-        no_thread_left(stuck(
-            "no thread left for the stop, pending for ever",
-            "waits",
-        ))
-        .aborted()
-        .names("waits", "still running after ")
-        .prints("dropped: the worker's value"),
-        no_thread_left(stuck(
-            "no thread left for the stop, thread::sleep",
-            "sleeps",
-        ))
-        .forced()
-        .names("sleeps", "still running, blocking its thread ("),
-        no_thread_left(
-            row(
-                "numbers",
-                "no thread left for the stop, a drain",
-                "fails_in_the_drain",
-            )
-            .of("clean"),
-        )
-        .on(&["draining"])
-        .code(1)
-        .gone(DRAIN, DRAIN + PROMPTLY)
-        .prints("told while draining"),
+        no_thread_left(stuck("no thread left for the stop, pending for ever", "waits"))
+            .aborted()
+            .names("waits", "still running after ")
+            .prints("dropped: the worker's value"),
+        no_thread_left(stuck("no thread left for the stop, thread::sleep", "sleeps"))
+            .forced()
+            .names("sleeps", "still running, blocking its thread ("),
+        no_thread_left(row("numbers", "no thread left for the stop, a drain", "fails_in_the_drain").of("clean"))
+            .on(&["draining"])
+            .code(1)
+            .gone(DRAIN, DRAIN + PROMPTLY)
+            .prints("told while draining"),
         start("no memory for a thread")
             .with("RUST_MIN_STACK", "1152921504606846976")
             .code(2)
@@ -265,16 +224,10 @@ fn is_refused(end: &End) {
 
 /// The same for a runtime, whose refusal is a panic of tokio's, printed as any other.
 fn has_no_runtime(end: &End) {
-    let ours = end
-        .stderr
-        .iter()
-        .filter(|line| line.text.starts_with("graceful: "));
+    let ours = end.stderr.iter().filter(|line| line.text.starts_with("graceful: "));
     assert_eq!(ours.count(), 1, "not one line\n{end}");
     let last = end.stderr.last().map_or("", |line| &line.text);
-    assert!(
-        last.starts_with("graceful: cannot start: no tokio runtime: "),
-        "{end}"
-    );
+    assert!(last.starts_with("graceful: cannot start: no tokio runtime: "), "{end}");
 }
 
 fn is_refused_or_fine(end: &End) {
@@ -289,8 +242,5 @@ fn is_refused_or_fine(end: &End) {
 
 /// One of them was refused for this reason.
 fn each_is_said(ends: &[End], part: &str) {
-    assert!(
-        ends.iter().any(|end| end.has_said(part)),
-        "nobody said `{part}`"
-    );
+    assert!(ends.iter().any(|end| end.has_said(part)), "nobody said `{part}`");
 }

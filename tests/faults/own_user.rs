@@ -25,8 +25,7 @@ pub(crate) fn program() -> &'static Path {
         let copy = folder.join("fault");
         fs::copy(built, &copy).expect("a copy of the program");
         for path in [&folder, &copy] {
-            fs::set_permissions(path, fs::Permissions::from_mode(0o755))
-                .expect("anybody may run it");
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("anybody may run it");
         }
         copy
     })
@@ -36,10 +35,7 @@ pub(crate) fn program() -> &'static Path {
 pub(crate) fn become_one(command: &mut Command, number: usize) {
     if geteuid().is_root() {
         let number = u32::try_from(number).expect("there are fewer runs than users");
-        command
-            .uid(FIRST + number)
-            .gid(FIRST + number)
-            .current_dir("/");
+        command.uid(FIRST + number).gid(FIRST + number).current_dir("/");
     }
 }
 

@@ -11,9 +11,7 @@ pub(crate) fn rows() -> Vec<Row> {
     let row = |name, case| row("reraise", name, case).on(BOTH);
     let tidied_up = |name, case, signal| row(name, case).killed(signal).look(is_tidy);
     vec![
-        tidied_up("SIGTERM", "clean", Signal::SIGTERM)
-            .says("graceful: stopped in ")
-            .silent_about("exit code"),
+        tidied_up("SIGTERM", "clean", Signal::SIGTERM).says("graceful: stopped in ").silent_about("exit code"),
         tidied_up("SIGINT", "clean", Signal::SIGINT)
             .act(|scene| {
                 scene.prints("up");
@@ -70,12 +68,7 @@ pub(crate) fn rows() -> Vec<Row> {
             })
             .aborted(),
         row("a stop that no signal caused", "stops_itself").by_itself(),
-        tidied_up(
-            "a part of a line on standard output",
-            "half_a_line",
-            Signal::SIGTERM,
-        )
-        .look(|end| {
+        tidied_up("a part of a line on standard output", "half_a_line", Signal::SIGTERM).look(|end| {
             is_tidy(end);
             assert_eq!(end.printed().last(), Some(&"half a line"), "{end}");
         }),

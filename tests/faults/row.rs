@@ -227,8 +227,7 @@ impl Row {
     /// Names this worker of the program, with its place, and says this about it.
     pub(crate) fn names(self, worker: &str, what: &str) -> Self {
         let file = format!("tests/faults/child/{}.rs", self.program.0);
-        let source =
-            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(&file));
+        let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(&file));
         let head = format!("fn {worker}(");
         let line = source
             .expect("the program's source is there")

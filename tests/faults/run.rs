@@ -41,16 +41,10 @@ struct Done {
 
 /// Runs all rows that are asked for on the command line, and says which failed.
 pub(crate) fn table(rows: &[Row]) -> ExitCode {
-    let (filters, options): (Vec<_>, Vec<_>) = std::env::args()
-        .skip(1)
-        .partition(|it| !it.starts_with('-'));
+    let (filters, options): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|it| !it.starts_with('-'));
     let tasks: Vec<_> = rows
         .iter()
-        .flat_map(|row| {
-            row.runtimes
-                .iter()
-                .map(move |&runtime| Task { row, runtime })
-        })
+        .flat_map(|row| row.runtimes.iter().map(move |&runtime| Task { row, runtime }))
         .filter(|task| {
             let name = task.name();
             filters.is_empty() || filters.iter().any(|filter| name.contains(filter))
@@ -79,10 +73,7 @@ pub(crate) fn table(rows: &[Row]) -> ExitCode {
             run(&alone, 1, no_namespaces, &done);
             drop(done);
         });
-        results
-            .iter()
-            .inspect(|done: &Done| println!("{}", done.line))
-            .collect()
+        results.iter().inspect(|done: &Done| println!("{}", done.line)).collect()
     });
     own_user::tidy_up();
     conclude(&all, begun.elapsed())
@@ -109,10 +100,7 @@ fn run(tasks: &[&Task<'_>], at_once: usize, no_namespaces: Option<&str>, done: &
 /// Lists what failed, the reasons first. A skipped row proves nothing, and is not passed over in silence.
 fn conclude(all: &[Done], took: Duration) -> ExitCode {
     let skipped: Vec<_> = all.iter().filter(|done| done.is_skipped).collect();
-    let failed: Vec<_> = all
-        .iter()
-        .filter(|done| !done.failures.is_empty())
-        .collect();
+    let failed: Vec<_> = all.iter().filter(|done| !done.failures.is_empty()).collect();
     for done in &failed {
         println!("\n{}", done.line);
         for failure in &done.failures {
@@ -129,11 +117,7 @@ fn conclude(all: &[Done], took: Duration) -> ExitCode {
     for done in skipped.iter().chain(&failed) {
         println!("{}", done.line);
     }
-    if failed.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 thread_local! {
@@ -147,19 +131,13 @@ impl Task<'_> {
     }
 
     fn skipped(&self, why: &str) -> Done {
-        Done {
-            line: format!("{:74} SKIPPED: {why}", self.name()),
-            failures: Vec::new(),
-            is_skipped: true,
-        }
+        Done { line: format!("{:74} SKIPPED: {why}", self.name()), failures: Vec::new(), is_skipped: true }
     }
 
     /// Every run of it, and what they come to.
     fn run(&self) -> Done {
         let setups = self.row.setups.iter();
-        let setups: Vec<_> = setups
-            .flat_map(|setup| (0..self.row.times).map(move |_| setup.as_str()))
-            .collect();
+        let setups: Vec<_> = setups.flat_map(|setup| (0..self.row.times).map(move |_| setup.as_str())).collect();
         let next = AtomicUsize::new(0);
         let (done, runs) = channel();
         thread::scope(|scope| {
@@ -197,11 +175,7 @@ impl Task<'_> {
             some => format!("FAILED {some} of {}", setups.len()),
         };
         Done {
-            line: format!(
-                "{:74} {ways:>8} {:6} ms  {verdict}",
-                self.name(),
-                longest.as_millis()
-            ),
+            line: format!("{:74} {ways:>8} {:6} ms  {verdict}", self.name(), longest.as_millis()),
             failures,
             is_skipped: false,
         }

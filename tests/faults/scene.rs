@@ -62,11 +62,7 @@ impl Scene {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let tag = format!("{}-{number}", process::id());
         let mut props = Props::default();
-        let mut arguments = vec![
-            runtime.to_owned(),
-            row.program.0.to_owned(),
-            row.program.1.to_owned(),
-        ];
+        let mut arguments = vec![runtime.to_owned(), row.program.0.to_owned(), row.program.1.to_owned()];
         if row.stage == Stage::Fifo {
             let path = env::temp_dir().join(format!("graceful-faults-{tag}"));
             mkfifo(&path, Mode::S_IRWXU).expect("a FIFO");
@@ -128,13 +124,7 @@ impl Scene {
         if let Some(patience) = row.patience {
             child.be_patient(patience);
         }
-        Self {
-            child,
-            begun,
-            tag,
-            inside: None,
-            props,
-        }
+        Self { child, begun, tag, inside: None, props }
     }
 
     /// Sends a signal to the program. Returns the moment before.
@@ -171,9 +161,7 @@ impl Scene {
     }
 
     fn find(&mut self, is_it: impl Fn(Pid) -> bool) {
-        self.inside = left_behind::tagged(&self.tag)
-            .into_iter()
-            .find(|&pid| is_it(pid));
+        self.inside = left_behind::tagged(&self.tag).into_iter().find(|&pid| is_it(pid));
         assert!(self.inside.is_some(), "it is not there\n{}", self.child);
     }
 
@@ -193,18 +181,10 @@ impl Scene {
     /// Waits until every thread of it waits for something.
     pub(crate) fn settle(&self) {
         let begun = Instant::now();
-        let is_quiet = || {
-            left_behind::tagged(&self.tag)
-                .into_iter()
-                .all(left_behind::is_asleep)
-        };
+        let is_quiet = || left_behind::tagged(&self.tag).into_iter().all(left_behind::is_asleep);
         // Twice in a row: what one thread has just begun another one may go on with.
         while !(is_quiet() && is_quiet()) {
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "it does not settle\n{}",
-                self.child
-            );
+            assert!(begun.elapsed() < PATIENCE, "it does not settle\n{}", self.child);
             pause(1);
         }
     }
@@ -269,11 +249,7 @@ fn in_background(command: &Command) -> Command {
 
 /// The command as the arguments of a shell's script.
 fn in_shell(script: &str, command: &Command) -> Command {
-    let mut shell = starting(
-        "sh",
-        &["-c", script, "sh"],
-        Path::new(command.get_program()),
-    );
+    let mut shell = starting("sh", &["-c", script, "sh"], Path::new(command.get_program()));
     shell.args(command.get_args());
     for (name, value) in command.get_envs() {
         shell.env(name, value.unwrap_or_default());
@@ -292,10 +268,7 @@ fn namespace() -> Vec<&'static str> {
 
 /// Whether this machine lets a namespace be made; else why not.
 pub(crate) fn namespaces() -> Result<(), String> {
-    let tried = Command::new("unshare")
-        .args(namespace())
-        .arg("true")
-        .output();
+    let tried = Command::new("unshare").args(namespace()).arg("true").output();
     match tried {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
@@ -306,9 +279,7 @@ pub(crate) fn namespaces() -> Result<(), String> {
 fn with_blocked<T>(signal: Signal, start: impl FnOnce() -> T) -> T {
     let mut blocked = SigSet::empty();
     blocked.add(signal);
-    let before = blocked
-        .thread_swap_mask(SigmaskHow::SIG_BLOCK)
-        .expect("a mask");
+    let before = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK).expect("a mask");
     let started = start();
     before.thread_set_mask().expect("the mask from before");
     started

@@ -12,10 +12,7 @@ use crate::scene::{Scene, again_unless, pause};
 const SAME: Duration = Duration::from_millis(100);
 
 pub(crate) fn rows() -> Vec<Row> {
-    [seconds(), inherited(), frozen()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [seconds(), inherited(), frozen()].into_iter().flatten().collect()
 }
 
 /// A second signal, and more.
@@ -29,24 +26,14 @@ fn seconds() -> Vec<Row> {
             .says("graceful: exit code 130: forced by a second SIGINT")
             .silent_about("out of time")
     };
-    let job = |name| {
-        row("signals", name, "job")
-            .of("clean")
-            .budget("15s")
-            .look(everything_in_order)
-    };
+    let job = |name| row("signals", name, "job").of("clean").budget("15s").look(everything_in_order);
     vec![
         forced("SIGINT, at +200 ms another: pending", "waits"),
         forced("SIGINT, at +200 ms another: thread::sleep", "sleeps"),
         forced("SIGINT, at +200 ms another: a slow waker", "waker_sleeps"),
         forced("SIGINT, at +200 ms another: spinning", "spins").alone(),
         forced("SIGINT, at +200 ms another: main spinning", "main_spins").alone(),
-        forced(
-            "SIGINT, at +200 ms another: every thread spinning",
-            "spins_on_two",
-        )
-        .on(&["two_threads"])
-        .alone(),
+        forced("SIGINT, at +200 ms another: every thread spinning", "spins_on_two").on(&["two_threads"]).alone(),
         job("SIGINT, at +5 ms another: one stop").act(|scene| {
             scene.prints("job begun");
             let first = scene.interrupt();
@@ -140,25 +127,17 @@ fn inherited() -> Vec<Row> {
             .look(|end| {
                 let expected: Vec<_> = ["main", "task", "blocking", "thread"]
                     .iter()
-                    .flat_map(|from| {
-                        [
-                            format!("{from} TERM: Some(15)"),
-                            format!("{from} INT: Some(2)"),
-                        ]
-                    })
+                    .flat_map(|from| [format!("{from} TERM: Some(15)"), format!("{from} INT: Some(2)")])
                     .collect();
                 assert_eq!(end.printed(), expected, "{end}");
             }),
         row("a handler replaced by the program", "replaces_handlers")
             .prints("the program's own handler")
             .says("another handler was installed for SIGTERM, SIGINT after the start"),
-        row(
-            "the same, and an end that is not 0",
-            "replaces_handlers_and_fails",
-        )
-        .code(1)
-        .says("graceful:   another handler was installed for SIGTERM, SIGINT after the start")
-        .says("graceful: exit code 1: main's own"),
+        row("the same, and an end that is not 0", "replaces_handlers_and_fails")
+            .code(1)
+            .says("graceful:   another handler was installed for SIGTERM, SIGINT after the start")
+            .says("graceful: exit code 1: main's own"),
     ]
 }
 
@@ -173,20 +152,13 @@ fn frozen() -> Vec<Row> {
     };
     vec![
         works("SIGSTOP beyond the budget, then CONT: a timer", "works_on"),
-        works(
-            "SIGSTOP beyond the budget, then CONT: a thread",
-            "works_on_blocking",
-        ),
+        works("SIGSTOP beyond the budget, then CONT: a thread", "works_on_blocking"),
         works("SIGSTOP beyond the budget, then CONT: a read", "reads_on"),
-        row(
-            "signals",
-            "SIGSTOP beyond the budget, then CONT: pending",
-            "waits",
-        )
-        .of("stuck")
-        .act(|scene| frozen_after(scene, "main saw the stop"))
-        .code(124)
-        .says("graceful: exit code 124: out of time, still running: waits"),
+        row("signals", "SIGSTOP beyond the budget, then CONT: pending", "waits")
+            .of("stuck")
+            .act(|scene| frozen_after(scene, "main saw the stop"))
+            .code(124)
+            .says("graceful: exit code 124: out of time, still running: waits"),
     ]
 }
 
@@ -218,9 +190,6 @@ fn frozen_after(scene: &mut Scene, line: &str) -> Instant {
 #[track_caller]
 fn one_stop(end: &End) {
     everything_in_order(end);
-    let stops = end
-        .stderr
-        .iter()
-        .filter(|line| line.text.contains("graceful: stopping: "));
+    let stops = end.stderr.iter().filter(|line| line.text.contains("graceful: stopping: "));
     assert_eq!(stops.count(), 1, "stops\n{end}");
 }

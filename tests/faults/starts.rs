@@ -15,25 +15,20 @@ use crate::signals::interrupt_twice;
 const SWEEPS: usize = 500;
 
 pub(crate) fn rows() -> Vec<Row> {
-    [starts(), before_the_start(), as_pid_1()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [starts(), before_the_start(), as_pid_1()].into_iter().flatten().collect()
 }
 
 /// While a process starts, and while it ends.
 fn starts() -> Vec<Row> {
     let row = |name, case| row("signals", name, case);
     vec![
-        row("SIGTERM during a synchronous start-up", "starts_up")
-            .budget("15s")
-            .act(|scene| {
-                scene.prints("main entered");
-                scene.terminate();
-                scene.says("stopping: SIGTERM");
-                scene.tell("go");
-                scene.prints("stopping before the first await: true")
-            }),
+        row("SIGTERM during a synchronous start-up", "starts_up").budget("15s").act(|scene| {
+            scene.prints("main entered");
+            scene.terminate();
+            scene.says("stopping: SIGTERM");
+            scene.tell("go");
+            scene.prints("stopping before the first await: true")
+        }),
         row("SIGTERM while the runtime is built", "idle")
             .on(&["slow_to_build"])
             .act(|scene| {
@@ -47,21 +42,16 @@ fn starts() -> Vec<Row> {
                 let order = ["runtime entered", "up", "main saw the stop"];
                 assert_eq!(end.printed(), order, "{end}");
             }),
-        row(
-            "SIGTERM during a start-up longer than the budget",
-            "starts_up_for_ever",
-        )
-        .forced()
-        .says("  main: still running, blocking its thread (main for "),
-        row("SIGTERM during the teardown", "tears_down")
-            .budget("15s")
-            .act(|scene| {
-                scene.prints("tearing down");
-                scene.terminate();
-                scene.says("SIGTERM; stopping already");
-                scene.tell("go");
-                scene.prints("torn down")
-            }),
+        row("SIGTERM during a start-up longer than the budget", "starts_up_for_ever")
+            .forced()
+            .says("  main: still running, blocking its thread (main for "),
+        row("SIGTERM during the teardown", "tears_down").budget("15s").act(|scene| {
+            scene.prints("tearing down");
+            scene.terminate();
+            scene.says("SIGTERM; stopping already");
+            scene.tell("go");
+            scene.prints("torn down")
+        }),
         // Several at once, more than there are cores.
         row("SIGTERM at a random 0-5 ms after exec", "idle")
             .on(&["current_thread"])
@@ -72,21 +62,18 @@ fn starts() -> Vec<Row> {
             })
             .either(&[Way::Code(0), Way::Killed(Signal::SIGTERM)])
             .overloaded(),
-        row(
-            "SIGTERM at a random 0-50 ms of the start-up",
-            "starts_up_busily",
-        )
-        .on(&["two_threads"])
-        .budget("15s")
-        .times(200)
-        .act(|scene| {
-            scene.prints("main entered");
-            sleep(at_random(50_000));
-            scene.terminate()
-        })
-        .prints("farewell")
-        .says("stopping: SIGTERM")
-        .overloaded(),
+        row("SIGTERM at a random 0-50 ms of the start-up", "starts_up_busily")
+            .on(&["two_threads"])
+            .budget("15s")
+            .times(200)
+            .act(|scene| {
+                scene.prints("main entered");
+                sleep(at_random(50_000));
+                scene.terminate()
+            })
+            .prints("farewell")
+            .says("stopping: SIGTERM")
+            .overloaded(),
         row("SIGTERM pending from before the start", "starts_up_busily")
             .on(&["two_threads"])
             .at(Stage::Blocked)
@@ -131,16 +118,14 @@ fn as_pid_1() -> Vec<Row> {
                 scene.terminate()
             })
             .says("stopping: SIGTERM"),
-        row("PID 1: SIGTERM during start-up", "starts_up")
-            .budget("15s")
-            .act(|scene| {
-                scene.prints("main entered");
-                scene.enter();
-                scene.terminate();
-                scene.says("stopping: SIGTERM");
-                scene.tell("go");
-                scene.prints("stopping before the first await: true")
-            }),
+        row("PID 1: SIGTERM during start-up", "starts_up").budget("15s").act(|scene| {
+            scene.prints("main entered");
+            scene.enter();
+            scene.terminate();
+            scene.says("stopping: SIGTERM");
+            scene.tell("go");
+            scene.prints("stopping before the first await: true")
+        }),
         row("PID 1: a second interrupt", "waits")
             .of("stuck")
             .budget("1h")
@@ -154,9 +139,7 @@ fn as_pid_1() -> Vec<Row> {
 }
 
 fn sweeps() -> usize {
-    env::var("FAULTS_SWEEPS").map_or(SWEEPS, |number| {
-        number.parse().expect("FAULTS_SWEEPS is a number")
-    })
+    env::var("FAULTS_SWEEPS").map_or(SWEEPS, |number| number.parse().expect("FAULTS_SWEEPS is a number"))
 }
 
 /// Below so many microseconds; the same numbers on every run, so that a failure can be looked at again (splitmix64).

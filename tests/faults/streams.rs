@@ -12,10 +12,7 @@ pub(crate) fn full_pipe() -> (PipeReader, PipeWriter) {
     fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("a pipe can be non-blocking");
     let filled = loop {
         // Byte by byte at the end: a whole page may not fit where a short line does.
-        if let Err(error) = writer
-            .write_all(&[b'.'; 4096])
-            .and_then(|()| writer.flush())
-        {
+        if let Err(error) = writer.write_all(&[b'.'; 4096]).and_then(|()| writer.flush()) {
             while writer.write(b".").is_ok() {}
             break error;
         }

@@ -17,17 +17,7 @@ const AWAITING: &str = "still running after ";
 const BLOCKING: &str = "still running, blocking its thread (";
 
 pub(crate) fn rows() -> Vec<Row> {
-    [
-        waiting(),
-        blocking(),
-        hidden(),
-        hooks(),
-        main_itself(),
-        reports(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    [waiting(), blocking(), hidden(), hooks(), main_itself(), reports()].into_iter().flatten().collect()
 }
 
 fn case(name: &'static str, case: &'static str) -> Row {
@@ -57,16 +47,14 @@ fn waiting() -> Vec<Row> {
             .aborted()
             .names("awaits", AWAITING)
             .says("worker `awaits` is waited for by itself: this wait cannot end"),
-        case("two await each other's handle", "await_each_other")
-            .aborted()
-            .names("awaits", "2 still running after "),
+        case("two await each other's handle", "await_each_other").aborted().names("awaits", "2 still running after "),
         case("awaits an untracked spawn_blocking that does not end", "awaits_a_thread")
             .aborted()
             .names("awaits_a_thread", AWAITING)
             .says(", waiting in an await"),
         case("awaits an untracked task that does not end", "awaits_untracked")
             .aborted()
-        .unhurried()
+            .unhurried()
             .names("awaits_untracked", AWAITING)
             .says(", waiting in an await")
             .says("  1 untracked task was dropped")
@@ -86,10 +74,7 @@ fn waiting() -> Vec<Row> {
 /// Workers that keep their thread.
 fn blocking() -> Vec<Row> {
     vec![
-        case("spins on the only thread", "spins")
-            .forced()
-            .alone()
-            .names("spins", BLOCKING),
+        case("spins on the only thread", "spins").forced().alone().names("spins", BLOCKING),
         case("spins on every thread", "spins_on_two")
             .on(&["two_threads"])
             .forced()
@@ -112,115 +97,78 @@ fn blocking() -> Vec<Row> {
             .names("always_ready", AWAITING)
             .says(", blocking its thread ("),
         // Main's own thread is blocked as well on one runtime: it has looked, and gets no hint.
-        case("thread::sleep", "sleeps")
-            .forced()
-            .names("sleeps", BLOCKING)
-            .silent_about(HINT),
+        case("thread::sleep", "sleeps").forced().names("sleeps", BLOCKING).silent_about(HINT),
         case("a blocking worker that does not end", "blocks")
             .forced()
             .names("blocks", "still running after ")
             .says("ms, blocking its thread (")
             .prints("dropped: main's value"),
-        case(
-            "a tracked spawn_blocking that does not end",
-            "blocks_unannotated",
-        )
-        .forced()
-        .says("  copy (tests/faults/child/stuck.rs:")
-        .says("ms, blocking its thread ("),
+        case("a tracked spawn_blocking that does not end", "blocks_unannotated")
+            .forced()
+            .says("  copy (tests/faults/child/stuck.rs:")
+            .says("ms, blocking its thread ("),
         case("standard error stays locked", "locks_stderr")
             .forced()
             .says("graceful: exit code 124: out of time, still running: write"),
         // The next that is written is the report.
-        case(
-            "standard error is locked during the stop",
-            "locks_stderr_when_told",
-        )
-        .act(|scene| {
-            scene.prints("up");
-            let asked = scene.terminate();
-            scene.says("stopping: SIGTERM");
-            scene.tell("go");
-            asked
-        })
-        .forced()
-        .says("graceful: exit code 124: out of time, still running: write"),
+        case("standard error is locked during the stop", "locks_stderr_when_told")
+            .act(|scene| {
+                scene.prints("up");
+                let asked = scene.terminate();
+                scene.says("stopping: SIGTERM");
+                scene.tell("go");
+                asked
+            })
+            .forced()
+            .says("graceful: exit code 124: out of time, still running: write"),
     ]
 }
 
 /// Destructors and wakers.
 fn hidden() -> Vec<Row> {
     vec![
-        case(
-            "a destructor that sleeps, after the abort",
-            "destructor_sleeps",
-        )
-        .forced()
-        .unhurried()
-        .names("destructor_sleeps", AWAITING)
-        .prints("dropping slowly"),
+        case("a destructor that sleeps, after the abort", "destructor_sleeps")
+            .forced()
+            .unhurried()
+            .names("destructor_sleeps", AWAITING)
+            .prints("dropping slowly"),
         case("a result whose destructor sleeps", "leaves_a_slow_result")
             .forced()
             .names("leaves_a_slow_result", "still running")
             .prints("dropping slowly"),
-        case(
-            "the same where main holds the handle",
-            "leaves_a_slow_result_to_main",
-        )
-        .forced()
-        .says("  main: still running")
-        .prints("dropping slowly"),
+        case("the same where main holds the handle", "leaves_a_slow_result_to_main")
+            .forced()
+            .says("  main: still running")
+            .prints("dropping slowly"),
         // The end of the destructor is the end of the stop.
-        case(
-            "a result whose destructor takes its time",
-            "leaves_a_result",
-        )
-        .code(0)
-        .gone(
-            Duration::from_millis(150),
-            Duration::from_millis(150) + PROMPTLY,
-        )
-        .prints("dropped: the result"),
-        case(
-            "a result dropped in time, beside one who waits",
-            "leaves_a_result_beside_one_who_waits",
-        )
-        .aborted()
-        .names("waits", AWAITING)
-        .prints("dropped: the result")
-        .silent_about("leaves_a_result"),
+        case("a result whose destructor takes its time", "leaves_a_result")
+            .code(0)
+            .gone(Duration::from_millis(150), Duration::from_millis(150) + PROMPTLY)
+            .prints("dropped: the result"),
+        case("a result dropped in time, beside one who waits", "leaves_a_result_beside_one_who_waits")
+            .aborted()
+            .names("waits", AWAITING)
+            .prints("dropped: the result")
+            .silent_about("leaves_a_result"),
         // Main's thread runs the destructor, and nothing can take it away; on another one it is nobody's.
-        case(
-            "an untracked task's destructor sleeps",
-            "untracked_destructor_sleeps",
-        )
-        .on(&["current_thread"])
-        .forced(),
-        case(
-            "an untracked task's destructor sleeps",
-            "untracked_destructor_sleeps",
-        )
-        .on(&["multi_thread"])
-        .gone(Duration::ZERO, PROMPTLY),
+        case("an untracked task's destructor sleeps", "untracked_destructor_sleeps").on(&["current_thread"]).forced(),
+        case("an untracked task's destructor sleeps", "untracked_destructor_sleeps")
+            .on(&["multi_thread"])
+            .gone(Duration::ZERO, PROMPTLY),
         case("a kept value's destructor sleeps", "kept_value_sleeps")
             .forced()
             .says("a destructor, a value given to keep() or an exit handler took the rest")
             .prints("dropping slowly"),
-        case(
-            "a destructor of main's thread sleeps",
-            "thread_local_sleeps",
-        )
-        .forced()
-        .says("a destructor, a value given to keep() or an exit handler took the rest")
-        .prints("dropping slowly"),
+        case("a destructor of main's thread sleeps", "thread_local_sleeps")
+            .forced()
+            .says("a destructor, a value given to keep() or an exit handler took the rest")
+            .prints("dropping slowly"),
         case("a waker that sleeps inside the cancel", "waker_sleeps")
             .forced()
             .says("the stop is held up by a waker that blocks")
             .prints("waker called")
             .prints("dropped: main's value"),
-        case("the same inside a worker", "waker_sleeps_in_a_worker")
-            .forced()
-            .prints("waker called"),
+        case("the same inside a worker", "waker_sleeps_in_a_worker").forced().prints("waker called"),
     ]
 }
 
@@ -237,9 +185,7 @@ fn hooks() -> Vec<Row> {
             .aborted()
             .says("  on_stop hook `metrics`: still running after ")
             .says("graceful: exit code 124: out of time, still running: metrics"),
-        case("an after_stop hook that hangs", "after_hangs")
-            .forced()
-            .says("after_stop hook `pool`"),
+        case("an after_stop hook that hangs", "after_hangs").forced().says("after_stop hook `pool`"),
     ]
 }
 
@@ -267,53 +213,34 @@ fn main_itself() -> Vec<Row> {
 /// The report: the last words, and few of them.
 fn reports() -> Vec<Row> {
     vec![
-        case("a signal after the report", "sleeps")
-            .on(&["current_thread"])
+        case("a signal after the report", "sleeps").on(&["current_thread"]).forced().unhurried().act(|scene| {
+            scene.prints("up");
+            let asked = scene.terminate();
+            scene.says("graceful: exit code 124");
+            again_unless(scene.try_to_send(Signal::SIGTERM));
+            asked
+        }),
+        case("a waker that sleeps, and a hook of the end", "waker_sleeps_before_a_hook")
+            .forced()
+            .says("after_stop hook `pool` was not run"),
+        // Between the report, a quarter of the reserve before the end, and the end.
+        case("a waker that sleeps past the report, and such a hook", "waker_sleeps_past_the_report")
             .forced()
             .unhurried()
-            .act(|scene| {
-                scene.prints("up");
-                let asked = scene.terminate();
-                scene.says("graceful: exit code 124");
-                again_unless(scene.try_to_send(Signal::SIGTERM));
-                asked
-            }),
-        case(
-            "a waker that sleeps, and a hook of the end",
-            "waker_sleeps_before_a_hook",
-        )
-        .forced()
-        .says("after_stop hook `pool` was not run"),
-        // Between the report, a quarter of the reserve before the end, and the end.
-        case(
-            "a waker that sleeps past the report, and such a hook",
-            "waker_sleeps_past_the_report",
-        )
-        .forced()
-        .unhurried()
-        .says("after_stop hook `pool` was not run"),
+            .says("after_stop hook `pool` was not run"),
         case("thirty names of wide characters", "waits_with_wide_names")
             .aborted()
             .act(|scene| scene.prints("up"))
             .code(1)
             .look(is_short),
-        case("a service with a long name", "waits")
-            .on(&["long_name"])
-            .aborted()
-            .look(is_short),
-        case("threads with names of many lines", "blocks")
-            .on(&["names_of_many_lines"])
-            .forced()
-            .look(is_short),
+        case("a service with a long name", "waits").on(&["long_name"]).aborted().look(is_short),
+        case("threads with names of many lines", "blocks").on(&["names_of_many_lines"]).forced().look(is_short),
     ]
 }
 
 /// Nothing is said that does not say who says it, and the report is no longer than what Kubernetes keeps.
 fn is_short(end: &End) {
-    let ours = end
-        .stderr
-        .iter()
-        .all(|line| line.text.starts_with("graceful"));
+    let ours = end.stderr.iter().all(|line| line.text.starts_with("graceful"));
     assert!(ours, "whose line is this?\n{end}");
     let is_of_the_report = |line: &Line| {
         let begins = ["stop: ", "  ", "exit code "];

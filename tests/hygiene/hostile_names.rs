@@ -57,10 +57,7 @@ async fn run(run: u8) -> ::std::process::ExitCode {
 #[::graceful::test]
 async fn test() {
     ::std::assert_eq!(once(1, 2).await, ::std::result::Result::Ok(3));
-    ::std::assert!(::std::matches!(
-        blocking(3).spawn().await,
-        ::std::result::Result::Ok(4)
-    ));
+    ::std::assert!(::std::matches!(blocking(3).spawn().await, ::std::result::Result::Ok(4)));
 }
 
 #[::core::prelude::v1::test]

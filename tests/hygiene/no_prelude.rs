@@ -14,22 +14,13 @@ fn crunch(n: u8) -> ::core::result::Result<u8, ::std::string::String> {
 
 #[::graceful::main(stop_timeout = "5s", signals = ["SIGTERM"], flavor = "current_thread", name = "n")]
 async fn run(n: u8) {
-    ::core::assert!(::core::matches!(
-        relay(n).await,
-        ::core::result::Result::Ok(3)
-    ));
+    ::core::assert!(::core::matches!(relay(n).await, ::core::result::Result::Ok(3)));
 }
 
 #[::graceful::test(stop_timeout = "5s", start_paused)]
 async fn works_without_a_prelude() {
-    ::core::assert!(::core::matches!(
-        relay(3).await,
-        ::core::result::Result::Ok(3)
-    ));
-    ::core::assert!(::core::matches!(
-        crunch(3).spawn().await,
-        ::core::result::Result::Ok(4)
-    ));
+    ::core::assert!(::core::matches!(relay(3).await, ::core::result::Result::Ok(3)));
+    ::core::assert!(::core::matches!(crunch(3).spawn().await, ::core::result::Result::Ok(4)));
 }
 
 #[::core::prelude::v1::test]

@@ -20,8 +20,7 @@ async fn ping(n: u32) -> Result<u32, String> {
     if n == 0 {
         return Ok(0);
     }
-    let next: std::pin::Pin<Box<dyn Future<Output = _> + Send>> =
-        Box::pin(async move { pong(n - 1).await });
+    let next: std::pin::Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(async move { pong(n - 1).await });
     next.await
 }
 

@@ -17,11 +17,7 @@ async fn code() -> ExitCode {
 
 #[graceful::main(flavor = "current_thread")]
 async fn result_of_code(fails: bool) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    if fails {
-        Err("as asked")?
-    } else {
-        Ok(ExitCode::from(4))
-    }
+    if fails { Err("as asked")? } else { Ok(ExitCode::from(4)) }
 }
 
 #[graceful::main(flavor = "current_thread")]
@@ -65,15 +61,9 @@ fn the_exit_code_is_what_std_would_make_of_the_result() {
     let shown = |code: ExitCode| format!("{code:?}");
     assert_eq!(exit_code(unit), shown(ExitCode::SUCCESS));
     assert_eq!(exit_code(code), shown(ExitCode::from(3)));
-    assert_eq!(
-        exit_code(|| result_of_code(false)),
-        shown(ExitCode::from(4))
-    );
+    assert_eq!(exit_code(|| result_of_code(false)), shown(ExitCode::from(4)));
     assert_eq!(exit_code(|| result_of_code(true)), shown(ExitCode::FAILURE));
     assert_eq!(exit_code(some_termination), shown(ExitCode::from(5)));
     assert_eq!(exit_code(|| never(3)), shown(ExitCode::from(101)));
-    assert_eq!(
-        exit_code(|| not_written_yet("this")),
-        shown(ExitCode::from(101))
-    );
+    assert_eq!(exit_code(|| not_written_yet("this")), shown(ExitCode::from(101)));
 }

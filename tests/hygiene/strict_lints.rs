@@ -3,22 +3,9 @@
 #![forbid(unsafe_code)]
 #![deny(warnings, missing_docs, unused_qualifications, unreachable_pub)]
 #![deny(clippy::pedantic, clippy::nursery, clippy::cargo)]
-#![deny(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::absolute_paths
-)]
-#![deny(
-    clippy::missing_docs_in_private_items,
-    clippy::shadow_reuse,
-    clippy::shadow_same
-)]
-#![deny(
-    clippy::std_instead_of_core,
-    clippy::default_numeric_fallback,
-    clippy::missing_inline_in_public_items
-)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::absolute_paths)]
+#![deny(clippy::missing_docs_in_private_items, clippy::shadow_reuse, clippy::shadow_same)]
+#![deny(clippy::std_instead_of_core, clippy::default_numeric_fallback, clippy::missing_inline_in_public_items)]
 #![deny(clippy::exhaustive_structs, clippy::question_mark_used)]
 
 use core::fmt::Error;

@@ -155,11 +155,7 @@ impl Connection {
             tokio::spawn(connection);
             Sender::Http1(sender)
         };
-        Ok(Self {
-            address,
-            sender,
-            has_answered: Arc::default(),
-        })
+        Ok(Self { address, sender, has_answered: Arc::default() })
     }
 
     /// Another user of the same connection.
@@ -229,18 +225,13 @@ impl Connection {
     fn gone_under(&self, error: &hyper::Error) -> End {
         let cause = error.source().and_then(<dyn Error>::downcast_ref);
         // The library says this of the requests beyond the last one that the server names, and of no others.
-        let is_not_taken = |error: &h2::Error| {
-            error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR)
-        };
+        let is_not_taken =
+            |error: &h2::Error| error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR);
         if cause.is_some_and(is_not_taken) {
             return End::NotTaken;
         }
         let why = chain(error);
-        End::Failed(if self.has_answered.load(Ordering::Relaxed) {
-            Failure::Cut(why)
-        } else {
-            Failure::Reset(why)
-        })
+        End::Failed(if self.has_answered.load(Ordering::Relaxed) { Failure::Cut(why) } else { Failure::Reset(why) })
     }
 }
 

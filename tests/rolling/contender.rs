@@ -28,11 +28,7 @@ async fn upload(body: Body) -> Result<String, StatusCode> {
 }
 
 async fn readyz() -> StatusCode {
-    if IS_READY.load(Ordering::Relaxed) {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    }
+    if IS_READY.load(Ordering::Relaxed) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
 async fn terminated() {
@@ -68,12 +64,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let app = Router::new().route("/readyz", get(readyz));
         axum::serve(health, app).await
     });
-    let app = Router::new()
-        .route("/", get(async || "try /slow\n"))
-        .route("/upload", post(upload));
+    let app = Router::new().route("/", get(async || "try /slow\n")).route("/upload", post(upload));
     let handling = handling.clone();
-    axum::serve(listener, app)
-        .with_graceful_shutdown(async move { told(&handling, delay).await })
-        .await?;
+    axum::serve(listener, app).with_graceful_shutdown(async move { told(&handling, delay).await }).await?;
     Ok(())
 }

@@ -24,13 +24,7 @@ pub enum Contender {
 
 impl Contender {
     /// From the one that drops most.
-    pub const ALL: [Self; 5] = [
-        Self::Unhandled,
-        Self::Future,
-        Self::Delay,
-        Self::Graceful,
-        Self::HandedOver,
-    ];
+    pub const ALL: [Self; 5] = [Self::Unhandled, Self::Future, Self::Delay, Self::Graceful, Self::HandedOver];
 }
 
 /// The programs to start.
@@ -100,11 +94,7 @@ impl Instance {
         let child = self.child.take().expect("it runs");
         let asked = child.terminate();
         let end = child.end();
-        Stop {
-            asked,
-            took: end.after(asked),
-            code: end.code,
-        }
+        Stop { asked, took: end.after(asked), code: end.code }
     }
 }
 
@@ -143,9 +133,7 @@ impl Recipe {
             }
         };
         let mut command = Command::new(self.programs.contender);
-        command
-            .arg(handling)
-            .args([drain, port.into(), health.into()].map(|number: u128| number.to_string()));
+        command.arg(handling).args([drain, port.into(), health.into()].map(|number: u128| number.to_string()));
         let child = Child::start(&mut command);
         child.prints("listening");
         child

@@ -112,11 +112,7 @@ impl Load {
                 runtime.spawn(client.run(number));
             }
         }
-        Self {
-            runtime,
-            is_over,
-            samples,
-        }
+        Self { runtime, is_over, samples }
     }
 
     /// No request is begun any more; those in hand end. All there were.
@@ -168,12 +164,7 @@ impl Client {
     }
 
     /// On the connection that was kept, or else on a new one. Returns what can be kept.
-    async fn request(
-        &self,
-        kept: Option<Connection>,
-        ask: Ask,
-        due: Instant,
-    ) -> Option<Connection> {
+    async fn request(&self, kept: Option<Connection>, ask: Ask, due: Instant) -> Option<Connection> {
         let mut was_sent_again = false;
         let mut kept = kept.filter(|connection| !connection.is_closed());
         let outcome = loop {
@@ -204,12 +195,7 @@ impl Client {
     }
 
     /// The same, without waiting for the answer.
-    async fn request_beside_others(
-        &self,
-        kept: Option<Connection>,
-        ask: Ask,
-        due: Instant,
-    ) -> Option<Connection> {
+    async fn request_beside_others(&self, kept: Option<Connection>, ask: Ask, due: Instant) -> Option<Connection> {
         let kept = kept.filter(|connection| !connection.is_closed());
         let connection = match kept {
             Some(connection) => connection,
@@ -238,13 +224,7 @@ impl Client {
     }
 
     fn note(&self, due: Instant, was_sent_again: bool, outcome: Result<(), Failure>) {
-        let sample = Sample {
-            via: self.via,
-            due,
-            ended: Instant::now(),
-            was_sent_again,
-            outcome,
-        };
+        let sample = Sample { via: self.via, due, ended: Instant::now(), was_sent_again, outcome };
         // Nobody takes it once the measurement is over.
         let _ = self.samples.send(sample);
     }

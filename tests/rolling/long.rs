@@ -9,17 +9,10 @@ use std::time::Duration;
 
 use graceful_rolling::{Contender, Front, Plan, Programs, Table, measure};
 
-const PLAN: Plan = Plan {
-    rate: 2000,
-    rounds: 5,
-    drain: Duration::from_secs(2),
-    calm: Duration::from_millis(500),
-};
+const PLAN: Plan = Plan { rate: 2000, rounds: 5, drain: Duration::from_secs(2), calm: Duration::from_millis(500) };
 
-const PROGRAMS: Programs = Programs {
-    contender: env!("CARGO_BIN_EXE_rolling-contender"),
-    example: env!("CARGO_BIN_EXE_rolling-http"),
-};
+const PROGRAMS: Programs =
+    Programs { contender: env!("CARGO_BIN_EXE_rolling-contender"), example: env!("CARGO_BIN_EXE_rolling-http") };
 
 fn main() -> ExitCode {
     let words = env::args().skip(1).filter(|word| word != "--bench");
@@ -65,6 +58,5 @@ fn is_wanted((front, contender): (Front, Contender), words: &[String]) -> bool {
     let contender_name = |contender: Contender| format!("{contender:?}").to_lowercase();
     let any_front = !Front::ALL.map(front_name).into_iter().any(is_named);
     let any_contender = !Contender::ALL.map(contender_name).into_iter().any(is_named);
-    (any_front || is_named(front_name(front)))
-        && (any_contender || is_named(contender_name(contender)))
+    (any_front || is_named(front_name(front))) && (any_contender || is_named(contender_name(contender)))
 }

@@ -56,10 +56,7 @@ impl Front {
 fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"].map(PathBuf::from);
-    std::env::split_paths(&path)
-        .chain(system)
-        .map(|directory| directory.join(name))
-        .find(|program| program.is_file())
+    std::env::split_paths(&path).chain(system).map(|directory| directory.join(name)).find(|program| program.is_file())
 }
 
 /// A proxy at work.
@@ -71,35 +68,22 @@ pub(crate) struct Proxy {
 
 #[derive(Debug)]
 enum Work {
-    HaProxy {
-        process: Child,
-        _files: Files,
-    },
-    Nginx {
-        process: Child,
-        controller: Controller,
-        _files: Files,
-    },
+    HaProxy { process: Child, _files: Files },
+    Nginx { process: Child, controller: Controller, _files: Files },
     Direct,
 }
 
 impl Proxy {
     pub(crate) fn start(front: Front, instances: &[Instance; 2]) -> Self {
         let (http1, http2) = (ports::free(), ports::free());
-        let targets = Targets {
-            http1: vec![http1],
-            http2: vec![http2],
-        };
+        let targets = Targets { http1: vec![http1], http2: vec![http2] };
         let work = match front {
             Front::HaProxy => {
                 let files = Files::new("haproxy", http1.port());
                 let config = files.write("haproxy.cfg", &haproxy(http1, http2, instances));
                 let mut command = Command::new(program("haproxy").expect("it is installed"));
                 command.arg("-db").arg("-f").arg(config);
-                Work::HaProxy {
-                    process: Child::start(&mut command),
-                    _files: files,
-                }
+                Work::HaProxy { process: Child::start(&mut command), _files: files }
             }
             Front::Nginx => {
                 let files = Files::new("nginx", http1.port());
@@ -107,21 +91,11 @@ impl Proxy {
                 let config = files.write("nginx.conf", &nginx(http1, http2, instances, &files.0));
                 let mut command = Command::new(program("nginx").expect("it is installed"));
                 command.arg("-c").arg(config).arg("-p").arg(&files.0);
-                Work::Nginx {
-                    process: Child::start(&mut command),
-                    controller,
-                    _files: files,
-                }
+                Work::Nginx { process: Child::start(&mut command), controller, _files: files }
             }
             Front::Direct => {
                 let addresses = instances.iter().map(Instance::address).collect::<Vec<_>>();
-                return Self {
-                    targets: Targets {
-                        http1: addresses.clone(),
-                        http2: addresses,
-                    },
-                    work: Work::Direct,
-                };
+                return Self { targets: Targets { http1: addresses.clone(), http2: addresses }, work: Work::Direct };
             }
         };
         let proxy = Self { targets, work };
@@ -138,10 +112,7 @@ impl Proxy {
     pub(crate) fn wait_until_all_are_served(&self) {
         let begun = Instant::now();
         while !self.serves_all() {
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "an instance is not served\n{self:?}"
-            );
+            assert!(begun.elapsed() < PATIENCE, "an instance is not served\n{self:?}");
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -222,12 +193,7 @@ backend http2
 /// Looks for a file per instance before each request: where there is one, the instance gets none. To reload the
 /// configuration instead would close the connections of idle clients, under requests that are on their way. The
 /// example closes connections that are idle for 5 s; nginx does so first.
-fn nginx(
-    http1: SocketAddr,
-    http2: SocketAddr,
-    instances: &[Instance; 2],
-    directory: &Path,
-) -> String {
+fn nginx(http1: SocketAddr, http2: SocketAddr, instances: &[Instance; 2], directory: &Path) -> String {
     let [a, b] = instances.each_ref().map(Instance::address);
     let directory = directory.display();
     format!(
@@ -305,11 +271,7 @@ impl Controller {
                 thread::sleep(PROBE);
             }
         });
-        Self {
-            has_all,
-            is_over,
-            thread: Some(thread),
-        }
+        Self { has_all, is_over, thread: Some(thread) }
     }
 
     fn has_all(&self) -> bool {

@@ -6,17 +6,10 @@ use std::time::Duration;
 
 use graceful_rolling::{Contender, Front, Plan, Programs, Row, measure};
 
-const PLAN: Plan = Plan {
-    rate: 500,
-    rounds: 1,
-    drain: Duration::from_secs(1),
-    calm: Duration::from_millis(300),
-};
+const PLAN: Plan = Plan { rate: 500, rounds: 1, drain: Duration::from_secs(1), calm: Duration::from_millis(300) };
 
-const PROGRAMS: Programs = Programs {
-    contender: env!("CARGO_BIN_EXE_rolling-contender"),
-    example: env!("CARGO_BIN_EXE_rolling-http"),
-};
+const PROGRAMS: Programs =
+    Programs { contender: env!("CARGO_BIN_EXE_rolling-contender"), example: env!("CARGO_BIN_EXE_rolling-http") };
 
 fn restarted(front: Front, contender: Contender) -> Row {
     let row = measure(PLAN, PROGRAMS, front, contender);

@@ -51,12 +51,7 @@ pub(crate) struct Restart {
 }
 
 impl Row {
-    pub(crate) fn new(
-        front: Front,
-        contender: Contender,
-        samples: &[Sample],
-        restarts: &[Restart],
-    ) -> Self {
+    pub(crate) fn new(front: Front, contender: Contender, samples: &[Sample], restarts: &[Restart]) -> Self {
         let mut row = Self {
             front,
             contender,
@@ -131,11 +126,7 @@ impl Row {
 
     fn delay(&self, share: f64) -> Option<Duration> {
         let last = self.delays.len().checked_sub(1)?;
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss
-        )]
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
         let index = (last as f64 * share).round() as usize;
         self.delays.get(index).copied()
     }
@@ -163,15 +154,8 @@ impl fmt::Display for Table {
             "exit after",
         ];
         let lines = self.0.iter().map(Row::cells);
-        let lines: Vec<_> = std::iter::once(titles.map(str::to_owned))
-            .chain(lines)
-            .collect();
-        let width = |column: usize| {
-            lines
-                .iter()
-                .map(|cells| cells[column].chars().count())
-                .max()
-        };
+        let lines: Vec<_> = std::iter::once(titles.map(str::to_owned)).chain(lines).collect();
+        let width = |column: usize| lines.iter().map(|cells| cells[column].chars().count()).max();
         let widths: [usize; 13] = std::array::from_fn(|column| width(column).unwrap_or(0));
         for (number, cells) in lines.iter().enumerate() {
             for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
@@ -211,9 +195,7 @@ impl Row {
         };
         let delay = |share| {
             let delay = self.delay(share);
-            delay.map_or("-".to_owned(), |delay| {
-                format!("{:.1} ms", delay.as_secs_f64() * 1e3)
-            })
+            delay.map_or("-".to_owned(), |delay| format!("{:.1} ms", delay.as_secs_f64() * 1e3))
         };
         let longest = self.exits.iter().max().copied().unwrap_or_default();
         [

@@ -14,22 +14,12 @@ fn main() -> ExitCode {
     }
 }
 
-#[graceful::main(
-    stop_timeout = "3s",
-    dump = "SIGUSR1",
-    name = "orders",
-    worker_threads = 2
-)]
+#[graceful::main(stop_timeout = "3s", dump = "SIGUSR1", name = "orders", worker_threads = 2)]
 async fn on_worker_threads() {
     run().await;
 }
 
-#[graceful::main(
-    stop_timeout = "3s",
-    dump = "SIGUSR1",
-    name = "orders",
-    flavor = "current_thread"
-)]
+#[graceful::main(stop_timeout = "3s", dump = "SIGUSR1", name = "orders", flavor = "current_thread")]
 async fn on_one_thread() {
     run().await;
 }

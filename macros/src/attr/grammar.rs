@@ -27,19 +27,11 @@ pub(crate) struct Known {
 }
 
 const fn value(key: &'static str, write: &'static str) -> Known {
-    Known {
-        key,
-        write,
-        flag: false,
-    }
+    Known { key, write, flag: false }
 }
 
 const fn flag(key: &'static str) -> Known {
-    Known {
-        key,
-        write: key,
-        flag: true,
-    }
+    Known { key, write: key, flag: true }
 }
 
 const MAIN: &[Known] = &[
@@ -136,25 +128,15 @@ impl Attribute {
         let elsewhere = [Self::Main, Self::Worker, Self::Test]
             .into_iter()
             .find(|other| *other != self && other.option(&word).is_some());
-        let alias = ALIASES
-            .iter()
-            .find(|(other, own)| *other == word && self.option(own).is_some())
-            .map(|(_, own)| *own);
+        let alias =
+            ALIASES.iter().find(|(other, own)| *other == word && self.option(own).is_some()).map(|(_, own)| *own);
         let message = if let Some(other) = elsewhere {
-            format!(
-                "`{word}` is an option of `{}`, not of `{}`",
-                other.written(),
-                self.written(),
-            )
+            format!("`{word}` is an option of `{}`, not of `{}`", other.written(), self.written(),)
         } else if let Some(near) = suggest::nearest(&word, here()).or(alias) {
             format!("unknown option `{word}`: did you mean `{near}`?")
         } else {
             let all: Vec<_> = here().map(|key| format!("`{key}`")).collect();
-            format!(
-                "unknown option `{word}`: `{}` takes {}",
-                self.written(),
-                all.join(", ")
-            )
+            format!("unknown option `{word}`: `{}` takes {}", self.written(), all.join(", "))
         };
         Error::new(key.span(), message)
     }

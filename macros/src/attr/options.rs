@@ -154,8 +154,6 @@ impl WorkerOptions {
 
     /// Whether a failure starts the worker again.
     pub(crate) fn restarts(&self) -> bool {
-        self.on_failure
-            .value()
-            .is_some_and(|policy| policy.text == "restart")
+        self.on_failure.value().is_some_and(|policy| policy.text == "restart")
     }
 }

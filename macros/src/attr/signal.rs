@@ -35,10 +35,7 @@ impl Setting {
         let list = match self.expr()? {
             Expr::Array(array) => array.elems,
             other => {
-                errors.at(
-                    other,
-                    format!("`signals` is a list of names: write `{write}`"),
-                );
+                errors.at(other, format!("`signals` is a list of names: write `{write}`"));
                 return None;
             }
         };
@@ -66,10 +63,7 @@ impl Setting {
 fn signal(expr: &Expr, errors: &mut Errors) -> Option<Signal> {
     let found = text(expr).map(LitStr::value).unwrap_or_default();
     if let Some((name, variant)) = SIGNALS.iter().find(|(name, _)| *name == found) {
-        return Some(Signal {
-            name,
-            variant: format_ident!("{variant}", span = expr.span()),
-        });
+        return Some(Signal { name, variant: format_ident!("{variant}", span = expr.span()) });
     }
     errors.at(expr, wrong(&found));
     None

@@ -2,10 +2,7 @@
 
 /// The candidate closest to `word`, if it is close enough to be what was meant:
 /// one slip for every three letters, upper and lower case being the same.
-pub(crate) fn nearest<'a>(
-    word: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let allowed = (word.chars().count() / 3).clamp(1, 3);
     candidates
@@ -58,17 +55,11 @@ mod tests {
     #[test]
     fn near_words_are_found_and_far_ones_are_not() {
         let words = ["stop_timeout", "stop", "name"];
-        assert_eq!(
-            nearest("stop_timout", words.into_iter()),
-            Some("stop_timeout")
-        );
+        assert_eq!(nearest("stop_timout", words.into_iter()), Some("stop_timeout"));
         assert_eq!(nearest("STOP", words.into_iter()), Some("stop"));
         assert_eq!(nearest("colour", words.into_iter()), None);
         // Three slips in nine letters are within reach, three in five are not.
-        assert_eq!(
-            nearest("stp_timot", words.into_iter()),
-            Some("stop_timeout")
-        );
+        assert_eq!(nearest("stp_timot", words.into_iter()), Some("stop_timeout"));
         assert_eq!(nearest("stxxx", words.into_iter()), None);
     }
 }

@@ -57,10 +57,7 @@ impl Setting {
         {
             return Some(on.value);
         }
-        errors.at(
-            expr,
-            format!("`{key}` is on or off: write `{key}` or leave it out"),
-        );
+        errors.at(expr, format!("`{key}` is on or off: write `{key}` or leave it out"));
         None
     }
 
@@ -103,10 +100,7 @@ impl Setting {
         let expr = self.expr()?;
         let found = text(&expr).map(LitStr::value);
         if let Some(word) = words.iter().find(|word| found.as_deref() == Some(**word)) {
-            return Some(Word {
-                text: word,
-                span: expr.span(),
-            });
+            return Some(Word { text: word, span: expr.span() });
         }
         let near = found.and_then(|found| suggest::nearest(&found, words.iter().copied()));
         errors.at(
@@ -131,10 +125,7 @@ impl Setting {
             other => is_literal(other),
         };
         if wrong {
-            errors.at(
-                &expr,
-                format!("`{key}` is a whole number above zero: write `{write}`"),
-            );
+            errors.at(&expr, format!("`{key}` is a whole number above zero: write `{write}`"));
             return None;
         }
         Some(expr)
@@ -149,10 +140,7 @@ impl Setting {
             None => is_literal(&expr),
         };
         if wrong {
-            errors.at(
-                &expr,
-                format!("`{key}` is text that is not empty: write `{write}`"),
-            );
+            errors.at(&expr, format!("`{key}` is text that is not empty: write `{write}`"));
             return None;
         }
         Some(expr)
@@ -182,16 +170,13 @@ impl Setting {
                 if let (Some(min), Some(max)) = (range.start, range.end) {
                     return Some((Time::Expr(*min), Time::Expr(*max)));
                 }
-                let message =
-                    format!("`backoff` has a shortest and a longest wait: write `{write}`");
+                let message = format!("`backoff` has a shortest and a longest wait: write `{write}`");
                 errors.push(Error::new(range.limits.span(), message));
                 None
             }
             expr => {
                 let found = text(&expr).map(LitStr::value).unwrap_or_default();
-                waits(&found, expr.span(), write)
-                    .map_err(|message| errors.at(expr, message))
-                    .ok()
+                waits(&found, expr.span(), write).map_err(|message| errors.at(expr, message)).ok()
             }
         }
     }
@@ -204,9 +189,7 @@ fn waits(found: &str, span: Span, write: &str) -> Result<(Time, Time), String> {
         .ok_or_else(|| format!("`backoff` has a shortest and a longest wait: write `{write}`"))?;
     let (min, max) = (duration::parse(min)?, duration::parse(max)?);
     if min > max {
-        return Err(format!(
-            "the first wait of `backoff` is the shorter one: write `{write}`"
-        ));
+        return Err(format!("the first wait of `backoff` is the shorter one: write `{write}`"));
     }
     Ok((Time::Literal(min, span), Time::Literal(max, span)))
 }

@@ -15,10 +15,7 @@ use crate::expand::place::at;
 
 /// `::graceful`, or what `crate = ..` says.
 pub(crate) fn krate(option: &Maybe<Path>, place: Span) -> TokenStream {
-    option.value().map_or_else(
-        || quote_spanned!(at(place)=> ::graceful),
-        ToTokens::to_token_stream,
-    )
+    option.value().map_or_else(|| quote_spanned!(at(place)=> ::graceful), ToTokens::to_token_stream)
 }
 
 /// Input:  `stop_timeout = "25s", reraise`
@@ -60,12 +57,7 @@ pub(crate) fn builder(
         _ => {}
     }
     if let Some((key, threads)) = options.worker_threads.set() {
-        call(
-            &mut chain,
-            key,
-            "worker_threads",
-            &[threads.to_token_stream()],
-        );
+        call(&mut chain, key, "worker_threads", &[threads.to_token_stream()]);
     }
     if let Some((key, name)) = options.name.set() {
         call(&mut chain, key, "name", &[name.to_token_stream()]);
@@ -87,12 +79,7 @@ pub(crate) fn policy(graceful: &TokenStream, options: &WorkerOptions) -> TokenSt
         call(&mut chain, key, "on_failure", &[policy]);
     }
     if let Some((key, restarts)) = options.max_restarts.set() {
-        call(
-            &mut chain,
-            key,
-            "max_restarts",
-            &[restarts.to_token_stream()],
-        );
+        call(&mut chain, key, "max_restarts", &[restarts.to_token_stream()]);
     }
     if let Some((key, (min, max))) = options.backoff.set() {
         call(&mut chain, key, "backoff", &[time(min), time(max)]);

@@ -19,15 +19,7 @@ pub(crate) fn function(function: &Function, sound: bool, may_block: bool) -> Tok
         return TokenStream::new();
     };
     let attrs = placement::inner(function);
-    let Signature {
-        asyncness,
-        safety,
-        fn_token,
-        ident,
-        generics,
-        output,
-        ..
-    } = &function.sig;
+    let Signature { asyncness, safety, fn_token, ident, generics, output, .. } = &function.sig;
     // A head that begins with a token of the attribute's is nobody's, and no
     // lint asks for another one.
     let start = match asyncness {

@@ -31,8 +31,7 @@ fn lasting(tokens: TokenStream) -> Option<TokenStream> {
             TokenTree::Ident(word) if word == "impl" || word == "for" => return None,
             TokenTree::Punct(punct) if punct.as_char() == '&' => {
                 output.extend([TokenTree::Punct(Punct::new('&', Spacing::Alone))]);
-                let named =
-                    matches!(tokens.peek(), Some(TokenTree::Punct(it)) if it.as_char() == '\'');
+                let named = matches!(tokens.peek(), Some(TokenTree::Punct(it)) if it.as_char() == '\'');
                 if !named {
                     output.extend(quote!('static));
                 }

@@ -35,16 +35,8 @@ pub(crate) fn all(function: &Function) -> Vec<Param<'_>> {
             Some(name) => name.clone(),
             None => format_ident!("__{index}", span = at(typed.pat.span())),
         };
-        let cfgs = typed
-            .attrs
-            .iter()
-            .filter(|it| it.path().is_ident("cfg"))
-            .collect();
-        params.push(Param {
-            cfgs,
-            name,
-            ty: &typed.ty,
-        });
+        let cfgs = typed.attrs.iter().filter(|it| it.path().is_ident("cfg")).collect();
+        params.push(Param { cfgs, name, ty: &typed.ty });
     }
     params
 }

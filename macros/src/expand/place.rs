@@ -16,9 +16,7 @@ pub(crate) fn at(place: Span) -> Span {
 /// token of an expression to its last.
 pub(crate) fn of(tokens: impl ToTokens) -> (Span, Span) {
     let tokens: Vec<TokenTree> = tokens.into_token_stream().into_iter().collect();
-    let first = tokens
-        .first()
-        .map_or_else(Span::mixed_site, TokenTree::span);
+    let first = tokens.first().map_or_else(Span::mixed_site, TokenTree::span);
     let last = tokens.last().map_or(first, TokenTree::span);
     (at(first), at(last))
 }
@@ -40,10 +38,7 @@ pub(crate) fn ending(tokens: TokenStream, function: &Function) -> TokenStream {
         Some(result) => result.to_token_stream().into_iter().last(),
         None => None,
     };
-    let end = end.map_or_else(
-        || function.sig.paren_token.span.close(),
-        |token| token.span(),
-    );
+    let end = end.map_or_else(|| function.sig.paren_token.span.close(), |token| token.span());
     let mut tokens: Vec<TokenTree> = tokens.into_iter().collect();
     if let Some(last) = tokens.last_mut() {
         last.set_span(end);

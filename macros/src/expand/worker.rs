@@ -116,29 +116,18 @@ fn position(name: Span) -> (TokenStream, TokenStream) {
     }
     let name = name.unwrap();
     let line = Literal::usize_unsuffixed(name.line());
-    (
-        Literal::string(&name.file()).into_token_stream(),
-        line.into_token_stream(),
-    )
+    (Literal::string(&name.file()).into_token_stream(), line.into_token_stream())
 }
 
 /// The body's future, or what makes one for each run, with the judge of its
 /// result.
-fn built(
-    function: &Function,
-    options: &WorkerOptions,
-    graceful: &TokenStream,
-    params: &[Param<'_>],
-) -> TokenStream {
+fn built(function: &Function, options: &WorkerOptions, graceful: &TokenStream, params: &[Param<'_>]) -> TokenStream {
     let name = &function.sig.ident;
     let here = at(name.span());
     let turbofish = inner::turbofish(function);
     let again = options.restarts() || options.every.key().is_some();
     let arguments: Vec<TokenStream> = if again {
-        params
-            .iter()
-            .map(|param| param.copied(&copy(function, options, graceful, param)))
-            .collect()
+        params.iter().map(|param| param.copied(&copy(function, options, graceful, param))).collect()
     } else {
         params.iter().map(Param::moved).collect()
     };
@@ -157,12 +146,7 @@ fn built(
 /// What copies an argument for the next run; its name and its bound tell which
 /// option asks for the copy. Of a type parameter rustc says best itself that
 /// it lacks `Clone`.
-fn copy(
-    function: &Function,
-    options: &WorkerOptions,
-    graceful: &TokenStream,
-    param: &Param<'_>,
-) -> TokenStream {
+fn copy(function: &Function, options: &WorkerOptions, graceful: &TokenStream, param: &Param<'_>) -> TokenStream {
     let copy = match (options.restarts(), param.is_generic(function)) {
         (true, false) => "copy_for_restart",
         (true, true) => "clone_for_restart",

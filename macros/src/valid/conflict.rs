@@ -33,19 +33,12 @@ fn threads(attribute: Attribute, options: &RuntimeOptions, errors: &mut Errors) 
         Maybe::Wrong(_) => false,
     };
     if let Some(key) = options.worker_threads.key().filter(|_| single) {
-        report(
-            errors,
-            key,
-            "`worker_threads` needs `flavor = \"multi_thread\"`",
-        );
+        report(errors, key, "`worker_threads` needs `flavor = \"multi_thread\"`");
     }
 }
 
 fn paused(options: &RuntimeOptions, errors: &mut Errors) {
-    let many = options
-        .flavor
-        .value()
-        .is_some_and(|flavor| flavor.text == "multi_thread");
+    let many = options.flavor.value().is_some_and(|flavor| flavor.text == "multi_thread");
     if let Some(key) = options.start_paused.key().filter(|_| many) {
         let message = "`start_paused` needs `flavor = \"current_thread\"`: tokio's clock can be \
                        paused on one thread only";
@@ -95,20 +88,13 @@ fn restarts(options: &WorkerOptions, errors: &mut Errors) {
     }
     let keys = [options.max_restarts.key(), options.backoff.key()];
     for key in keys.into_iter().flatten() {
-        report(
-            errors,
-            key,
-            &format!("`{key}` needs `on_failure = \"restart\"`"),
-        );
+        report(errors, key, &format!("`{key}` needs `on_failure = \"restart\"`"));
     }
 }
 
 fn every(options: &WorkerOptions, errors: &mut Errors) {
     if let Some(Time::Literal(Duration::ZERO, span)) = options.every.value() {
-        errors.push(Error::new(
-            *span,
-            "`every` is longer than zero: write `every = \"60s\"`",
-        ));
+        errors.push(Error::new(*span, "`every` is longer than zero: write `every = \"60s\"`"));
     }
     if options.every.key().is_none() {
         return;
@@ -117,11 +103,7 @@ fn every(options: &WorkerOptions, errors: &mut Errors) {
         let message = "a worker with `every` never ends by itself: remove `essential` or `every`";
         report(errors, key, message);
     }
-    if let Some(policy) = options
-        .on_failure
-        .value()
-        .filter(|policy| policy.text == "restart")
-    {
+    if let Some(policy) = options.on_failure.value().filter(|policy| policy.text == "restart") {
         let message = "a worker with `every` runs again anyway: use \"log\" or \"stop\", or remove \
                        `every`";
         errors.push(Error::new(policy.span, message));

@@ -58,11 +58,7 @@ fn mentions_block_on(tokens: &TokenStream) -> bool {
 
 /// `tokio::main`, without what stands in parentheses.
 fn written(path: &Path) -> String {
-    let segments: Vec<_> = path
-        .segments
-        .iter()
-        .map(|it| it.ident.to_string())
-        .collect();
+    let segments: Vec<_> = path.segments.iter().map(|it| it.ident.to_string()).collect();
     segments.join("::")
 }
 
@@ -82,11 +78,7 @@ mod tests {
         ] {
             assert!(is_runtime(&attribute));
         }
-        for attribute in [
-            parse_quote!(#[main]),
-            parse_quote!(#[worker]),
-            parse_quote!(#[clippy::pedantic]),
-        ] {
+        for attribute in [parse_quote!(#[main]), parse_quote!(#[worker]), parse_quote!(#[clippy::pedantic])] {
             assert!(!is_runtime(&attribute));
         }
     }

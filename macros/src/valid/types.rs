@@ -13,11 +13,9 @@ pub(crate) fn borrowed(ty: &Type) -> Option<TokenStream> {
             Some(lifetime) => named(lifetime).or_else(|| borrowed(&reference.elem)),
             None => Some(reference.to_token_stream()),
         },
-        Type::Path(path) => path
-            .qself
-            .as_ref()
-            .and_then(|qself| borrowed(&qself.ty))
-            .or_else(|| borrowed_path(&path.path)),
+        Type::Path(path) => {
+            path.qself.as_ref().and_then(|qself| borrowed(&qself.ty)).or_else(|| borrowed_path(&path.path))
+        }
         Type::Array(array) => borrowed(&array.elem),
         Type::Slice(slice) => borrowed(&slice.elem),
         Type::Group(group) => borrowed(&group.elem),
@@ -30,12 +28,10 @@ pub(crate) fn borrowed(ty: &Type) -> Option<TokenStream> {
 }
 
 fn borrowed_path(path: &Path) -> Option<TokenStream> {
-    path.segments
-        .iter()
-        .find_map(|segment| match &segment.arguments {
-            PathArguments::AngleBracketed(arguments) => borrowed_arguments(arguments),
-            PathArguments::None | PathArguments::Parenthesized(_) => None,
-        })
+    path.segments.iter().find_map(|segment| match &segment.arguments {
+        PathArguments::AngleBracketed(arguments) => borrowed_arguments(arguments),
+        PathArguments::None | PathArguments::Parenthesized(_) => None,
+    })
 }
 
 fn borrowed_arguments(arguments: &AngleBracketedGenericArguments) -> Option<TokenStream> {
@@ -77,8 +73,8 @@ pub(crate) fn never_an_outcome(ty: &Type) -> bool {
         | Type::TraitObject(_) => true,
         Type::Path(path) => path.path.get_ident().is_some_and(|name| {
             const PRIMITIVES: &[&str] = &[
-                "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16",
-                "i32", "i64", "i128", "isize", "f32", "f64",
+                "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128",
+                "isize", "f32", "f64",
             ];
             PRIMITIVES.iter().any(|primitive| name == primitive)
         }),
@@ -108,16 +104,9 @@ where
 /// The type as its author would write it, on one line.
 pub(crate) fn written(ty: &Type) -> String {
     let mut text = ty.to_token_stream().to_string();
-    for (spaced, tight) in [
-        (" :: ", "::"),
-        (" < ", "<"),
-        (" <", "<"),
-        ("< ", "<"),
-        (" >", ">"),
-        ("& ", "&"),
-        (" , ", ", "),
-        (" ;", ";"),
-    ] {
+    for (spaced, tight) in
+        [(" :: ", "::"), (" < ", "<"), (" <", "<"), ("< ", "<"), (" >", ">"), ("& ", "&"), (" , ", ", "), (" ;", ";")]
+    {
         text = text.replace(spaced, tight);
     }
     text

@@ -25,12 +25,7 @@ impl Reloading {
 
     /// Hears no more: the signal means again what it means by default.
     pub(crate) fn end(&self) {
-        drop(
-            self.handlers
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
+        drop(self.handlers.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// One more came.

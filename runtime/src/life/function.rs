@@ -67,21 +67,10 @@ fn slot(place: &'static Location<'static>) -> usize {
 
 impl Function {
     /// A worker function called `name`, in this file, at this line.
-    pub const fn new(
-        name: &'static str,
-        _module: &'static str,
-        file: &'static str,
-        line: u32,
-    ) -> Self {
+    pub const fn new(name: &'static str, _module: &'static str, file: &'static str, line: u32) -> Self {
         Self {
             number: AtomicU32::new(0),
-            label: Label {
-                name: Cow::Borrowed(name),
-                file,
-                line,
-                is_hold: false,
-                policy: None,
-            },
+            label: Label { name: Cow::Borrowed(name), file, line, is_hold: false, policy: None },
             policy: Policy::new(),
         }
     }
@@ -145,10 +134,7 @@ impl Function {
     /// What stands for a call with this name at this place: the same each time. `None` where there are more names than
     /// a program has in its text: they are made at run time.
     #[inline]
-    pub(crate) fn of_call(
-        name: &'static str,
-        place: &'static Location<'static>,
-    ) -> Option<&'static Self> {
+    pub(crate) fn of_call(name: &'static str, place: &'static Location<'static>) -> Option<&'static Self> {
         let recent = RECENT.with(|recent| recent[slot(place)].get());
         match recent {
             Some(call) if call.is(name, place) => Some(call.function),
@@ -171,11 +157,7 @@ impl Function {
                 new
             }
         };
-        let call = Call {
-            name,
-            place,
-            function,
-        };
+        let call = Call { name, place, function };
         RECENT.with(|recent| recent[slot(place)].set(Some(call)));
         Some(function)
     }

@@ -74,14 +74,8 @@ impl Hooks {
             progress: Progress::Waiting,
         };
         list.next += 1;
-        let same = |other: &Hook| {
-            other.stage == hook.stage && other.name == hook.name && other.began.is_none()
-        };
-        let replaced = list
-            .hooks
-            .iter()
-            .position(same)
-            .map(|index| list.hooks.remove(index));
+        let same = |other: &Hook| other.stage == hook.stage && other.name == hook.name && other.began.is_none();
+        let replaced = list.hooks.iter().position(same).map(|index| list.hooks.remove(index));
         list.hooks.push(hook);
         drop(list);
         // What a hook has captured is dropped by whoever replaces it, not under the lock.
@@ -90,10 +84,7 @@ impl Hooks {
 
     /// Whether hooks have to run before anybody is told to stop.
     pub(crate) fn must_be_heard_first(&self) -> bool {
-        self.lock()
-            .hooks
-            .iter()
-            .any(|hook| hook.stage == HookStage::BeforeStop && hook.is_open())
+        self.lock().hooks.iter().any(|hook| hook.stage == HookStage::BeforeStop && hook.is_open())
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -111,19 +102,11 @@ impl Hooks {
 
     /// How many hooks of a stage have not been started.
     pub(crate) fn waiting(&self, stage: HookStage) -> usize {
-        self.lock()
-            .hooks
-            .iter()
-            .filter(|hook| hook.stage == stage && hook.progress == Progress::Waiting)
-            .count()
+        self.lock().hooks.iter().filter(|hook| hook.stage == stage && hook.progress == Progress::Waiting).count()
     }
 
     /// Marks the hook registered last, among those that wait, as running. Returns what is to be run, and its name.
-    pub(crate) fn begin_next(
-        &self,
-        stage: HookStage,
-        now: Instant,
-    ) -> Option<(HookId, Arc<str>, Run)> {
+    pub(crate) fn begin_next(&self, stage: HookStage, now: Instant) -> Option<(HookId, Arc<str>, Run)> {
         let mut list = self.lock();
         let waits = |hook: &&mut Hook| hook.stage == stage && hook.progress == Progress::Waiting;
         let hook = list.hooks.iter_mut().rev().find(waits)?;
@@ -152,17 +135,12 @@ impl Hooks {
     }
 
     pub(crate) fn is_running(&self, stage: HookStage) -> bool {
-        self.lock()
-            .hooks
-            .iter()
-            .any(|hook| hook.stage == stage && hook.progress == Progress::Running)
+        self.lock().hooks.iter().any(|hook| hook.stage == stage && hook.progress == Progress::Running)
     }
 
     pub(crate) fn is_any_running(&self) -> bool {
         let list = self.lock();
-        list.hooks
-            .iter()
-            .any(|hook| hook.progress == Progress::Running)
+        list.hooks.iter().any(|hook| hook.progress == Progress::Running)
     }
 
     /// Aborts those that are running, and returns them.
@@ -171,11 +149,7 @@ impl Hooks {
         let (mut tasks, mut aborted) = (Vec::new(), Vec::new());
         for hook in &mut list.hooks {
             if hook.progress == Progress::Running {
-                hook.progress = if hook.polled {
-                    Progress::Aborted
-                } else {
-                    Progress::NotRun
-                };
+                hook.progress = if hook.polled { Progress::Aborted } else { Progress::NotRun };
                 hook.took = hook.began.map(|began| now - began);
                 tasks.extend(hook.task.take());
                 aborted.push(hook.seen(now));
@@ -201,11 +175,7 @@ impl Hooks {
     }
 
     pub(crate) fn seen(&self, now: Instant) -> Vec<Seen> {
-        self.lock()
-            .hooks
-            .iter()
-            .map(|hook| hook.seen(now))
-            .collect()
+        self.lock().hooks.iter().map(|hook| hook.seen(now)).collect()
     }
 
     fn with<T>(&self, id: HookId, act: impl FnOnce(&mut Hook) -> T) -> Option<T> {
@@ -226,13 +196,7 @@ impl Hook {
 
     fn seen(&self, now: Instant) -> Seen {
         let took = self.took.or_else(|| self.began.map(|began| now - began));
-        Seen {
-            stage: self.stage,
-            name: Arc::clone(&self.name),
-            progress: self.progress,
-            began: self.began,
-            took,
-        }
+        Seen { stage: self.stage, name: Arc::clone(&self.name), progress: self.progress, began: self.began, took }
     }
 }
 

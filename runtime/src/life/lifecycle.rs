@@ -73,18 +73,12 @@ const ALWAYS: u32 = 1 << 31;
 /// One who can be stopped apart from its stage has to in any case.
 #[inline]
 pub(crate) const fn disturbances(stage: Stage, scoped: bool) -> u32 {
-    if scoped {
-        ALWAYS
-    } else {
-        CANCELLED << stage.index() | SINGLED_OUT
-    }
+    if scoped { ALWAYS } else { CANCELLED << stage.index() | SINGLED_OUT }
 }
 
 /// A flag of the first stage, for each of these stages.
 fn of_stages(flag: u32, stages: &[Stage]) -> u32 {
-    stages
-        .iter()
-        .fold(0, |flags, stage| flags | flag << stage.index())
+    stages.iter().fold(0, |flags, stage| flags | flag << stage.index())
 }
 
 /// Whose code main's thread is at.
@@ -239,11 +233,7 @@ impl Lifecycle {
     /// The clock that the stop goes by: real time in a process, whatever a paused clock of tokio's says; the test's own
     /// in a test.
     pub(crate) fn now(&self) -> Instant {
-        if self.settings.is_test {
-            Instant::now()
-        } else {
-            Instant::from_std(std::time::Instant::now())
-        }
+        if self.settings.is_test { Instant::now() } else { Instant::from_std(std::time::Instant::now()) }
     }
 
     pub(crate) fn state(&self) -> State {
@@ -260,16 +250,10 @@ impl Lifecycle {
 
     /// Moves between `Starting` and `Ready`; nothing once a stop was asked for.
     pub(crate) fn set_ready(&self, ready: bool) {
-        let (from, to) = if ready {
-            (State::Starting, State::Ready)
-        } else {
-            (State::Ready, State::Starting)
-        };
-        let moved = self
-            .word
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
-                (word & STATE == from as u32).then_some(word & !STATE | to as u32)
-            });
+        let (from, to) = if ready { (State::Starting, State::Ready) } else { (State::Ready, State::Starting) };
+        let moved = self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+            (word & STATE == from as u32).then_some(word & !STATE | to as u32)
+        });
         if moved.is_ok() {
             self.introduce();
             self.note(to);
@@ -307,9 +291,7 @@ impl Lifecycle {
         let Some((cause, drains)) = self.cause.get() else {
             return false;
         };
-        let budget = self
-            .budget
-            .get_or_init(|| Budget::new(self.now(), self.settings.stop_timeout));
+        let budget = self.budget.get_or_init(|| Budget::new(self.now(), self.settings.stop_timeout));
         if first && !drains {
             self.word.fetch_or(DRAINED, Ordering::SeqCst);
         }
@@ -424,10 +406,7 @@ impl Lifecycle {
     }
 
     pub(crate) fn mains_thread_is_at(&self, what: MainsThread) {
-        *self
-            .mains_thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = what;
+        *self.mains_thread.lock().unwrap_or_else(PoisonError::into_inner) = what;
     }
 
     /// Whose code holds up the end of the process.
@@ -435,10 +414,7 @@ impl Lifecycle {
         if !self.is_deserted() || self.hooks.is_any_running() || self.is_telling() {
             return MainsThread::Users;
         }
-        *self
-            .mains_thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        *self.mains_thread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends the watch and the scribe home.
@@ -460,9 +436,7 @@ impl Lifecycle {
     fn advance(&self, to: State, stages: &[Stage]) {
         let flags = of_stages(CANCELLED, stages);
         let raise = |word: u32| Some(word & !STATE | flags | (word & STATE).max(to as u32));
-        let before = self
-            .word
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, raise);
+        let before = self.word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, raise);
         if before.is_ok_and(|before| before & STATE < to as u32) {
             self.note(to);
         }

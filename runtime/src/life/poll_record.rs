@@ -97,19 +97,14 @@ impl Seen {
     /// The poll this thread is inside of.
     pub(crate) fn poll(&self) -> Option<Poll> {
         let row = RowId::from_bits(self.row.load(Ordering::Acquire).checked_sub(1)?);
-        Some(Poll {
-            row,
-            seat: self.seat(),
-            number: self.polls.load(Ordering::Relaxed),
-        })
+        Some(Poll { row, seat: self.seat(), number: self.polls.load(Ordering::Relaxed) })
     }
 
     /// In which beat a worker of this row was last polled here, as far as the thread remembers.
     pub(crate) fn last_polled(&self, row: RowId) -> Option<u32> {
         let row = row.to_bits() + 1;
         let mark = self.marks[place(row)].load(Ordering::Relaxed);
-        (mark >> 32 == u64::from(row))
-            .then(|| u32::try_from(mark & u64::from(u32::MAX)).unwrap_or(u32::MAX))
+        (mark >> 32 == u64::from(row)).then(|| u32::try_from(mark & u64::from(u32::MAX)).unwrap_or(u32::MAX))
     }
 
     #[inline]
@@ -151,9 +146,7 @@ impl Threads {
             let poll = thread.poll();
             (thread, poll)
         });
-        polls
-            .filter_map(|(thread, poll)| Some((thread, poll?)))
-            .collect()
+        polls.filter_map(|(thread, poll)| Some((thread, poll?))).collect()
     }
 }
 
@@ -167,10 +160,7 @@ pub(crate) struct Sample {
 impl Sample {
     /// These are under way now.
     pub(crate) fn of(polls: Vec<(Arc<Seen>, Poll)>) -> Self {
-        Self {
-            at: Instant::now(),
-            polls,
-        }
+        Self { at: Instant::now(), polls }
     }
 
     pub(crate) fn age(&self) -> Duration {
@@ -179,15 +169,13 @@ impl Sample {
 
     /// Whether one of the polls is still under way, of those that are now.
     pub(crate) fn has_one_still(&self, now: &[(Arc<Seen>, Poll)]) -> bool {
-        now.iter()
-            .any(|(seen, poll)| self.since(seen, *poll).is_some())
+        now.iter().any(|(seen, poll)| self.since(seen, *poll).is_some())
     }
 
     /// How long ago this poll was under way already, if that is long enough to mean something.
     pub(crate) fn since(&self, seen: &Arc<Seen>, poll: Poll) -> Option<Duration> {
         let ago = self.at.elapsed();
-        let is_same =
-            |(thread, earlier): &(Arc<Seen>, Poll)| Arc::ptr_eq(thread, seen) && *earlier == poll;
+        let is_same = |(thread, earlier): &(Arc<Seen>, Poll)| Arc::ptr_eq(thread, seen) && *earlier == poll;
         (ago >= SAME_POLL && self.polls.iter().any(is_same)).then_some(ago)
     }
 }

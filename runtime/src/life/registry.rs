@@ -33,19 +33,13 @@ pub(crate) struct Row {
 impl Row {
     /// How many are alive. Read without stopping anybody, so a moment out of date.
     pub(crate) fn live(&self) -> u64 {
-        let ended = self
-            .ended
-            .iter()
-            .map(|count| count.load(Ordering::Acquire))
-            .sum();
+        let ended = self.ended.iter().map(|count| count.load(Ordering::Acquire)).sum();
         self.started.load(Ordering::Acquire).saturating_sub(ended)
     }
 
     /// Whether another name may have it.
     fn is_free(&self) -> bool {
-        self.live() == 0
-            && self.results.load(Ordering::Acquire) == 0
-            && !self.kept.load(Ordering::Relaxed)
+        self.live() == 0 && self.results.load(Ordering::Acquire) == 0 && !self.kept.load(Ordering::Relaxed)
     }
 
     /// The count of those that ended in this way.
@@ -103,11 +97,7 @@ struct Names {
 impl Rows {
     #[inline]
     pub(crate) fn get(&self, id: RowId) -> &Row {
-        if !id.is_named() {
-            self.functions.get(id.number())
-        } else {
-            self.names.get(id.number())
-        }
+        if !id.is_named() { self.functions.get(id.number()) } else { self.names.get(id.number()) }
     }
 
     /// Counts a start under a name given at run time, and returns its row.
@@ -163,26 +153,16 @@ impl Rows {
         let mut all: Vec<_> = (1..)
             .zip(functions.iter())
             .filter_map(|(number, function)| {
-                Some((
-                    RowId::from_bits(number),
-                    function.label().clone(),
-                    self.functions.existing(number)?,
-                ))
+                Some((RowId::from_bits(number), function.label().clone(), self.functions.existing(number)?))
             })
             .collect();
         drop(functions);
         let names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
         let given = (0..).zip(&names.labels);
-        all.extend(given.filter_map(|(index, label)| {
-            Some((
-                RowId::named(index),
-                label.clone(),
-                self.names.existing(index)?,
-            ))
-        }));
-        all.retain(|(_, _, row)| {
-            row.started.load(Ordering::Relaxed) + row.refused.load(Ordering::Relaxed) > 0
-        });
+        all.extend(
+            given.filter_map(|(index, label)| Some((RowId::named(index), label.clone(), self.names.existing(index)?))),
+        );
+        all.retain(|(_, _, row)| row.started.load(Ordering::Relaxed) + row.refused.load(Ordering::Relaxed) > 0);
         all
     }
 
@@ -196,10 +176,7 @@ impl Rows {
 
     /// The rows somebody runs under now, with their names and how many.
     pub(crate) fn live(&self) -> Vec<(RowId, Label, u64)> {
-        let all = self
-            .all()
-            .into_iter()
-            .map(|(id, label, row)| (id, label, row.live()));
+        let all = self.all().into_iter().map(|(id, label, row)| (id, label, row.live()));
         all.filter(|(_, _, live)| *live > 0).collect()
     }
 
@@ -207,16 +184,11 @@ impl Rows {
     pub(crate) fn policy(&self, id: RowId) -> Policy {
         if !id.is_named() {
             let functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
-            let function = (id.number() as usize)
-                .checked_sub(1)
-                .and_then(|index| functions.get(index));
+            let function = (id.number() as usize).checked_sub(1).and_then(|index| functions.get(index));
             function.map_or_else(Policy::new, |function| function.policy().clone())
         } else {
             let names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-            let policy = names
-                .labels
-                .get((id.number()) as usize)
-                .and_then(|label| label.policy.as_deref());
+            let policy = names.labels.get((id.number()) as usize).and_then(|label| label.policy.as_deref());
             policy.cloned().unwrap_or_else(Policy::new)
         }
     }
@@ -225,9 +197,7 @@ impl Rows {
     pub(crate) fn label(&self, id: RowId) -> Option<Label> {
         if !id.is_named() {
             let functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
-            functions
-                .get((id.number() as usize).checked_sub(1)?)
-                .map(|function| function.label().clone())
+            functions.get((id.number() as usize).checked_sub(1)?).map(|function| function.label().clone())
         } else {
             let names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
             names.labels.get((id.number()) as usize).cloned()
@@ -258,8 +228,7 @@ impl Table {
     #[cold]
     fn far(&self, number: u32) -> &Row {
         let (chunk, offset) = Self::find(number);
-        &self.chunks[chunk].get_or_init(|| (0..16 << chunk).map(|_| Row::default()).collect())
-            [offset]
+        &self.chunks[chunk].get_or_init(|| (0..16 << chunk).map(|_| Row::default()).collect())[offset]
     }
 
     fn existing(&self, number: u32) -> Option<&Row> {
@@ -290,9 +259,7 @@ mod tests {
     #[test]
     fn every_number_has_a_place_of_its_own() {
         let table = Table::default();
-        let places: Vec<_> = (0..1000)
-            .map(|number| std::ptr::from_ref(table.get(number)))
-            .collect();
+        let places: Vec<_> = (0..1000).map(|number| std::ptr::from_ref(table.get(number))).collect();
         let distinct: std::collections::HashSet<_> = places.iter().collect();
         assert_eq!(distinct.len(), places.len());
         let again = (0..1000).map(|number| std::ptr::from_ref(table.get(number)));
@@ -305,11 +272,7 @@ mod tests {
         for number in 16..5000 {
             assert_eq!(Table::find(number), place);
             let (chunk, offset) = place;
-            place = if offset + 1 == 16 << chunk {
-                (chunk + 1, 0)
-            } else {
-                (chunk, offset + 1)
-            };
+            place = if offset + 1 == 16 << chunk { (chunk + 1, 0) } else { (chunk, offset + 1) };
         }
     }
 
@@ -318,9 +281,7 @@ mod tests {
         let rows = Rows::default();
         for i in 0..10_000 {
             let row = rows.start_named(label(format!("connection-{i}")));
-            rows.get(row)
-                .end(Way::Finished)
-                .fetch_add(1, Ordering::Relaxed);
+            rows.get(row).end(Way::Finished).fetch_add(1, Ordering::Relaxed);
         }
         assert_eq!(rows.named.lock().unwrap().labels.len(), NAMES_KEPT);
     }
@@ -347,9 +308,7 @@ mod tests {
         let kept = rows.keep_named(label("request".to_owned()));
         for i in 0..10_000 {
             let row = rows.start_named(label(format!("connection-{i}")));
-            rows.get(row)
-                .end(Way::Finished)
-                .fetch_add(1, Ordering::Relaxed);
+            rows.get(row).end(Way::Finished).fetch_add(1, Ordering::Relaxed);
         }
         assert_eq!(rows.label(kept).unwrap().name, "request");
         assert_eq!(rows.get(kept).started.load(Ordering::Relaxed), 0);
@@ -358,9 +317,7 @@ mod tests {
     #[test]
     fn a_name_in_use_keeps_its_row() {
         let rows = Rows::default();
-        let ids: Vec<_> = (0..1000)
-            .map(|i| rows.start_named(label(format!("w{i}"))))
-            .collect();
+        let ids: Vec<_> = (0..1000).map(|i| rows.start_named(label(format!("w{i}")))).collect();
         for (i, id) in ids.iter().enumerate() {
             assert_eq!(rows.label(*id).unwrap().name, format!("w{i}"));
             assert_eq!(rows.get(*id).live(), 1);

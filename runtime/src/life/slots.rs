@@ -258,9 +258,7 @@ impl Seats {
     fn left_stopped(&self, key: SeatKey) -> bool {
         let shard = self.lock(key.shard());
         let place = shard.places.get(key.index() as usize);
-        place.is_some_and(|place| {
-            place.left_stopped && place.taken.get() == key.taken().wrapping_add(1)
-        })
+        place.is_some_and(|place| place.left_stopped && place.taken.get() == key.taken().wrapping_add(1))
     }
 
     /// The worker's own token, made now if this is the first time: a child of its parent's or of `stage`.
@@ -355,12 +353,9 @@ impl Seats {
     pub(crate) fn stop(&self, handle: AbortHandle, stage: Stage, tokens: &[CancellationToken; 4]) {
         // Under this lock, so that a worker that takes its seat meanwhile is found by one of the two looks.
         let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = (0..).zip(&self.shards).find_map(|(number, shard)| {
-            shard
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .find(handle.id(), number)
-        });
+        let found = (0..)
+            .zip(&self.shards)
+            .find_map(|(number, shard)| shard.lock().unwrap_or_else(PoisonError::into_inner).find(handle.id(), number));
         if let Some(key) = found {
             drop(early);
             self.stop_seat(key, &tokens[stage.index()]);
@@ -420,11 +415,7 @@ impl Seats {
                     continue;
                 }
                 let age = Duration::from_millis(now.saturating_sub(seat.since).into());
-                let row = tally.entry(seat.row).or_insert(Sitting {
-                    count: 0,
-                    untold: 0,
-                    oldest: age,
-                });
+                let row = tally.entry(seat.row).or_insert(Sitting { count: 0, untold: 0, oldest: age });
                 row.count += 1;
                 row.untold += u64::from(!is_told(seat.stage));
                 row.oldest = row.oldest.max(age);
@@ -439,16 +430,11 @@ impl Seats {
     }
 
     fn with<T>(&self, key: SeatKey, act: impl FnOnce(&mut Seat) -> T) -> Option<T> {
-        self.lock(key.shard())
-            .place(key)
-            .and_then(|place| place.seat.as_mut())
-            .map(act)
+        self.lock(key.shard()).place(key).and_then(|place| place.seat.as_mut()).map(act)
     }
 
     fn lock(&self, shard: usize) -> MutexGuard<'_, Shard> {
-        self.shards[shard]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -456,10 +442,7 @@ impl Place {
     /// Empties the place. The old key does not open it again.
     fn vacate(&mut self) -> Option<Seat> {
         let seat = self.seat.take()?;
-        self.left_stopped = seat
-            .token
-            .as_ref()
-            .is_some_and(CancellationToken::is_cancelled);
+        self.left_stopped = seat.token.as_ref().is_some_and(CancellationToken::is_cancelled);
         self.taken = self.taken.checked_add(1).unwrap_or(NonZeroU32::MIN);
         Some(seat)
     }
@@ -471,31 +454,21 @@ impl Shard {
         if let Some(index) = self.free.pop() {
             return index;
         }
-        self.places.push(Place {
-            taken: NonZeroU32::MIN,
-            left_stopped: false,
-            seat: None,
-        });
+        self.places.push(Place { taken: NonZeroU32::MIN, left_stopped: false, seat: None });
         u32::try_from(self.places.len() - 1).expect("fewer than 2^29 workers wait at a time")
     }
 
     /// The place a key opens.
     fn place(&mut self, key: SeatKey) -> Option<&mut Place> {
-        self.places
-            .get_mut(key.index() as usize)
-            .filter(|place| place.taken.get() == key.taken())
+        self.places.get_mut(key.index() as usize).filter(|place| place.taken.get() == key.taken())
     }
 
     /// The seat of a task. The first question makes the index.
     fn find(&mut self, task: Id, number: u32) -> Option<SeatKey> {
-        let Self {
-            places, by_task, ..
-        } = self;
+        let Self { places, by_task, .. } = self;
         let by_task = by_task.get_or_insert_with(|| {
             let tasks = (0..).zip(&*places);
-            tasks
-                .filter_map(|(index, place)| Some((place.seat.as_ref()?.task?, index)))
-                .collect()
+            tasks.filter_map(|(index, place)| Some((place.seat.as_ref()?.task?, index))).collect()
         });
         let index = *by_task.get(&task)?;
         let taken = places[index as usize].taken;
@@ -519,17 +492,11 @@ mod tests {
             }
             assert!(early.tasks.len() <= 33, "{}", early.tasks.len());
 
-            let tasks: Vec<_> = (0..100)
-                .map(|_| tokio::spawn(std::future::pending::<()>()))
-                .collect();
+            let tasks: Vec<_> = (0..100).map(|_| tokio::spawn(std::future::pending::<()>())).collect();
             for task in &tasks {
                 early.add(task.abort_handle());
             }
-            assert!(
-                tasks
-                    .iter()
-                    .all(|task| early.tasks.contains_key(&task.id()))
-            );
+            assert!(tasks.iter().all(|task| early.tasks.contains_key(&task.id())));
         });
     }
 }

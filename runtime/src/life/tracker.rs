@@ -46,11 +46,8 @@ impl Alive {
 
     /// Whether nobody is left. From then on newcomers are refused: nobody would wait for them.
     pub(crate) fn close_if_empty(&self) -> bool {
-        let closed = self
-            .0
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |word| {
-                (word < ONE).then_some(word | CLOSED)
-            });
+        let closed =
+            self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |word| (word < ONE).then_some(word | CLOSED));
         closed.is_ok()
     }
 }

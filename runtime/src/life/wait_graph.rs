@@ -93,11 +93,7 @@ mod tests {
     fn found(waits: &[(&str, &str)]) -> Vec<Found> {
         let list = Waits::default();
         for (waiter, awaited) in waits {
-            list.note(Wait {
-                waiter: (*waiter).to_owned(),
-                awaited: (*awaited).to_owned(),
-                is_later: false,
-            });
+            list.note(Wait { waiter: (*waiter).to_owned(), awaited: (*awaited).to_owned(), is_later: false });
         }
         list.found()
     }

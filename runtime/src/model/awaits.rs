@@ -33,21 +33,14 @@ impl Awaits {
     /// Waits until they have been looked up, for `limit` at the most.
     pub(crate) fn wait(&self, limit: Duration) {
         let is_under_way = |looked_up: &mut LookedUp| looked_up.is_under_way;
-        drop(
-            self.0
-                .1
-                .wait_timeout_while(self.lock(), limit, is_under_way),
-        );
+        drop(self.0.1.wait_timeout_while(self.lock(), limit, is_under_way));
     }
 
     /// Where these wait, as far as has been looked up.
     pub(crate) fn of_those(&self, label: Option<&Label>) -> Vec<Await> {
         let looked_up = self.lock();
         let awaits = looked_up.awaits.iter();
-        awaits
-            .filter(|one| one.label.as_ref() == label)
-            .cloned()
-            .collect()
+        awaits.filter(|one| one.label.as_ref() == label).cloned().collect()
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, LookedUp> {

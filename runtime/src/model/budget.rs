@@ -73,10 +73,7 @@ pub(crate) struct Budget {
 impl Budget {
     /// A total that reaches beyond what the clock can count is no deadline.
     pub(crate) fn new(asked: Instant, total: Duration) -> Self {
-        Self {
-            asked,
-            total: Some(total).filter(|total| asked.checked_add(*total).is_some()),
-        }
+        Self { asked, total: Some(total).filter(|total| asked.checked_add(*total).is_some()) }
     }
 
     pub(crate) fn asked(&self) -> Instant {
@@ -94,32 +91,27 @@ impl Budget {
 
     /// When those are aborted whose turn to stop had not come.
     pub(crate) fn half_reserve(&self) -> Option<Instant> {
-        self.total
-            .map(|total| self.asked + total.saturating_sub(reserve(total) / 2))
+        self.total.map(|total| self.asked + total.saturating_sub(reserve(total) / 2))
     }
 
     /// When whoever still runs is aborted: a tenth of the budget before its end, 2 s at the most.
     pub(crate) fn abort_at(&self) -> Option<Instant> {
-        self.total
-            .map(|total| self.asked + total.saturating_sub(reserve(total)))
+        self.total.map(|total| self.asked + total.saturating_sub(reserve(total)))
     }
 
     /// When waiting for what was aborted ends and the report has to be written.
     pub(crate) fn report_at(&self) -> Option<Instant> {
-        self.total
-            .map(|total| self.asked + total.saturating_sub(reserve(total) / 4))
+        self.total.map(|total| self.asked + total.saturating_sub(reserve(total) / 4))
     }
 
     /// When the hooks of the end have had their time: a little before the report, which says so.
     pub(crate) fn closed_at(&self) -> Option<Instant> {
-        self.total
-            .map(|total| self.asked + total.saturating_sub(reserve(total) * 3 / 8))
+        self.total.map(|total| self.asked + total.saturating_sub(reserve(total) * 3 / 8))
     }
 
     /// When waiting for what was aborted ends where there are hooks to be run after it.
     pub(crate) fn closing_at(&self) -> Option<Instant> {
-        self.total
-            .map(|total| self.asked + total.saturating_sub(reserve(total) * 7 / 16))
+        self.total.map(|total| self.asked + total.saturating_sub(reserve(total) * 7 / 16))
     }
 
     /// When the process is gone.
@@ -129,14 +121,12 @@ impl Budget {
 
     /// What is left until the abort; `Duration::MAX` where there is no deadline.
     pub(crate) fn remaining(&self, now: Instant) -> Duration {
-        self.abort_at()
-            .map_or(Duration::MAX, |at| at.saturating_duration_since(now))
+        self.abort_at().map_or(Duration::MAX, |at| at.saturating_duration_since(now))
     }
 
     /// What is left until the process is gone; `Duration::MAX` where there is no deadline.
     pub(crate) fn left(&self, now: Instant) -> Duration {
-        self.end()
-            .map_or(Duration::MAX, |at| at.saturating_duration_since(now))
+        self.end().map_or(Duration::MAX, |at| at.saturating_duration_since(now))
     }
 }
 
@@ -151,11 +141,7 @@ mod tests {
     fn offsets(total: Duration) -> Option<(Duration, Duration, Duration)> {
         let asked = Instant::now();
         let budget = Budget::new(asked, total);
-        Some((
-            budget.abort_at()? - asked,
-            budget.report_at()? - asked,
-            budget.end()? - asked,
-        ))
+        Some((budget.abort_at()? - asked, budget.report_at()? - asked, budget.end()? - asked))
     }
 
     #[test]
@@ -195,27 +181,18 @@ mod tests {
     #[test]
     fn two_seconds_are_the_most_that_is_set_aside() {
         let s = Duration::from_secs;
-        assert_eq!(
-            offsets(s(60)),
-            Some((s(58), Duration::from_millis(59_500), s(60)))
-        );
+        assert_eq!(offsets(s(60)), Some((s(58), Duration::from_millis(59_500), s(60))));
     }
 
     #[test]
     fn a_zero_budget_is_over_at_once() {
-        assert_eq!(
-            offsets(Duration::ZERO),
-            Some((Duration::ZERO, Duration::ZERO, Duration::ZERO))
-        );
+        assert_eq!(offsets(Duration::ZERO), Some((Duration::ZERO, Duration::ZERO, Duration::ZERO)));
     }
 
     #[test]
     fn a_budget_beyond_the_clock_is_no_deadline() {
         assert_eq!(offsets(Duration::MAX), None);
         let now = Instant::now();
-        assert_eq!(
-            Budget::new(now, Duration::MAX).remaining(now),
-            Duration::MAX
-        );
+        assert_eq!(Budget::new(now, Duration::MAX).remaining(now), Duration::MAX);
     }
 }

@@ -19,10 +19,7 @@ pub(crate) struct Beat {
 
 impl Default for Beat {
     fn default() -> Self {
-        Self {
-            began: Instant::now(),
-            count: AtomicU32::new(0),
-        }
+        Self { began: Instant::now(), count: AtomicU32::new(0) }
     }
 }
 

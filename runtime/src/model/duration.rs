@@ -24,9 +24,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     while !rest.is_empty() {
         let (digits, after) = split(rest, |c| c.is_ascii_digit());
         if digits.is_empty() || after.starts_with(['.', ',', '_']) {
-            return Err(format!(
-                "`{text}` is not a duration: write whole numbers with units, {EXAMPLES}"
-            ));
+            return Err(format!("`{text}` is not a duration: write whole numbers with units, {EXAMPLES}"));
         }
         let (unit, after) = split(after.trim_start(), char::is_alphabetic);
         let part = term(text, digits, unit)?;
@@ -49,14 +47,10 @@ fn term(text: &str, digits: &str, unit: &str) -> Result<Duration, String> {
         "h" => seconds(60 * 60),
         "d" => seconds(24 * 60 * 60),
         "" => {
-            return Err(format!(
-                "`{digits}` has no unit: write a duration {EXAMPLES}"
-            ));
+            return Err(format!("`{digits}` has no unit: write a duration {EXAMPLES}"));
         }
         _ => {
-            return Err(format!(
-                "`{unit}` is not a unit of time: use ns, us, ms, s, m, h or d, {EXAMPLES}"
-            ));
+            return Err(format!("`{unit}` is not a unit of time: use ns, us, ms, s, m, h or d, {EXAMPLES}"));
         }
     };
     duration.ok_or_else(|| too_long(text))
@@ -93,14 +87,7 @@ mod tests {
 
     #[test]
     fn parts_add_up_with_and_without_spaces() {
-        for text in [
-            "1m30s",
-            "1m 30s",
-            " 1 m  30 s ",
-            "90s",
-            "30s 1m",
-            "1m 29s 1000ms",
-        ] {
+        for text in ["1m30s", "1m 30s", " 1 m  30 s ", "90s", "30s 1m", "1m 29s 1000ms"] {
             assert_eq!(parse(text), Ok(Duration::from_secs(90)), "{text}");
         }
     }
@@ -153,9 +140,6 @@ mod tests {
 
     #[test]
     fn the_longest_one_fits() {
-        assert_eq!(
-            parse("18446744073709551615s"),
-            Ok(Duration::from_secs(u64::MAX))
-        );
+        assert_eq!(parse("18446744073709551615s"), Ok(Duration::from_secs(u64::MAX)));
     }
 }

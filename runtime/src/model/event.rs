@@ -33,9 +33,6 @@ impl Trace {
     }
 
     pub(crate) fn events(&self) -> Vec<(Instant, Event)> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -71,63 +71,29 @@ impl Who {
 
 impl Failure {
     pub(crate) fn error(who: Who, text: String) -> Self {
-        Self {
-            who,
-            how: How::Error(text),
-            code: FAILED,
-            task: None,
-        }
+        Self { who, how: How::Error(text), code: FAILED, task: None }
     }
 
     pub(crate) fn panic(who: Who, payload: &(dyn Any + Send)) -> Self {
         let text = text::of_panic(payload).to_owned();
-        Self {
-            who,
-            how: How::Panic(text),
-            code: PANICKED,
-            task: None,
-        }
+        Self { who, how: How::Panic(text), code: PANICKED, task: None }
     }
 
     pub(crate) fn destructor(who: Who) -> Self {
-        Self {
-            who,
-            how: How::Destructor,
-            code: PANICKED,
-            task: None,
-        }
+        Self { who, how: How::Destructor, code: PANICKED, task: None }
     }
 
     pub(crate) fn overrun(who: Who, budget: Duration) -> Self {
-        Self {
-            who,
-            how: How::Overrun(budget),
-            code: OUT_OF_TIME,
-            task: None,
-        }
+        Self { who, how: How::Overrun(budget), code: OUT_OF_TIME, task: None }
     }
 
     pub(crate) fn of_hook(who: Who, how: How) -> Self {
-        let code = if matches!(how, How::Overrun(_)) {
-            OUT_OF_TIME
-        } else {
-            FAILED
-        };
-        Self {
-            who,
-            how,
-            code,
-            task: None,
-        }
+        let code = if matches!(how, How::Overrun(_)) { OUT_OF_TIME } else { FAILED };
+        Self { who, how, code, task: None }
     }
 
     pub(crate) fn main_code(code: u8) -> Self {
-        Self {
-            who: Who::Main,
-            how: How::Code(code),
-            code,
-            task: None,
-        }
+        Self { who: Who::Main, how: How::Code(code), code, task: None }
     }
 
     /// Main's own exit code, and nothing else.
@@ -137,11 +103,7 @@ impl Failure {
 
     /// The failure as the reason of an exit code.
     pub(crate) fn reason(&self) -> String {
-        if self.is_mains() {
-            "main's own".to_owned()
-        } else {
-            self.to_string()
-        }
+        if self.is_mains() { "main's own".to_owned() } else { self.to_string() }
     }
 
     /// Whose result it was, so that a handle can take note of it.
@@ -225,11 +187,7 @@ impl Failures {
     /// What was kept and nobody took from a handle, and how many more of those there were.
     pub(crate) fn unobserved(&self) -> (Vec<Failure>, usize) {
         let list = self.lock();
-        let taken = |failure: &&Failure| {
-            failure
-                .task
-                .is_none_or(|task| !list.observed.contains(&task))
-        };
+        let taken = |failure: &&Failure| failure.task.is_none_or(|task| !list.observed.contains(&task));
         let kept = list.kept.iter().filter(taken).cloned().collect();
         (kept, list.more - list.more_observed)
     }
@@ -246,9 +204,7 @@ pub(crate) fn of_signal(signal: Signal) -> u8 {
 
 /// The number inside main's own exit code. Std has no getter, but lets codes be compared.
 pub(crate) fn number(code: ExitCode) -> u8 {
-    (0..=u8::MAX)
-        .find(|&number| ExitCode::from(number) == code)
-        .unwrap_or(FAILED)
+    (0..=u8::MAX).find(|&number| ExitCode::from(number) == code).unwrap_or(FAILED)
 }
 
 #[cfg(test)]

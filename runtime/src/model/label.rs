@@ -20,13 +20,7 @@ pub(crate) struct Label {
 
 impl Label {
     pub(crate) fn at(name: Cow<'static, str>, location: &'static Location<'static>) -> Self {
-        Self {
-            name,
-            file: location.file(),
-            line: location.line(),
-            is_hold: false,
-            policy: None,
-        }
+        Self { name, file: location.file(), line: location.line(), is_hold: false, policy: None }
     }
 
     /// `src/main.rs:7`.
@@ -35,10 +29,7 @@ impl Label {
     }
 
     pub(crate) fn of_hold(self) -> Self {
-        Self {
-            is_hold: true,
-            ..self
-        }
+        Self { is_hold: true, ..self }
     }
 }
 

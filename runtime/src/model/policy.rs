@@ -93,11 +93,7 @@ impl Policy {
     }
 
     pub(crate) fn on_failure(&self) -> OnFailure {
-        let default = if self.every.is_some() {
-            OnFailure::Log
-        } else {
-            OnFailure::Stop
-        };
+        let default = if self.every.is_some() { OnFailure::Log } else { OnFailure::Stop };
         self.on_failure.unwrap_or(default)
     }
 
@@ -123,8 +119,6 @@ impl Policy {
 
     /// Whether a run needs more than being polled to its end.
     pub(crate) fn is_supervised(&self) -> bool {
-        self.every.is_some()
-            || self.stop_timeout.is_some()
-            || self.on_failure() == OnFailure::Restart
+        self.every.is_some() || self.stop_timeout.is_some() || self.on_failure() == OnFailure::Restart
     }
 }

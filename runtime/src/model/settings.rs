@@ -107,27 +107,21 @@ impl Settings {
         settings
     }
 
-    fn resolve(
-        options: Options,
-        variable: impl Fn(&'static str) -> Option<String>,
-    ) -> Result<Self, String> {
+    fn resolve(options: Options, variable: impl Fn(&'static str) -> Option<String>) -> Result<Self, String> {
         let mut settings = Self::of_code(options);
         if let Some(text) = variable(STOP_TIMEOUT) {
-            settings.stop_timeout =
-                parse_limit(&text).map_err(|why| format!("{STOP_TIMEOUT}={text}: {why}"))?;
+            settings.stop_timeout = parse_limit(&text).map_err(|why| format!("{STOP_TIMEOUT}={text}: {why}"))?;
             settings.stop_timeout_from = Source::Environment;
         }
         if let Some(text) = variable(DRAIN) {
-            settings.drain =
-                duration::parse(&text).map_err(|why| format!("{DRAIN}={text}: {why}"))?;
+            settings.drain = duration::parse(&text).map_err(|why| format!("{DRAIN}={text}: {why}"))?;
             settings.drain_from = Source::Environment;
         } else if settings.drain_from == Source::Default && variable(KUBERNETES).is_some() {
             settings.drain = KUBERNETES_DRAIN.min(settings.stop_timeout / 4);
             settings.drain_from = Source::Kubernetes;
         }
         if let Some(text) = variable(REPORT) {
-            settings.report =
-                parse_format(&text).map_err(|why| format!("{REPORT}={text}: {why}"))?;
+            settings.report = parse_format(&text).map_err(|why| format!("{REPORT}={text}: {why}"))?;
         }
         if !settings.drain.is_zero() && settings.drain >= settings.stop_timeout {
             let (drain, from) = (settings.drain, settings.drain_from);
@@ -142,11 +136,7 @@ impl Settings {
 
     fn of_code(options: Options) -> Self {
         let source = |is_set| {
-            if is_set {
-                Source::Code
-            } else {
-                Source::Default
-            }
+            if is_set { Source::Code } else { Source::Default }
         };
         Self {
             stop_timeout_from: source(options.stop_timeout.is_some()),
@@ -154,9 +144,7 @@ impl Settings {
             name: options.name.map(|name| text::name(&name)),
             stop_timeout: options.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
             drain: options.drain.unwrap_or_default(),
-            signals: options
-                .signals
-                .unwrap_or_else(|| vec![Signal::Terminate, Signal::Interrupt]),
+            signals: options.signals.unwrap_or_else(|| vec![Signal::Terminate, Signal::Interrupt]),
             dump: options.dump,
             reraise: options.reraise,
             report: Format::default(),
@@ -167,11 +155,7 @@ impl Settings {
 
 /// A duration, or `none`.
 fn parse_limit(text: &str) -> Result<Duration, String> {
-    if text == "none" {
-        Ok(NO_LIMIT)
-    } else {
-        duration::parse(text)
-    }
+    if text == "none" { Ok(NO_LIMIT) } else { duration::parse(text) }
 }
 
 fn parse_format(text: &str) -> Result<Format, &'static str> {
@@ -190,12 +174,7 @@ mod tests {
     use super::*;
 
     fn resolve(variables: &[(&'static str, &str)]) -> Result<Settings, String> {
-        let value = |name| {
-            variables
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
-        };
+        let value = |name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         Settings::resolve(Options::default(), value)
     }
 
@@ -215,38 +194,22 @@ mod tests {
         #[cfg(feature = "serde")]
         assert_eq!(resolve(&[(REPORT, "json")]).unwrap().report, Format::Json);
         #[cfg(not(feature = "serde"))]
-        assert!(
-            resolve(&[(REPORT, "json")])
-                .unwrap_err()
-                .contains("the feature `serde`")
-        );
+        assert!(resolve(&[(REPORT, "json")]).unwrap_err().contains("the feature `serde`"));
     }
 
     #[test]
     fn the_default_is_under_what_kubernetes_grants() {
         let settings = resolve(&[]).unwrap();
         assert_eq!(settings.stop_timeout, Duration::from_secs(25));
-        assert_eq!(
-            (settings.drain, settings.drain_from),
-            (Duration::ZERO, Source::Default)
-        );
+        assert_eq!((settings.drain, settings.drain_from), (Duration::ZERO, Source::Default));
     }
 
     #[test]
     fn inside_kubernetes_the_default_drain_is_five_seconds_or_a_quarter() {
         let kubernetes = (KUBERNETES, "10.0.0.1");
-        assert_eq!(
-            resolve(&[kubernetes]).unwrap().drain,
-            Duration::from_secs(5)
-        );
-        assert_eq!(
-            resolve(&[kubernetes, (STOP_TIMEOUT, "4s")]).unwrap().drain,
-            Duration::from_secs(1)
-        );
-        assert_eq!(
-            resolve(&[kubernetes, (DRAIN, "0s")]).unwrap().drain,
-            Duration::ZERO
-        );
+        assert_eq!(resolve(&[kubernetes]).unwrap().drain, Duration::from_secs(5));
+        assert_eq!(resolve(&[kubernetes, (STOP_TIMEOUT, "4s")]).unwrap().drain, Duration::from_secs(1));
+        assert_eq!(resolve(&[kubernetes, (DRAIN, "0s")]).unwrap().drain, Duration::ZERO);
     }
 
     #[test]
@@ -254,10 +217,6 @@ mod tests {
         let why = resolve(&[(DRAIN, "25s")]).unwrap_err();
         assert!(why.contains("not shorter than the stop_timeout"), "{why}");
         assert!(resolve(&[(DRAIN, "24s")]).is_ok());
-        assert!(
-            resolve(&[(DRAIN, "soon")])
-                .unwrap_err()
-                .starts_with("GRACEFUL_DRAIN=soon: ")
-        );
+        assert!(resolve(&[(DRAIN, "soon")]).unwrap_err().starts_with("GRACEFUL_DRAIN=soon: "));
     }
 }

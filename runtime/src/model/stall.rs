@@ -98,8 +98,7 @@ mod tests {
         let now = due + SECOND;
         assert_eq!(thaw.woke(due, now), Some(SECOND));
         assert_eq!(thaw.woke(due, now), None);
-        let [wait, abort, end] =
-            [Turn::Due, Turn::Abort, Turn::End].map(|turn| thaw.put_off(due, turn));
+        let [wait, abort, end] = [Turn::Due, Turn::Abort, Turn::End].map(|turn| thaw.put_off(due, turn));
         assert!(now < wait && wait < abort && abort < end);
         let later = end + SECOND;
         assert_eq!(thaw.put_off(later, Turn::End), later);

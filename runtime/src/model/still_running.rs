@@ -83,11 +83,7 @@ impl Stuck {
     /// `consume ×3`.
     pub(crate) fn tally(&self) -> String {
         let name = self.name();
-        if self.count == 1 {
-            name
-        } else {
-            format!("{name} ×{}", self.count)
-        }
+        if self.count == 1 { name } else { format!("{name} ×{}", self.count) }
     }
 }
 
@@ -109,9 +105,7 @@ impl fmt::Display for Stuck {
             write!(f, " after {}", span(oldest))?;
         }
         let blocking = self.blocking.len() as u64;
-        let waiting = self
-            .count
-            .saturating_sub(blocking + self.polled + self.not_started + self.untold);
+        let waiting = self.count.saturating_sub(blocking + self.polled + self.not_started + self.untold);
         let threads = listed(self.blocking.iter().map(Blocking::to_string));
         let kinds = [
             (blocking, &*format!("blocking its thread ({threads})")),
@@ -161,11 +155,7 @@ impl fmt::Display for Found {
                 [name] => write!(f, "{name} waits for itself"),
                 names => {
                     let first = names.first().map_or("", String::as_str);
-                    write!(
-                        f,
-                        "these wait for each other: {} -> {first}",
-                        names.join(" -> ")
-                    )
+                    write!(f, "these wait for each other: {} -> {first}", names.join(" -> "))
                 }
             },
             Self::Alone(wait) => {
@@ -197,17 +187,8 @@ mod tests {
 
     #[test]
     fn workers_are_told_apart_by_what_they_do() {
-        let label = Label {
-            name: "consume".into(),
-            file: "src/main.rs",
-            line: 7,
-            is_hold: false,
-            policy: None,
-        };
-        let blocking = Blocking {
-            thread: "tokio-rt-worker".to_owned(),
-            at_least: Duration::from_millis(900),
-        };
+        let label = Label { name: "consume".into(), file: "src/main.rs", line: 7, is_hold: false, policy: None };
+        let blocking = Blocking { thread: "tokio-rt-worker".to_owned(), at_least: Duration::from_millis(900) };
         let stuck = Stuck {
             what: What::Worker(label),
             count: 3,

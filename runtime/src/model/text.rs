@@ -85,10 +85,7 @@ pub(crate) fn span(duration: Duration) -> String {
 
 /// The text in a panic's payload.
 pub(crate) fn of_panic(payload: &(dyn Any + Send)) -> &str {
-    match (
-        payload.downcast_ref::<&str>(),
-        payload.downcast_ref::<String>(),
-    ) {
+    match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
         (Some(text), _) => text,
         (None, Some(text)) => text,
         (None, None) => "a payload that is not text",
@@ -107,13 +104,8 @@ mod tests {
     #[test]
     fn spans_read_as_people_write_them() {
         let ms = Duration::from_millis;
-        let read: Vec<_> = [0, 7, 999, 1000, 1500, 25_000, 90_000]
-            .map(|n| span(ms(n)))
-            .into();
-        assert_eq!(
-            read,
-            ["0 ms", "7 ms", "999 ms", "1 s", "1.5 s", "25 s", "90 s"]
-        );
+        let read: Vec<_> = [0, 7, 999, 1000, 1500, 25_000, 90_000].map(|n| span(ms(n))).into();
+        assert_eq!(read, ["0 ms", "7 ms", "999 ms", "1 s", "1.5 s", "25 s", "90 s"]);
     }
 
     #[test]

@@ -33,14 +33,8 @@ pub enum Signal {
 }
 
 impl Signal {
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Terminate,
-        Self::Interrupt,
-        Self::Quit,
-        Self::Hangup,
-        Self::User1,
-        Self::User2,
-    ];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Terminate, Self::Interrupt, Self::Quit, Self::Hangup, Self::User1, Self::User2];
 
     /// The name as `kill -l` knows it, with its prefix: `"SIGTERM"`.
     pub const fn name(self) -> &'static str {

@@ -4,8 +4,8 @@
 
 #[cfg(unix)]
 pub(crate) use unix::{
-    Mask, die_of, exit_now, from_the_background, handler, hear, is_ignored, is_writable,
-    keep_default_up, wait_readable, wait_writable,
+    Mask, die_of, exit_now, from_the_background, handler, hear, is_ignored, is_writable, keep_default_up,
+    wait_readable, wait_writable,
 };
 
 #[cfg(all(unix, feature = "process"))]
@@ -38,9 +38,7 @@ mod unix {
     /// Waits until there is something to read from `fd`, for `limit` at the most (`None` for ever), to the
     /// millisecond. A socket's own timeout is counted in ticks of the kernel, of 10 ms on many machines.
     pub(crate) fn wait_readable(fd: BorrowedFd<'_>, limit: Option<Duration>) {
-        let millis = limit.map_or(-1, |limit| {
-            i32::try_from(limit.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
-        });
+        let millis = limit.map_or(-1, |limit| i32::try_from(limit.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
         poll(fd, libc::POLLIN, millis);
     }
 
@@ -65,11 +63,7 @@ mod unix {
 
     /// Which of these events are there, after `millis` at the most; -1 is for ever.
     fn poll(fd: BorrowedFd<'_>, events: i16, millis: i32) -> i16 {
-        let mut poll = libc::pollfd {
-            fd: fd.as_raw_fd(),
-            events,
-            revents: 0,
-        };
+        let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
         // SAFETY: one valid `pollfd`, whose descriptor is borrowed for the call.
         unsafe {
             libc::poll(&raw mut poll, 1, millis);
@@ -93,11 +87,7 @@ mod unix {
 
     /// From now on `signal` raises the flag and then writes a byte to wake whoever reads, after what was registered
     /// before it.
-    pub(crate) fn hear(
-        signal: i32,
-        arrived: Arc<AtomicBool>,
-        wake: UnixStream,
-    ) -> io::Result<SigId> {
+    pub(crate) fn hear(signal: i32, arrived: Arc<AtomicBool>, wake: UnixStream) -> io::Result<SigId> {
         let heard = move || {
             arrived.store(true, Ordering::SeqCst);
             // Where the socket is full, whoever reads is about to wake anyway.
@@ -109,10 +99,7 @@ mod unix {
     }
 
     /// From now on `signal` does what it does by default, which is to end the process, while the flag is up.
-    pub(crate) fn keep_default_up(
-        signal: i32,
-        unattended: &'static AtomicBool,
-    ) -> io::Result<SigId> {
+    pub(crate) fn keep_default_up(signal: i32, unattended: &'static AtomicBool) -> io::Result<SigId> {
         let heard = move || {
             if unattended.load(Ordering::SeqCst) {
                 die_of(signal);

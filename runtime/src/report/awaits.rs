@@ -73,10 +73,7 @@ fn collect(life: &Lifecycle) -> Said {
     };
     drop(round);
     let said = said.into_iter();
-    Said(
-        said.map(|((row, stacks), count)| (life.rows.label(row), stacks, count))
-            .collect(),
-    )
+    Said(said.map(|((row, stacks), count)| (life.rows.label(row), stacks, count)).collect())
 }
 
 /// Which functions' workers (main's, where there is none) wait where, and how many: in addresses.
@@ -103,21 +100,11 @@ impl Said {
                 let same = |other: &&mut Await| other.label == label && other.stack == stack;
                 match awaits.iter_mut().find(same) {
                     Some(other) => other.count += count,
-                    None => awaits.push(Await {
-                        label: label.clone(),
-                        stack,
-                        count,
-                        looked_at: 0,
-                        is_earlier: false,
-                    }),
+                    None => awaits.push(Await { label: label.clone(), stack, count, looked_at: 0, is_earlier: false }),
                 }
             }
         }
-        let labels: Vec<_> = awaits
-            .iter()
-            .filter_map(|one| one.label.as_ref())
-            .map(|label| label.file)
-            .collect();
+        let labels: Vec<_> = awaits.iter().filter_map(|one| one.label.as_ref()).map(|label| label.file).collect();
         let roots = book.roots(&labels);
         for one in &mut awaits {
             one.looked_at = totals.get(&one.label).copied().unwrap_or(one.count);
@@ -161,10 +148,7 @@ impl fmt::Display for Dump {
 pub(crate) fn of(life: &Lifecycle) -> Awaits {
     let said = collect(life);
     let awaits = Awaits::default();
-    *awaits.lock() = LookedUp {
-        is_under_way: true,
-        awaits: life.probes.earlier().clone(),
-    };
+    *awaits.lock() = LookedUp { is_under_way: true, awaits: life.probes.earlier().clone() };
     let result = awaits.clone();
     let look_up = move || {
         let found = said.look_up();
@@ -215,15 +199,11 @@ fn find_out(life: &Lifecycle) -> Vec<Await> {
 /// the first time takes a hundred times as long as later. Returns when the coordinator is to be here again, which wants
 /// to be woken at `deadline`.
 pub(crate) fn prepare(life: &Arc<Lifecycle>, deadline: Option<Instant>) -> Option<Instant> {
-    let moments = life
-        .budget()
-        .map(|budget| (budget.half(), budget.abort_at()));
+    let moments = life.budget().map(|budget| (budget.half(), budget.abort_at()));
     let Some((Some(half), Some(abort_at))) = moments else {
         return deadline;
     };
-    let due = abort_at
-        .checked_sub(PREPARING)
-        .map_or(half, |at| at.max(half));
+    let due = abort_at.checked_sub(PREPARING).map_or(half, |at| at.max(half));
     if due > life.now() {
         return Some(deadline.map_or(due, |deadline| deadline.min(due)));
     }

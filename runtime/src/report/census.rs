@@ -26,10 +26,7 @@ impl Blocking {
         // It may have begun at the very end of its beat.
         let beat = seen.last_polled(poll.row);
         let counted = beat.map_or(Duration::ZERO, |beat| life.beat.since(beat + 1));
-        Some(Self {
-            thread: seen.name.clone(),
-            at_least: looked.max(counted),
-        })
+        Some(Self { thread: seen.name.clone(), at_least: looked.max(counted) })
     }
 }
 
@@ -97,12 +94,7 @@ struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     fn now(life: &'a Lifecycle, earlier: &'a [&'a Sample]) -> Self {
-        Self {
-            life,
-            polls: life.polls(),
-            seats: life.tally(),
-            earlier,
-        }
+        Self { life, polls: life.polls(), seats: life.tally(), earlier }
     }
 
     fn describe(&self, row: RowId, what: What, count: u64) -> Stuck {
@@ -140,9 +132,9 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::model::label::Way;
     use crate::model::budget::SAME_POLL;
     use crate::model::label::Label;
+    use crate::model::label::Way;
     use crate::run::test::unit::{self, poll};
 
     /// The row of a worker that runs.
@@ -205,10 +197,7 @@ mod tests {
         poll(&life, row, || {
             assert_eq!(names(), ["consume"], "it runs");
             let said = workers(&life, &[])[0].to_string();
-            assert!(
-                said.ends_with("still running"),
-                "nothing is known of its poll: {said}"
-            );
+            assert!(said.ends_with("still running"), "nothing is known of its poll: {said}");
         });
         let ended = life.rows.get(row).end(Way::Finished);
         ended.fetch_add(1, Ordering::Release);

@@ -48,12 +48,7 @@ pub(crate) struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    pub(crate) fn new(
-        life: &'a Lifecycle,
-        report: &'a StopFacts,
-        code: u8,
-        untracked: usize,
-    ) -> Self {
+    pub(crate) fn new(life: &'a Lifecycle, report: &'a StopFacts, code: u8, untracked: usize) -> Self {
         let (failures, more_failures) = life.failures.list();
         let is_decided_by_a_failure = life.failures.decisive().is_some();
         let is_late_at_the_end = !is_decided_by_a_failure
@@ -88,9 +83,7 @@ impl<'a> Facts<'a> {
 
     /// The failure that is the reason of the exit code.
     pub(crate) fn first(&self) -> Option<&Failure> {
-        self.failures
-            .first()
-            .filter(|_| self.is_decided_by_a_failure)
+        self.failures.first().filter(|_| self.is_decided_by_a_failure)
     }
 
     /// Why the exit code is what it is.
@@ -103,20 +96,12 @@ impl<'a> Facts<'a> {
 
     /// How the time went, by what it went to.
     pub(crate) fn parts(&self) -> [(&'static str, Duration); 3] {
-        [
-            ("draining", self.timings.draining),
-            ("stopping", self.timings.stopping),
-            ("closing", self.timings.closing),
-        ]
+        [("draining", self.timings.draining), ("stopping", self.timings.stopping), ("closing", self.timings.closing)]
     }
 }
 
 /// Our handlers have been replaced by somebody else's.
 fn handlers_replaced(life: &Lifecycle) -> Option<String> {
-    let replaced = if life.settings.is_test {
-        Vec::new()
-    } else {
-        signal::replaced()
-    };
+    let replaced = if life.settings.is_test { Vec::new() } else { signal::replaced() };
     (!replaced.is_empty()).then(|| lines::handlers_replaced(&replaced))
 }

@@ -86,11 +86,7 @@ impl Report {
             failures: strings(&facts.failures),
             hints: facts.hints.clone(),
             waits: facts.waits.iter().map(ToString::to_string).collect(),
-            stuck: facts
-                .stuck
-                .iter()
-                .map(|stuck| Row::of(stuck, facts))
-                .collect(),
+            stuck: facts.stuck.iter().map(|stuck| Row::of(stuck, facts)).collect(),
             untracked: facts.untracked,
             left_out: facts.more_failures,
         }
@@ -129,12 +125,7 @@ impl Row {
             count: stuck.count,
             running_ms: stuck.oldest.map(ms),
             blocking: stuck.blocking.iter().map(Thread::of).collect(),
-            awaits: awaits
-                .map(|one| Place {
-                    at: one.stack,
-                    count: one.count,
-                })
-                .collect(),
+            awaits: awaits.map(|one| Place { at: one.stack, count: one.count }).collect(),
             not_started: stuck.not_started,
             untold: stuck.untold,
         }
@@ -143,10 +134,7 @@ impl Row {
 
 impl Thread {
     fn of(blocking: &Blocking) -> Self {
-        Self {
-            thread: blocking.thread.clone(),
-            at_least_ms: ms(blocking.at_least),
-        }
+        Self { thread: blocking.thread.clone(), at_least_ms: ms(blocking.at_least) }
     }
 }
 
@@ -198,10 +186,7 @@ mod tests {
         while report.leave_one_out() {
             left.push((report.failures.len(), report.stuck.len(), report.left_out));
         }
-        assert_eq!(
-            left,
-            [(2, 2, 1), (2, 1, 2), (1, 1, 3), (1, 0, 4), (0, 0, 5)]
-        );
+        assert_eq!(left, [(2, 2, 1), (2, 1, 2), (1, 1, 3), (1, 0, 4), (0, 0, 5)]);
     }
 
     #[test]

@@ -45,7 +45,6 @@ pub(crate) fn publish(life: &Arc<Lifecycle>, code: u8, untracked: usize) {
         let facts = Facts::new(life, report, code, untracked);
         let took = facts.timings.since_asked();
         life.scribe.say(lines::ended(code, &facts.reason(), took));
-        life.scribe
-            .say_report(line(&facts, life.settings.report, life.scribe.prefix()));
+        life.scribe.say_report(line(&facts, life.settings.report, life.scribe.prefix()));
     });
 }

@@ -216,12 +216,7 @@ impl Status {
         let now = life.now();
         let asked = life.budget().map_or(now, Budget::asked);
         let since_asked = |at: Instant| at.saturating_duration_since(asked);
-        let scene = Scene {
-            life,
-            seats: life.tally(),
-            polls: life.polls(),
-            look,
-        };
+        let scene = Scene { life, seats: life.tally(), polls: life.polls(), look };
         let mut status = Self {
             state: life.state(),
             uptime: now.saturating_duration_since(life.born),
@@ -271,10 +266,7 @@ impl Status {
 impl Timings {
     pub(crate) fn of(life: &Lifecycle, now: Instant) -> Self {
         let Some(asked) = life.budget().map(Budget::asked) else {
-            return Self {
-                running: now.saturating_duration_since(life.born),
-                ..Self::default()
-            };
+            return Self { running: now.saturating_duration_since(life.born), ..Self::default() };
         };
         let told = life.told_at().unwrap_or(now);
         let joined = life.joined_at().unwrap_or(now);
@@ -318,11 +310,7 @@ impl Scene<'_> {
             restarted: row.restarted.load(Ordering::Relaxed),
             refused: row.refused.load(Ordering::Relaxed),
             oldest: self.seats.get(&id).map(|seats| seats.oldest),
-            ended: row
-                .ended_at
-                .load(Ordering::Relaxed)
-                .checked_sub(1)
-                .map(|ms| Duration::from_millis(ms.into())),
+            ended: row.ended_at.load(Ordering::Relaxed).checked_sub(1).map(|ms| Duration::from_millis(ms.into())),
             activity: self.activity(id),
         }
     }

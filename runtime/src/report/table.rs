@@ -11,11 +11,7 @@ impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, up {}", self.state, span(self.uptime))?;
         if let Some(cause) = &self.cause {
-            write!(
-                f,
-                "; stop: {cause}, {} ago",
-                span(self.timings.since_asked())
-            )?;
+            write!(f, "; stop: {cause}, {} ago", span(self.timings.since_asked()))?;
         }
         if let Some(remaining) = self.remaining {
             write!(f, ", {} left", span(remaining))?;
@@ -24,25 +20,12 @@ impl fmt::Display for Status {
             write!(f, "; untracked tasks: {}", self.untracked)?;
         }
         let mut workers = Table::new(&[
-            &"worker", &"stage", &"live", &"oldest", &"ok", &"err", &"panic", &"abort", &"restart",
-            &"refuse", &"now", &"at",
+            &"worker", &"stage", &"live", &"oldest", &"ok", &"err", &"panic", &"abort", &"restart", &"refuse", &"now",
+            &"at",
         ]);
         if self.main.is_alive {
             let (none, now) = (&"-", &self.main.activity);
-            workers.add(&[
-                &"main",
-                &"main",
-                &"1",
-                &span(self.uptime),
-                none,
-                none,
-                none,
-                none,
-                none,
-                none,
-                now,
-                &"",
-            ]);
+            workers.add(&[&"main", &"main", &"1", &span(self.uptime), none, none, none, none, none, none, now, &""]);
         }
         for worker in &self.workers {
             let now = match worker.live {
@@ -91,10 +74,7 @@ struct Table {
 
 impl Table {
     fn new(head: &[&dyn fmt::Display]) -> Self {
-        let mut table = Self {
-            lines: Vec::new(),
-            widths: vec![0; head.len()],
-        };
+        let mut table = Self { lines: Vec::new(), widths: vec![0; head.len()] };
         table.add(head);
         table
     }
@@ -142,8 +122,8 @@ impl fmt::Display for Activity {
 
 #[cfg(test)]
 mod tests {
-    use crate::report::status::{HookStatus, Status};
     use crate::model::hook::{HookStage, Progress};
+    use crate::report::status::{HookStatus, Status};
     use std::time::Duration;
 
     #[test]
@@ -155,10 +135,7 @@ mod tests {
             began: None,
             took: Some(Duration::from_millis(took)),
         };
-        let status = Status {
-            hooks: vec![hook("db", 7), hook("registry", 12)],
-            ..Status::empty()
-        };
+        let status = Status { hooks: vec![hook("db", 7), hook("registry", 12)], ..Status::empty() };
         assert_eq!(
             status.to_string(),
             "starting, up 0 ms\n  hook      stage       progress  took\n  db        after_stop  done      7 ms\n  \

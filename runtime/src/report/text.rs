@@ -54,11 +54,8 @@ struct Entry {
 fn asides(facts: &Facts<'_>, stuck: &Stuck) -> Vec<String> {
     const SHOWN: usize = 3;
     let awaits = stuck.awaits(facts.awaits);
-    let mut asides: Vec<_> = awaits
-        .iter()
-        .take(SHOWN)
-        .map(|place| format!("    {}", lines::waits_at(place, stuck.count)))
-        .collect();
+    let mut asides: Vec<_> =
+        awaits.iter().take(SHOWN).map(|place| format!("    {}", lines::waits_at(place, stuck.count))).collect();
     if awaits.len() > SHOWN {
         asides.push(format!("    {}", lines::more_places(awaits.len() - SHOWN)));
     }
@@ -106,10 +103,7 @@ fn fit(entries: &[Entry], summary: &str, room: usize, prefix: usize) -> String {
         room = room.saturating_sub(taken);
         fits
     };
-    let shown: Vec<_> = entries
-        .iter()
-        .take_while(|entry| fits(&entry.line))
-        .collect();
+    let shown: Vec<_> = entries.iter().take_while(|entry| fits(&entry.line)).collect();
     let left_out = entries.len() - shown.len();
     let mut text = String::new();
     for entry in shown {
@@ -131,17 +125,12 @@ mod tests {
     use crate::report::publish::LONGEST;
 
     fn entry(line: &str) -> Entry {
-        Entry {
-            line: line.to_owned(),
-            asides: Vec::new(),
-        }
+        Entry { line: line.to_owned(), asides: Vec::new() }
     }
 
     #[test]
     fn a_report_stays_within_its_limit_and_ends_with_the_summary() {
-        let lines: Vec<_> = (0..100)
-            .map(|i| entry(&format!("  line {i} {}", "x".repeat(50))))
-            .collect();
+        let lines: Vec<_> = (0..100).map(|i| entry(&format!("  line {i} {}", "x".repeat(50)))).collect();
         let prefix = "graceful[orders]: ".len();
         let summary = "exit code 124: out of time";
         let text = fit(&lines, summary, LONGEST, prefix);
@@ -157,12 +146,8 @@ mod tests {
 
     #[test]
     fn no_aside_takes_the_place_of_a_line() {
-        let lines: Vec<_> = (0..10)
-            .map(|i| Entry {
-                line: format!("line {i}"),
-                asides: vec!["x".repeat(100)],
-            })
-            .collect();
+        let lines: Vec<_> =
+            (0..10).map(|i| Entry { line: format!("line {i}"), asides: vec!["x".repeat(100)] }).collect();
         let text = fit(&lines, "summary", 512, 10);
         assert!(text.len() + text.lines().count() * 10 < 512);
         let told = (0..10).filter(|i| text.contains(&format!("line {i}")));

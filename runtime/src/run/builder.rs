@@ -42,10 +42,7 @@ impl Default for Builder {
 impl Builder {
     /// The defaults: SIGTERM and SIGINT, a budget of 25 s, tokio's multi-thread runtime.
     pub fn new() -> Self {
-        Self {
-            options: Options::default(),
-            runtime: RuntimeOptions::default(),
-        }
+        Self { options: Options::default(), runtime: RuntimeOptions::default() }
     }
 
     /// The one budget of a stop: from the moment it is asked for until the process is gone.
@@ -73,11 +70,7 @@ impl Builder {
     #[track_caller]
     pub fn signals(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
         let signals: Vec<_> = signals.into_iter().collect();
-        assert!(
-            signals.contains(&Signal::Terminate),
-            "{}",
-            lines::NO_SIGTERM
-        );
+        assert!(signals.contains(&Signal::Terminate), "{}", lines::NO_SIGTERM);
         self.options.signals = Some(signals);
         self.with_a_dump_that_stops_nothing()
     }

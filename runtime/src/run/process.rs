@@ -49,11 +49,7 @@ pub(crate) fn block_on<F: Future<Output: Termination>>(
     main: F,
     is_last: bool,
 ) -> ExitCode {
-    assert!(
-        Handle::try_current().is_err(),
-        "{}",
-        lines::INSIDE_A_RUNTIME
-    );
+    assert!(Handle::try_current().is_err(), "{}", lines::INSIDE_A_RUNTIME);
     match Started::new(options, runtime) {
         Ok(started) => started.run(main, is_last),
         Err(why) => {
@@ -82,21 +78,14 @@ impl Started {
         let name = settings.name.clone();
 
         // Signals are held back from here on, on this thread and on those it starts, until there are handlers.
-        let heard: Vec<_> = settings
-            .signals
-            .iter()
-            .copied()
-            .chain(settings.dump)
-            .collect();
+        let heard: Vec<_> = settings.signals.iter().copied().chain(settings.dump).collect();
         let arming = Arming::begin(&heard);
         let (inbox, nudge) = signal::inbox().map_err(|error| lines::no_inbox(&error))?;
         let scribe = Scribe::new(name.as_deref(), false);
         let life = Lifecycle::new(settings, scribe, nudge);
         let claim = ambient::claim_process(&life);
         let attended = Attended(Arc::clone(&life));
-        let handlers = arming
-            .register(&life.nudge)
-            .map_err(|(signal, error)| lines::no_handler(signal, &error))?;
+        let handlers = arming.register(&life.nudge).map_err(|(signal, error)| lines::no_handler(signal, &error))?;
 
         // The threads let them through for themselves; this one when it has them all.
         driver::prepare(&life);
@@ -110,26 +99,12 @@ impl Started {
         }
         drop(arming);
 
-        let runtime = runtime
-            .build(&life, name)
-            .map_err(|error| lines::no_runtime(&error))?;
-        Ok(Self {
-            life,
-            runtime,
-            handlers,
-            claim,
-            attended,
-        })
+        let runtime = runtime.build(&life, name).map_err(|error| lines::no_runtime(&error))?;
+        Ok(Self { life, runtime, handlers, claim, attended })
     }
 
     fn run<F: Future<Output: Termination>>(self, main: F, is_last: bool) -> ExitCode {
-        let Self {
-            life,
-            runtime,
-            handlers,
-            claim,
-            attended,
-        } = self;
+        let Self { life, runtime, handlers, claim, attended } = self;
         let entered = current::enter(&life);
 
         // Main, and after it the stop, in which main's thread still runs the others on a current-thread runtime.
@@ -154,8 +129,7 @@ impl Started {
             farewell(&life, untracked);
             life.scribe.finish(for_last_lines(&life))
         } else {
-            life.scribe
-                .flush(until_report(&life).min(for_last_lines(&life)))
+            life.scribe.flush(until_report(&life).min(for_last_lines(&life)))
         };
         for value in life.take_kept() {
             if !life.leave_to_the_user(|| outcome::discard(value)) {
@@ -215,10 +189,7 @@ async fn run_main<F: Future<Output = ExitCode>>(life: &Arc<Lifecycle>, main: F) 
 }
 
 /// Main as a tracked future; when this resolves it is gone.
-pub(crate) async fn track_main<F: Future>(
-    life: &Arc<Lifecycle>,
-    main: F,
-) -> Option<Ending<F::Output>> {
+pub(crate) async fn track_main<F: Future>(life: &Arc<Lifecycle>, main: F) -> Option<Ending<F::Output>> {
     let ticket = Ticket::of_main(Arc::clone(life));
     let mut main = Box::pin(Tracked::new(main, |_: &F::Output| Judgement::WELL, ticket));
     let done = main.as_mut().await;
@@ -241,11 +212,7 @@ fn tear_down(life: &Lifecycle, runtime: Runtime, is_last: bool) -> usize {
         std::mem::forget(runtime);
         return 0;
     }
-    let limit = if untracked > 0 {
-        until_report(life).min(UNTRACKED)
-    } else {
-        Duration::ZERO
-    };
+    let limit = if untracked > 0 { until_report(life).min(UNTRACKED) } else { Duration::ZERO };
     life.leave_to_the_user(|| runtime.shutdown_timeout(limit));
     untracked
 }
@@ -259,9 +226,7 @@ fn until_report(life: &Lifecycle) -> Duration {
 /// How long the process stays for what is yet to be written: no longer than its budget lasts, unless that is too short
 /// for anything.
 fn for_last_lines(life: &Lifecycle) -> Duration {
-    let left = life
-        .budget()
-        .map_or(LAST_LINES, |budget| budget.left(life.now()));
+    let left = life.budget().map_or(LAST_LINES, |budget| budget.left(life.now()));
     left.clamp(LAST_LINES_AT_LEAST, LAST_LINES)
 }
 
@@ -274,8 +239,6 @@ fn farewell(life: &Lifecycle, untracked: usize) {
     if !replaced.is_empty() {
         life.scribe.say(lines::unheard(&replaced));
     }
-    let took = life
-        .budget()
-        .map_or(Duration::ZERO, |budget| life.now() - budget.asked());
+    let took = life.budget().map_or(Duration::ZERO, |budget| life.now() - budget.asked());
     life.scribe.say_at_once(lines::stopped(life.cause(), took));
 }

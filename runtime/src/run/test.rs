@@ -33,16 +33,13 @@ use crate::work::{ambient, current};
 pub fn test<F: Future>(builder: Builder, main: F) -> F::Output {
     let (options, runtime) = builder.into_parts();
     let settings = Settings::of_test(options);
-    let (inbox, nudge) =
-        signal::inbox().unwrap_or_else(|error| panic!("{}", lines::no_inbox(&error)));
+    let (inbox, nudge) = signal::inbox().unwrap_or_else(|error| panic!("{}", lines::no_inbox(&error)));
     let life = Lifecycle::new(settings, Scribe::new(None, true), nudge);
     let attended = Attended(Arc::clone(&life));
     let no_thread = |error| panic!("{}", lines::no_thread(&error));
     life.scribe.start(|| {}).unwrap_or_else(no_thread);
     watch::start(&life, inbox, OTHERS, || {}).unwrap_or_else(no_thread);
-    let runtime = runtime
-        .build(&life, None)
-        .unwrap_or_else(|error| panic!("{}", lines::no_runtime(&error)));
+    let runtime = runtime.build(&life, None).unwrap_or_else(|error| panic!("{}", lines::no_runtime(&error)));
     let enlisted = ambient::enlist_runtime(runtime.handle(), &life);
     let entered = current::enter(&life);
 
@@ -96,12 +93,7 @@ pub(crate) mod unit {
 
     /// This thread is inside a poll of a worker of this row while `during` runs.
     pub(crate) fn poll(life: &Arc<Lifecycle>, row: RowId, during: impl FnOnce()) {
-        let worker = Current {
-            row,
-            seat: None,
-            stage: Stage::Main,
-            scoped: false,
-        };
+        let worker = Current { row, seat: None, stage: Stage::Main, scoped: false };
         current::polling(life, worker, WakerId::NONE, during);
     }
 }

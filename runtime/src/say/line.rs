@@ -58,12 +58,7 @@ pub(crate) struct Fields {
 
 impl Line {
     pub(crate) fn new(level: Level, text: impl Into<String>) -> Self {
-        Self {
-            level,
-            text: text.into(),
-            to: To::Whoever,
-            fields: Box::default(),
-        }
+        Self { level, text: text.into(), to: To::Whoever, fields: Box::default() }
     }
 
     pub(crate) fn debug(text: impl Into<String>) -> Self {

@@ -28,21 +28,13 @@ pub(crate) fn started(settings: &Settings) -> Line {
     let (timeout, from) = (limit(settings.stop_timeout), settings.stop_timeout_from);
     let (drain, drain_from) = (span(settings.drain), settings.drain_from);
     let half = settings.stop_timeout / 2;
-    let cut = if settings.drain > half {
-        format!(", cut to {}: half the stop_timeout", span(half))
-    } else {
-        String::new()
-    };
-    Line::debug(format!(
-        "stop_timeout {timeout} ({from}); drain {drain} ({drain_from}){cut}; signals {signals}"
-    ))
+    let cut =
+        if settings.drain > half { format!(", cut to {}: half the stop_timeout", span(half)) } else { String::new() };
+    Line::debug(format!("stop_timeout {timeout} ({from}); drain {drain} ({drain_from}){cut}; signals {signals}"))
 }
 
 pub(crate) fn held_at_exec(signal: Signal) -> Line {
-    Line::warn(format!(
-        "{signal} was blocked when the process started; it is let through from now on"
-    ))
-    .signal(signal)
+    Line::warn(format!("{signal} was blocked when the process started; it is let through from now on")).signal(signal)
 }
 
 pub(crate) fn misconfigured(why: &str) -> String {
@@ -50,15 +42,11 @@ pub(crate) fn misconfigured(why: &str) -> String {
 }
 
 pub(crate) fn no_thread(error: &io::Error) -> String {
-    format!(
-        "graceful: cannot start: no thread to be had: {error}; look at the limits on processes and memory"
-    )
+    format!("graceful: cannot start: no thread to be had: {error}; look at the limits on processes and memory")
 }
 
 pub(crate) fn no_inbox(error: &io::Error) -> String {
-    format!(
-        "graceful: cannot start: no socket pair to be had: {error}; look at the limit on open files"
-    )
+    format!("graceful: cannot start: no socket pair to be had: {error}; look at the limit on open files")
 }
 
 pub(crate) fn no_handler(signal: Signal, error: &io::Error) -> String {
@@ -81,14 +69,14 @@ fn without_runtime(why: impl fmt::Display) -> String {
 // ----- panics -----
 
 pub(crate) fn outside(what: &str) -> String {
-    format!(
-        "{what} outside any lifecycle: annotate main with #[graceful::main] (or the test with #[graceful::test])"
-    )
+    format!("{what} outside any lifecycle: annotate main with #[graceful::main] (or the test with #[graceful::test])")
 }
 
-pub(crate) const RUNS_ALREADY: &str = "a lifecycle runs in this process already: it has one #[graceful::main] at a time (tests take #[graceful::test])";
+pub(crate) const RUNS_ALREADY: &str =
+    "a lifecycle runs in this process already: it has one #[graceful::main] at a time (tests take #[graceful::test])";
 
-pub(crate) const INSIDE_A_RUNTIME: &str = "a lifecycle cannot start inside a tokio runtime: call it from a synchronous main, without #[tokio::main]";
+pub(crate) const INSIDE_A_RUNTIME: &str =
+    "a lifecycle cannot start inside a tokio runtime: call it from a synchronous main, without #[tokio::main]";
 
 pub(crate) const NO_SIGTERM: &str =
     "signals without SIGTERM: a supervisor's stop would kill the process; add Signal::Terminate";
@@ -98,10 +86,7 @@ pub(crate) const NO_THREADS: &str = "worker_threads needs at least one";
 pub(crate) const DUMP_STOPS: &str = "dump with a signal that asks for the stop: take another";
 
 pub(crate) fn test_aborted(report: Option<&StopFacts>) -> String {
-    format!(
-        "the test had to be aborted: its stop_timeout passed{}",
-        left_behind(report)
-    )
+    format!("the test had to be aborted: its stop_timeout passed{}", left_behind(report))
 }
 
 pub(crate) fn test_failed(failures: &[Failure], more: usize, report: Option<&StopFacts>) -> String {
@@ -120,13 +105,10 @@ fn left_behind(report: Option<&StopFacts>) -> String {
 
 /// A line each.
 fn indented(items: &[impl fmt::Display]) -> String {
-    items.iter().fold(String::new(), |list, item| {
-        list + "\n  " + &item.to_string()
-    })
+    items.iter().fold(String::new(), |list, item| list + "\n  " + &item.to_string())
 }
 
-pub(crate) const SIGHUP_STOPS: &str =
-    "reloads() while SIGHUP asks for the stop: take SIGHUP out of `signals`";
+pub(crate) const SIGHUP_STOPS: &str = "reloads() while SIGHUP asks for the stop: take SIGHUP out of `signals`";
 
 pub(crate) const NO_RESTART: &str =
     "this worker cannot be run again: it is one future; make it with an attribute or Worker::new";
@@ -140,17 +122,13 @@ pub(crate) fn is_pressed(cause: &Cause) -> bool {
 
 pub(crate) fn stopping(cause: &Cause, drain: Option<Duration>, budget: &Budget) -> Line {
     let longest = budget.total().map_or(Duration::MAX, |total| total / 2);
-    let drain = drain.map_or_else(String::new, |drain| {
-        format!("serving on for {}, ", span(drain.min(longest)))
-    });
+    let drain = drain.map_or_else(String::new, |drain| format!("serving on for {}, ", span(drain.min(longest))));
     let limit = match budget.total() {
         Some(total) => format!("{drain}gone in {} at the latest", span(total)),
         None => format!("{drain}no time limit"),
     };
     let line = match cause {
-        cause if is_pressed(cause) => Line::info(format!(
-            "stopping; press Ctrl-C again to quit now ({limit})"
-        )),
+        cause if is_pressed(cause) => Line::info(format!("stopping; press Ctrl-C again to quit now ({limit})")),
         // The usual end of a program that does one thing: nobody needs to be told.
         Cause::MainEnded => Line::debug(format!("stopping: {cause}; {limit}")),
         _ => Line::info(format!("stopping: {cause}; {limit}")),
@@ -179,26 +157,17 @@ pub(crate) fn stood_still(late: Duration) -> Line {
 }
 
 pub(crate) fn main_ended_first(left: &[Stuck]) -> Line {
-    Line::warn(format!(
-        "main ended while workers run; stopping them: {}",
-        names(left)
-    ))
+    Line::warn(format!("main ended while workers run; stopping them: {}", names(left)))
 }
 
 pub(crate) fn still_waiting(left: &[Stuck], waited: Duration, remaining: Option<Duration>) -> Line {
     let each = |stuck: &Stuck| format!("{} ({})", stuck.tally(), span(waited));
-    Line::warn(format!(
-        "still waiting for: {}",
-        listed(left.iter().map(each))
-    ))
-    .after(waited)
-    .before(remaining)
+    Line::warn(format!("still waiting for: {}", listed(left.iter().map(each)))).after(waited).before(remaining)
 }
 
 pub(crate) fn failed(failure: &Failure) -> Option<Line> {
     // Std has printed main's error.
-    (!matches!(failure.how, How::Code(_)))
-        .then(|| Line::error(failure.to_string()).by(&failure.who))
+    (!matches!(failure.how, How::Code(_))).then(|| Line::error(failure.to_string()).by(&failure.who))
 }
 
 pub(crate) fn waits_in_a_cycle(worker: &str, is_itself: bool) -> Line {
@@ -217,10 +186,7 @@ pub(crate) fn ended_early(worker: &Label, ended: u64) -> Line {
         1 => String::new(),
         ended => format!(" ({ended} so far)"),
     };
-    Line::info(format!(
-        "worker {worker} ended by itself{times}; none is running now"
-    ))
-    .of(worker)
+    Line::info(format!("worker {worker} ended by itself{times}; none is running now")).of(worker)
 }
 
 /// A failure that the policy tolerates.
@@ -237,22 +203,13 @@ pub(crate) fn hook_failed(failure: &Failure) -> Line {
 }
 
 pub(crate) fn stopped(cause: Option<&Cause>, took: Duration) -> Line {
-    let level = if matches!(cause, Some(Cause::MainEnded)) {
-        Level::Debug
-    } else {
-        Level::Info
-    };
-    Line::new(level, format!("stopped in {}", span(took)))
-        .after(took)
-        .code(0)
+    let level = if matches!(cause, Some(Cause::MainEnded)) { Level::Debug } else { Level::Info };
+    Line::new(level, format!("stopped in {}", span(took))).after(took).code(0)
 }
 
 /// The end that a report explains.
 pub(crate) fn ended(code: u8, reason: &str, took: Duration) -> Line {
-    Line::error(format!("exit code {code}: {reason}"))
-        .after(took)
-        .code(code)
-        .to(To::Subscriber)
+    Line::error(format!("exit code {code}: {reason}")).after(took).code(code).to(To::Subscriber)
 }
 
 pub(crate) fn state_changed(state: State) -> Line {
@@ -264,12 +221,7 @@ pub(crate) fn hook_ended(who: &Who, progress: Progress, took: Duration) -> Line 
         Who::Hook(stage, hook) => (stage.to_string(), name(hook)),
         _ => (String::new(), who.name()),
     };
-    Line::debug(format!(
-        "{stage} hook `{hook}`: {progress} after {}",
-        span(took)
-    ))
-    .by(who)
-    .after(took)
+    Line::debug(format!("{stage} hook `{hook}`: {progress} after {}", span(took))).by(who).after(took)
 }
 
 /// Who is aborted now, because the time is over.
@@ -303,9 +255,7 @@ pub(crate) fn waker_panicked() -> Line {
 }
 
 pub(crate) fn dropped(lines: usize) -> Line {
-    Line::warn(format!(
-        "{lines} lines were dropped: standard error or the subscriber did not keep up"
-    ))
+    Line::warn(format!("{lines} lines were dropped: standard error or the subscriber did not keep up"))
 }
 
 pub(crate) fn test_never_yields() -> Line {
@@ -354,28 +304,23 @@ pub(crate) fn systemd_status(state: State, cause: Option<&Cause>) -> String {
 
 #[cfg(all(unix, feature = "systemd"))]
 pub(crate) fn not_notified(error: &io::Error) -> Line {
-    Line::new(
-        Level::Warn,
-        format!("systemd cannot be told: NOTIFY_SOCKET: {error}"),
-    )
+    Line::new(Level::Warn, format!("systemd cannot be told: NOTIFY_SOCKET: {error}"))
 }
 
 // ----- the report -----
 
-pub(crate) const MAIN_NEVER_LOOKED: &str = "main never looked at its token: select! on graceful::stopping(), or give it to with_graceful_shutdown";
+pub(crate) const MAIN_NEVER_LOOKED: &str =
+    "main never looked at its token: select! on graceful::stopping(), or give it to with_graceful_shutdown";
 
-pub(crate) const HELD_UP: &str = "the stop is held up by a waker that blocks: something woken by a cancelled token does not return";
+pub(crate) const HELD_UP: &str =
+    "the stop is held up by a waker that blocks: something woken by a cancelled token does not return";
 
 pub(crate) const HELD_UP_AT_THE_END: &str =
     "everybody was joined; a destructor, a value given to keep() or an exit handler took the rest";
 
 /// What decided the exit code, where no failure did.
 pub(crate) fn reason_of(code: u8) -> &'static str {
-    if code == failure::FORCED {
-        "forced by a second SIGINT"
-    } else {
-        "out of time"
-    }
+    if code == failure::FORCED { "forced by a second SIGINT" } else { "out of time" }
 }
 
 pub(crate) fn more_failures(more: usize) -> String {
@@ -387,24 +332,14 @@ pub(crate) fn more_failures(more: usize) -> String {
 
 /// `at src/db.rs:90 <- src/main.rs:7 (2 of them)`.
 pub(crate) fn waits_at(place: &Await, of: u64) -> String {
-    let Await {
-        stack,
-        count,
-        looked_at,
-        is_earlier,
-        ..
-    } = place;
+    let Await { stack, count, looked_at, is_earlier, .. } = place;
     let looked_at_all = u64::try_from(*looked_at).is_ok_and(|looked_at| looked_at >= of);
     let how_many = match (*count == *looked_at, looked_at_all) {
         (true, true) => String::new(),
         (false, true) => format!(" ({count} of them)"),
         (_, false) => format!(" ({count} of {looked_at} looked at)"),
     };
-    let when = if *is_earlier {
-        ", some time before"
-    } else {
-        ""
-    };
+    let when = if *is_earlier { ", some time before" } else { "" };
     format!("at {}{how_many}{when}", stack.join(" <- "))
 }
 
@@ -435,11 +370,7 @@ pub(crate) fn names(stuck: &[Stuck]) -> String {
 }
 
 fn limit(duration: Duration) -> String {
-    if duration == NO_LIMIT {
-        "none".to_owned()
-    } else {
-        span(duration)
-    }
+    if duration == NO_LIMIT { "none".to_owned() } else { span(duration) }
 }
 
 #[cfg(test)]
@@ -455,10 +386,7 @@ mod tests {
         };
         starts(&no_thread(&error), "no thread to be had");
         starts(&no_inbox(&error), "no socket pair to be had");
-        starts(
-            &no_handler(Signal::Terminate, &error),
-            "no handler for SIGTERM",
-        );
+        starts(&no_handler(Signal::Terminate, &error), "no handler for SIGTERM");
         starts(&no_runtime(&error), "no tokio runtime");
         let said = no_runtime_to_come_back_from(&error);
         let start = "cannot start: no tokio runtime: none left";

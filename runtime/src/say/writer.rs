@@ -96,13 +96,7 @@ impl Scribe {
             Some(name) => format!("graceful[{name}]: "),
         };
         let (more, empty) = (Condvar::new(), Condvar::new());
-        Self(Arc::new(Desk {
-            pile: Mutex::default(),
-            more,
-            empty,
-            prefix,
-            is_captured: AtomicBool::new(is_captured),
-        }))
+        Self(Arc::new(Desk { pile: Mutex::default(), more, empty, prefix, is_captured: AtomicBool::new(is_captured) }))
     }
 
     /// Starts the thread.
@@ -284,11 +278,7 @@ impl Pile {
     /// The next report for the second thread, which is done when there is none.
     fn next_for_the_second(&mut self) -> Option<Draft> {
         let next = self.next_report();
-        self.second = if next.is_some() {
-            Second::Writing
-        } else {
-            Second::None
-        };
+        self.second = if next.is_some() { Second::Writing } else { Second::None };
         next
     }
 
@@ -343,11 +333,7 @@ impl Desk {
                 pile = self.more.wait(pile).unwrap_or_else(PoisonError::into_inner);
             } else if let Some((draft, is_report)) = pile.next() {
                 let dropped = std::mem::take(&mut pile.dropped);
-                pile.first = if is_report {
-                    First::WritesAReport
-                } else {
-                    First::WritesALine
-                };
+                pile.first = if is_report { First::WritesAReport } else { First::WritesALine };
                 drop(pile);
                 if dropped > 0 {
                     self.write(&lines::dropped(dropped), is_report);
@@ -405,9 +391,7 @@ impl Desk {
             To::Raw => "",
             _ => &self.prefix,
         };
-        line.text
-            .lines()
-            .fold(String::new(), |text, row| text + prefix + row + "\n")
+        line.text.lines().fold(String::new(), |text, row| text + prefix + row + "\n")
     }
 }
 
@@ -543,9 +527,7 @@ mod tests {
     #[test]
     fn a_report_that_nobody_writes_is_written_by_another_thread() {
         let scribe = alone();
-        scribe.say_report(Line::report(
-            "not a failure: a test of how reports are written".to_owned(),
-        ));
+        scribe.say_report(Line::report("not a failure: a test of how reports are written".to_owned()));
         let began = Instant::now();
         // Half of the time is the first thread's, of which there is none.
         assert!(scribe.finish(Duration::from_secs(2)));

@@ -102,9 +102,7 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
 
 /// A main that has ended is gone in a moment, unless a destructor of its holds it up. Names the workers it leaves.
 async fn see_main_off(life: &Lifecycle, clock: Clock) {
-    let soon = life
-        .budget()
-        .and_then(|budget| budget.asked().checked_add(LEAVING));
+    let soon = life.budget().and_then(|budget| budget.asked().checked_add(LEAVING));
     until(life, clock, soon, || !life.is_main_alive()).await;
     let left = census::workers(life, &[]);
     if !left.is_empty() {
@@ -131,8 +129,7 @@ fn say_who_is_left(life: &Lifecycle, waited: Duration) {
     }
     if !left.is_empty() {
         let remaining = remaining(life);
-        life.scribe
-            .say(lines::still_waiting(&left, waited, remaining));
+        life.scribe.say(lines::still_waiting(&left, waited, remaining));
     }
 }
 
@@ -143,12 +140,7 @@ fn remaining(life: &Lifecycle) -> Option<Duration> {
 }
 
 /// Waits until `reached`, which the bell announces, or `deadline`.
-async fn until(
-    life: &Lifecycle,
-    clock: Clock,
-    deadline: Option<Instant>,
-    reached: impl Fn() -> bool,
-) {
+async fn until(life: &Lifecycle, clock: Clock, deadline: Option<Instant>, reached: impl Fn() -> bool) {
     while !reached() && deadline.is_none_or(|deadline| deadline > life.now()) {
         wait(life, clock, deadline).await;
     }

@@ -111,12 +111,7 @@ enum Phase {
 
 impl Course {
     pub(crate) fn new(budget: Budget, drain: Duration) -> Self {
-        Self {
-            budget,
-            drain,
-            phase: Phase::Asked,
-            patience: PATIENCE,
-        }
+        Self { budget, drain, phase: Phase::Asked, patience: PATIENCE }
     }
 
     /// The next step, to be done before the next call.
@@ -129,22 +124,13 @@ impl Course {
                 while has_come(self.say_at(), scene) {
                     self.patience = self.patience.saturating_mul(2);
                 }
-                let joining = Phase::Joining {
-                    turn,
-                    settled_by: None,
-                    has_looked: false,
-                };
+                let joining = Phase::Joining { turn, settled_by: None, has_looked: false };
                 self.enter(joining, Step::Tell(TURNS[turn]))
             }
-            Phase::Joining {
-                turn,
-                settled_by,
-                has_looked,
-            } => self.join(scene, turn, settled_by, has_looked),
-            Phase::Aborting {
-                turn,
-                has_aborted_the_rest,
-            } => self.wait_for_the_aborted(scene, turn, has_aborted_the_rest),
+            Phase::Joining { turn, settled_by, has_looked } => self.join(scene, turn, settled_by, has_looked),
+            Phase::Aborting { turn, has_aborted_the_rest } => {
+                self.wait_for_the_aborted(scene, turn, has_aborted_the_rest)
+            }
             Phase::Closing(share_ends) => self.close(scene, share_ends),
             Phase::Left => Step::Leave,
         }
@@ -167,20 +153,13 @@ impl Course {
         Step::Wait(earliest([served_at.filter(|_| !is_served), half]))
     }
 
-    fn join(
-        &mut self,
-        scene: &impl Scene,
-        turn: usize,
-        settled_by: Option<Instant>,
-        has_looked: bool,
-    ) -> Step {
+    fn join(&mut self, scene: &impl Scene, turn: usize, settled_by: Option<Instant>, has_looked: bool) -> Step {
         let now = scene.now();
         let is_empty = !scene.runs_hooks(HookStage::BeforeStop)
             && !scene.runs_hooks(HookStage::OnStop)
             && scene.close_if_empty(&TURNS[..=turn].concat());
         // A worker is gone a moment before its result begins to be dropped. One that a handle holds stays.
-        let settled_by =
-            (is_empty && !scene.is_dropping()).then(|| settled_by.unwrap_or(now + SETTLING));
+        let settled_by = (is_empty && !scene.is_dropping()).then(|| settled_by.unwrap_or(now + SETTLING));
         if settled_by.is_some_and(|at| scene.is_settled() || at <= now) {
             return match TURNS.get(turn + 1) {
                 Some(_) => {
@@ -196,19 +175,12 @@ impl Course {
         let look_at = due(look_at.filter(|_| !has_looked), scene);
         let abort_at = due(abort_at, scene);
         let must_look = has_come(look_at, scene);
-        self.phase = Phase::Joining {
-            turn,
-            settled_by,
-            has_looked: has_looked || must_look,
-        };
+        self.phase = Phase::Joining { turn, settled_by, has_looked: has_looked || must_look };
         if must_look {
             return Step::Look;
         }
         if has_come(abort_at, scene) {
-            let aborting = Phase::Aborting {
-                turn,
-                has_aborted_the_rest: false,
-            };
+            let aborting = Phase::Aborting { turn, has_aborted_the_rest: false };
             let (told, rest) = (TURNS[..=turn].concat(), TURNS[turn + 1..].concat());
             return self.enter(aborting, Step::Abort { told, rest });
         }
@@ -229,12 +201,7 @@ impl Course {
 
     /// Destructors get what is left, but for the share of the hooks of the end; so do, up to half of it, those whose
     /// turn had not come.
-    fn wait_for_the_aborted(
-        &mut self,
-        scene: &impl Scene,
-        turn: usize,
-        has_aborted_the_rest: bool,
-    ) -> Step {
+    fn wait_for_the_aborted(&mut self, scene: &impl Scene, turn: usize, has_aborted_the_rest: bool) -> Step {
         let given_up = match scene.hooks_of_the_end() {
             0 => self.budget.report_at(),
             _ => self.budget.closing_at(),
@@ -247,10 +214,7 @@ impl Course {
         let rest_at = self.budget.half_reserve().filter(|_| !has_aborted_the_rest);
         let rest_at = put_off(rest_at, Turn::Abort, scene);
         if has_come(rest_at, scene) {
-            let aborting = Phase::Aborting {
-                turn,
-                has_aborted_the_rest: true,
-            };
+            let aborting = Phase::Aborting { turn, has_aborted_the_rest: true };
             return self.enter(aborting, Step::AbortRest(rest));
         }
         if has_come(given_up, scene) {
@@ -262,11 +226,7 @@ impl Course {
     /// The hooks of the end, one by one, each with its share of what is left.
     fn close(&mut self, scene: &impl Scene, share_ends: Option<Instant>) -> Step {
         if scene.runs_hooks(HookStage::AfterStop) {
-            return if has_come(share_ends, scene) {
-                Step::GiveUpHooks
-            } else {
-                Step::Wait(share_ends)
-            };
+            return if has_come(share_ends, scene) { Step::GiveUpHooks } else { Step::Wait(share_ends) };
         }
         let waiting = u32::try_from(scene.hooks_of_the_end()).unwrap_or(u32::MAX);
         let now = scene.now();

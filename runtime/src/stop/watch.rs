@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 use crate::life::lifecycle::{Lifecycle, MainsThread};
 use crate::life::poll_record::Sample;
 use crate::model::budget::{
-    Budget, LAST_LINES, LAST_LINES_AT_LEAST, LEAVING, LOOKING, MAINS_TURN, OVERLOADED, PROBING,
-    TEST_GRACE, WRITING,
+    Budget, LAST_LINES, LAST_LINES_AT_LEAST, LEAVING, LOOKING, MAINS_TURN, OVERLOADED, PROBING, TEST_GRACE, WRITING,
 };
 use crate::model::escalation::{Heard, Meaning, Stop};
 use crate::model::failure;
@@ -138,9 +137,7 @@ impl Watch {
         if self.refusals < REFUSALS {
             return;
         }
-        self.life
-            .scribe
-            .say_report(lines::no_runtime_to_come_back_from(&why));
+        self.life.scribe.say_report(lines::no_runtime_to_come_back_from(&why));
         self.life.scribe.finish(LAST_LINES);
         sys::exit_now(failure::MISCONFIGURED)
     }
@@ -223,13 +220,7 @@ impl Watch {
             return;
         };
         let is_test = self.life.settings.is_test;
-        let deadline = *self.deadline.get_or_insert_with(|| {
-            if is_test {
-                in_real_time(budget)
-            } else {
-                *budget
-            }
-        });
+        let deadline = *self.deadline.get_or_insert_with(|| if is_test { in_real_time(budget) } else { *budget });
         if self.has_passed(deadline.report_at()) {
             let code = self.life.failures.settle(failure::OUT_OF_TIME);
             publish::publish(&self.life, code, 0);
@@ -256,11 +247,7 @@ impl Watch {
             return;
         }
         let now = Instant::now();
-        let turn = if self.life.state() >= State::Stopping {
-            MAINS_TURN
-        } else {
-            Duration::ZERO
-        };
+        let turn = if self.life.state() >= State::Stopping { MAINS_TURN } else { Duration::ZERO };
         if now < *self.start_at.get_or_insert(now + turn) {
             return;
         }
@@ -298,11 +285,7 @@ impl Watch {
             return;
         }
         let now = self.life.sample();
-        if self
-            .look
-            .replace(now)
-            .is_some_and(|look| look.has_one_still(&self.life.polls()))
-        {
+        if self.look.replace(now).is_some_and(|look| look.has_one_still(&self.life.polls())) {
             self.life.scribe.speak_up();
             self.life.scribe.say_report(lines::test_never_yields());
             self.exit(failure::OUT_OF_TIME);
@@ -312,20 +295,15 @@ impl Watch {
     /// How long a poll of a test may take.
     fn patience(&self) -> Duration {
         const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-        self.life
-            .settings
-            .stop_timeout
-            .saturating_add(TEST_GRACE)
-            .min(LONGEST)
+        self.life.settings.stop_timeout.saturating_add(TEST_GRACE).min(LONGEST)
     }
 
     /// The last resort.
     fn exit(&self, code: u8) -> ! {
         let code = self.life.failures.settle(code);
         publish::publish(&self.life, code, 0);
-        let left = self.deadline.map_or(LAST_LINES, |deadline| {
-            deadline.left(tokio::time::Instant::from_std(Instant::now()))
-        });
+        let left =
+            self.deadline.map_or(LAST_LINES, |deadline| deadline.left(tokio::time::Instant::from_std(Instant::now())));
         let had = self.reported.map_or(Duration::ZERO, |at| at.elapsed());
         let at_least = LAST_LINES_AT_LEAST.saturating_sub(had);
         let is_written = self.life.scribe.finish(left.clamp(at_least, LAST_LINES));
@@ -341,8 +319,5 @@ impl Watch {
 /// The budget of a test whose own clock may stand still.
 fn in_real_time(budget: &Budget) -> Budget {
     let total = budget.total().unwrap_or(NO_LIMIT);
-    Budget::new(
-        tokio::time::Instant::from_std(Instant::now()),
-        total.saturating_add(TEST_GRACE),
-    )
+    Budget::new(tokio::time::Instant::from_std(Instant::now()), total.saturating_add(TEST_GRACE))
 }

@@ -102,11 +102,7 @@ async fn run(command: Arc<Mutex<CommandWrap>>) -> Result<ExitStatus, ChildError>
         group.leader().await?
     };
     group.end().await?;
-    if status.success() || is_told && is_death_by_sigterm(status) {
-        Ok(status)
-    } else {
-        Err(ChildError::Ended(status))
-    }
+    if status.success() || is_told && is_death_by_sigterm(status) { Ok(status) } else { Err(ChildError::Ended(status)) }
 }
 
 fn is_death_by_sigterm(status: ExitStatus) -> bool {
@@ -129,9 +125,7 @@ fn is_alive(group: i32) -> bool {
         let is_dead = matches!(fields.next()?, "Z" | "X");
         Some(!is_dead && fields.nth(1)?.parse() == Ok(group))
     };
-    processes
-        .flatten()
-        .any(|entry| is_living_member(entry).unwrap_or(false))
+    processes.flatten().any(|entry| is_living_member(entry).unwrap_or(false))
 }
 
 /// Kills whoever was started here, when the process ends without dropping its workers.
@@ -162,11 +156,7 @@ impl Group {
         let id = id.expect("a child that nobody has waited for has a number");
         // Not locked before: starting a program can take its time, and the watch does not wait for it.
         groups().push(id);
-        Ok(Self {
-            child,
-            id,
-            has_ended: false,
-        })
+        Ok(Self { child, id, has_ended: false })
     }
 
     /// Waits for the child, whatever the others do. Cancel safe.

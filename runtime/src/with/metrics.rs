@@ -82,10 +82,7 @@ fn tell_of_workers(worker: &WorkerStatus) {
 }
 
 fn tell_of_hook(hook: &HookStatus) {
-    let labels = [
-        ("hook", hook.name.clone()),
-        ("stage", hook.stage.to_string()),
-    ];
+    let labels = [("hook", hook.name.clone()), ("stage", hook.stage.to_string())];
     if let Some(took) = hook.took {
         gauge!("graceful_hook_seconds", &labels).set(took);
     }

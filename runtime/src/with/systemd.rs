@@ -26,10 +26,7 @@ const LEAVING: Duration = Duration::from_secs(1);
 const A_WHILE: Duration = Duration::from_secs(3600);
 
 /// Starts the thread, if systemd wants to hear anything.
-pub(crate) fn start(
-    life: &Arc<Lifecycle>,
-    prepare: impl FnOnce() + Send + 'static,
-) -> io::Result<()> {
+pub(crate) fn start(life: &Arc<Lifecycle>, prepare: impl FnOnce() + Send + 'static) -> io::Result<()> {
     if env::var_os("NOTIFY_SOCKET").is_none() {
         return Ok(());
     }
@@ -62,8 +59,7 @@ fn next_ping(due: Instant, period: Duration, now: Instant) -> Option<Instant> {
 
 /// How much time to ask for, and when to ask anew, where it is time to ask. `left`: of the budget.
 fn extension(due: Option<Instant>, left: Duration, now: Instant) -> Option<(Duration, Instant)> {
-    due.is_none_or(|at| at <= now)
-        .then(|| (left.min(EXTENSION) + LEAVING, now + EXTENSION / 2))
+    due.is_none_or(|at| at <= now).then(|| (left.min(EXTENSION) + LEAVING, now + EXTENSION / 2))
 }
 
 /// Tells systemd.
@@ -106,9 +102,7 @@ impl Teller {
     fn until_next(&self) -> Duration {
         let ping_at = self.watchdog.map(|_| self.ping_at);
         let next = ping_at.into_iter().chain(self.extend_at).min();
-        next.map_or(A_WHILE, |next| {
-            next.saturating_duration_since(Instant::now())
-        })
+        next.map_or(A_WHILE, |next| next.saturating_duration_since(Instant::now()))
     }
 
     /// Once, and before the stop: a service that was ready for a moment only has not failed to start.
@@ -158,11 +152,7 @@ impl Teller {
             return;
         };
         self.ping_at = next;
-        if self
-            .life
-            .budget()
-            .is_some_and(|budget| budget.total().is_some())
-        {
+        if self.life.budget().is_some_and(|budget| budget.total().is_some()) {
             self.tell(&[NotifyState::Watchdog]);
         } else if let Some(runtime) = self.life.built_runtime()
             && self.life.systemd.ask()

@@ -195,18 +195,11 @@ where
         let progress = match self.shared.admit(life.as_ref()) {
             Ok(in_hand) => {
                 request.extensions_mut().insert(StopBudget(life));
-                Progress::Served {
-                    response: self.inner.call(request),
-                    in_hand: Some(in_hand),
-                }
+                Progress::Served { response: self.inner.call(request), in_hand: Some(in_hand) }
             }
             Err(status) => Progress::Refused { status, life },
         };
-        ResponseFuture {
-            progress,
-            shared: Arc::clone(&self.shared),
-            is_kept,
-        }
+        ResponseFuture { progress, shared: Arc::clone(&self.shared), is_kept }
     }
 }
 
@@ -227,9 +220,7 @@ impl StopBudget {
 
 impl fmt::Debug for StopBudget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("StopBudget")
-            .field(&self.remaining())
-            .finish()
+        f.debug_tuple("StopBudget").field(&self.remaining()).finish()
     }
 }
 
@@ -277,10 +268,7 @@ where
                 let in_hand = in_hand.take();
                 let life = in_hand.as_ref().and_then(InHand::life);
                 let is_closing = life.is_some_and(|life| shared.is_closing(life));
-                let body = |body| ResponseBody {
-                    body: Some(body),
-                    in_hand,
-                };
+                let body = |body| ResponseBody { body: Some(body), in_hand };
                 (response.map(body), is_closing)
             }
             ProgressProjected::Refused { status, life } => {
@@ -321,10 +309,7 @@ pin_project! {
 
 impl<B> Default for ResponseBody<B> {
     fn default() -> Self {
-        Self {
-            body: None,
-            in_hand: None,
-        }
+        Self { body: None, in_hand: None }
     }
 }
 
@@ -332,10 +317,7 @@ impl<B: Body> Body for ResponseBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
         let Some(body) = this.body.as_pin_mut() else {
             return Poll::Ready(None);
@@ -380,11 +362,7 @@ struct Options {
 
 impl Shared {
     fn new(options: Options) -> Self {
-        Self {
-            options,
-            row: OnceLock::new(),
-            requests: AtomicUsize::new(0),
-        }
+        Self { options, row: OnceLock::new(), requests: AtomicUsize::new(0) }
     }
 
     /// Takes a request in hand, or says with which status it is to be refused.
@@ -400,10 +378,7 @@ impl Shared {
             Some(life) => Some(self.hold(life).ok_or(StatusCode::SERVICE_UNAVAILABLE)?),
             None => None,
         };
-        Ok(InHand {
-            held,
-            _place: place,
-        })
+        Ok(InHand { held, _place: place })
     }
 
     fn turns_away(&self, life: &Lifecycle) -> bool {
@@ -464,9 +439,7 @@ struct Place(Arc<Shared>);
 impl Place {
     fn take(shared: &Arc<Shared>, limit: usize) -> Option<Self> {
         let one_more = |requests| (requests < limit).then_some(requests + 1);
-        let taken = shared
-            .requests
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        let taken = shared.requests.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
         taken.ok().map(|_| Self(Arc::clone(shared)))
     }
 }

@@ -46,9 +46,7 @@ impl Caller {
 
     /// The own token of the worker, or of main, that is being polled here.
     pub(crate) fn own_token(&self, current: Current) -> CancellationToken {
-        let token = self
-            .life
-            .own_token(current.stage, current::seat(&self.life, current));
+        let token = self.life.own_token(current.stage, current::seat(&self.life, current));
         current::scoped();
         token
     }
@@ -56,10 +54,7 @@ impl Caller {
     /// The worker that is being polled here, as the parent of one that it spawns.
     pub(crate) fn as_parent(&self, current: Current) -> Parent {
         let seat = current::seat(&self.life, current);
-        let token = self.own_token(Current {
-            seat: Some(seat),
-            ..current
-        });
+        let token = self.own_token(Current { seat: Some(seat), ..current });
         let task = self.life.seats.spawns(seat);
         Parent { token, task }
     }
@@ -90,17 +85,11 @@ fn elsewhere() -> Option<(Arc<Lifecycle>, Option<Current>)> {
 fn of_runtime() -> Option<Arc<Lifecycle>> {
     let id = Handle::try_current().ok()?.id();
     let runtimes = RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner);
-    runtimes
-        .iter()
-        .find(|(runtime, _)| *runtime == id)
-        .and_then(|(_, life)| life.upgrade())
+    runtimes.iter().find(|(runtime, _)| *runtime == id).and_then(|(_, life)| life.upgrade())
 }
 
 fn of_process() -> Option<Arc<Lifecycle>> {
-    PROCESS
-        .read()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone()
+    PROCESS.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// Makes a lifecycle the process's own while the guard lives.
@@ -132,10 +121,7 @@ impl Drop for Claim {
 /// Lets tasks of `handle`'s runtime find `life`, while the guard lives.
 pub(crate) fn enlist_runtime(handle: &Handle, life: &Arc<Lifecycle>) -> Enlisted {
     let id = handle.id();
-    RUNTIMES
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push((id, Arc::downgrade(life)));
+    RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner).push((id, Arc::downgrade(life)));
     Enlisted(id)
 }
 
@@ -144,9 +130,6 @@ pub(crate) struct Enlisted(runtime::Id);
 
 impl Drop for Enlisted {
     fn drop(&mut self) {
-        RUNTIMES
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|(id, _)| *id != self.0);
+        RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner).retain(|(id, _)| *id != self.0);
     }
 }

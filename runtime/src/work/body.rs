@@ -125,12 +125,7 @@ where
     }
 
     #[inline]
-    fn launch(
-        self,
-        ticket: Ticket,
-        runtime: &Handle,
-        supervised: Option<Box<Policy>>,
-    ) -> JoinHandle<Done<F::Output>> {
+    fn launch(self, ticket: Ticket, runtime: &Handle, supervised: Option<Box<Policy>>) -> JoinHandle<Done<F::Output>> {
         let Self { future, judge } = self;
         if supervised.is_none() && !Span::is_wanted() {
             return track(ticket, runtime, future, judge);
@@ -197,12 +192,7 @@ where
         Unsupervised::NotStarted(Some(self.run))
     }
 
-    fn launch(
-        self,
-        ticket: Ticket,
-        runtime: &Handle,
-        supervised: Option<Box<Policy>>,
-    ) -> JoinHandle<Done<R>> {
+    fn launch(self, ticket: Ticket, runtime: &Handle, supervised: Option<Box<Policy>>) -> JoinHandle<Done<R>> {
         let Self { run, judge } = self;
         if supervised.is_none() {
             return block(ticket, runtime, run, judge);
@@ -235,12 +225,7 @@ where
         Unsupervised::NotStarted(Some(self.make))
     }
 
-    fn launch(
-        self,
-        ticket: Ticket,
-        runtime: &Handle,
-        supervised: Option<Box<Policy>>,
-    ) -> JoinHandle<Done<R>> {
+    fn launch(self, ticket: Ticket, runtime: &Handle, supervised: Option<Box<Policy>>) -> JoinHandle<Done<R>> {
         let Self { make, judge } = self;
         if supervised.is_none() {
             return block(ticket, runtime, make, judge);

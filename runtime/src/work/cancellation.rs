@@ -51,10 +51,7 @@ pub fn is_stopping() -> bool {
 #[inline]
 pub(crate) fn asking() -> Option<Caller> {
     let caller = Caller::find()?;
-    if caller
-        .current
-        .is_some_and(|current| current.row == RowId::MAIN)
-    {
+    if caller.current.is_some_and(|current| current.row == RowId::MAIN) {
         caller.life.note_main_looked();
     }
     Some(caller)
@@ -64,9 +61,7 @@ pub(crate) fn asking() -> Option<Caller> {
 fn look() -> bool {
     asking().is_some_and(|caller| {
         // With a seat, so that a worker stopped through its handle before it had one learns of it.
-        let seat = caller
-            .current
-            .map(|current| current::seat(&caller.life, current));
+        let seat = caller.current.map(|current| current::seat(&caller.life, current));
         caller.life.is_stopping(caller.stage(), seat)
     })
 }
@@ -82,21 +77,11 @@ fn look() -> bool {
 /// Dropping it loses nothing; it can be made again.
 pub fn stopping() -> Stopping {
     let whose = asking().map(|caller| {
-        let seat = caller
-            .current
-            .map(|current| current::seat(&caller.life, current));
-        Whose {
-            stage: caller.stage(),
-            life: caller.life,
-            seat,
-        }
+        let seat = caller.current.map(|current| current::seat(&caller.life, current));
+        Whose { stage: caller.stage(), life: caller.life, seat }
     });
     let is_over = whose.as_ref().is_some_and(Whose::is_stopping);
-    Stopping {
-        whose,
-        elsewhere: None,
-        is_over,
-    }
+    Stopping { whose, elsewhere: None, is_over }
 }
 
 /// The future [`stopping`] returns.
@@ -146,9 +131,7 @@ impl Whose {
 impl fmt::Debug for Stopping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_stopping = self.whose.as_ref().is_some_and(Whose::is_stopping);
-        f.debug_struct("Stopping")
-            .field("is_stopping", &is_stopping)
-            .finish_non_exhaustive()
+        f.debug_struct("Stopping").field("is_stopping", &is_stopping).finish_non_exhaustive()
     }
 }
 
@@ -156,12 +139,7 @@ impl Future for Stopping {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let Self {
-            whose: Some(whose),
-            elsewhere,
-            is_over,
-        } = &mut *self
-        else {
+        let Self { whose: Some(whose), elsewhere, is_over } = &mut *self else {
             return Poll::Pending;
         };
         let scoped = whose.is_scoped();
@@ -170,8 +148,7 @@ impl Future for Stopping {
             return Poll::Ready(());
         }
         // The poll that is under way will be repeated when the seat's waker is called.
-        let is_woken_by_its_seat =
-            scoped == Some(false) && current::is_workers_own(context.waker());
+        let is_woken_by_its_seat = scoped == Some(false) && current::is_workers_own(context.waker());
         if elsewhere.is_none() && is_woken_by_its_seat {
             probe::leaf(context);
             return Poll::Pending;
@@ -193,11 +170,7 @@ impl Future for Stopping {
 /// As cancel safe as `future`: at the stop it is dropped where it stands. Give it the *waiting* (`recv`,
 /// `next`, `sleep`), not the work.
 pub fn run_until_stopping<F: Future>(future: F) -> RunUntilStopping<F> {
-    RunUntilStopping {
-        future,
-        stopping: stopping(),
-        polled: false,
-    }
+    RunUntilStopping { future, stopping: stopping(), polled: false }
 }
 
 pin_project! {
@@ -217,9 +190,7 @@ impl<F: Future> Future for RunUntilStopping<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<F::Output>> {
         let this = self.project();
-        if !std::mem::replace(this.polled, true)
-            && this.stopping.whose.as_ref().is_some_and(Whose::is_stopping)
-        {
+        if !std::mem::replace(this.polled, true) && this.stopping.whose.as_ref().is_some_and(Whose::is_stopping) {
             return Poll::Ready(None);
         }
         if let Poll::Ready(output) = this.future.poll(context) {

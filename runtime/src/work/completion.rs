@@ -55,11 +55,7 @@ impl<T> Done<T> {
         if runs_code {
             life.result_left(row);
         }
-        Self {
-            ending: Some(ending),
-            row,
-            of: runs_code.then(|| Arc::clone(life)),
-        }
+        Self { ending: Some(ending), row, of: runs_code.then(|| Arc::clone(life)) }
     }
 
     #[inline]
@@ -97,12 +93,7 @@ impl<'a> Dropping<'a> {
     fn begin(life: &'a Arc<Lifecycle>, row: RowId) -> Self {
         life.result_dropping();
         let was_panicking = std::thread::panicking();
-        Self {
-            life,
-            row,
-            was_panicking,
-            _busy: current::busy_with(life, row),
-        }
+        Self { life, row, was_panicking, _busy: current::busy_with(life, row) }
     }
 }
 
@@ -121,10 +112,6 @@ impl<T> Done<T> {
     pub(crate) fn map<U>(mut self, map: impl FnOnce(Ending<T>) -> Ending<U>) -> Done<U> {
         let (of, row) = (self.of.take(), self.row);
         let ending = self.ending.take().unwrap_or(Ending::Aborted);
-        Done {
-            ending: Some(map(ending)),
-            row,
-            of,
-        }
+        Done { ending: Some(map(ending)), row, of }
     }
 }

@@ -18,9 +18,7 @@ use crate::work::{ambient, cancellation};
 /// At the caller's line, outside any lifecycle.
 #[track_caller]
 pub fn stop() {
-    Caller::expect("stop()")
-        .life
-        .begin_stop(Cause::Request(Location::caller()));
+    Caller::expect("stop()").life.begin_stop(Cause::Request(Location::caller()));
 }
 
 /// Says that the service is ready: [`is_ready`] and [`State::Ready`] from now on, until the stop or
@@ -75,10 +73,7 @@ pub fn idle() -> impl Future<Output = ()> + Send + 'static {
     let caller = Caller::find();
     async move {
         if let Some(caller) = caller {
-            caller
-                .life
-                .idle(usize::from(caller.worker().is_some()))
-                .await;
+            caller.life.idle(usize::from(caller.worker().is_some())).await;
         }
     }
 }

@@ -194,11 +194,7 @@ pub(crate) fn polling<T>(
         let seen = here.seen();
         let outer = here.set(seen, worker, waker, life.beat.latest());
         let result = run();
-        let after = Current {
-            seat: seen.seat(),
-            scoped: here.scoped.get(),
-            ..worker
-        };
+        let after = Current { seat: seen.seat(), scoped: here.scoped.get(), ..worker };
         here.restore(outer);
         Some((result, after))
     });
@@ -253,12 +249,7 @@ impl Here {
     fn current(&self) -> Option<Current> {
         let seen = self.seen();
         let row = RowId::from_bits(seen.row.load(Ordering::Relaxed).checked_sub(1)?);
-        Some(Current {
-            row,
-            seat: seen.seat(),
-            stage: self.stage.get(),
-            scoped: self.scoped.get(),
-        })
+        Some(Current { row, seat: seen.seat(), stage: self.stage.get(), scoped: self.scoped.get() })
     }
 
     /// Begins a poll, in this beat.
@@ -324,21 +315,13 @@ impl Here {
 pub(crate) fn busy_with(life: &Arc<Lifecycle>, row: RowId) -> Busy {
     let is_nobodys = look(|here| here.id.get().is_none()).unwrap_or(false);
     let entered = is_nobodys.then(|| enter(life));
-    let worker = Current {
-        row,
-        seat: None,
-        stage: Stage::Main,
-        scoped: false,
-    };
+    let worker = Current { row, seat: None, stage: Stage::Main, scoped: false };
     let outer = look_with_life(|here, own| {
         let beat = life.beat.latest();
         let is_ours = Arc::ptr_eq(own, life);
         is_ours.then(|| here.set(here.seen(), worker, WakerId::NONE, beat))
     });
-    Busy {
-        outer: outer.flatten(),
-        _entered: entered,
-    }
+    Busy { outer: outer.flatten(), _entered: entered }
 }
 
 /// The record says what it did before once this is dropped.

@@ -63,19 +63,8 @@ impl Called {
 
 impl<R> WorkerHandle<R> {
     #[inline]
-    pub(crate) fn new(
-        life: Arc<Lifecycle>,
-        name: Called,
-        stage: Stage,
-        task: Option<JoinHandle<Done<R>>>,
-    ) -> Self {
-        Self {
-            life,
-            name,
-            stage,
-            warned: false,
-            task,
-        }
+    pub(crate) fn new(life: Arc<Lifecycle>, name: Called, stage: Stage, task: Option<JoinHandle<Done<R>>>) -> Self {
+        Self { life, name, stage, warned: false, task }
     }
 
     /// The worker's name, as reports show it.
@@ -147,9 +136,7 @@ impl<R> WorkerHandle<R> {
         };
         if waits_for_itself || waits_for_a_later_stage() {
             self.warned = true;
-            self.life
-                .scribe
-                .say(lines::waits_in_a_cycle(self.name(), waits_for_itself));
+            self.life.scribe.say(lines::waits_in_a_cycle(self.name(), waits_for_itself));
         }
     }
 
@@ -179,9 +166,7 @@ impl<R: Outcome> Future for WorkerHandle<R> {
             Ok(Some(Ending::Aborted) | None) => WorkerError::Aborted,
             Err(error) => error
                 .try_into_panic()
-                .map_or(WorkerError::Aborted, |payload| {
-                    WorkerError::Panicked(Panic::new(payload))
-                }),
+                .map_or(WorkerError::Aborted, |payload| WorkerError::Panicked(Panic::new(payload))),
         };
         self.observe();
         Poll::Ready(Err(error))
@@ -274,10 +259,7 @@ struct Panicked {
 impl Panic {
     #[cold]
     fn new(payload: Box<dyn Any + Send>) -> Self {
-        Self(Box::new(Panicked {
-            message: text::of_panic(payload.as_ref()).to_owned(),
-            payload: Mutex::new(payload),
-        }))
+        Self(Box::new(Panicked { message: text::of_panic(payload.as_ref()).to_owned(), payload: Mutex::new(payload) }))
     }
 
     /// The text given to `panic!`, or a stand-in where the payload is not text.
@@ -287,10 +269,7 @@ impl Panic {
 
     /// The payload, for [`resume_unwind`](std::panic::resume_unwind).
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        self.0
-            .payload
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.0.payload.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

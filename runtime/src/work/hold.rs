@@ -68,11 +68,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.life
-            .rows
-            .get(self.row)
-            .end(Way::Finished)
-            .fetch_add(1, Ordering::Release);
+        self.life.rows.get(self.row).end(Way::Finished).fetch_add(1, Ordering::Release);
         self.life.leave(self.stage);
     }
 }

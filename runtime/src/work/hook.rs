@@ -116,9 +116,7 @@ where
 }
 
 async fn verdict<Fut: Future<Output: Outcome>>(run: Fut) -> Result<(), How> {
-    run.await
-        .failure()
-        .map_or(Ok(()), |text| Err(How::Error(text)))
+    run.await.failure().map_or(Ok(()), |text| Err(How::Error(text)))
 }
 
 #[track_caller]
@@ -154,9 +152,7 @@ pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage) -> bool {
             life.hooks.polled(id);
             let outcome = match guarded(run).await {
                 Ending::Finished(outcome) => outcome,
-                Ending::Panicked(payload) => {
-                    Err(How::Panic(text::of_panic(payload.as_ref()).to_owned()))
-                }
+                Ending::Panicked(payload) => Err(How::Panic(text::of_panic(payload.as_ref()).to_owned())),
                 Ending::Aborted => return,
             };
             let progress = progress(&outcome);

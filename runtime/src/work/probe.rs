@@ -48,23 +48,14 @@ impl Call {
     #[cold]
     #[allow(clippy::unnecessary_box_returns)] // the hot path has nothing but the pointer
     fn of(life: &Arc<Lifecycle>, row: RowId) -> Box<Self> {
-        Box::new(Self {
-            life: Arc::clone(life),
-            row,
-            is_admitted: life.probes.admit(row),
-            mark: current::mark(row),
-        })
+        Box::new(Self { life: Arc::clone(life), row, is_admitted: life.probes.admit(row), mark: current::mark(row) })
     }
 }
 
 impl Asked {
     /// Polls the future, and looks at it first where that was asked for.
     #[inline]
-    pub(crate) fn poll<F: Future>(
-        self,
-        mut future: Pin<&mut F>,
-        context: &mut Context<'_>,
-    ) -> Poll<F::Output> {
+    pub(crate) fn poll<F: Future>(self, mut future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
         if let Some(call) = self.0
             && let ready @ Poll::Ready(_) = look(&call, future.as_mut(), context)
         {

@@ -52,11 +52,7 @@ impl Facts {
 
     #[inline]
     fn set(&mut self, fact: Self, holds: bool) {
-        self.0 = if holds {
-            self.0 | fact.0
-        } else {
-            self.0 & !fact.0
-        };
+        self.0 = if holds { self.0 | fact.0 } else { self.0 & !fact.0 };
     }
 }
 
@@ -69,14 +65,7 @@ impl Ticket {
     /// For one more of `row`, whose start and whose arrival have been counted.
     #[inline]
     pub(crate) fn new(life: Arc<Lifecycle>, row: RowId, stage: Stage) -> Self {
-        Self {
-            life,
-            seat: None,
-            row,
-            stage,
-            way: Way::Aborted,
-            facts: Facts::NONE,
-        }
+        Self { life, seat: None, row, stage, way: Way::Aborted, facts: Facts::NONE }
     }
 
     /// The same for one whose end matters.
@@ -88,11 +77,7 @@ impl Ticket {
     /// The same for a child: its seat keeps the parent's token.
     pub(crate) fn of_child(mut self, parent: Parent) -> Self {
         let (row, stage) = (self.row, self.stage);
-        self.seat = Some(
-            self.life
-                .seats
-                .take(current::shard(), row, stage, None, Some(parent)),
-        );
+        self.seat = Some(self.life.seats.take(current::shard(), row, stage, None, Some(parent)));
         self.facts.set(Facts::SCOPED, true);
         self.facts.set(Facts::UNCLAIMED, true);
         self
@@ -100,11 +85,7 @@ impl Ticket {
 
     /// Runs a worker's code: a poll, the whole of a blocking one, or its destructors.
     #[inline]
-    pub(crate) fn run<T>(
-        &mut self,
-        waker: WakerId,
-        code: impl FnOnce() -> T,
-    ) -> std::thread::Result<T> {
+    pub(crate) fn run<T>(&mut self, waker: WakerId, code: impl FnOnce() -> T) -> std::thread::Result<T> {
         if self.facts.has(Facts::UNCLAIMED) {
             self.claim();
         }
@@ -137,12 +118,7 @@ impl Ticket {
     /// What its thread's record says of it.
     #[inline]
     fn current(&self) -> Current {
-        Current {
-            row: self.row,
-            seat: self.seat,
-            stage: self.stage,
-            scoped: self.is_scoped(),
-        }
+        Current { row: self.row, seat: self.seat, stage: self.stage, scoped: self.is_scoped() }
     }
 
     /// Drops the future in the worker's name, so that a destructor that blocks or panics is seen for what it is.
@@ -222,11 +198,7 @@ impl Ticket {
     /// others with the same one.
     #[inline]
     pub(crate) fn waker_id(&self, context: &Context<'_>) -> WakerId {
-        if self.row == RowId::MAIN {
-            WakerId::NONE
-        } else {
-            WakerId::of(context.waker())
-        }
+        if self.row == RowId::MAIN { WakerId::NONE } else { WakerId::of(context.waker()) }
     }
 
     /// Sits down to wait. Wakes the worker at once if the stop came while it did.

@@ -25,21 +25,13 @@ use crate::work::ambient::Caller;
 #[track_caller]
 pub fn reloads() -> Reloads {
     let life = Caller::expect("reloads()").life;
-    assert!(
-        !life.settings.signals.contains(&Signal::Hangup),
-        "{}",
-        lines::SIGHUP_STOPS
-    );
+    assert!(!life.settings.signals.contains(&Signal::Hangup), "{}", lines::SIGHUP_STOPS);
     if !life.settings.is_test
         && let Err(error) = life.reloads.listen(&life.nudge)
     {
         panic!("{}", lines::no_handler(Signal::Hangup, &error));
     }
-    Reloads {
-        seen: life.reloads.count(),
-        next: None,
-        life,
-    }
+    Reloads { seen: life.reloads.count(), next: None, life }
 }
 
 /// The stream [`reloads`] returns.
@@ -80,15 +72,12 @@ impl Stream for Reloads {
 
 impl std::fmt::Debug for Reloads {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reloads")
-            .field("seen", &self.seen)
-            .finish_non_exhaustive()
+        f.debug_struct("Reloads").field("seen", &self.seen).finish_non_exhaustive()
     }
 }
 
 /// The count of reloads once it is beyond `seen`; `None` once a stop was asked for.
 async fn next(life: &Lifecycle, seen: u64) -> Option<u64> {
-    life.until(|| life.reloads.count() != seen || life.state() >= State::Draining)
-        .await;
+    life.until(|| life.reloads.count() != seen || life.state() >= State::Draining).await;
     Some(life.reloads.count()).filter(|count| *count != seen && life.state() < State::Draining)
 }

@@ -32,10 +32,7 @@ pub(crate) struct Ran<R> {
 }
 
 impl<R> Ran<R> {
-    const NONE: Self = Self {
-        ending: Ending::Aborted,
-        way: Way::Aborted,
-    };
+    const NONE: Self = Self { ending: Ending::Aborted, way: Way::Aborted };
 }
 
 /// The ending of a supervised worker: its last run's.
@@ -96,12 +93,10 @@ where
 {
     Box::pin(async move {
         let mut run = pin!(run);
-        poll_fn(
-            |context| match catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context))) {
-                Ok(poll) => poll.map(Ending::Finished),
-                Err(payload) => Poll::Ready(Ending::Panicked(payload)),
-            },
-        )
+        poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Ending::Finished),
+            Err(payload) => Poll::Ready(Ending::Panicked(payload)),
+        })
         .await
     })
 }
@@ -135,13 +130,7 @@ struct Supervisor<'a> {
 
 impl<'a> Supervisor<'a> {
     fn new(life: &'a Lifecycle, row: RowId, policy: &'a Policy) -> Self {
-        Self {
-            life,
-            row,
-            policy,
-            restarts: Restarts::new(policy),
-            due: Instant::now(),
-        }
+        Self { life, row, policy, restarts: Restarts::new(policy), due: Instant::now() }
     }
 
     /// The worker's own budget, which begins when it is told to stop.
@@ -227,8 +216,7 @@ impl<'a> Supervisor<'a> {
             }
             OnFailure::Restart if self.restarts.allow(began) => true,
             OnFailure::Stop | OnFailure::Restart => {
-                self.life
-                    .fail(failure.clone().of_task(tokio::task::try_id()));
+                self.life.fail(failure.clone().of_task(tokio::task::try_id()));
                 false
             }
         }
@@ -240,8 +228,7 @@ fn after(due: Instant, period: Duration) -> Instant {
     let late = due.elapsed().as_nanos();
     let periods = late / period.as_nanos().max(1) + 1;
     let ahead = period.saturating_mul(u32::try_from(periods).unwrap_or(u32::MAX));
-    due.checked_add(ahead)
-        .unwrap_or_else(|| Instant::now() + A_MINUTE)
+    due.checked_add(ahead).unwrap_or_else(|| Instant::now() + A_MINUTE)
 }
 
 /// Waits for a tick. `false`: none comes any more, because the drain began or the worker is to stop.
@@ -261,12 +248,10 @@ async fn tick(life: &Lifecycle, due: Instant) -> bool {
         }),
     ];
     poll_fn(|context| {
-        let ready = events
-            .iter_mut()
-            .find_map(|event| match event.as_mut().poll(context) {
-                Poll::Ready(ticks) => Some(ticks),
-                Poll::Pending => None,
-            });
+        let ready = events.iter_mut().find_map(|event| match event.as_mut().poll(context) {
+            Poll::Ready(ticks) => Some(ticks),
+            Poll::Pending => None,
+        });
         ready.map_or(Poll::Pending, Poll::Ready)
     })
     .await
@@ -283,11 +268,7 @@ struct Restarts<'a> {
 
 impl<'a> Restarts<'a> {
     fn new(policy: &'a Policy) -> Self {
-        Self {
-            policy,
-            recent: VecDeque::new(),
-            pause: policy.backoff.0,
-        }
+        Self { policy, recent: VecDeque::new(), pause: policy.backoff.0 }
     }
 
     /// Whether one more is within the limit. `began`: when the run that failed did; one that was healthy for a
@@ -297,11 +278,7 @@ impl<'a> Restarts<'a> {
         if now.duration_since(began) >= A_MINUTE {
             self.pause = self.policy.backoff.0;
         }
-        while self
-            .recent
-            .front()
-            .is_some_and(|earlier| now.duration_since(*earlier) >= A_MINUTE)
-        {
+        while self.recent.front().is_some_and(|earlier| now.duration_since(*earlier) >= A_MINUTE) {
             self.recent.pop_front();
         }
         let Some(limit) = self.policy.max_restarts else {
@@ -344,10 +321,7 @@ mod tests {
         let mut restarts = Restarts::new(&policy);
         for longest in [100, 200, 400, 500, 500] {
             let pause = restarts.pause().as_millis();
-            assert!(
-                (longest / 2..=longest).contains(&pause),
-                "{pause} of {longest}"
-            );
+            assert!((longest / 2..=longest).contains(&pause), "{pause} of {longest}");
         }
     }
 
@@ -369,9 +343,7 @@ mod tests {
     fn many_that_fail_at_once_do_not_come_back_together() {
         let mut policy = Policy::new();
         policy.backoff = (Duration::from_secs(1), Duration::from_secs(1));
-        let pauses: HashSet<_> = (0..100)
-            .map(|_| Restarts::new(&policy).pause().as_millis())
-            .collect();
+        let pauses: HashSet<_> = (0..100).map(|_| Restarts::new(&policy).pause().as_millis()).collect();
         // By chance alike: about as many as people of the same birthday.
         assert!(pauses.len() > 50, "{pauses:?}");
     }

@@ -47,11 +47,7 @@ pin_project! {
 impl<F, J> Tracked<F, J> {
     #[inline]
     pub(crate) fn new(future: F, judge: J, ticket: Ticket) -> Self {
-        Self {
-            future: Some(future),
-            judge,
-            ticket,
-        }
+        Self { future: Some(future), judge, ticket }
     }
 }
 
@@ -119,11 +115,7 @@ pub(crate) fn run_blocking<T>(
     }
     if ticket.seat.is_none() {
         // It will be there for a while: its seat says since when.
-        ticket.seat = Some(
-            ticket
-                .life
-                .take_seat(current::shard(), ticket.row, ticket.stage),
-        );
+        ticket.seat = Some(ticket.life.take_seat(current::shard(), ticket.row, ticket.stage));
     }
     let code = || {
         let result = code();
@@ -137,22 +129,13 @@ pub(crate) fn run_blocking<T>(
 }
 
 /// One run of a blocking body inside a supervised worker: on tokio's pool, in the worker's name.
-pub(crate) async fn blocking_run<R: Send + 'static>(
-    code: impl FnOnce() -> R + Send + 'static,
-) -> R {
+pub(crate) async fn blocking_run<R: Send + 'static>(code: impl FnOnce() -> R + Send + 'static) -> R {
     // The worker sits down first: on the other thread the code finds it by its seat, and takes none of its own. It may
     // ask for the worker's token there.
     let worker = current::caller().and_then(|(life, current)| {
         let (current, scoped) = (current?, true);
         let seat = Some(current::seat(&life, current));
-        Some((
-            life,
-            Current {
-                seat,
-                scoped,
-                ..current
-            },
-        ))
+        Some((life, Current { seat, scoped, ..current }))
     });
     let (running, ends) = Running::new(worker.as_ref());
     let run = move || {

@@ -55,21 +55,12 @@ impl Worker<()> {
     /// ```
     #[track_caller]
     #[allow(clippy::new_ret_no_self)] // `Self` here has no body yet
-    pub fn new<F, Fut>(
-        name: impl Into<Cow<'static, str>>,
-        run: F,
-    ) -> Worker<impl Body<Output = Fut::Output>>
+    pub fn new<F, Fut>(name: impl Into<Cow<'static, str>>, run: F) -> Worker<impl Body<Output = Fut::Output>>
     where
         F: FnMut() -> Fut + Send + 'static,
         Fut: Future<Output: Outcome> + Send + 'static,
     {
-        Worker {
-            name: Name::here(name.into()),
-            body: Again {
-                make: run,
-                judge: judge::<Fut::Output>,
-            },
-        }
+        Worker { name: Name::here(name.into()), body: Again { make: run, judge: judge::<Fut::Output> } }
     }
 }
 
@@ -96,20 +87,13 @@ impl<B> Worker<B> {
     }
 
     fn policy(&mut self) -> &mut Policy {
-        Arc::make_mut(
-            self.label()
-                .policy
-                .get_or_insert_with(|| Arc::new(Policy::new())),
-        )
+        Arc::make_mut(self.label().policy.get_or_insert_with(|| Arc::new(Policy::new())))
     }
 
     fn label(&mut self) -> &mut Label {
         if let Name::Function(function) = self.name {
             let policy = Some(Arc::new(function.policy().clone()));
-            self.name = Name::Given(Box::new(Label {
-                policy,
-                ..function.label().clone()
-            }));
+            self.name = Name::Given(Box::new(Label { policy, ..function.label().clone() }));
         }
         match &mut self.name {
             Name::Given(label) => label,
@@ -127,11 +111,7 @@ impl<B: Body> Worker<B> {
     /// attribute says `on_failure = "restart"` or `every`, and so does a worker made by [`Worker::new`].
     #[track_caller]
     pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
-        assert!(
-            B::REPEATS || on_failure != OnFailure::Restart,
-            "{}",
-            lines::NO_RESTART
-        );
+        assert!(B::REPEATS || on_failure != OnFailure::Restart, "{}", lines::NO_RESTART);
         self.policy().set_on_failure(on_failure);
         self
     }
@@ -159,12 +139,7 @@ impl<B: Body> Worker<B> {
             if life.arrive(Stage::Main) {
                 let ticket = Ticket::new(Arc::clone(&life), row, Stage::Main);
                 let task = self.body.launch(ticket, runtime, None);
-                return WorkerHandle::new(
-                    life,
-                    Called::Function(function),
-                    Stage::Main,
-                    Some(task),
-                );
+                return WorkerHandle::new(life, Called::Function(function), Stage::Main, Some(task));
             }
             life.rows.get(row).refuse();
             return WorkerHandle::new(life, Called::Function(function), Stage::Main, None);
@@ -176,14 +151,10 @@ impl<B: Body> Worker<B> {
     #[track_caller]
     fn spawn_with_care(self) -> WorkerHandle<B::Output> {
         let policy = self.name.policy();
-        let Spawner {
-            life,
-            stage,
-            parent,
-        } = Spawner::find(policy);
+        let Spawner { life, stage, parent } = Spawner::find(policy);
         let state = life.state();
-        let refused = policy.refuses() && state >= State::Stopping
-            || policy.every().is_some() && state >= State::Draining;
+        let refused =
+            policy.refuses() && state >= State::Stopping || policy.every().is_some() && state >= State::Draining;
         let supervised = policy.is_supervised().then(|| Box::new(policy.clone()));
         let essential = policy.is_essential();
         let (row, name) = match self.name {
@@ -230,10 +201,7 @@ impl Spawner {
         let caller = Caller::expect("spawning a worker");
         let parent = caller.worker().filter(|_| policy.stage().is_none());
         Self {
-            stage: policy
-                .stage()
-                .or(parent.map(|parent| parent.stage))
-                .unwrap_or_default(),
+            stage: policy.stage().or(parent.map(|parent| parent.stage)).unwrap_or_default(),
             parent: parent.map(|parent| caller.as_parent(parent)),
             life: caller.life,
         }
@@ -279,9 +247,7 @@ impl<B> fmt::Debug for Worker<B> {
             Name::Function(function) => &function.label().name,
             Name::Given(label) => &label.name,
         };
-        f.debug_struct("Worker")
-            .field("name", name)
-            .finish_non_exhaustive()
+        f.debug_struct("Worker").field("name", name).finish_non_exhaustive()
     }
 }
 
@@ -297,14 +263,7 @@ where
     F: Future<Output: Outcome> + Send + 'static,
 {
     let name = Name::here(name.into());
-    Worker {
-        name,
-        body: Once {
-            future,
-            judge: judge::<F::Output>,
-        },
-    }
-    .spawn()
+    Worker { name, body: Once { future, judge: judge::<F::Output> } }.spawn()
 }
 
 /// Starts a closure that blocks, as a worker called `name`, on tokio's pool of blocking threads.
@@ -322,14 +281,7 @@ where
     R: Outcome,
 {
     let name = Name::here(name.into());
-    Worker {
-        name,
-        body: Blocking {
-            run,
-            judge: judge::<R>,
-        },
-    }
-    .spawn()
+    Worker { name, body: Blocking { run, judge: judge::<R> } }.spawn()
 }
 
 /// A worker that is one future. Unbounded on purpose: what is wrong with the future or its result is said
@@ -337,42 +289,26 @@ where
 ///
 /// Not public API. Used by generated code.
 pub fn once<F, J>(function: &'static Function, future: F, judge: J) -> Worker<Once<F, J>> {
-    Worker {
-        name: Name::Function(function),
-        body: Once { future, judge },
-    }
+    Worker { name: Name::Function(function), body: Once { future, judge } }
 }
 
 /// A worker that can be run again. Unbounded on purpose, as [`once`].
 ///
 /// Not public API. Used by generated code.
 pub fn again<M, J>(function: &'static Function, make: M, judge: J) -> Worker<Again<M, J>> {
-    Worker {
-        name: Name::Function(function),
-        body: Again { make, judge },
-    }
+    Worker { name: Name::Function(function), body: Again { make, judge } }
 }
 
 /// A worker that blocks its thread and can be run again. Unbounded on purpose, as [`once`].
 ///
 /// Not public API. Used by generated code.
-pub fn blocking_again<M, J>(
-    function: &'static Function,
-    make: M,
-    judge: J,
-) -> Worker<BlockingAgain<M, J>> {
-    Worker {
-        name: Name::Function(function),
-        body: BlockingAgain { make, judge },
-    }
+pub fn blocking_again<M, J>(function: &'static Function, make: M, judge: J) -> Worker<BlockingAgain<M, J>> {
+    Worker { name: Name::Function(function), body: BlockingAgain { make, judge } }
 }
 
 /// A worker that blocks its thread. Unbounded on purpose, as [`once`].
 ///
 /// Not public API. Used by generated code.
 pub fn blocking<F, J>(function: &'static Function, run: F, judge: J) -> Worker<Blocking<F, J>> {
-    Worker {
-        name: Name::Function(function),
-        body: Blocking { run, judge },
-    }
+    Worker { name: Name::Function(function), body: Blocking { run, judge } }
 }

@@ -6,8 +6,7 @@ use std::process;
 
 use async_shutdown::ShutdownManager;
 use graceful_benches::{
-    DEADLINE, block, first_line, in_batches, n, park, resident, say, sigterm, start_up, task,
-    unknown, until_parked,
+    DEADLINE, block, first_line, in_batches, n, park, resident, say, sigterm, start_up, task, unknown, until_parked,
 };
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;

@@ -5,8 +5,8 @@ use std::future::pending;
 use elegant_departure::get_shutdown_guard;
 use elegant_departure::tokio::depart;
 use graceful_benches::{
-    DEADLINE, block, first_line, grow, in_batches, n, park, resident, say, sigterm, start_up, task,
-    unknown, until_parked,
+    DEADLINE, block, first_line, grow, in_batches, n, park, resident, say, sigterm, start_up, task, unknown,
+    until_parked,
 };
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;

@@ -4,9 +4,7 @@ use std::future::pending;
 use std::hint::black_box;
 use std::process::ExitCode;
 
-use graceful_benches::{
-    block, first_line, in_batches, n, park, resident, say, task, unknown, until_parked,
-};
+use graceful_benches::{block, first_line, in_batches, n, park, resident, say, task, unknown, until_parked};
 
 fn main() -> ExitCode {
     match &*task() {

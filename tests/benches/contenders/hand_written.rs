@@ -4,8 +4,8 @@ use std::future::pending;
 use std::hint::black_box;
 
 use graceful_benches::{
-    DEADLINE, block, first_line, grow, in_batches, n, park, resident, say, sigterm, start_up, task,
-    unknown, until_parked,
+    DEADLINE, block, first_line, grow, in_batches, n, park, resident, say, sigterm, start_up, task, unknown,
+    until_parked,
 };
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;

@@ -5,8 +5,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use graceful_benches::{
-    DEADLINE, block, first_line, in_batches, n, park, resident, say, sigterm, start_up, task,
-    unknown, until_parked,
+    DEADLINE, block, first_line, in_batches, n, park, resident, say, sigterm, start_up, task, unknown, until_parked,
 };
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;

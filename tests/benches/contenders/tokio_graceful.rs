@@ -3,8 +3,7 @@
 use std::future::pending;
 
 use graceful_benches::{
-    DEADLINE, block, first_line, in_batches, n, park, resident, say, start_up, task, unknown,
-    until_parked,
+    DEADLINE, block, first_line, in_batches, n, park, resident, say, start_up, task, unknown, until_parked,
 };
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;

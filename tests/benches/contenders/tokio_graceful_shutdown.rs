@@ -6,8 +6,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use graceful_benches::{
-    DEADLINE, block, first_line, in_batches, n, park, resident, say, start_up, task, unknown,
-    until_parked,
+    DEADLINE, block, first_line, in_batches, n, park, resident, say, start_up, task, unknown, until_parked,
 };
 use tokio::task::spawn_blocking;
 use tokio_graceful_shutdown::{AsyncSubsysFn, SubsystemBuilder, SubsystemHandle, Toplevel};
@@ -99,11 +98,7 @@ async fn starts() {
 #[tokio::main]
 async fn idle() {
     start_up();
-    until_sigterm(
-        async |tree: &mut SubsystemHandle| tree.on_shutdown_requested().await,
-        0,
-    )
-    .await;
+    until_sigterm(async |tree: &mut SubsystemHandle| tree.on_shutdown_requested().await, 0).await;
 }
 
 #[tokio::main]
@@ -151,10 +146,7 @@ async fn blocks_apart(_: &mut SubsystemHandle) -> Ended {
 }
 
 /// The tree with this root, from when so many workers wait.
-async fn until_sigterm(
-    root: impl for<'a> AsyncSubsysFn<&'a mut SubsystemHandle, ()> + 'static,
-    workers: usize,
-) {
+async fn until_sigterm(root: impl for<'a> AsyncSubsysFn<&'a mut SubsystemHandle, ()> + 'static, workers: usize) {
     let tree = Toplevel::<Box<dyn Error + Send + Sync>>::new(root).catch_signals();
     until_parked(workers).await;
     say("ready");

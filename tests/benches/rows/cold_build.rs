@@ -12,20 +12,11 @@ use crate::options::Options;
 use crate::samples::Samples;
 use crate::table::{Limit, Results, Table, Unit};
 
-const SECONDS: Unit = Unit {
-    name: "CPU s",
-    digits: 1,
-};
+const SECONDS: Unit = Unit { name: "CPU s", digits: 1 };
 
-const KILOBYTES: Unit = Unit {
-    name: "kB",
-    digits: 0,
-};
+const KILOBYTES: Unit = Unit { name: "kB", digits: 0 };
 
-const COUNT: Unit = Unit {
-    name: "",
-    digits: 0,
-};
+const COUNT: Unit = Unit { name: "", digits: 0 };
 
 /// Where this workspace is.
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -77,11 +68,7 @@ pub(crate) fn build(options: &Options, table: &mut Table) -> Result<(), String> 
     for service in &SERVICES {
         let project = Project::new(service).map_err(|error| error.to_string())?;
         let (dev, release) = Default::default();
-        all.push(Costs {
-            project,
-            dev,
-            release,
-        });
+        all.push(Costs { project, dev, release });
     }
     for _ in 0..options.runs(3) {
         for costs in &mut all {
@@ -149,10 +136,7 @@ impl Project {
     fn crates(&self) -> Result<f64, String> {
         let tree = self.cargo(&["tree", "--edges", "normal,build", "--prefix", "none"])?;
         // A name, a version, and sometimes a remark.
-        let names: BTreeSet<Vec<&str>> = tree
-            .lines()
-            .map(|line| line.split_whitespace().take(2).collect())
-            .collect();
+        let names: BTreeSet<Vec<&str>> = tree.lines().map(|line| line.split_whitespace().take(2).collect()).collect();
         #[allow(clippy::cast_precision_loss)] // tens
         Ok(names.len() as f64)
     }
@@ -200,12 +184,7 @@ fn spent_by_children() -> Result<f64, String> {
     let stat = fs::read_to_string("/proc/self/stat").map_err(|error| error.to_string())?;
     // The second field is the program's name and may have spaces in it; the 16th and 17th are what we want.
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-    let ticks: Vec<f64> = fields
-        .split_whitespace()
-        .skip(13)
-        .take(2)
-        .filter_map(|field| field.parse().ok())
-        .collect();
+    let ticks: Vec<f64> = fields.split_whitespace().skip(13).take(2).filter_map(|field| field.parse().ok()).collect();
     let [user, system] = ticks[..] else {
         return Err("the system does not say what its processes spent".to_owned());
     };

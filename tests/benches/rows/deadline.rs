@@ -13,10 +13,7 @@ use crate::table::{Limit, Results, Table, Unit};
 /// After which it hangs, as far as anybody is concerned.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-const MILLISECONDS: Unit = Unit {
-    name: "ms",
-    digits: 0,
-};
+const MILLISECONDS: Unit = Unit { name: "ms", digits: 0 };
 
 /// How it is held up, and the task of the contenders.
 const WAYS: [(&str, &str); 3] = [
@@ -39,9 +36,7 @@ pub(crate) fn overshoot(options: &Options, table: &mut Table) -> Result<(), Stri
         // They only wait: all at the same time disturb each other little, and nobody waits for minutes.
         let peers = contenders::all().into_iter().skip(1);
         let measured: Vec<_> = thread::scope(|scope| {
-            let started: Vec<_> = peers
-                .map(|peer| (peer.name, scope.spawn(move || hold_up(peer, task))))
-                .collect();
+            let started: Vec<_> = peers.map(|peer| (peer.name, scope.spawn(move || hold_up(peer, task)))).collect();
             let join = |(name, thread): (_, thread::ScopedJoinHandle<'_, _>)| {
                 (name, thread.join().expect("nothing panics in it"))
             };

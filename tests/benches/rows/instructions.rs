@@ -7,10 +7,7 @@ use crate::valgrind;
 
 use super::interleaved;
 
-const INSTRUCTIONS: Unit = Unit {
-    name: "Ir",
-    digits: 0,
-};
+const INSTRUCTIONS: Unit = Unit { name: "Ir", digits: 0 };
 
 /// A program executes nearly the same in every run; the median is against its hash seeds.
 const RUNS: usize = 3;
@@ -18,13 +15,11 @@ const RUNS: usize = 3;
 /// With the attribute, and with a future and a name.
 pub(crate) fn spawn(options: &Options, table: &mut Table) -> Result<(), String> {
     let limit = Limit::Times(1.05, HAND_WRITTEN);
-    let mut by_name = interleaved(&contenders::all(), options.runs(RUNS), |contender| {
-        valgrind::instructions(contender, "spawn")
-    })?;
+    let mut by_name =
+        interleaved(&contenders::all(), options.runs(RUNS), |contender| valgrind::instructions(contender, "spawn"))?;
     let ours = contenders::named(&[GRACEFUL]);
-    let mut by_attribute = interleaved(&ours, options.runs(RUNS), |contender| {
-        valgrind::instructions(contender, "spawn-attribute")
-    })?;
+    let mut by_attribute =
+        interleaved(&ours, options.runs(RUNS), |contender| valgrind::instructions(contender, "spawn-attribute"))?;
     by_attribute.extend(by_name.iter().skip(1).cloned());
     let figure = "spawn + join of a no-op, `#[graceful::worker]`";
     table.add(figure, INSTRUCTIONS, limit, &by_attribute);
@@ -35,10 +30,7 @@ pub(crate) fn spawn(options: &Options, table: &mut Table) -> Result<(), String> 
 }
 
 pub(crate) fn allocations(options: &Options, table: &mut Table) -> Result<(), String> {
-    let unit = Unit {
-        name: "",
-        digits: 2,
-    };
+    let unit = Unit { name: "", digits: 2 };
     let results = interleaved(&contenders::all(), options.runs(1), |contender| {
         let task = match contender.name {
             GRACEFUL => "spawn-attribute",
@@ -53,9 +45,8 @@ pub(crate) fn allocations(options: &Options, table: &mut Table) -> Result<(), St
 }
 
 pub(crate) fn park(options: &Options, table: &mut Table) -> Result<(), String> {
-    let results = interleaved(&contenders::all(), options.runs(RUNS), |contender| {
-        valgrind::instructions(contender, "park")
-    })?;
+    let results =
+        interleaved(&contenders::all(), options.runs(RUNS), |contender| valgrind::instructions(contender, "park"))?;
     let limit = Limit::Times(1.05, HAND_WRITTEN);
     table.add("park + stop + join", INSTRUCTIONS, limit, &results);
     Ok(())
@@ -63,18 +54,9 @@ pub(crate) fn park(options: &Options, table: &mut Table) -> Result<(), String> {
 
 /// An iteration of a loop that asks, less one of a loop that does not.
 pub(crate) fn is_stopping(options: &Options, table: &mut Table) -> Result<(), String> {
-    let unit = Unit {
-        name: "Ir",
-        digits: 1,
-    };
+    let unit = Unit { name: "Ir", digits: 1 };
     // The others have no such question.
-    let contenders = contenders::named(&[
-        GRACEFUL,
-        RAW,
-        HAND_WRITTEN,
-        "tokio-graceful-shutdown",
-        "async-shutdown",
-    ]);
+    let contenders = contenders::named(&[GRACEFUL, RAW, HAND_WRITTEN, "tokio-graceful-shutdown", "async-shutdown"]);
     let results = interleaved(&contenders, options.runs(RUNS), |contender| {
         let asking = valgrind::instructions(contender, "flag")?;
         Ok(asking - valgrind::instructions(contender, "no-flag")?)

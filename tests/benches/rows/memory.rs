@@ -10,10 +10,7 @@ use super::interleaved;
 /// How many wait.
 const WORKERS: usize = 100_000;
 
-const BYTES: Unit = Unit {
-    name: "B",
-    digits: 1,
-};
+const BYTES: Unit = Unit { name: "B", digits: 1 };
 
 /// In `stopping()`, and each with a token of its own.
 pub(crate) fn bytes(options: &Options, table: &mut Table) -> Result<(), String> {
@@ -39,10 +36,7 @@ pub(crate) fn bytes(options: &Options, table: &mut Table) -> Result<(), String> 
 
 /// From the first million workers to the last, for each million between.
 pub(crate) fn growth(options: &Options, table: &mut Table) -> Result<(), String> {
-    let unit = Unit {
-        name: "MiB",
-        digits: 2,
-    };
+    let unit = Unit { name: "MiB", digits: 2 };
     let contenders = contenders::named(&[GRACEFUL, HAND_WRITTEN, "elegant-departure"]);
     let results = interleaved(&contenders, options.runs(1), |contender| {
         match contender.name {

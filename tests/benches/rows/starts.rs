@@ -10,10 +10,7 @@ use crate::table::{Limit, Results, Table, Unit};
 
 use super::interleaved;
 
-const COUNT: Unit = Unit {
-    name: "",
-    digits: 0,
-};
+const COUNT: Unit = Unit { name: "", digits: 0 };
 
 /// How many signals are sent to a program that takes its time to start.
 const SIGNALS: usize = 200;
@@ -23,10 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// From just before the start to the first line of an async main.
 pub(crate) fn start(options: &Options, table: &mut Table) -> Result<(), String> {
-    let unit = Unit {
-        name: "µs",
-        digits: 0,
-    };
+    let unit = Unit { name: "µs", digits: 0 };
     let contenders = contenders::named(&[GRACEFUL, RAW]);
     let results = interleaved(&contenders, options.runs(200), |contender| {
         let mut program = Program::start(contender, "first-line", 0);
@@ -84,15 +78,12 @@ fn count(
     for moment in moments {
         // Everybody at the same moment of its start.
         for (&contender, count) in contenders.iter().zip(&mut counts) {
-            let met = signal_at(contender, start_up, moment)
-                .map_err(|why| format!("{}: {why}", contender.name))?;
+            let met = signal_at(contender, start_up, moment).map_err(|why| format!("{}: {why}", contender.name))?;
             *count += u32::from(met == *fate);
         }
     }
     let names = contenders.iter().map(|contender| contender.name);
-    let samples = counts
-        .into_iter()
-        .map(|count| [f64::from(count)].into_iter().collect());
+    let samples = counts.into_iter().map(|count| [f64::from(count)].into_iter().collect());
     Ok(names.zip(samples).collect())
 }
 

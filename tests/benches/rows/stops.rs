@@ -36,25 +36,18 @@ fn stop(contender: Contender, task: &str, n: usize) -> Result<Duration, String> 
 }
 
 pub(crate) fn idle(options: &Options, table: &mut Table) -> Result<(), String> {
-    let unit = Unit {
-        name: "µs",
-        digits: 0,
-    };
+    let unit = Unit { name: "µs", digits: 0 };
     let mut contenders = contenders::idle();
     contenders.extend(contenders::named(&[NO_HANDLER, "sigwait"]));
-    let results = interleaved(&contenders, options.runs(100), |contender| {
-        Ok(stop(contender, "idle", 0)?.as_secs_f64() * 1e6)
-    })?;
+    let results =
+        interleaved(&contenders, options.runs(100), |contender| Ok(stop(contender, "idle", 0)?.as_secs_f64() * 1e6))?;
     let limit = Limit::Times(0.92, RAW);
     table.add("idle: SIGTERM → gone", unit, limit, &results);
     Ok(())
 }
 
 pub(crate) fn million(options: &Options, table: &mut Table) -> Result<(), String> {
-    let unit = Unit {
-        name: "s",
-        digits: 2,
-    };
+    let unit = Unit { name: "s", digits: 2 };
     let many = contenders::named(&[GRACEFUL, RAW, HAND_WRITTEN, "tokio-graceful"]);
     let measure = |contender| Ok(stop(contender, "parked", WORKERS)?.as_secs_f64());
     let mut results = interleaved(&many, options.runs(9), measure)?;
@@ -70,9 +63,7 @@ pub(crate) fn million(options: &Options, table: &mut Table) -> Result<(), String
 /// The memory that can be had without swapping, in bytes.
 fn available() -> u64 {
     let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = memory
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"));
+    let line = memory.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
     let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     kib.unwrap_or(0) << 10
 }

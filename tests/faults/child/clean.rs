@@ -31,9 +31,7 @@ pub(crate) async fn run(case: &str) -> Ending {
             });
         }
         "ends_early" => {
-            graceful::spawn("migrate", async { println!("migrated") })
-                .await
-                .expect("it is done");
+            graceful::spawn("migrate", async { println!("migrated") }).await.expect("it is done");
         }
         "worker_fails" => {
             drain().spawn();

@@ -148,10 +148,7 @@ impl LogGuard {
                 println!("log: {line}");
             }
         });
-        Self {
-            log,
-            writer: Some(writer),
-        }
+        Self { log, writer: Some(writer) }
     }
 }
 

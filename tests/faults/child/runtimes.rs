@@ -25,10 +25,7 @@ pub(crate) fn run(name: &str) -> ExitCode {
         "slow_to_tell" => slow_to_tell(),
         "eager_thread" => beside(spawn_from_a_thread),
         "eager_runtime" => beside(spawn_from_a_task),
-        "long_name" => graceful::Builder::new()
-            .stop_timeout(BUDGET)
-            .name("x".repeat(2500))
-            .block_on(crate::case()),
+        "long_name" => graceful::Builder::new().stop_timeout(BUDGET).name("x".repeat(2500)).block_on(crate::case()),
         "names_of_many_lines" => names_of_many_lines(),
         other => panic!("no runtime {other}"),
     }
@@ -115,18 +112,14 @@ fn slow_to_build() -> ExitCode {
         crate::signals::wait_for_a_line();
         "slow".to_owned()
     });
-    graceful::Builder::new()
-        .runtime(runtime)
-        .block_on(crate::case())
+    graceful::Builder::new().runtime(runtime).block_on(crate::case())
 }
 
 /// No system has memory for its threads.
 fn huge_threads() -> ExitCode {
     let mut runtime = Builder::new_multi_thread();
     runtime.thread_stack_size(1 << 60);
-    let code = graceful::Builder::new()
-        .runtime(runtime)
-        .block_on(crate::case());
+    let code = graceful::Builder::new().runtime(runtime).block_on(crate::case());
     // Long enough for whoever would end the process in between.
     thread::sleep(Duration::from_millis(50));
     println!("after the lifecycle");
@@ -149,14 +142,8 @@ fn slow_to_tell() -> ExitCode {
 
 fn names_of_many_lines() -> ExitCode {
     let mut runtime = Builder::new_multi_thread();
-    runtime
-        .enable_all()
-        .worker_threads(1)
-        .thread_name("a line\n".repeat(200));
-    graceful::Builder::new()
-        .stop_timeout(BUDGET)
-        .runtime(runtime)
-        .block_on(crate::case())
+    runtime.enable_all().worker_threads(1).thread_name("a line\n".repeat(200));
+    graceful::Builder::new().stop_timeout(BUDGET).runtime(runtime).block_on(crate::case())
 }
 
 /// Beside a thread that was there before, and whose panics are nobody's failure.
@@ -174,9 +161,7 @@ fn beside(eager: fn()) -> ExitCode {
         thread::sleep(Duration::from_millis(50));
         "slow".to_owned()
     });
-    graceful::Builder::new()
-        .runtime(runtime)
-        .block_on(crate::case())
+    graceful::Builder::new().runtime(runtime).block_on(crate::case())
 }
 
 fn spawn_from_a_thread() {
@@ -206,10 +191,7 @@ fn spawn_from_a_task() {
 fn try_to_spawn() -> Option<WorkerHandle<()>> {
     let spawn = || {
         graceful::spawn("eager", async {
-            println!(
-                "eager worker on {}",
-                thread::current().name().unwrap_or_default()
-            );
+            println!("eager worker on {}", thread::current().name().unwrap_or_default());
         })
     };
     panic::catch_unwind(spawn).ok()

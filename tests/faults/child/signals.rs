@@ -55,9 +55,7 @@ pub(crate) async fn run(case: &str) -> Ending {
             graceful::spawn("work", async {
                 graceful::stopping().await;
                 println!("work in hand");
-                let _ = BufReader::new(tokio::io::stdin())
-                    .read_line(&mut String::new())
-                    .await;
+                let _ = BufReader::new(tokio::io::stdin()).read_line(&mut String::new()).await;
                 println!("work done");
             });
             up().await
@@ -127,15 +125,9 @@ impl Drop for TearsDown {
 /// Starts programs from main, from a task, from a blocking thread and from a thread of its own.
 async fn start_programs() -> Ending {
     run_programs("main");
-    tokio::spawn(async { run_programs("task") })
-        .await
-        .expect("the program is started");
-    task::spawn_blocking(|| run_programs("blocking"))
-        .await
-        .expect("the program is started");
-    thread::spawn(|| run_programs("thread"))
-        .join()
-        .expect("the program is started");
+    tokio::spawn(async { run_programs("task") }).await.expect("the program is started");
+    task::spawn_blocking(|| run_programs("blocking")).await.expect("the program is started");
+    thread::spawn(|| run_programs("thread")).join().expect("the program is started");
     WELL
 }
 
@@ -143,10 +135,7 @@ async fn start_programs() -> Ending {
 fn run_programs(from: &str) {
     for signal in ["TERM", "INT"] {
         let script = format!("kill -{signal} $$; exit 3");
-        let status = Command::new("sh")
-            .args(["-c", &script])
-            .status()
-            .expect("there is a shell");
+        let status = Command::new("sh").args(["-c", &script]).status().expect("there is a shell");
         println!("{from} {signal}: {:?}", status.signal());
     }
 }

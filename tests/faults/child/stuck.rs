@@ -50,9 +50,7 @@ pub(crate) async fn run(case: &str) -> Ending {
             for number in 0..30 {
                 graceful::spawn(format!("{number} {}", "🦀".repeat(100)), pending::<()>());
             }
-            graceful::spawn("🦀".repeat(100), async {
-                Err::<(), _>("🦀".repeat(300))
-            });
+            graceful::spawn("🦀".repeat(100), async { Err::<(), _>("🦀".repeat(300)) });
             println!("up");
         }
         "many" => {

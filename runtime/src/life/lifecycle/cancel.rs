@@ -84,10 +84,7 @@ impl Lifecycle {
 
     /// The own token of the worker in this seat.
     pub(crate) fn own_token(&self, stage: Stage, seat: SeatKey) -> CancellationToken {
-        self.in_step(
-            stage,
-            self.seats.own_token(seat, &self.tokens[stage.index()]),
-        )
+        self.in_step(stage, self.seats.own_token(seat, &self.tokens[stage.index()]))
     }
 
     /// The flag is up before the coordinator has cancelled the token: a token handed out in between agrees
@@ -122,8 +119,7 @@ impl Lifecycle {
     }
 
     fn hear_of_early_stop(&self, key: SeatKey, stage: Stage, task: Option<Id>) {
-        if self.word.load(Ordering::SeqCst) & SINGLED_OUT != 0 && self.seats.was_stopped_early(task)
-        {
+        if self.word.load(Ordering::SeqCst) & SINGLED_OUT != 0 && self.seats.was_stopped_early(task) {
             self.own_token(stage, key).cancel();
         }
     }

@@ -36,10 +36,8 @@ impl Lifecycle {
     #[cold]
     pub(crate) fn note_end(&self, row: &Row) {
         if let Some(budget) = self.budget() {
-            let after =
-                u32::try_from((self.now() - budget.asked()).as_millis()).unwrap_or(u32::MAX);
-            row.ended_at
-                .fetch_max(after.saturating_add(1), Ordering::Relaxed);
+            let after = u32::try_from((self.now() - budget.asked()).as_millis()).unwrap_or(u32::MAX);
+            row.ended_at.fetch_max(after.saturating_add(1), Ordering::Relaxed);
         }
     }
 
@@ -85,8 +83,7 @@ impl Lifecycle {
 
     /// How many workers and holds are alive.
     pub(crate) fn workers_alive(&self) -> usize {
-        self.alive()
-            .saturating_sub(usize::from(self.is_main_alive()))
+        self.alive().saturating_sub(usize::from(self.is_main_alive()))
     }
 
     /// Whether nobody is left in these stages, and no result of anybody. From then on newcomers to them are
@@ -95,10 +92,7 @@ impl Lifecycle {
         let alive = |stage: &Stage| &self.alive[stage.index()];
         !self.is_dropping()
             && stages.iter().all(|stage| alive(stage).count() == 0)
-            && stages
-                .iter()
-                .rev()
-                .all(|stage| alive(stage).close_if_empty())
+            && stages.iter().rev().all(|stage| alive(stage).close_if_empty())
     }
 
     /// From now on, a count that becomes small rings the bell.
@@ -226,9 +220,7 @@ impl Lifecycle {
 /// How many threads of a runtime are not parked. Each counts a park and the end of one.
 #[cfg(target_has_atomic = "64")]
 fn awake(runtime: &RuntimeMetrics) -> usize {
-    (0..runtime.num_workers())
-        .filter(|worker| runtime.worker_park_unpark_count(*worker).is_multiple_of(2))
-        .count()
+    (0..runtime.num_workers()).filter(|worker| runtime.worker_park_unpark_count(*worker).is_multiple_of(2)).count()
 }
 
 /// Where that cannot be counted, all of them may be.

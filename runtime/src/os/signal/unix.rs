@@ -32,13 +32,7 @@ pub(crate) fn inbox() -> io::Result<(Inbox, Nudge)> {
     reader.set_nonblocking(true)?;
     writer.set_nonblocking(true)?;
     let arrived = Arc::new(Signal::ALL.map(|_| Arc::new(AtomicBool::new(false))));
-    Ok((
-        Inbox {
-            reader,
-            arrived: Arc::clone(&arrived),
-        },
-        Nudge { writer, arrived },
-    ))
+    Ok((Inbox { reader, arrived: Arc::clone(&arrived) }, Nudge { writer, arrived }))
 }
 
 /// The watch's end.
@@ -58,11 +52,7 @@ impl Inbox {
     /// The signals that came since the last call. A signal counts once, however often it was sent.
     pub(crate) fn take(&self) -> impl Iterator<Item = Signal> + '_ {
         let came = |index: usize| self.arrived[index].swap(false, Ordering::AcqRel);
-        Signal::ALL
-            .into_iter()
-            .enumerate()
-            .filter(move |&(index, _)| came(index))
-            .map(|(_, signal)| signal)
+        Signal::ALL.into_iter().enumerate().filter(move |&(index, _)| came(index)).map(|(_, signal)| signal)
     }
 }
 
@@ -101,11 +91,7 @@ impl Arming {
         let (original, held) = Mask::block(&numbers).without(&numbers);
         let mut held_at_exec = signals.clone();
         held_at_exec.retain(|signal| held.contains(&signal.number()));
-        Self {
-            signals,
-            original,
-            held_at_exec,
-        }
+        Self { signals, original, held_at_exec }
     }
 
     /// Gives the calling thread the process's own mask, with our signals let through.
@@ -120,14 +106,9 @@ impl Arming {
     ///
     /// The signal that could not be registered, with the reason. What was registered before it is undone.
     pub(crate) fn register(&self, nudge: &Nudge) -> Result<Handlers, (Signal, io::Error)> {
-        let mut handlers = Handlers {
-            ids: Vec::new(),
-            signals: Vec::new(),
-        };
+        let mut handlers = Handlers { ids: Vec::new(), signals: Vec::new() };
         for &signal in &self.signals {
-            handlers
-                .add(signal, nudge)
-                .map_err(|error| (signal, error))?;
+            handlers.add(signal, nudge).map_err(|error| (signal, error))?;
         }
         Ok(handlers)
     }
@@ -168,10 +149,7 @@ pub(crate) struct Handlers {
 impl Handlers {
     /// A handler for one more signal, from now on.
     pub(crate) fn of(signal: Signal, nudge: &Nudge) -> io::Result<Self> {
-        let mut handlers = Handlers {
-            ids: Vec::new(),
-            signals: Vec::new(),
-        };
+        let mut handlers = Handlers { ids: Vec::new(), signals: Vec::new() };
         let number = signal.number();
         // What was ignored at the start stays ignored.
         if sys::is_ignored(number) {
@@ -192,8 +170,7 @@ impl Handlers {
             kept_up.push(signal);
         }
         let arrived = Arc::clone(&nudge.arrived[signal as usize]);
-        self.ids
-            .push(sys::hear(number, arrived, nudge.writer.try_clone()?)?);
+        self.ids.push(sys::hear(number, arrived, nudge.writer.try_clone()?)?);
         if OURS[signal as usize].load(Ordering::SeqCst) == 0 {
             OURS[signal as usize].store(sys::handler(number), Ordering::SeqCst);
         }

@@ -29,13 +29,7 @@ impl Signal {
 #[allow(clippy::unnecessary_wraps)] // as on unix, where it can fail
 pub(crate) fn inbox() -> io::Result<(Inbox, Nudge)> {
     let (sender, receiver) = mpsc::channel();
-    Ok((
-        Inbox {
-            receiver,
-            arrived: Vec::new(),
-        },
-        Nudge { sender },
-    ))
+    Ok((Inbox { receiver, arrived: Vec::new() }, Nudge { sender }))
 }
 
 /// A program's own handlers stand beside ours.
@@ -85,10 +79,7 @@ pub(crate) struct Arming {
 
 impl Arming {
     pub(crate) fn begin(signals: &[Signal]) -> Self {
-        Self {
-            signals: signals.to_vec(),
-            held_at_exec: Vec::new(),
-        }
+        Self { signals: signals.to_vec(), held_at_exec: Vec::new() }
     }
 
     #[allow(clippy::unused_self)] // as on unix
@@ -102,32 +93,14 @@ impl Arming {
     ///
     /// The signal that could not be registered, with the reason.
     pub(crate) fn register(&self, nudge: &Nudge) -> Result<Handlers, (Signal, io::Error)> {
-        let handlers = Handlers {
-            over: Arc::new(AtomicBool::new(false)),
-        };
+        let handlers = Handlers { over: Arc::new(AtomicBool::new(false)) };
         for &signal in &self.signals {
             let result = match signal {
-                Signal::Interrupt => listen(signal, nudge, &handlers, windows::ctrl_c, |l| {
-                    Box::pin(l.recv())
-                }),
-                Signal::Terminate => listen(signal, nudge, &handlers, windows::ctrl_break, |l| {
-                    Box::pin(l.recv())
-                })
-                .and_then(|()| {
-                    listen(signal, nudge, &handlers, windows::ctrl_close, |l| {
-                        Box::pin(l.recv())
-                    })
-                })
-                .and_then(|()| {
-                    listen(signal, nudge, &handlers, windows::ctrl_shutdown, |l| {
-                        Box::pin(l.recv())
-                    })
-                })
-                .and_then(|()| {
-                    listen(signal, nudge, &handlers, windows::ctrl_logoff, |l| {
-                        Box::pin(l.recv())
-                    })
-                }),
+                Signal::Interrupt => listen(signal, nudge, &handlers, windows::ctrl_c, |l| Box::pin(l.recv())),
+                Signal::Terminate => listen(signal, nudge, &handlers, windows::ctrl_break, |l| Box::pin(l.recv()))
+                    .and_then(|()| listen(signal, nudge, &handlers, windows::ctrl_close, |l| Box::pin(l.recv())))
+                    .and_then(|()| listen(signal, nudge, &handlers, windows::ctrl_shutdown, |l| Box::pin(l.recv())))
+                    .and_then(|()| listen(signal, nudge, &handlers, windows::ctrl_logoff, |l| Box::pin(l.recv()))),
                 _ => Ok(()),
             };
             result.map_err(|error| (signal, error))?;
@@ -144,9 +117,7 @@ pub(crate) struct Handlers {
 impl Handlers {
     /// SIGHUP never comes on Windows.
     pub(crate) fn of(_: Signal, _: &Nudge) -> io::Result<Self> {
-        Ok(Self {
-            over: Arc::new(AtomicBool::new(false)),
-        })
+        Ok(Self { over: Arc::new(AtomicBool::new(false)) })
     }
 }
 
@@ -166,24 +137,20 @@ fn listen<L: Send + 'static>(
     open: fn() -> io::Result<L>,
     received: for<'a> fn(&'a mut L) -> Received<'a>,
 ) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut listener = {
         let _entered = runtime.enter();
         open()?
     };
     let (sender, over) = (nudge.sender.clone(), Arc::clone(&handlers.over));
-    std::thread::Builder::new()
-        .name(format!("graceful-{signal}"))
-        .spawn(move || {
-            runtime.block_on(async {
-                while received(&mut listener).await.is_some() && !over.load(Ordering::Acquire) {
-                    if sender.send(Some(signal)).is_err() {
-                        break;
-                    }
+    std::thread::Builder::new().name(format!("graceful-{signal}")).spawn(move || {
+        runtime.block_on(async {
+            while received(&mut listener).await.is_some() && !over.load(Ordering::Acquire) {
+                if sender.send(Some(signal)).is_err() {
+                    break;
                 }
-            });
-        })?;
+            }
+        });
+    })?;
     Ok(())
 }

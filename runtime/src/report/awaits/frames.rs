@@ -27,16 +27,12 @@ fn is_their_file(file: &str) -> bool {
     const STDS: [&str; 2] = ["/rustc/", "/rustlib/src/rust/"];
     let is_of = |folder: &str, package: &str| {
         let version = folder.replace('-', "_");
-        let version = version
-            .strip_prefix(package)
-            .and_then(|rest| rest.strip_prefix('_'));
+        let version = version.strip_prefix(package).and_then(|rest| rest.strip_prefix('_'));
         version.is_some_and(|version| version.starts_with(|c: char| c.is_ascii_digit()))
     };
     file.starts_with(OURS)
         || STDS.iter().any(|part| file.contains(part))
-        || file
-            .split('/')
-            .any(|folder| PLUMBING.iter().any(|package| is_of(folder, package)))
+        || file.split('/').any(|folder| PLUMBING.iter().any(|package| is_of(folder, package)))
 }
 
 /// The package a function belongs to: of `<tokio::time::Sleep as core::future::Future>::poll` it is `tokio`.
@@ -57,10 +53,7 @@ fn package(name: &str) -> &str {
 
 /// A line as a person writes it: from the root of the workspace, or from the folder of the package.
 pub(super) fn shortened(line: &str, roots: &[String]) -> String {
-    if let Some(short) = roots
-        .iter()
-        .find_map(|root| line.strip_prefix(root.as_str()))
-    {
+    if let Some(short) = roots.iter().find_map(|root| line.strip_prefix(root.as_str())) {
         return short.to_owned();
     }
     let package = line.rfind("/src/").map(|source| &line[..source]);
@@ -76,19 +69,10 @@ mod tests {
     fn whose_function_it_is() {
         for (name, of) in [
             ("orders::consume::{{closure}}", "orders"),
-            (
-                "<tokio::time::sleep::Sleep as core::future::future::Future>::poll",
-                "tokio",
-            ),
+            ("<tokio::time::sleep::Sleep as core::future::future::Future>::poll", "tokio"),
             ("<&mut F as core::future::future::Future>::poll", "core"),
-            (
-                "<F as futures_core::future::TryFuture>::try_poll",
-                "futures_core",
-            ),
-            (
-                "core::future::future::<impl core::future::future::Future for X>::poll",
-                "core",
-            ),
+            ("<F as futures_core::future::TryFuture>::try_poll", "futures_core"),
+            ("core::future::future::<impl core::future::future::Future for X>::poll", "core"),
             ("<orders[1f]::Queue as Future>::poll", "orders"),
         ] {
             assert_eq!(package(name), of, "{name}");
@@ -104,10 +88,7 @@ mod tests {
             (format!("{of}/hyper-1.12.0/src/proto.rs"), false),
             (format!("{of}/tokio-postgres-0.7.1/src/client.rs"), false),
             ("/rustc/5980/library/core/src/pin.rs".to_owned(), true),
-            (
-                concat!(env!("CARGO_MANIFEST_DIR"), "/src/task.rs").to_owned(),
-                true,
-            ),
+            (concat!(env!("CARGO_MANIFEST_DIR"), "/src/task.rs").to_owned(), true),
             ("/home/me/tokio/src/main.rs".to_owned(), false),
         ] {
             assert_eq!(is_their_file(&file), is_theirs, "{file}");
@@ -119,10 +100,7 @@ mod tests {
         let roots = ["/home/me/shop/".to_owned()];
         for (line, short) in [
             ("/home/me/shop/orders/db.rs:7", "orders/db.rs:7"),
-            (
-                "/root/registry/src/index/hyper-1.12.0/src/proto.rs:90",
-                "hyper-1.12.0/src/proto.rs:90",
-            ),
+            ("/root/registry/src/index/hyper-1.12.0/src/proto.rs:90", "hyper-1.12.0/src/proto.rs:90"),
             ("/opt/build/main.rs:7", "/opt/build/main.rs:7"),
             ("orders::consume", "orders::consume"),
         ] {

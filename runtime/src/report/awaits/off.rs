@@ -16,8 +16,7 @@ use crate::model::awaits::Awaits;
 use crate::say::line::Line;
 
 /// Whoever asks for the feature, and has no such build, is told so.
-const NOT_KNOWN: &str =
-    "where they wait is not known: that takes RUSTFLAGS=\"--cfg tokio_unstable\", and Linux";
+const NOT_KNOWN: &str = "where they wait is not known: that takes RUSTFLAGS=\"--cfg tokio_unstable\", and Linux";
 
 pub(crate) fn ask_at_last(_: &Lifecycle) {}
 

@@ -50,16 +50,7 @@ fn plans() -> impl Strategy<Value = Plan> {
         vec(prop_oneof![4 => Just(0_u64), 1 => 0_u64..40], 1..20),
     )
         .prop_map(
-            |(
-                budget,
-                drain,
-                drained,
-                (before_stop, on_stop, after_stop),
-                stages,
-                aborted,
-                results,
-                late,
-            )| Plan {
+            |(budget, drain, drained, (before_stop, on_stop, after_stop), stages, aborted, results, late)| Plan {
                 budget,
                 drain,
                 drained,
@@ -121,21 +112,11 @@ impl<'a> World<'a> {
 
     /// When something happens next.
     fn next_event(&self) -> Option<Instant> {
-        let drained = self
-            .plan
-            .drained
-            .map(|ms| self.asked + Duration::from_millis(ms));
-        let settled = self
-            .gone
-            .get()
-            .map(|at| at + Duration::from_millis(self.plan.results));
+        let drained = self.plan.drained.map(|ms| self.asked + Duration::from_millis(ms));
+        let settled = self.gone.get().map(|at| at + Duration::from_millis(self.plan.results));
         let hooks = self.hooks.borrow();
         let empty = self.empty.borrow();
-        let moments = hooks
-            .iter()
-            .map(|(_, ends)| *ends)
-            .chain(*empty)
-            .chain([drained, settled]);
+        let moments = hooks.iter().map(|(_, ends)| *ends).chain(*empty).chain([drained, settled]);
         moments.flatten().filter(|at| *at > self.now.get()).min()
     }
 
@@ -154,19 +135,13 @@ impl Scene for World<'_> {
     }
 
     fn is_drained(&self) -> bool {
-        let drained = self
-            .plan
-            .drained
-            .map(|ms| self.asked + Duration::from_millis(ms));
+        let drained = self.plan.drained.map(|ms| self.asked + Duration::from_millis(ms));
         drained.is_some_and(|at| at <= self.now.get())
     }
 
     fn runs_hooks(&self, stage: HookStage) -> bool {
         let runs = |ends: Option<Instant>| ends.is_none_or(|at| at > self.now.get());
-        self.hooks
-            .borrow()
-            .iter()
-            .any(|(of, ends)| *of == stage && runs(*ends))
+        self.hooks.borrow().iter().any(|(of, ends)| *of == stage && runs(*ends))
     }
 
     fn hooks_of_the_end(&self) -> usize {
@@ -175,8 +150,7 @@ impl Scene for World<'_> {
 
     fn close_if_empty(&self, stages: &[Stage]) -> bool {
         let is_empty = stages.iter().all(|stage| self.is_empty(*stage));
-        self.gone
-            .set(is_empty.then(|| self.gone.get().unwrap_or(self.now.get())));
+        self.gone.set(is_empty.then(|| self.gone.get().unwrap_or(self.now.get())));
         is_empty
     }
 
@@ -186,9 +160,7 @@ impl Scene for World<'_> {
 
     fn is_settled(&self) -> bool {
         let settled = Duration::from_millis(self.plan.results);
-        self.gone
-            .get()
-            .is_some_and(|at| at + settled <= self.now.get())
+        self.gone.get().is_some_and(|at| at + settled <= self.now.get())
     }
 }
 

@@ -17,11 +17,7 @@ pub(crate) struct Asked;
 
 impl Asked {
     #[inline]
-    pub(crate) fn poll<F: Future>(
-        self,
-        future: Pin<&mut F>,
-        context: &mut Context<'_>,
-    ) -> Poll<F::Output> {
+    pub(crate) fn poll<F: Future>(self, future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
         future.poll(context)
     }
 }
