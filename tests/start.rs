@@ -79,7 +79,7 @@ fn a_lifecycle_beside_another_is_refused() {
 
 #[test]
 fn attributes_and_environment_read_durations_alike() {
-    // One is checked while compiling, by a crate that shares no code with the other.
+    // The first is a symlink to the second; a copy in its place would drift.
     let [attributes, environment] =
         [include_str!("../macros/src/duration.rs"), include_str!("../runtime/src/model/duration.rs")];
     assert!(attributes == environment, "the two copies of duration.rs differ");

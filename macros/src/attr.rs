@@ -1,136 +1,115 @@
-//! Parses what stands in the parentheses of an attribute.
+//! Parses the options of an attribute.
 //!
-//! A mistake costs the option it is in, not the ones after it: the parser
-//! skips to the next comma and goes on.
+//! After a syntax error the parser skips to the next comma, so that an error
+//! in one option does not hide the errors in the next.
 
-pub(crate) mod grammar;
-pub(crate) mod options;
-pub(crate) mod signal;
+pub(crate) mod table;
+
+mod literal;
 mod suggest;
+
+pub(crate) mod signal;
+
 pub(crate) mod value;
+
+pub(crate) mod options;
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::ext::IdentExt;
-use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Error, Expr, Token, token};
+use syn::parse::{ParseStream, Parser};
+use syn::{Error, Expr, Token, parse_quote_spanned, token};
 
-use crate::attr::grammar::{Attribute, Known};
+use crate::attr::options::Options;
+use crate::attr::table::{Attribute, Spec};
 use crate::errors::Errors;
 
-/// One option, with a key that the attribute knows and that came only once.
-pub(crate) struct Setting {
-    /// The word before the `=`.
-    pub(crate) key: Ident,
-    /// The whole option as it should be written, for messages.
-    pub(crate) write: &'static str,
-    /// What it was set to.
-    pub(crate) value: Value,
-}
-
-/// What an option was set to.
-pub(crate) enum Value {
-    /// Nothing: the word stands alone.
-    Flag,
-    /// An expression of the user's.
-    Expr(Expr),
-    /// Something that does not parse and was reported.
-    Broken,
-}
-
 /// Input:  `stop_timeout = "25s", reraise`
-/// Output: the settings, in the order they were written
-pub(crate) fn parse(attribute: Attribute, tokens: TokenStream, errors: &mut Errors) -> Vec<Setting> {
-    let parser = |input: ParseStream<'_>| Ok(settings(attribute, input, errors));
-    // The parser above takes any tokens to their end.
-    parser.parse2(tokens).unwrap_or_default()
-}
-
-fn settings(attribute: Attribute, input: ParseStream<'_>, errors: &mut Errors) -> Vec<Setting> {
-    let mut settings: Vec<Setting> = Vec::new();
-    while !input.is_empty() {
-        match setting(attribute, input, errors) {
-            Ok(new) if settings.iter().any(|old| old.key == new.key) => {
-                let message = format!("`{}` is set twice: remove one of the two", new.key);
-                errors.push(Error::new(new.key.span(), message));
-            }
-            Ok(new) => settings.push(new),
-            Err(error) => {
-                errors.push(error);
-                skip_to_comma(input);
-            }
+/// Output: the options that were given
+pub(crate) fn parse(attribute: Attribute, tokens: TokenStream, errors: &mut Errors) -> Options {
+    let given = Vec::new();
+    let mut options = Options { attribute, given };
+    let parser = |input: ParseStream<'_>| {
+        while !input.is_empty() {
+            option(&mut options, input, errors);
+            separator(attribute, input, errors);
         }
-        separator(attribute, input, errors);
-    }
-    settings
+        Ok(())
+    };
+    // The parser takes all tokens and never fails.
+    let _: Result<(), Error> = parser.parse2(tokens);
+    options
 }
 
-/// One option. What fails here has no key that could be kept.
-fn setting(attribute: Attribute, input: ParseStream<'_>, errors: &mut Errors) -> Result<Setting, Error> {
-    if !input.peek(syn::Ident::peek_any) {
+/// Parses one option, reads its value and adds it to the others.
+fn option(options: &mut Options, input: ParseStream<'_>, errors: &mut Errors) {
+    let Some((spec, key)) = errors.ok(key(options.attribute, input)) else {
+        return skip_to_comma(input);
+    };
+    let expr = errors.ok(value(spec, &key, input));
+    if expr.is_none() {
+        skip_to_comma(input);
+    }
+    if options.given.iter().any(|(old, _)| *old == key) {
+        let message = format!("`{key}` is set twice: remove one of the two");
+        errors.push(Error::new(key.span(), message));
+        return;
+    }
+    let value = expr.and_then(|expr| value::read(spec, expr, errors));
+    options.given.push((key, value));
+}
+
+/// Parses the key and finds its row of the table.
+fn key(attribute: Attribute, input: ParseStream<'_>) -> Result<(&'static Spec, Ident), Error> {
+    if !input.peek(Ident::peek_any) {
         return Err(input.error(format!(
             "expected an option of `{}`, such as `{}`",
             attribute.written(),
-            attribute.example(),
+            attribute.options()[0].written(),
         )));
     }
     let key = input.call(Ident::parse_any)?;
-    let known = attribute.option(&key.to_string()).ok_or_else(|| attribute.unknown(&key))?;
-    let value = value(known, &key, input).unwrap_or_else(|error| {
-        errors.push(error);
-        skip_to_comma(input);
-        Value::Broken
-    });
-    Ok(Setting { key, write: known.write, value })
+    match attribute.option(&key.to_string()) {
+        Some(spec) => Ok((spec, key)),
+        None => Err(suggest::unknown(attribute, &key)),
+    }
 }
 
-/// What follows the key.
-fn value(known: &Known, key: &Ident, input: ParseStream<'_>) -> Result<Value, Error> {
-    let Known { write, flag, .. } = known;
-    if input.is_empty() || input.peek(Token![,]) {
-        return if *flag {
-            Ok(Value::Flag)
+/// Parses the expression after the `=`. A flag without one is `true`.
+fn value(spec: &Spec, key: &Ident, input: ParseStream<'_>) -> Result<Expr, Error> {
+    let shape = if spec.is_flag() { format!("`{key}` or `{key} = true`") } else { format!("`{}`", spec.written()) };
+    let ends = || input.is_empty() || input.peek(Token![,]);
+    let missing = |place| Error::new(place, format!("`{key}` takes a value: write {shape}"));
+    let instead_of_equals =
+        input.peek(Token![:]) || input.peek(token::Paren) || input.peek(Token![==]) || input.peek(Token![=>]);
+    if instead_of_equals {
+        return Err(input.error(format!("an option is set with `=`: write {shape}")));
+    }
+    let Some(equals) = input.parse::<Option<Token![=]>>()? else {
+        return if spec.is_flag() {
+            // If a comma is missing here, `separator` reports it.
+            Ok(parse_quote_spanned!(key.span()=> true))
+        } else if ends() {
+            Err(missing(key.span()))
         } else {
-            Err(Error::new(key.span(), format!("`{key}` takes a value: write `{write}`")))
+            Err(input.error(format!("expected `=` after `{key}`: write {shape}")))
         };
+    };
+    if ends() {
+        return Err(missing(equals.span));
     }
-    let shape = if *flag { format!("`{key}` or `{key} = true`") } else { format!("`{write}`") };
-    let assigned = input.peek(Token![=]) && !input.peek(Token![==]) && !input.peek(Token![=>]);
-    if !assigned {
-        let instead =
-            input.peek(Token![:]) || input.peek(token::Paren) || input.peek(Token![==]) || input.peek(Token![=>]);
-        return Err(if instead {
-            input.error(format!("an option is set with `=`: write {shape}"))
-        } else if *flag {
-            // Two options without a comma in between: the separator says so.
-            return Ok(Value::Flag);
-        } else {
-            input.error(format!("expected `=` after `{key}`: write {shape}"))
-        });
-    }
-    let equals: Token![=] = input.parse()?;
-    if input.is_empty() || input.peek(Token![,]) {
-        let message = format!("`{key}` takes a value: write {shape}");
-        return Err(Error::new(equals.span, message));
-    }
+    // The fork leaves the input at the start of an expression that does not parse.
     let start = input.span();
-    expression(input).map(Value::Expr).map_err(|_| Error::new(start, format!("not a value for `{key}`: write {shape}")))
+    let ahead = input.fork().parse::<Expr>();
+    ahead.and_then(|_| input.parse()).map_err(|_| Error::new(start, format!("not a value for `{key}`: write {shape}")))
 }
 
-/// An expression, or nothing taken.
-fn expression(input: ParseStream<'_>) -> Result<Expr, Error> {
-    let ahead = input.fork();
-    ahead.call(Expr::parse)?;
-    input.parse()
-}
-
-/// The comma after an option; where it is missing, the next option is read all
-/// the same.
+/// Parses the comma after an option. If only the comma is missing, the next
+/// option is parsed as usual.
 fn separator(attribute: Attribute, input: ParseStream<'_>, errors: &mut Errors) {
     if input.is_empty() || input.parse::<Token![,]>().is_ok() {
         return;
     }
-    let ahead = input.fork();
-    let next = ahead.call(Ident::parse_any).ok();
+    let next = input.fork().call(Ident::parse_any).ok();
     if next.is_some_and(|key| attribute.option(&key.to_string()).is_some()) {
         errors.push(input.error("options are separated by commas: write `,` before this one"));
     } else {

@@ -1,34 +1,33 @@
-//! The item under the attribute: a function whose signature is parsed and
-//! whose body stays the tokens it is, so that a half-written body costs an
-//! editor nothing. Anything else is only recognised, for a good message.
+//! Parses the item under the attribute: a function with a parsed signature and
+//! a body of raw tokens, so that a half-written body still expands in an
+//! editor. Other items are recognised only to name them in the error.
 
 use proc_macro2::{Group, Ident, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Attribute, Error, FnArg, PatType, Receiver, ReturnType, Signature, Token, Type};
-use syn::{Visibility, token};
+use syn::{Error, FnArg, PatType, Receiver, ReturnType, Signature, Token, Type, Visibility, token};
 
-use crate::attr::grammar::Attribute as Kind;
+use crate::attr::table::Attribute;
 use crate::errors::Errors;
 
 /// A function as the user wrote it.
 pub(crate) struct Function {
-    /// What stands above it, other attributes included.
-    pub(crate) attrs: Vec<Attribute>,
-    /// `pub` and the like.
+    /// Its other attributes, doc comments included.
+    pub(crate) attrs: Vec<syn::Attribute>,
+    /// Its visibility.
     pub(crate) vis: Visibility,
-    /// Everything from `async` to the `where` clause.
+    /// Everything from the qualifiers to the `where` clause.
     pub(crate) sig: Signature,
-    /// What follows.
+    /// The body, or the semicolon in its place.
     pub(crate) body: Body,
 }
 
-/// What follows the signature.
+/// The tokens after the signature.
 pub(crate) enum Body {
     /// The body in its braces.
     Block(Group),
-    /// Nothing, in a declaration.
+    /// The semicolon of a declaration.
     Missing(Token![;]),
 }
 
@@ -46,7 +45,7 @@ impl Function {
         self.sig.receiver()
     }
 
-    /// The type after the arrow.
+    /// The return type, if it is written.
     pub(crate) fn result(&self) -> Option<&Type> {
         match &self.sig.output {
             ReturnType::Default => None,
@@ -54,12 +53,12 @@ impl Function {
         }
     }
 
-    /// The function's name as people read it, without `r#`.
+    /// The name of the function, without `r#`.
     pub(crate) fn name(&self) -> String {
         self.sig.ident.unraw().to_string()
     }
 
-    /// Whether it is the program's entry point.
+    /// Whether the function is called `main`.
     pub(crate) fn is_main(&self) -> bool {
         self.sig.ident == "main"
     }
@@ -67,7 +66,7 @@ impl Function {
 
 impl Parse for Function {
     fn parse(input: ParseStream<'_>) -> Result<Self, Error> {
-        let attrs = input.call(Attribute::parse_outer)?;
+        let attrs = input.call(syn::Attribute::parse_outer)?;
         let vis = input.parse()?;
         let sig = input.parse()?;
         let body = if input.peek(token::Brace) { Body::Block(input.parse()?) } else { Body::Missing(input.parse()?) };
@@ -75,9 +74,9 @@ impl Parse for Function {
     }
 }
 
-/// Input:  the tokens under the attribute called `attribute`
-/// Output: the function, or an error that names what was found instead
-pub(crate) fn parse(attribute: Kind, item: &TokenStream, errors: &mut Errors) -> Option<Function> {
+/// Input:  the tokens under the attribute
+/// Output: the function, or an error that names the item found instead
+pub(crate) fn parse(attribute: Attribute, item: &TokenStream, errors: &mut Errors) -> Option<Function> {
     match syn::parse2(item.clone()) {
         Ok(function) => Some(function),
         Err(error) => {
@@ -86,7 +85,7 @@ pub(crate) fn parse(attribute: Kind, item: &TokenStream, errors: &mut Errors) ->
             errors.push(match other {
                 Some(found) => Error::new_spanned(
                     &found.tokens,
-                    format!("`{attribute}` goes on a function, not on {}: put it on an `async fn`", found.what,),
+                    format!("`{attribute}` goes on a function, not on {}: put it on an `async fn`", found.what),
                 ),
                 None if item.is_empty() => {
                     Error::new(error.span(), format!("`{attribute}` goes on a function: put it above an `async fn`"))
@@ -98,15 +97,15 @@ pub(crate) fn parse(attribute: Kind, item: &TokenStream, errors: &mut Errors) ->
     }
 }
 
-/// An item that is not a function.
+/// The keyword of an item that is not a function, and its name in messages.
 struct Found {
     tokens: TokenStream,
     what: &'static str,
 }
 
-/// Looks past attributes and visibility for the word that says what this is.
+/// Skips attributes, visibility and qualifiers, up to the keyword of the item.
 fn other(input: ParseStream<'_>) -> Result<Option<Found>, Error> {
-    input.call(Attribute::parse_outer)?;
+    input.call(syn::Attribute::parse_outer)?;
     input.parse::<Visibility>()?;
     let mut found = None;
     while found.is_none() && input.peek(Ident::peek_any) {
@@ -138,11 +137,11 @@ fn other(input: ParseStream<'_>) -> Result<Option<Found>, Error> {
 mod tests {
     use super::*;
 
-    /// What is said of a text that is no function.
+    /// The error for an item that is not a function.
     fn said(item: &str) -> String {
         let tokens = item.parse().expect("it is made of tokens");
         let mut errors = Errors::default();
-        let function = parse(crate::attr::grammar::Attribute::Worker, &tokens, &mut errors);
+        let function = parse(Attribute::Worker, &tokens, &mut errors);
         assert!(function.is_none(), "{item}");
         errors.to_token_stream().to_string()
     }

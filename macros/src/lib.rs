@@ -1,15 +1,16 @@
 //! The attributes of `graceful`: [`macro@main`], [`macro@worker`] and [`macro@test`].
 //!
-//! Use them through the crate `graceful`, which has the code that they call. They are thin: a function
-//! stays the function that was written, inside another one that hands it to the runtime. Errors in it are
-//! rustc's own, at the user's own tokens.
+//! Use them through the crate `graceful`, which has the code that the expansions call. An expansion is thin:
+//! the function stays as it was written, inside another function that passes it to the runtime. rustc reports
+//! errors in it at the user's own tokens.
 //!
 //! # How it is built
 //!
-//! The path of the tokens is the list of files: `attr` parses the options and reads their values, `item`
-//! parses the function's signature and leaves its body alone, `valid` checks both, `expand` writes the
-//! result. A mistake never ends the run: all of them are collected, each is one error, and the function is
-//! still written, without what was wrong about it, so that neither rustc nor an editor finds more.
+//! The files are the path of the tokens: `attr` parses the options, which `attr/table.rs` lists; `item` parses
+//! the function's signature and keeps its body as tokens; `valid` checks both; `expand` writes the result;
+//! `pipeline` calls the four in this order. No error ends the expansion: all errors are collected, and the
+//! function is written without the parts that are wrong, so that neither rustc nor an editor reports
+//! follow-on errors.
 //!
 //! # What it costs to build
 //!
@@ -17,30 +18,29 @@
 //! hello-world took 3.5 s on two cores with rustc 1.95; with tokio's `macros` feature 4.8 s; with `graceful`,
 //! its attributes included and that feature off, 6.4 s (`cargo clean && time cargo build` in each program).
 
-mod pipeline;
-
-mod attr;
-mod expand;
-mod item;
-mod valid;
-
 mod duration;
 mod errors;
 
+mod attr;
+
+mod item;
+
+mod valid;
+
+mod expand;
+
+mod pipeline;
+
 #[cfg(test)]
-mod cases;
-#[cfg(test)]
-mod expansion;
-#[cfg(test)]
-mod fuzz;
+mod tests;
 
 use proc_macro::TokenStream;
 
 /// Makes an `async fn main` a process that stops gracefully.
 ///
-/// Signals are watched before anything of yours runs. Then a tokio runtime is built and the body runs on it,
-/// until it ends or a stop is asked for. What was started is waited for, the budget holds whatever the code
-/// does, and the exit code says what happened.
+/// The signal handlers are installed before any of your code runs. Then the body runs on a new tokio runtime
+/// until it returns or a stop begins. The process waits for the workers that were started, ends within its
+/// budget whatever the code does, and its exit code says how it ended.
 ///
 /// ```no_run
 /// #[graceful::main]
@@ -60,21 +60,20 @@ use proc_macro::TokenStream;
 ///
 /// | option | meaning | default |
 /// |---|---|---|
-/// | `stop_timeout = "25s"` | The budget of a stop: from the moment it is asked for until the process is gone. `"none"` lifts it. Set it a little shorter than what your supervisor grants; use `"none"` under a debugger. | 25 s |
-/// | `drain = "5s"` | How long to go on serving at the beginning of a stop while readiness is already false; a part of the budget, half of it at the most. Set it to the time your load balancer takes to notice. | 5 s inside Kubernetes, else none |
-/// | `signals = ["SIGTERM", "SIGINT"]` | The complete list of signals that ask for a stop: `SIGTERM`, `SIGINT`, `SIGQUIT`, `SIGHUP`, `SIGUSR1`, `SIGUSR2`. Set it when another program stops yours with one of the others. | `SIGTERM` and `SIGINT` |
-/// | `reraise` | After a clean stop by a signal, die of that signal. For command-line tools, whose shell wants to know. | off |
-/// | `dump = "SIGUSR1"` | A signal that prints the state of every worker, who blocks which thread and for how long, and stops nothing; `"SIGQUIT"` is the habit of the JVM and of Go. For a service that seems to hang. | none |
-/// | `flavor = "current_thread"` | tokio's runtime with one thread; `"multi_thread"` for several. One is enough for a process that mostly waits. | `"multi_thread"` |
+/// | `stop_timeout = "25s"` | The budget of a stop: from its beginning until the process has ended. `"none"` removes the limit. Set it a little shorter than your supervisor's timeout; use `"none"` under a debugger. | 25 s |
+/// | `drain = "5s"` | How long the process goes on serving at the beginning of a stop, while readiness is already false; a part of the budget, half of it at the most. Set it to the time that your load balancer takes to notice. | 5 s inside Kubernetes, else none |
+/// | `signals = ["SIGTERM", "SIGINT"]` | The complete list of signals that start a stop: `SIGTERM`, `SIGINT`, `SIGQUIT`, `SIGHUP`, `SIGUSR1`, `SIGUSR2`. Set it when another program stops yours with one of the others. | `SIGTERM` and `SIGINT` |
+/// | `reraise` | After a clean stop by a signal, the process ends by that signal. For command-line tools, whose shell looks at the cause. | off |
+/// | `dump = "SIGUSR1"` | A signal that prints `status()`: the state of every worker, which one blocks which thread, and for how long, even while every thread of the runtime is blocked; it stops nothing. With the feature `taskdump` it also prints where workers wait. The JVM and Go use `"SIGQUIT"`. For a service that seems to hang. | none |
+/// | `flavor = "current_thread"` | tokio's runtime with one thread; `"multi_thread"` for several. One thread is enough for a process that mostly waits. | `"multi_thread"` |
 /// | `worker_threads = 4` | How many threads poll tasks: a number above zero, or any expression of type `usize`. Set it when the process shares its machine. | one for each core |
-/// | `name = "api"` | What the process is called in its log lines and reports: text, or any expression that turns into a string. Set it when several programs write to the same place. | none |
-/// | `crate = my_crate::graceful` | Where to find `graceful`, bare or as a string. Set it when the crate is renamed or re-exported. | `::graceful` |
+/// | `name = "api"` | The name of the process in its log lines (`graceful[api]: …`) and reports: text, or any expression that turns into a string. Set it when several programs write to the same place. | none |
+/// | `crate = my_crate::graceful` | Where to find `graceful`, bare or as a string. Set it when the crate is renamed or re-exported, or in a macro that expands to this attribute. | `::graceful` |
 ///
 /// # Another name than `main`
 ///
-/// On a function of another name the attribute keeps the arguments and makes it return the
-/// [`ExitCode`](std::process::ExitCode), so that a plain `main` can look at its arguments first. The options
-/// may use the arguments.
+/// A function of another name keeps its arguments and returns an [`ExitCode`](std::process::ExitCode), so that
+/// a plain `main` can parse the command line first. The options may use the arguments.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -117,7 +116,7 @@ use proc_macro::TokenStream;
 /// - is `async`, and not `const`, `unsafe`, `extern` or variadic;
 /// - has no `self` and has a body;
 /// - takes no arguments and is not generic when it is called `main`;
-/// - has no other attribute that starts a runtime, such as `#[tokio::main]`, above it or below it.
+/// - has no other attribute that starts a runtime, such as `#[tokio::main]`, above or below this one.
 ///
 /// The options
 ///
@@ -132,10 +131,10 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
     pipeline::main(attribute.into(), &item.into()).into()
 }
 
-/// Makes a function a worker: background work that is started on purpose, watched, and waited for at the stop.
+/// Makes a function a worker: a background task that the runtime tracks, and waits for at the stop.
 ///
-/// Calling the function gives a `Worker`, which does nothing yet. `.spawn()` starts it in the background and
-/// gives a handle; `.await` runs the body once, right here, which is how it is tested.
+/// Calling the function returns a `Worker`, which does nothing yet. `.spawn()` starts it in the background and
+/// returns a handle; `.await` runs the body once, in the current task and unsupervised, for tests.
 ///
 /// ```no_run
 /// #[graceful::worker]
@@ -157,7 +156,11 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// ```
 ///
 /// A worker returns `()` or `Result<T, E>` with `E: Debug`. Its arguments are owned, and the body is `Send`.
-/// In the body the function's own name means the worker: a worker may start further ones of itself.
+/// In the body the function's name is the worker's: a worker may spawn itself again.
+///
+/// An `Err` stops the process unless `on_failure` says otherwise. An error that concerns one unit of work only, such
+/// as one connection, is handled inside the worker. `.named(…)`, `.stage(…)`, `.stop_timeout(…)` and
+/// `.on_failure(…)` on the `Worker` set an option for a single call.
 ///
 /// # Options
 ///
@@ -166,16 +169,16 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | meaning | default |
 /// |---|---|---|
-/// | `name = "consume"` | What the worker is called in log lines and reports: text, or a constant `&'static str`. Set it when the function's name says too little. | the function's name |
-/// | `on_failure = "stop"` | What an `Err` or a panic does: `"stop"` stops the process: for what nobody can do without. `"log"` says so and goes on: for work that may be lost. `"restart"` runs the worker again, with copies of its arguments: for what depends on something that comes and goes. | `"stop"`; `"log"` with `every` |
-/// | `max_restarts = 5` | How many restarts within a minute are allowed; one more is a failure of the process: a number above zero, or a constant `u32`. Set it where a fresh process may help. | unlimited |
-/// | `backoff = "100ms..10s"` | The first and the longest wait before a restart. Each is twice the one before, less a jitter of up to a half; after a run of a minute the first one comes again. Two constants work too: `MIN..MAX`. Set it when the other side needs more time, or less. | `"100ms..10s"` |
-/// | `essential` | The process has no purpose without this worker: its end, of whatever kind, is the process's stop. One that is stopped through its handle stops nothing else. | off |
-/// | `every = "60s"` | Runs the body again and again, with that much time from one beginning to the next, the first time at once. Runs never overlap, one that was missed is skipped, and none begins once a stop was asked for. For sweeps, refreshes and reports. | once |
-/// | `stop_timeout = "5s"` | A budget of its own inside the process's, from when it is told to stop; then it is aborted and named, and the exit code is 124. For work that is not worth the whole budget. | the process's budget |
-/// | `stop = "early"` | When its token is cancelled: `"early"`, at the beginning of the drain, for what takes in new work; `"late"`, after main and the ordinary workers, for what they depend on; `"last"`, after everything, for health and metrics. | together with main |
-/// | `when_stopping = "refuse"` | One that is spawned when main has been told to stop is dropped instead of run, and its handle says so. For work that can wait for the next start. | it runs, with its token cancelled |
-/// | `blocking` | The function is a plain `fn` that blocks its thread and gets one of tokio's blocking threads. For code that computes long or calls a library that waits. | off |
+/// | `name = "consume"` | The name of the worker in log lines and reports: text, or a constant `&'static str`. Set it when the function's name says too little. | the function's name |
+/// | `on_failure = "stop"` | What an `Err` or a panic does. `"stop"` stops the process: for work that the process cannot do without. `"log"` writes a log line, and the process goes on: for work that may be lost. `"restart"` runs the worker again, with copies of its arguments: for work that depends on an unreliable peer. A panic in a destructor of the worker counts as well. | `"stop"`; `"log"` with `every` |
+/// | `max_restarts = 5` | How many restarts within a minute are allowed; one more is a failure of the process: a number above zero, or a constant `u32`. Set it where a new process may help. | unlimited |
+/// | `backoff = "100ms..10s"` | The first and the longest wait before a restart. Each wait is twice the one before, less a jitter of up to a half; after a run of a minute the waits start again with the first. Two constants work too: `MIN..MAX`. Set it when the peer needs more time, or less. | `"100ms..10s"` |
+/// | `essential` | The process has no purpose without this worker: however it ends, its end starts the process's stop, unless it was stopped through its handle. | off |
+/// | `every = "60s"` | Runs the body periodically; the period is from start to start, and the first run starts at once. Runs never overlap, a missed run is skipped, and none starts once the stop has begun. For sweeps, refreshes and reports. | once |
+/// | `stop_timeout = "5s"` | The worker's own budget within the process's, from the cancellation of its token; then it is aborted and reported, and the exit code is 124. For work that is not worth the whole budget. | the process's budget |
+/// | `stop = "early"` | When its token is cancelled: `"early"`, at the beginning of the drain, for workers that accept new work; `"late"`, after main and the ordinary workers, for workers that these depend on; `"last"`, after all others, for health and metrics. | together with main |
+/// | `when_stopping = "refuse"` | A worker that is spawned after main's token was cancelled is dropped instead of run, and its handle says so. For work that can wait for the next start of the process. | it runs, with its token cancelled |
+/// | `blocking` | The function is a plain `fn` that runs on one of tokio's blocking threads. For long computations and for libraries that block. | off |
 /// | `crate = my_crate::graceful` | Where to find `graceful`, bare or as a string. | `::graceful` |
 ///
 /// # What it expands to
@@ -216,8 +219,8 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// - is not called `main`, and has no attribute of an entry point or a test;
 /// - borrows nothing: no reference and no lifetime other than `'static` in its arguments;
 /// - returns `()` or `Result<T, E>` with `E: Debug`;
-/// - is `Send` while it waits; rustc names the `.await`;
-/// - has arguments that are `Clone` when `on_failure = "restart"` or `every` asks for copies.
+/// - holds only `Send` values across an `.await`; rustc names the `.await`;
+/// - has arguments that are `Clone` with `on_failure = "restart"` or `every`.
 ///
 /// The options
 ///
@@ -233,10 +236,9 @@ pub fn worker(attribute: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes an `async fn` a test in a lifecycle of its own.
 ///
-/// The test runs as main would: it may spawn workers, ask for the stop and wait for it. No signal of the
-/// process is touched, and two tests in parallel know nothing of each other. The test fails when it panics,
-/// and when a worker of it failed, panicked or had to be aborted and the test did not take that result from
-/// its handle.
+/// The test runs as `main` would: it may spawn workers, start the stop and wait for it. It installs no signal
+/// handlers, and tests that run in parallel are independent. The test fails when it panics, and when one of
+/// its workers failed, panicked or had to be aborted and the test did not take that result from its handle.
 ///
 /// ```
 /// #[graceful::worker]
@@ -256,7 +258,7 @@ pub fn worker(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | option | meaning | default |
 /// |---|---|---|
 /// | `stop_timeout = "5s"` | The budget of the test's stop: text with units, or any expression of type [`Duration`](core::time::Duration). | as for `main` |
-/// | `start_paused` | Time stands still until every task waits, then jumps to the next timer. For tests of timeouts. Needs the feature `test-util`. Real input and output, and threads of other runtimes, do not stop the clock from jumping. | off |
+/// | `start_paused` | tokio's paused clock: when every task waits, the time advances to the next timer at once. For tests of timeouts. Needs the feature `test-util`. Pending input and output, and threads of other runtimes, do not keep the clock from advancing. | off |
 /// | `flavor = "multi_thread"` | tokio's runtime with several threads; `"current_thread"` for one. | `"current_thread"` |
 /// | `worker_threads = 2` | How many threads poll tasks: a number above zero, or any expression of type `usize`. | one for each core |
 /// | `crate = my_crate::graceful` | Where to find `graceful`, bare or as a string. | `::graceful` |

@@ -1,5 +1,5 @@
-//! Everything that is checked about the function under an attribute. Each arm
-//! here is a line of the attribute's documented restrictions.
+//! Checks the function under an attribute, and its options against each other.
+//! Each check is a line of the attribute's documented restrictions.
 
 mod conflict;
 pub(crate) mod stacked;
@@ -8,61 +8,55 @@ pub(crate) mod types;
 use quote::ToTokens;
 use syn::{Error, Safety};
 
-use crate::attr::grammar::Attribute;
-use crate::attr::options::{Maybe, RuntimeOptions, WorkerOptions};
+use crate::attr::options::Options;
+use crate::attr::table::Attribute;
 use crate::errors::Errors;
 use crate::item::{Body, Function};
 
-/// Checks the function under `#[graceful::main]`.
-pub(crate) fn main(function: &Function, options: &RuntimeOptions, errors: &mut Errors) {
-    let attribute = Attribute::Main;
-    conflict::runtime(attribute, options, errors);
+/// Checks the function and its options, and reports every error.
+pub(crate) fn check(attribute: Attribute, function: &Function, options: &Options, errors: &mut Errors) {
+    conflict::check(options, errors);
     stacked::check(attribute, function, errors);
-    head(attribute, function, errors);
-    asynchronous(attribute, function, errors);
+    qualifiers(attribute, function, errors);
     receiver(attribute, function, errors);
+    body(attribute, function, errors);
+    match attribute {
+        Attribute::Main => main(function, errors),
+        Attribute::Worker => worker(function, options, errors),
+        Attribute::Test => test(function, errors),
+    }
+}
+
+fn main(function: &Function, errors: &mut Errors) {
+    asynchronous(Attribute::Main, function, errors);
     if function.is_main() {
         no_generics("`main` cannot be generic", function, errors);
-        let instead = "`main` takes no arguments: move its body to an `async fn run(..)`, put \
+        let message = "`main` takes no arguments: move its body to an `async fn run(..)`, put \
                        `#[graceful::main]` on that one, and call it from a plain `fn main`";
-        no_arguments(instead, function, errors);
+        no_arguments(message, function, errors);
     }
-    body(attribute, function, errors);
 }
 
-/// Checks the function under `#[graceful::test]`.
-pub(crate) fn test(function: &Function, options: &RuntimeOptions, errors: &mut Errors) {
-    let attribute = Attribute::Test;
-    conflict::runtime(attribute, options, errors);
-    stacked::check(attribute, function, errors);
-    head(attribute, function, errors);
-    asynchronous(attribute, function, errors);
-    receiver(attribute, function, errors);
+fn test(function: &Function, errors: &mut Errors) {
+    asynchronous(Attribute::Test, function, errors);
     no_generics("a test cannot be generic", function, errors);
-    no_arguments("a test takes no arguments: make its values in its body", function, errors);
-    body(attribute, function, errors);
+    let message = "a test takes no arguments: make its values in its body";
+    no_arguments(message, function, errors);
 }
 
-/// Checks the function under `#[graceful::worker]`.
-pub(crate) fn worker(function: &Function, options: &WorkerOptions, errors: &mut Errors) {
-    let attribute = Attribute::Worker;
-    conflict::worker(options, errors);
-    stacked::check(attribute, function, errors);
-    head(attribute, function, errors);
-    blocking(function, &options.blocking, errors);
+fn worker(function: &Function, options: &Options, errors: &mut Errors) {
+    blocking(function, options, errors);
     if function.is_main() {
         let message = "`main` is not a worker: use `#[graceful::main]`";
         errors.at(&function.sig.ident, message);
     }
-    receiver(attribute, function, errors);
     own_type(function, errors);
     arguments(function, errors);
     outcome(function, errors);
-    body(attribute, function, errors);
 }
 
-/// What stands before `fn`, and the dots of C.
-fn head(attribute: Attribute, function: &Function, errors: &mut Errors) {
+/// The qualifiers before `fn`, and the dots of a variadic function.
+fn qualifiers(attribute: Attribute, function: &Function, errors: &mut Errors) {
     let it = noun(attribute, function);
     let sig = &function.sig;
     if let Some(constness) = &sig.constness {
@@ -92,8 +86,8 @@ fn asynchronous(attribute: Attribute, function: &Function, errors: &mut Errors) 
     }
 }
 
-fn blocking(function: &Function, blocking: &Maybe<()>, errors: &mut Errors) {
-    match (&function.sig.asyncness, blocking.key()) {
+fn blocking(function: &Function, options: &Options, errors: &mut Errors) {
+    match (&function.sig.asyncness, options.key("blocking")) {
         (Some(_), Some(key)) => {
             let message = "`blocking` is for a plain `fn`: remove it, or remove `async`";
             errors.push(Error::new(key.span(), message));
@@ -122,7 +116,8 @@ fn own_type(function: &Function, errors: &mut Errors) {
     if function.receiver().is_some() {
         return;
     }
-    let types = function.typed().map(|argument| &*argument.ty).chain(function.result());
+    let arguments = function.typed().map(|argument| &*argument.ty);
+    let types = arguments.chain(function.result());
     for ty in types.filter(|ty| types::mentions(ty, "Self")) {
         let message = "a worker is a free function: write the type's name instead of `Self`";
         errors.at(ty, message);
@@ -158,7 +153,7 @@ fn arguments(function: &Function, errors: &mut Errors) {
 fn outcome(function: &Function, errors: &mut Errors) {
     if let Some(result) = function.result().filter(|result| types::never_an_outcome(result)) {
         let message =
-            format!("a worker returns `()` or `Result<T, E>` with `E: Debug`, not `{}`", types::written(result),);
+            format!("a worker returns `()` or `Result<T, E>` with `E: Debug`, not `{}`", types::written(result));
         errors.at(result, message);
     }
 }
@@ -170,7 +165,7 @@ fn body(attribute: Attribute, function: &Function, errors: &mut Errors) {
     }
 }
 
-/// What the function is called in messages.
+/// The function's role, for messages.
 fn noun(attribute: Attribute, function: &Function) -> &'static str {
     match attribute {
         Attribute::Main if function.is_main() => "`main`",

@@ -1,24 +1,23 @@
 //! Reads the names of signals.
 
 use proc_macro2::Ident;
-use quote::format_ident;
 use syn::spanned::Spanned;
-use syn::{Expr, LitStr};
+use syn::{Error, Expr, LitStr};
 
-use crate::attr::Setting;
+use crate::attr::literal::{text, ungroup};
 use crate::attr::suggest;
-use crate::attr::value::{text, ungroup};
+use crate::attr::table::Spec;
 use crate::errors::Errors;
 
-/// A signal, and where it was named.
+/// The name of a signal.
 pub(crate) struct Signal {
     /// Such as `SIGTERM`.
     pub(crate) name: &'static str,
-    /// Its variant of `graceful::Signal`, with the span of the name.
+    /// Its variant of `graceful::Signal`, placed at the name.
     pub(crate) variant: Ident,
 }
 
-/// Every signal that can be named, and its variant.
+/// The signals that can be named, with their variants.
 const SIGNALS: &[(&str, &str)] = &[
     ("SIGTERM", "Terminate"),
     ("SIGINT", "Interrupt"),
@@ -28,48 +27,39 @@ const SIGNALS: &[(&str, &str)] = &[
     ("SIGUSR2", "User2"),
 ];
 
-impl Setting {
-    /// A list of different signals; `None` when one of them is wrong.
-    pub(crate) fn signals(self, errors: &mut Errors) -> Option<Vec<Signal>> {
-        let write = self.write;
-        let list = match self.expr()? {
-            Expr::Array(array) => array.elems,
-            other => {
-                errors.at(other, format!("`signals` is a list of names: write `{write}`"));
-                return None;
+/// Input:  `["SIGTERM", "SIGINT"]`
+/// Output: the signals, each once; `None` if one of them is wrong
+pub(super) fn list(spec: &Spec, expr: Expr, errors: &mut Errors) -> Option<Vec<Signal>> {
+    let Expr::Array(array) = expr else {
+        return errors.ok(Err(spec.error("is a list of names", expr)));
+    };
+    let mut signals: Vec<Signal> = Vec::new();
+    let mut are_known = true;
+    for element in array.elems {
+        match errors.ok(one(&ungroup(element))) {
+            Some(new) if signals.iter().any(|old| old.name == new.name) => {
+                let message = format!("{} is listed twice: remove one of the two", new.name);
+                errors.at(new.variant, message);
             }
-        };
-        let mut signals: Vec<Signal> = Vec::new();
-        let mut all_known = true;
-        for element in list {
-            match signal(&ungroup(element), errors) {
-                Some(new) if signals.iter().any(|old| old.name == new.name) => {
-                    let message = format!("{} is listed twice: remove one of the two", new.name);
-                    errors.at(new.variant, message);
-                }
-                Some(new) => signals.push(new),
-                None => all_known = false,
-            }
+            Some(new) => signals.push(new),
+            None => are_known = false,
         }
-        all_known.then_some(signals)
     }
-
-    /// One signal.
-    pub(crate) fn signal(self, errors: &mut Errors) -> Option<Signal> {
-        signal(&self.expr()?, errors)
-    }
+    are_known.then_some(signals)
 }
 
-fn signal(expr: &Expr, errors: &mut Errors) -> Option<Signal> {
+/// Input:  `"SIGTERM"`
+/// Output: the signal
+pub(super) fn one(expr: &Expr) -> Result<Signal, Error> {
     let found = text(expr).map(LitStr::value).unwrap_or_default();
-    if let Some((name, variant)) = SIGNALS.iter().find(|(name, _)| *name == found) {
-        return Some(Signal { name, variant: format_ident!("{variant}", span = expr.span()) });
-    }
-    errors.at(expr, wrong(&found));
-    None
+    let Some((name, variant)) = SIGNALS.iter().find(|(name, _)| *name == found) else {
+        return Err(Error::new_spanned(expr, wrong(&found)));
+    };
+    let variant = Ident::new(variant, expr.span());
+    Ok(Signal { name, variant })
 }
 
-/// Why `found` is no signal to wait for.
+/// The message for text that does not name a signal that can be handled.
 fn wrong(found: &str) -> String {
     let names = || SIGNALS.iter().map(|(name, _)| *name);
     let full = format!("SIG{}", found.to_uppercase().trim_start_matches("SIG"));
@@ -77,9 +67,7 @@ fn wrong(found: &str) -> String {
         return format!("{full} cannot be caught by any process: remove it");
     }
     match suggest::nearest(&full, names()) {
-        Some(near) if found.len() > 2 => {
-            format!("unknown signal: did you mean `\"{near}\"`?")
-        }
+        Some(near) if found.len() > 2 => format!("unknown signal: did you mean `\"{near}\"`?"),
         _ => {
             let all: Vec<_> = names().map(|name| format!("`\"{name}\"`")).collect();
             format!("a signal is one of {}", all.join(", "))

@@ -1,7 +1,58 @@
-//! "did you mean": the known word nearest to a misspelt one.
+//! "did you mean": suggests the known word nearest to an unknown one.
 
-/// The candidate closest to `word`, if it is close enough to be what was meant:
-/// one slip for every three letters, upper and lower case being the same.
+use proc_macro2::Ident;
+use syn::Error;
+
+use crate::attr::table::Attribute;
+
+/// Names that other crates use for an option.
+const ALIASES: &[(&str, &str)] = &[
+    ("stop_timeout", "timeout deadline grace_period"),
+    ("stop_timeout", "shutdown_timeout"),
+    ("worker_threads", "threads workers core_threads"),
+    ("name", "thread_name"),
+    ("flavor", "runtime"),
+    ("signals", "signal"),
+    ("start_paused", "paused"),
+    ("every", "interval period"),
+    ("on_failure", "restart"),
+    ("max_restarts", "restarts"),
+    ("stop", "stage"),
+    ("essential", "critical"),
+    ("blocking", "spawn_blocking"),
+    ("crate", "graceful package"),
+];
+
+/// The error for a word that is not an option of this attribute.
+pub(crate) fn unknown(attribute: Attribute, key: &Ident) -> Error {
+    let word = key.to_string();
+    let written = attribute.written();
+    let keys = || attribute.options().iter().map(|spec| spec.key);
+    let elsewhere = Attribute::ALL.into_iter().find(|other| other.option(&word).is_some());
+    let message = if let Some(other) = elsewhere {
+        let other = other.written();
+        format!("`{word}` is an option of `{other}`, not of `{written}`")
+    } else if let Some(near) = nearest(&word, keys()).or_else(|| alias(attribute, &word)) {
+        format!("unknown option `{word}`: did you mean `{near}`?")
+    } else {
+        let all: Vec<_> = keys().map(|key| format!("`{key}`")).collect();
+        let all = all.join(", ");
+        format!("unknown option `{word}`: `{written}` takes {all}")
+    };
+    Error::new(key.span(), message)
+}
+
+/// The option of this attribute that other crates call `word`.
+fn alias(attribute: Attribute, word: &str) -> Option<&'static str> {
+    ALIASES
+        .iter()
+        .filter(|(key, _)| attribute.option(key).is_some())
+        .find(|(_, names)| names.split(' ').any(|name| name == word))
+        .map(|(key, _)| *key)
+}
+
+/// The candidate closest to `word`, at most one edit away for every three
+/// letters. Case does not matter.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let allowed = (word.chars().count() / 3).clamp(1, 3);
@@ -12,8 +63,8 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>)
         .map(|(_, candidate)| candidate)
 }
 
-/// How many letters must be added, removed, replaced or swapped with their
-/// neighbour to get from one word to the other.
+/// The edit distance between two words. Adding, removing or replacing a letter
+/// and swapping two adjacent ones count as one edit each (Damerau-Levenshtein).
 fn distance(from: &str, to: &str) -> usize {
     let from: Vec<char> = from.chars().collect();
     let to: Vec<char> = to.chars().collect();

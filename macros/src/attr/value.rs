@@ -1,229 +1,149 @@
-//! Reads the value of one option: a duration, a word out of a few, a number,
-//! a name, a path.
+//! Reads the value of one option: a duration, a number, one of several words.
 
 use core::time::Duration;
 
-use proc_macro2::Span;
+use proc_macro2::{Ident, Span};
 use syn::spanned::Spanned;
-use syn::{Error, Expr, Lit, LitStr, Path, RangeLimits, UnOp};
+use syn::{Error, Expr, Lit, LitStr, Path, RangeLimits};
 
+use crate::attr::literal::{is_literal, literal, text, ungroup};
+use crate::attr::signal::{self, Signal};
 use crate::attr::suggest;
-use crate::attr::{Setting, Value};
+use crate::attr::table::{Kind, Spec};
 use crate::duration;
 use crate::errors::Errors;
 
-/// A length of time.
-pub(crate) enum Time {
-    /// Written as text, known while compiling.
-    Literal(Duration, Span),
-    /// Any expression of type `Duration`.
-    Expr(Expr),
-}
-
-/// How long a whole stop may take.
-pub(crate) enum Budget {
-    /// As long as it likes: `"none"`.
+/// The value of an option.
+pub(crate) enum Value {
+    /// On or off.
+    Flag(bool),
+    /// A duration that is written as text, and where.
+    Duration(Duration, Span),
+    /// `"none"`, in the place of a duration.
     Unlimited,
-    /// A length of time.
-    Limited(Time),
+    /// The shorter and the longer of two durations.
+    Range(Box<[Self; 2]>),
+    /// A number or text, or any expression that makes the value.
+    Expr(Expr),
+    /// One of several words, placed at the text.
+    Word(Ident),
+    /// A signal.
+    Signal(Signal),
+    /// Several different signals.
+    Signals(Vec<Signal>),
+    /// A path.
+    Path(Path),
 }
 
-/// A word out of a few, and where it was written.
-pub(crate) struct Word {
-    /// The word itself.
-    pub(crate) text: &'static str,
-    /// Its place.
-    pub(crate) span: Span,
+/// Input:  the expression after the `=`
+/// Output: its value; `None` after an error
+pub(crate) fn read(spec: &Spec, expr: Expr, errors: &mut Errors) -> Option<Value> {
+    let expr = ungroup(expr);
+    let value = match spec.kind {
+        Kind::Flag | Kind::FlagWith(_) => flag(spec, &expr),
+        Kind::Limit if text(&expr).is_some_and(|it| it.value() == "none") => Ok(Value::Unlimited),
+        Kind::Duration | Kind::Limit => duration(spec, expr),
+        Kind::Range => range(spec, expr),
+        Kind::Count if is_count(&expr) => Ok(Value::Expr(expr)),
+        Kind::Count => Err(spec.error("is a whole number above zero", expr)),
+        Kind::Text if is_text(&expr) => Ok(Value::Expr(expr)),
+        Kind::Text => Err(spec.error("is text that is not empty", expr)),
+        Kind::Word(words) | Kind::Variant(_, words) => word(spec, words, &expr),
+        Kind::Signal => signal::one(&expr).map(Value::Signal),
+        Kind::Signals => return signal::list(spec, expr, errors).map(Value::Signals),
+        Kind::Path => path(spec, expr),
+    };
+    errors.ok(value)
 }
 
-impl Setting {
-    /// The expression, unless the setting is broken (and reported already).
-    pub(crate) fn expr(self) -> Option<Expr> {
-        match self.value {
-            Value::Expr(expr) => Some(ungroup(expr)),
-            Value::Flag | Value::Broken => None,
-        }
+fn flag(spec: &Spec, expr: &Expr) -> Result<Value, Error> {
+    if let Some(Lit::Bool(on)) = literal(expr) {
+        return Ok(Value::Flag(on.value));
     }
-
-    /// An option that is on when it stands alone, or as it says.
-    pub(crate) fn flag(self, errors: &mut Errors) -> Option<bool> {
-        if matches!(self.value, Value::Flag) {
-            return Some(true);
-        }
-        let key = self.key.clone();
-        let expr = self.expr()?;
-        if let Expr::Lit(lit) = &expr
-            && let Lit::Bool(on) = &lit.lit
-        {
-            return Some(on.value);
-        }
-        errors.at(expr, format!("`{key}` is on or off: write `{key}` or leave it out"));
-        None
-    }
-
-    /// A length of time.
-    pub(crate) fn time(self, errors: &mut Errors) -> Option<Time> {
-        let (key, write) = (self.key.clone(), self.write);
-        let expr = self.expr()?;
-        match text(&expr) {
-            Some(text) => match duration::parse(&text.value()) {
-                Ok(duration) => Some(Time::Literal(duration, text.span())),
-                Err(message) => {
-                    errors.at(text, message);
-                    None
-                }
-            },
-            None if is_literal(&expr) => {
-                let message = format!("`{key}` is a duration with a unit: write `{write}`");
-                errors.at(expr, message);
-                None
-            }
-            None => Some(Time::Expr(expr)),
-        }
-    }
-
-    /// The whole budget of a stop, which `"none"` lifts.
-    pub(crate) fn budget(self, errors: &mut Errors) -> Option<Budget> {
-        let unlimited = match &self.value {
-            Value::Expr(expr) => text(expr).is_some_and(|text| text.value() == "none"),
-            Value::Flag | Value::Broken => false,
-        };
-        if unlimited {
-            return Some(Budget::Unlimited);
-        }
-        self.time(errors).map(Budget::Limited)
-    }
-
-    /// One of `words`, as a string.
-    pub(crate) fn word(self, words: &[&'static str], errors: &mut Errors) -> Option<Word> {
-        let key = self.key.clone();
-        let expr = self.expr()?;
-        let found = text(&expr).map(LitStr::value);
-        if let Some(word) = words.iter().find(|word| found.as_deref() == Some(**word)) {
-            return Some(Word { text: word, span: expr.span() });
-        }
-        let near = found.and_then(|found| suggest::nearest(&found, words.iter().copied()));
-        errors.at(
-            expr,
-            match near {
-                Some(near) => format!("unknown value for `{key}`: did you mean `\"{near}\"`?"),
-                None => format!("`{key}` takes {}", listed(words)),
-            },
-        );
-        None
-    }
-
-    /// A whole number above zero, or any other expression.
-    pub(crate) fn count(self, errors: &mut Errors) -> Option<Expr> {
-        let (key, write) = (self.key.clone(), self.write);
-        let expr = self.expr()?;
-        let wrong = match &expr {
-            Expr::Lit(lit) => match &lit.lit {
-                Lit::Int(number) => number.base10_parse::<u32>().map_or(true, |n| n == 0),
-                _ => true,
-            },
-            other => is_literal(other),
-        };
-        if wrong {
-            errors.at(&expr, format!("`{key}` is a whole number above zero: write `{write}`"));
-            return None;
-        }
-        Some(expr)
-    }
-
-    /// Text that is not empty, or any other expression.
-    pub(crate) fn name(self, errors: &mut Errors) -> Option<Expr> {
-        let (key, write) = (self.key.clone(), self.write);
-        let expr = self.expr()?;
-        let wrong = match text(&expr) {
-            Some(text) => text.value().trim().is_empty(),
-            None => is_literal(&expr),
-        };
-        if wrong {
-            errors.at(&expr, format!("`{key}` is text that is not empty: write `{write}`"));
-            return None;
-        }
-        Some(expr)
-    }
-
-    /// The path of this crate, bare or as a string.
-    pub(crate) fn path(self, errors: &mut Errors) -> Option<Path> {
-        let write = self.write;
-        let expr = self.expr()?;
-        let written = text(&expr).map(|text| text.parse_with(Path::parse_mod_style));
-        match (written, expr) {
-            (Some(Ok(path)), _) => Some(path),
-            (None, Expr::Path(path)) if path.qself.is_none() => Some(path.path),
-            (_, expr) => {
-                errors.at(expr, format!("`crate` is a path: write `{write}`"));
-                None
-            }
-        }
-    }
-
-    /// The shortest and the longest wait, as `"100ms..10s"` or as a range of
-    /// two expressions.
-    pub(crate) fn backoff(self, errors: &mut Errors) -> Option<(Time, Time)> {
-        let write = self.write;
-        match self.expr()? {
-            Expr::Range(range) if matches!(range.limits, RangeLimits::HalfOpen(_)) => {
-                if let (Some(min), Some(max)) = (range.start, range.end) {
-                    return Some((Time::Expr(*min), Time::Expr(*max)));
-                }
-                let message = format!("`backoff` has a shortest and a longest wait: write `{write}`");
-                errors.push(Error::new(range.limits.span(), message));
-                None
-            }
-            expr => {
-                let found = text(&expr).map(LitStr::value).unwrap_or_default();
-                waits(&found, expr.span(), write).map_err(|message| errors.at(expr, message)).ok()
-            }
-        }
-    }
+    let key = spec.key;
+    let message = format!("`{key}` is on or off: write `{key}` or leave it out");
+    Err(Error::new_spanned(expr, message))
 }
 
-/// Reads `"100ms..10s"`.
-fn waits(found: &str, span: Span, write: &str) -> Result<(Time, Time), String> {
-    let (min, max) = found
-        .split_once("..")
-        .ok_or_else(|| format!("`backoff` has a shortest and a longest wait: write `{write}`"))?;
-    let (min, max) = (duration::parse(min)?, duration::parse(max)?);
-    if min > max {
-        return Err(format!("the first wait of `backoff` is the shorter one: write `{write}`"));
-    }
-    Ok((Time::Literal(min, span), Time::Literal(max, span)))
-}
-
-/// The string literal that an expression is.
-pub(crate) fn text(expr: &Expr) -> Option<&LitStr> {
-    match expr {
-        Expr::Lit(lit) => match &lit.lit {
-            Lit::Str(text) => Some(text),
-            _ => None,
+fn duration(spec: &Spec, expr: Expr) -> Result<Value, Error> {
+    match text(&expr) {
+        Some(text) => match duration::parse(&text.value()) {
+            Ok(duration) => Ok(Value::Duration(duration, text.span())),
+            Err(message) => Err(Error::new_spanned(text, message)),
         },
-        _ => None,
+        None if is_literal(&expr) => Err(spec.error("is a duration with a unit", expr)),
+        None => Ok(Value::Expr(expr)),
     }
 }
 
-/// Whether it is a literal, signed or not.
-fn is_literal(expr: &Expr) -> bool {
+fn range(spec: &Spec, expr: Expr) -> Result<Value, Error> {
+    let incomplete = spec.message("has a shortest and a longest wait");
     match expr {
-        Expr::Lit(_) => true,
-        Expr::Unary(unary) => matches!(unary.op, UnOp::Neg(_)) && is_literal(&unary.expr),
-        _ => false,
+        Expr::Range(range) if matches!(range.limits, RangeLimits::HalfOpen(_)) => match (range.start, range.end) {
+            (Some(min), Some(max)) => {
+                let both = [min, max].map(|it| Value::Expr(*it));
+                Ok(Value::Range(Box::new(both)))
+            }
+            _ => Err(Error::new(range.limits.span(), incomplete)),
+        },
+        expr => {
+            let found = text(&expr).map(LitStr::value).unwrap_or_default();
+            let both = found.split_once("..");
+            let message = match both.map(|(a, b)| (duration::parse(a), duration::parse(b))) {
+                Some((Ok(min), Ok(max))) if min <= max => {
+                    let both = [min, max].map(|it| Value::Duration(it, expr.span()));
+                    return Ok(Value::Range(Box::new(both)));
+                }
+                Some((Ok(_), Ok(_))) => {
+                    let (key, written) = (spec.key, spec.written());
+                    format!("the first wait of `{key}` is the shorter one: write `{written}`")
+                }
+                Some((Err(message), _) | (_, Err(message))) => message,
+                None => incomplete,
+            };
+            Err(Error::new_spanned(expr, message))
+        }
     }
 }
 
-/// Without the invisible groups that `macro_rules!` puts around `$x:expr`.
-pub(crate) fn ungroup(expr: Expr) -> Expr {
-    match expr {
-        Expr::Group(group) => ungroup(*group.expr),
-        other => other,
+fn is_count(expr: &Expr) -> bool {
+    match literal(expr) {
+        Some(Lit::Int(number)) => number.base10_parse::<u32>().is_ok_and(|n| n > 0),
+        _ => !is_literal(expr),
+    }
+}
+
+fn is_text(expr: &Expr) -> bool {
+    match text(expr) {
+        Some(text) => !text.value().trim().is_empty(),
+        None => !is_literal(expr),
+    }
+}
+
+fn word(spec: &Spec, words: &[&'static str], expr: &Expr) -> Result<Value, Error> {
+    let found = text(expr).map(LitStr::value).unwrap_or_default();
+    if let Some(word) = words.iter().find(|word| **word == found) {
+        return Ok(Value::Word(Ident::new(word, expr.span())));
+    }
+    let key = spec.key;
+    let message = match suggest::nearest(&found, words.iter().copied()) {
+        Some(near) => format!("unknown value for `{key}`: did you mean `\"{near}\"`?"),
+        None => format!("`{key}` takes {}", listed(words)),
+    };
+    Err(Error::new_spanned(expr, message))
+}
+
+fn path(spec: &Spec, expr: Expr) -> Result<Value, Error> {
+    let written = text(&expr).and_then(|text| text.parse_with(Path::parse_mod_style).ok());
+    match (written, expr) {
+        (Some(path), _) => Ok(Value::Path(path)),
+        (None, Expr::Path(path)) if path.qself.is_none() => Ok(Value::Path(path.path)),
+        (_, expr) => Err(spec.error("is a path", expr)),
     }
 }
 
 /// `"a"`, `"b"` or `"c"`
-pub(crate) fn listed(words: &[&str]) -> String {
+fn listed(words: &[&str]) -> String {
     let quoted: Vec<_> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
     match quoted.split_last() {
         Some((last, [])) => last.clone(),

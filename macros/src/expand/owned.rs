@@ -1,11 +1,11 @@
-//! A result type for a worker whose own one cannot be used.
+//! A result type for a worker whose own result type is wrong.
 
 use proc_macro2::{Group, Punct, Spacing, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::Type;
 
-/// The nearest type that borrows nothing and that a value can have: `&str`
-/// becomes `&'static str`, and what has no such type becomes `()`.
+/// The nearest type that is `'static` and `Sized`: `&str` becomes
+/// `&'static str`, and a type that has no such counterpart becomes `()`.
 pub(crate) fn owned(ty: &Type) -> TokenStream {
     match ty {
         Type::Group(group) => owned(&group.elem),
@@ -18,12 +18,12 @@ pub(crate) fn owned(ty: &Type) -> TokenStream {
         | Type::TraitObject(_)
         | Type::Verbatim(_) => quote!(()),
         Type::Path(path) if path.path.is_ident("str") => quote!(()),
-        _ => lasting(ty.to_token_stream()).unwrap_or_else(|| quote!(())),
+        _ => with_static(ty.to_token_stream()).unwrap_or_else(|| quote!(())),
     }
 }
 
-/// Makes every lifetime `'static`, where that is all it takes.
-fn lasting(tokens: TokenStream) -> Option<TokenStream> {
+/// Replaces every lifetime by `'static`. `None` if that is not enough.
+fn with_static(tokens: TokenStream) -> Option<TokenStream> {
     let mut output = TokenStream::new();
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
@@ -41,7 +41,7 @@ fn lasting(tokens: TokenStream) -> Option<TokenStream> {
                 output.extend(quote!('static));
             }
             TokenTree::Group(group) => {
-                let inside = lasting(group.stream())?;
+                let inside = with_static(group.stream())?;
                 let group = Group::new(group.delimiter(), inside);
                 output.extend([TokenTree::Group(group)]);
             }

@@ -1,21 +1,20 @@
-//! The parameters of the outer function: one plain name for each of the
-//! user's, whatever pattern that one is.
+//! The parameters of the outer function: a name for each pattern of the user's.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Attribute, Pat, Type};
 
-use crate::expand::place::at;
+use crate::expand::span::at;
 use crate::item::Function;
 use crate::valid::types;
 
 /// A parameter of the outer function.
 pub(crate) struct Param<'a> {
-    /// The `#[cfg]`s that decide whether it is there.
+    /// The `#[cfg]`s on it.
     cfgs: Vec<&'a Attribute>,
-    /// Its name: the user's where that is a plain one, so that documentation
-    /// shows it and options can mention it.
+    /// Its name: the user's own if the pattern is a plain name, so that the
+    /// documentation shows it and options can use it.
     name: Ident,
     /// Its type, as the user wrote it.
     ty: &'a Type,
@@ -28,7 +27,7 @@ pub(crate) fn all(function: &Function) -> Vec<Param<'_>> {
     for (index, typed) in function.typed().enumerate() {
         let plain = plain(&typed.pat)
             .filter(|name| params.iter().all(|earlier| earlier.name != **name))
-            // The inner function hides a parameter of its name.
+            // The inner function shadows a parameter of the same name.
             .filter(|name| **name != function.sig.ident)
             .filter(|name| !name.to_string().starts_with('_'));
         let name = match plain {
@@ -49,8 +48,8 @@ fn plain(pat: &Pat) -> Option<&Ident> {
 }
 
 impl Param<'_> {
-    /// `queue: Queue`, for the outer function's parentheses; `_: Queue` for one
-    /// that does nothing with it.
+    /// `queue: Queue`, for the outer function's signature; `_: Queue` if its body
+    /// does not use the parameter.
     pub(crate) fn declared(&self, used: bool) -> TokenStream {
         let Self { cfgs, name, ty } = self;
         let unused = (!used).then(|| quote!(_));
@@ -64,17 +63,17 @@ impl Param<'_> {
         quote!(#(#cfgs)* #name)
     }
 
-    /// `copy::<Queue>(&queue)`, for a call that will come again. A type that
-    /// cannot be copied is reported at the type.
+    /// `copy::<Queue>(&queue)`, for a call that is repeated. rustc reports a type
+    /// that is not `Clone` at that type.
     pub(crate) fn copied(&self, copy: &TokenStream) -> TokenStream {
         let Self { cfgs, name, ty } = self;
-        let place = at(name.span());
-        // `impl Trait` has no name to write.
-        let named = (!types::mentions(ty, "impl")).then(|| quote_spanned!(place=> ::<#ty>));
-        quote_spanned!(place=> #(#cfgs)* #copy #named (&#name))
+        let span = at(name.span());
+        // `impl Trait` cannot be written here.
+        let named = (!types::mentions(ty, "impl")).then(|| quote_spanned!(span=> ::<#ty>));
+        quote_spanned!(span=> #(#cfgs)* #copy #named (&#name))
     }
 
-    /// Whether the type mentions one of the function's type parameters.
+    /// Whether its type contains one of the function's type parameters.
     pub(crate) fn is_generic(&self, function: &Function) -> bool {
         let mut names = function.sig.generics.type_params().map(|it| &it.ident);
         names.any(|name| types::mentions(self.ty, name))

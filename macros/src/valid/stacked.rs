@@ -1,13 +1,13 @@
-//! Two attributes that both want to run the function.
+//! Several attributes on one function that each start it.
 
 use proc_macro2::{TokenStream, TokenTree};
-use syn::{Attribute as SynAttribute, Path};
+use syn::Path;
 
-use crate::attr::grammar::Attribute;
+use crate::attr::table::Attribute;
 use crate::errors::Errors;
 use crate::item::{Body, Function};
 
-/// Reports every runtime's attribute that stands below this one.
+/// Reports each attribute of a runtime below this one.
 pub(crate) fn check(attribute: Attribute, function: &Function, errors: &mut Errors) {
     for other in function.attrs.iter().filter(|other| is_runtime(other)) {
         let written = format!("#[{}]", written(other.path()));
@@ -25,9 +25,9 @@ pub(crate) fn check(attribute: Attribute, function: &Function, errors: &mut Erro
     }
 }
 
-/// Whether an attribute starts a runtime, or the function as a test: any
-/// `crate::main`, `crate::test` and `graceful::worker`, and std's `test`.
-pub(crate) fn is_runtime(attribute: &SynAttribute) -> bool {
+/// Whether an attribute starts a runtime or makes the function a test or a
+/// worker: `main`, `test` and `worker` of any crate, and std's `test`.
+pub(crate) fn is_runtime(attribute: &syn::Attribute) -> bool {
     let path = attribute.path();
     let Some(last) = path.segments.last() else {
         return false;
@@ -36,8 +36,8 @@ pub(crate) fn is_runtime(attribute: &SynAttribute) -> bool {
     last.ident == "test" || qualified && (last.ident == "main" || last.ident == "worker")
 }
 
-/// Why a function is not `async` although its author wrote it so: a runtime's
-/// attribute above has already rewritten it.
+/// The message for a function that was written `async` and is not any more:
+/// the attribute of a runtime above this one has already expanded it.
 pub(crate) fn expanded(function: &Function) -> Option<&'static str> {
     let Body::Block(body) = &function.body else {
         return None;
@@ -56,7 +56,7 @@ fn mentions_block_on(tokens: &TokenStream) -> bool {
     })
 }
 
-/// `tokio::main`, without what stands in parentheses.
+/// `tokio::main`, without its arguments.
 fn written(path: &Path) -> String {
     let segments: Vec<_> = path.segments.iter().map(|it| it.ident.to_string()).collect();
     segments.join("::")

@@ -1,4 +1,4 @@
-//! What can be said about a type by looking at it.
+//! Checks of a type by its tokens alone.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -6,7 +6,7 @@ use syn::{AngleBracketedGenericArguments, GenericArgument, Lifetime, Path, PathA
 use syn::{Type, TypeParamBound};
 
 /// The part of a type that borrows: a reference or a lifetime other than
-/// `'static`. What stands inside `fn(..)` and `Fn(..)` borrows nothing yet.
+/// `'static`. References in the signature of `fn(..)` and `Fn(..)` do not count.
 pub(crate) fn borrowed(ty: &Type) -> Option<TokenStream> {
     match ty {
         Type::Reference(reference) => match &reference.lifetime {
@@ -46,7 +46,7 @@ fn borrowed_arguments(arguments: &AngleBracketedGenericArguments) -> Option<Toke
 fn borrowed_bound(bound: &TypeParamBound) -> Option<TokenStream> {
     match bound {
         TypeParamBound::Lifetime(lifetime) => named(lifetime),
-        // `for<'a>` names lifetimes that are nobody's yet.
+        // `for<'a>` introduces lifetimes of its own, which borrow nothing.
         TypeParamBound::Trait(bound) if bound.lifetimes.is_none() => borrowed_path(&bound.path),
         _ => None,
     }
@@ -56,8 +56,8 @@ fn named(lifetime: &Lifetime) -> Option<TokenStream> {
     (lifetime.ident != "static").then(|| lifetime.to_token_stream())
 }
 
-/// Whether it is certain that a worker cannot return this. What the name of a
-/// type stands for is rustc's to say.
+/// Whether a worker certainly cannot return this type. A name may be an alias
+/// for anything, which only rustc can check.
 pub(crate) fn never_an_outcome(ty: &Type) -> bool {
     match ty {
         Type::Group(group) => never_an_outcome(&group.elem),
@@ -82,7 +82,7 @@ pub(crate) fn never_an_outcome(ty: &Type) -> bool {
     }
 }
 
-/// Whether a word is part of a type.
+/// Whether a type contains a word.
 pub(crate) fn mentions<W: ?Sized>(ty: &Type, word: &W) -> bool
 where
     Ident: PartialEq<W>,
@@ -101,7 +101,7 @@ where
     })
 }
 
-/// The type as its author would write it, on one line.
+/// The type on one line, with the usual spaces.
 pub(crate) fn written(ty: &Type) -> String {
     let mut text = ty.to_token_stream().to_string();
     for (spaced, tight) in
@@ -119,7 +119,7 @@ mod tests {
 
     use super::*;
 
-    /// A type in the invisible brackets that a declarative macro puts around it.
+    /// A type in the invisible group that a declarative macro puts around it.
     fn grouped(ty: &Type) -> Type {
         let group = Group::new(Delimiter::None, ty.to_token_stream());
         parse_quote!(#group)

@@ -1,19 +1,20 @@
-//! Where generated tokens say that they are: somewhere in the user's code, so
-//! that errors point there, but with names that meet none of the user's.
+//! The spans of generated tokens: a location in the user's code, where rustc
+//! reports errors, and the hygiene of the macro, so that generated names do not
+//! clash with the user's.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 
 use crate::item::{Body, Function};
 
-/// A place of the user's, for tokens that see none of the user's locals.
-pub(crate) fn at(place: Span) -> Span {
-    place.resolved_at(Span::mixed_site())
+/// A location of the user's with the hygiene of the macro.
+pub(crate) fn at(span: Span) -> Span {
+    span.resolved_at(Span::mixed_site())
 }
 
-/// The first and the last token of something the user wrote. On stable Rust a
-/// span cannot be made to cover both, but rustc underlines from the first
-/// token of an expression to its last.
+/// The spans of the first and of the last of the user's tokens. Stable Rust
+/// cannot join the two, but rustc underlines an expression from its first token
+/// to its last.
 pub(crate) fn of(tokens: impl ToTokens) -> (Span, Span) {
     let tokens: Vec<TokenTree> = tokens.into_token_stream().into_iter().collect();
     let first = tokens.first().map_or_else(Span::mixed_site, TokenTree::span);
@@ -21,8 +22,8 @@ pub(crate) fn of(tokens: impl ToTokens) -> (Span, Span) {
     (at(first), at(last))
 }
 
-/// Where a complaint about the result belongs: the return type, or else the
-/// name of the function.
+/// The spans for errors in the result: those of the return type, or of the
+/// function's name if there is none.
 pub(crate) fn of_result(function: &Function) -> (Span, Span) {
     match function.result() {
         Some(result) => of(result),
@@ -30,9 +31,9 @@ pub(crate) fn of_result(function: &Function) -> (Span, Span) {
     }
 }
 
-/// The last token of the user's head of the function: rustc takes an item for
-/// the user's, and warns about it, when it begins and ends with tokens of the
-/// user's, and so does its head.
+/// The tokens, the last of which gets the span of the signature's last token.
+/// rustc lints an item, and its signature, as the user's own if both the first
+/// and the last token are the user's.
 pub(crate) fn ending(tokens: TokenStream, function: &Function) -> TokenStream {
     let end = match function.result() {
         Some(result) => result.to_token_stream().into_iter().last(),
@@ -46,7 +47,7 @@ pub(crate) fn ending(tokens: TokenStream, function: &Function) -> TokenStream {
     tokens.into_iter().collect()
 }
 
-/// The tokens in the braces of the user's body.
+/// The tokens, in the braces of the user's body.
 pub(crate) fn braced(tokens: TokenStream, function: &Function) -> Group {
     let mut group = Group::new(Delimiter::Brace, tokens);
     match &function.body {

@@ -1,14 +1,15 @@
-//! Where the other attributes of the user's function go: what describes the
-//! function to its callers, or to rustc, stays on the outer one; what works on
-//! its body, `#[tracing::instrument]` above all, goes to the inner one.
+//! Divides the function's other attributes between the outer and the inner
+//! function. Attributes for callers and for rustc stay on the outer function;
+//! those that work on the body, such as `#[tracing::instrument]`, go to the
+//! inner one.
 
 use syn::{Attribute, Meta};
 
 use crate::item::Function;
 use crate::valid::stacked;
 
-/// Lint levels are on the outer function because they reach the inner one
-/// from there; on both, an `#[expect]` would have to be met twice.
+/// The attributes of the outer function. Lint levels are among them because the
+/// inner function inherits them; on both, an `#[expect]` would need two lints.
 const OUTER: &[&str] = &[
     "allow",
     "cfg",
@@ -26,17 +27,17 @@ const OUTER: &[&str] = &[
     "warn",
 ];
 
-/// The attributes of the function that callers see.
+/// The attributes for the outer function, which callers see.
 pub(crate) fn outer(function: &Function) -> impl Iterator<Item = &Attribute> {
     kept(function).filter(|it| is_outer(it))
 }
 
-/// The attributes of the function that has the body.
+/// The attributes for the inner function, which has the body.
 pub(crate) fn inner(function: &Function) -> impl Iterator<Item = &Attribute> {
     kept(function).filter(|it| !is_outer(it))
 }
 
-/// A bare `#[must_use]`, which says nothing that `Worker` does not say.
+/// Whether it is a bare `#[must_use]`, which `Worker` has with a message.
 pub(crate) fn is_bare_must_use(attribute: &Attribute) -> bool {
     matches!(&attribute.meta, Meta::Path(path) if path.is_ident("must_use"))
 }
