@@ -11,9 +11,9 @@ mod os {
 mod model {
     pub(crate) mod label {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub(crate) struct RowId;
+        pub(crate) struct EntryId;
 
-        impl RowId {
+        impl EntryId {
             pub(crate) const MAIN: Self = Self;
         }
     }
@@ -34,6 +34,17 @@ mod model {
 
 #[path = "../runtime/src/life/results.rs"]
 mod results;
+#[path = "../runtime/src/life/descent.rs"]
+mod descent;
+#[path = "../runtime/src/life/shard.rs"]
+mod shard;
+#[path = "../runtime/src/life/slot_key.rs"]
+mod slot_key;
+#[path = "../runtime/src/life/slot_tokens.rs"]
+mod slot_tokens;
+mod life {
+    pub(crate) use crate::{descent, shard, slot_key, slot_tokens};
+}
 #[path = "../runtime/src/life/slots.rs"]
 mod slots;
 #[path = "../runtime/src/life/tracker.rs"]
@@ -47,16 +58,16 @@ use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::label::RowId;
+use crate::model::label::EntryId;
 use crate::model::state::Stage;
 use crate::results::Results;
-use crate::slots::Seats;
-use crate::tracker::Alive;
+use crate::slots::Slots;
+use crate::tracker::Tracker;
 
 #[test]
 fn whoever_is_let_in_is_waited_for() {
     loom::model(|| {
-        let alive = Arc::new(Alive::default());
+        let alive = Arc::new(Tracker::default());
         let newcomer = {
             let alive = Arc::clone(&alive);
             thread::spawn(move || {
@@ -78,7 +89,7 @@ fn whoever_is_let_in_is_waited_for() {
 #[test]
 fn the_last_one_to_leave_is_heard_or_seen() {
     loom::model(|| {
-        let alive = Arc::new(Alive::default());
+        let alive = Arc::new(Tracker::default());
         let rung = Arc::new(AtomicBool::new(false));
         alive.arrive();
         let leaver = {
@@ -133,14 +144,14 @@ impl Wake for Calls {
 #[test]
 fn whoever_sits_down_while_the_stop_comes_is_woken_or_sees_it() {
     loom::model(|| {
-        let seats = Arc::new(Seats::default());
+        let seats = Arc::new(Slots::default());
         let is_cancelled = Arc::new(AtomicBool::new(false));
         let calls = Arc::new(Calls::default());
         let sitter = {
             let (seats, is_cancelled) = (Arc::clone(&seats), Arc::clone(&is_cancelled));
             let waker = Waker::from(Arc::clone(&calls));
             thread::spawn(move || {
-                let seat = seats.take(0, RowId, Stage::Main, None, None);
+                let seat = seats.take(0, EntryId, Stage::Main, None, None);
                 seats.set_waker(seat, &waker);
                 is_cancelled.load(Ordering::SeqCst)
             })
@@ -155,16 +166,16 @@ fn whoever_sits_down_while_the_stop_comes_is_woken_or_sees_it() {
 #[test]
 fn whoever_has_left_is_not_woken_for_the_next_in_its_place() {
     loom::model(|| {
-        let seats = Arc::new(Seats::default());
+        let seats = Arc::new(Slots::default());
         let (old, new) = (Arc::new(Calls::default()), Arc::new(Calls::default()));
-        let first = seats.take(0, RowId, Stage::Main, None, None);
+        let first = seats.take(0, EntryId, Stage::Main, None, None);
         seats.set_waker(first, &Waker::from(Arc::clone(&old)));
         let mover = {
             let seats = Arc::clone(&seats);
             let waker = Waker::from(Arc::clone(&new));
             thread::spawn(move || {
                 seats.leave(first);
-                let second = seats.take(0, RowId, Stage::Main, None, None);
+                let second = seats.take(0, EntryId, Stage::Main, None, None);
                 // The old key opens nothing any more.
                 seats.set_waker(first, &waker);
                 second
@@ -181,9 +192,9 @@ fn whoever_has_left_is_not_woken_for_the_next_in_its_place() {
 #[test]
 fn whoever_asks_at_once_for_a_workers_token_gets_the_same() {
     loom::model(|| {
-        let seats = Arc::new(Seats::default());
+        let seats = Arc::new(Slots::default());
         let stage = CancellationToken::new();
-        let seat = seats.take(0, RowId, Stage::Main, None, None);
+        let seat = seats.take(0, EntryId, Stage::Main, None, None);
         let other = {
             let (seats, stage) = (Arc::clone(&seats), stage.clone());
             thread::spawn(move || seats.own_token(seat, &stage))
@@ -201,9 +212,9 @@ fn whoever_asks_at_once_for_a_workers_token_gets_the_same() {
 fn an_old_key_says_how_it_was_left_until_the_place_is_anothers() {
     // One thread: these are no agreements, but loom's locks are only to be had here.
     loom::model(|| {
-        let seats = Seats::default();
+        let seats = Slots::default();
         let stage = CancellationToken::new();
-        let take = || seats.take(0, RowId, Stage::Main, None, None);
+        let take = || seats.take(0, EntryId, Stage::Main, None, None);
         let first = take();
         seats.leave(first);
         assert!(!seats.is_stopped(first));

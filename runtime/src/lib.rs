@@ -222,13 +222,23 @@
 //! **Why threads of our own?** A task that never yields, a blocking call on a current-thread runtime: and
 //! whatever listens on the same runtime hears no signal and holds no deadline. So threads of ours stand beside
 //! the user's runtime, each of which can be held up by one thing more than the one before. The *watch* waits
-//! for signals and for the deadline and ends the process as a last resort; nothing of the user's can block it. The
-//! *coordinator* conducts the stop; a waker of the user's that sleeps can hold it up. The *scribe* writes; a
-//! full pipe or a slow subscriber can hold it up. The watch waits for neither.
+//! for signals, conducts the stop, holds the deadline and ends the process as a last resort; nothing of the user's can
+//! block it. The *writer* writes; a full pipe or a slow subscriber can hold it up. The watch waits for it no longer than
+//! a bounded moment. In a process that runs in real time both have a higher priority than the threads of the program.
 //!
-//! **Why is the coordinator started late?** Where main is the last to end, its thread goes on with the stop itself: it
-//! would only wait for another thread to do the same. So many a process needs no coordinator from its start to its end,
-//! and the others hardly ever before they stop. Where no thread is to be had by then, the scribe goes on with the stop.
+//! **Why does the watch conduct the stop?** A signal wakes it, and it wakes the workers: no third thread has to be
+//! started or woken in between. Until now a worker of a multi-thread runtime ran 1.5 ms after a SIGTERM; now it does so
+//! as soon as in a program written by hand. No step of a stop blocks: seats are locked for a few instructions, wakers of
+//! tokio's own tasks push to a queue, hooks are spawned, and lines are left for the writer. What may block is left to a
+//! *helper* thread, which is started when there is such a thing: the wakers of those who wait for a token that was handed
+//! out, for a state, or in [`idle()`]. Where no thread is to be had, the writer does it. The stop goes on meanwhile, and does
+//! not end before they have returned. Tokens are kept apart from the seats, since the
+//! locks of their tree are held for as long as it takes to cancel it. Where main was the last to end, its thread does the rest of the stop itself; it would
+//! only wait for the watch to do the same.
+//!
+//! **Why one plan and one function?** `stop/plan.rs` decides what is due, as a state machine without I/O and without a
+//! clock of its own; `stop/conduct.rs` does it, step by step, and says until when to wait. The watch waits with `poll(2)`,
+//! a test with tokio's timer: the same code under both.
 //!
 //! **Why is no signal lost?** The signals are held back on the main thread before any of our threads is started,
 //! let through only when the handlers are in place, and all that before the runtime is built. A signal
@@ -236,6 +246,10 @@
 //!
 //! **Why `_exit` at the deadline?** `std::process::exit` waits for atexit handlers and for other exits. The orderly
 //! end returns from main, so that standard output is flushed; the watch stays armed until the process is gone.
+//!
+//! **Where is what?** The `mod` lines below are the layers, and `.ci/layers` holds them: a folder uses only those above it, and
+//! a file only those above it in its folder's `mod.rs`. Nouns below, verbs above: what a lifecycle keeps has never heard of
+//! it; what works on a whole lifecycle is a function further down this list.
 //!
 //! **Why does calling a worker not start it?** A hidden spawn would make a function that cannot be tested, and
 //! arguments or a handle would have to appear from somewhere. `.spawn()` is one word, and `.await` runs the body

@@ -86,6 +86,13 @@ fn blocking() -> Vec<Row> {
             .alone()
             .names("spins", BLOCKING)
             .says("graceful: exit code 124: out of time, still running: spins"),
+        // Where that is not permitted `chrt` says so, and it is the first case once more.
+        case("spins in real time, on the only core it may use", "spins")
+            .on(&["current_thread"])
+            .after("taskset -cp 0 $$ >&2; chrt -fp 50 $$")
+            .forced()
+            .alone()
+            .names("spins", BLOCKING),
         case("asks for the stop, then spins", "stops_then_spins")
             .act(|scene| scene.prints("up"))
             .forced()
@@ -220,14 +227,12 @@ fn reports() -> Vec<Row> {
             again_unless(scene.try_to_send(Signal::SIGTERM));
             asked
         }),
+        // It holds up nothing else.
         case("a waker that sleeps, and a hook of the end", "waker_sleeps_before_a_hook")
             .forced()
-            .says("after_stop hook `pool` was not run"),
-        // Between the report, a quarter of the reserve before the end, and the end.
-        case("a waker that sleeps past the report, and such a hook", "waker_sleeps_past_the_report")
-            .forced()
-            .unhurried()
-            .says("after_stop hook `pool` was not run"),
+            .says("the stop is held up by a waker that blocks")
+            .silent_about("everybody was joined")
+            .prints("pool closed"),
         case("thirty names of wide characters", "waits_with_wide_names")
             .aborted()
             .act(|scene| scene.prints("up"))

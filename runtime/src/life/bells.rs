@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::os::signal::Handlers;
-use crate::os::signal::Nudge;
 use crate::os::signal::Signal;
+use crate::os::signal::Wakeup;
 
 /// What a lifecycle knows of reloads.
 #[derive(Default)]
@@ -15,7 +15,7 @@ pub(crate) struct Reloading {
 }
 
 impl Reloading {
-    pub(crate) fn listen(&self, nudge: &Nudge) -> std::io::Result<()> {
+    pub(crate) fn listen(&self, nudge: &Wakeup) -> std::io::Result<()> {
         let mut handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
         if handlers.is_none() {
             *handlers = Some(Handlers::of(Signal::Hangup, nudge)?);

@@ -42,7 +42,7 @@ impl Doorbell {
         self.leave(|news| news.was_ready |= state == State::Ready);
     }
 
-    /// Waits until everything was told, for `limit` at the most.
+    /// WaitGraph until everything was told, for `limit` at the most.
     pub(crate) fn finish(&self, limit: Duration) {
         let is_telling = |news: &mut News| match news.teller {
             Presence::Absent => false,
@@ -76,7 +76,7 @@ impl Doorbell {
         self.rung.notify_all();
     }
 
-    /// Waits for news, for `limit` at the most, and takes it.
+    /// WaitGraph for news, for `limit` at the most, and takes it.
     pub(crate) fn wait(&self, limit: Duration) -> News {
         let mut news = self.lock();
         news.teller = Presence::Waiting;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::model::label::{Label, NAMED, RowId};
+use crate::model::label::{EntryId, Label, NAMED};
 use crate::model::policy::{OnFailure, Policy};
 use crate::model::state::Stage;
 
@@ -172,22 +172,22 @@ impl Function {
     }
 
     #[inline]
-    pub(crate) fn row(&'static self) -> RowId {
+    pub(crate) fn row(&'static self) -> EntryId {
         match self.number.load(Ordering::Relaxed) {
             0 => self.enlist(),
-            number => RowId::from_bits(number),
+            number => EntryId::from_bits(number),
         }
     }
 
     #[cold]
-    fn enlist(&'static self) -> RowId {
+    fn enlist(&'static self) -> EntryId {
         let mut functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
         if self.number.load(Ordering::Relaxed) == 0 {
             functions.push(self);
             let number = u32::try_from(functions.len()).unwrap_or(NAMED - 1);
             self.number.store(number, Ordering::Relaxed);
         }
-        RowId::from_bits(self.number.load(Ordering::Relaxed))
+        EntryId::from_bits(self.number.load(Ordering::Relaxed))
     }
 }
 

@@ -4,6 +4,10 @@ pub(crate) mod tracker;
 pub(crate) mod results;
 pub(crate) mod function;
 pub(crate) mod registry;
+pub(crate) mod slot_key;
+pub(crate) mod slot_tokens;
+pub(crate) mod descent;
+pub(crate) mod shard;
 pub(crate) mod slots;
 pub(crate) mod poll_record;
 pub(crate) mod hook_list;
@@ -13,5 +17,4 @@ pub(crate) mod probes;
 pub(crate) mod bells;
 #[cfg(all(unix, feature = "systemd"))]
 pub(crate) mod doorbell;
-pub(crate) mod conducting;
 pub(crate) mod lifecycle;

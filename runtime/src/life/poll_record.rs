@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::life::slots::SeatKey;
+use crate::life::slot_key::SlotKey;
 use crate::model::budget::SAME_POLL;
-use crate::model::label::RowId;
+use crate::model::label::EntryId;
 use crate::model::text;
 
 /// Which lifecycle, by its address.
@@ -61,8 +61,8 @@ pub(crate) const fn place(row: u32) -> usize {
 /// A poll under way on some thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Poll {
-    pub(crate) row: RowId,
-    pub(crate) seat: Option<SeatKey>,
+    pub(crate) row: EntryId,
+    pub(crate) seat: Option<SlotKey>,
     number: u64,
 }
 
@@ -96,20 +96,32 @@ impl Seen {
 
     /// The poll this thread is inside of.
     pub(crate) fn poll(&self) -> Option<Poll> {
-        let row = RowId::from_bits(self.row.load(Ordering::Acquire).checked_sub(1)?);
+        let row = EntryId::from_bits(self.row.load(Ordering::Acquire).checked_sub(1)?);
         Some(Poll { row, seat: self.seat(), number: self.polls.load(Ordering::Relaxed) })
     }
 
     /// In which beat a worker of this row was last polled here, as far as the thread remembers.
-    pub(crate) fn last_polled(&self, row: RowId) -> Option<u32> {
+    pub(crate) fn last_polled(&self, row: EntryId) -> Option<u32> {
         let row = row.to_bits() + 1;
         let mark = self.marks[place(row)].load(Ordering::Relaxed);
         (mark >> 32 == u64::from(row)).then(|| u32::try_from(mark & u64::from(u32::MAX)).unwrap_or(u32::MAX))
     }
 
+    /// What the thread keeps in mind of a row, for whoever polls a worker of it for another reason than that it was woken.
+    #[cfg(taskdump)]
+    pub(crate) fn mark(&self, row: EntryId) -> u64 {
+        self.marks[place(row.to_bits() + 1)].load(Ordering::Relaxed)
+    }
+
+    /// Puts that back.
+    #[cfg(taskdump)]
+    pub(crate) fn put_mark_back(&self, row: EntryId, mark: u64) {
+        self.marks[place(row.to_bits() + 1)].store(mark, Ordering::Relaxed);
+    }
+
     #[inline]
-    pub(crate) fn seat(&self) -> Option<SeatKey> {
-        SeatKey::from_bits(self.seat.load(Ordering::Relaxed))
+    pub(crate) fn seat(&self) -> Option<SlotKey> {
+        SlotKey::from_bits(self.seat.load(Ordering::Relaxed))
     }
 }
 
@@ -134,7 +146,7 @@ impl Threads {
     }
 
     /// In which beat a worker of this row was last polled, as far as the threads remember.
-    pub(crate) fn last_polled(&self, life: LifeId, row: RowId) -> Option<u32> {
+    pub(crate) fn last_polled(&self, life: LifeId, row: EntryId) -> Option<u32> {
         let threads = self.of(life).into_iter();
         threads.filter_map(|thread| thread.last_polled(row)).max()
     }

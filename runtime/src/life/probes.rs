@@ -8,7 +8,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::Id;
 
 use crate::model::awaits::Await;
-use crate::model::label::RowId;
+use crate::model::label::EntryId;
 
 /// How many of one row, and in all, are looked at. Looking takes some 20 µs each, on the threads of the runtime.
 pub(crate) const LOOKED_AT: (usize, usize) = (64, 512);
@@ -48,9 +48,9 @@ pub(crate) struct Round {
     /// How many have said all they will say.
     pub(crate) answered: usize,
     /// How many of each row have been.
-    pub(crate) looked_at: HashMap<RowId, usize>,
+    pub(crate) looked_at: HashMap<EntryId, usize>,
     /// How many wait in the same way: what they await at once, in each of their stacks.
-    pub(crate) waiting: HashMap<(RowId, Vec<Stack>), usize>,
+    pub(crate) waiting: HashMap<(EntryId, Vec<Stack>), usize>,
 }
 
 impl Probes {
@@ -60,7 +60,7 @@ impl Probes {
 
     /// Takes a place among those who are looked at, once a task, while there are any.
     #[cold]
-    pub(crate) fn admit(&self, row: RowId) -> bool {
+    pub(crate) fn admit(&self, row: EntryId) -> bool {
         let mut round = self.round();
         let total = round.looked_at.values().sum::<usize>();
         let of_row = round.looked_at.get(&row).copied().unwrap_or(0);
@@ -74,7 +74,7 @@ impl Probes {
         is_admitted
     }
 
-    pub(crate) fn note(&self, row: RowId, stacks: Vec<Stack>) {
+    pub(crate) fn note(&self, row: EntryId, stacks: Vec<Stack>) {
         let mut round = self.round();
         round.answered += 1;
         if round.askers > 0 {
@@ -94,7 +94,7 @@ impl Probes {
 
 /// Whether a future that is looked at has its wakers called afterwards, by tokio's scheduler. Main's on a runtime of
 /// many threads has not: one of several futures in it, which had just become ready, would not be polled again.
-fn is_woken_by_the_scheduler(row: RowId) -> bool {
+fn is_woken_by_the_scheduler(row: EntryId) -> bool {
     let is_alone = |runtime: Handle| runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
-    row != RowId::MAIN || Handle::try_current().is_ok_and(is_alone)
+    row != EntryId::MAIN || Handle::try_current().is_ok_and(is_alone)
 }

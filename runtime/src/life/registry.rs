@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::life::function::FUNCTIONS;
-use crate::model::label::{Label, NAMED, RowId, Way};
+use crate::model::label::{EndedAs, EntryId, Label, NAMED};
 use crate::model::policy::Policy;
 
 /// The counters of one function.
 #[derive(Debug, Default)]
 pub(crate) struct Row {
     pub(crate) started: AtomicU64,
-    /// By [`Way`].
+    /// By [`EndedAs`].
     ended: [AtomicU64; 4],
     pub(crate) restarted: AtomicU64,
     pub(crate) refused: AtomicU64,
@@ -44,7 +44,7 @@ impl Row {
 
     /// The count of those that ended in this way.
     #[inline]
-    pub(crate) fn end(&self, way: Way) -> &AtomicU64 {
+    pub(crate) fn end(&self, way: EndedAs) -> &AtomicU64 {
         &self.ended[way as usize]
     }
 
@@ -67,7 +67,7 @@ impl Row {
 
     /// How many ended well, the first time that none is left.
     fn is_newly_idle(&self) -> Option<u64> {
-        let ended = self.end(Way::Finished).load(Ordering::Relaxed);
+        let ended = self.end(EndedAs::Finished).load(Ordering::Relaxed);
         let is_idle = ended > 0 && self.live() == 0;
         (is_idle && !self.idle_said.swap(true, Ordering::Relaxed)).then_some(ended)
     }
@@ -96,12 +96,13 @@ struct Names {
 
 impl Rows {
     #[inline]
-    pub(crate) fn get(&self, id: RowId) -> &Row {
-        if !id.is_named() { self.functions.get(id.number()) } else { self.names.get(id.number()) }
+    pub(crate) fn get(&self, id: EntryId) -> &Row {
+        let table = if id.is_named() { &self.names } else { &self.functions };
+        table.get(id.number())
     }
 
     /// Counts a start under a name given at run time, and returns its row.
-    pub(crate) fn start_named(&self, label: Label) -> RowId {
+    pub(crate) fn start_named(&self, label: Label) -> EntryId {
         // Counted under the lock, so that the row cannot be given away in between.
         self.named(label, |row| {
             row.started.fetch_add(1, Ordering::Relaxed);
@@ -110,18 +111,18 @@ impl Rows {
 
     /// A row that stays this name's, for those who count often.
     #[cfg(feature = "tower")]
-    pub(crate) fn keep_named(&self, label: Label) -> RowId {
+    pub(crate) fn keep_named(&self, label: Label) -> EntryId {
         self.named(label, |row| row.kept.store(true, Ordering::Relaxed))
     }
 
-    fn named(&self, label: Label, mark: impl FnOnce(&Row)) -> RowId {
+    fn named(&self, label: Label, mark: impl FnOnce(&Row)) -> EntryId {
         let mut names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
         let index = match names.by_label.get(&label) {
             Some(&index) => index,
             None => self.place(&mut names, label),
         };
         mark(self.names.get(index));
-        RowId::named(index)
+        EntryId::named(index)
     }
 
     /// A row for a new name: a fresh one, or, when there are many, one that nobody runs under.
@@ -148,19 +149,20 @@ impl Rows {
     }
 
     /// The rows in use, with their names: functions first, in the order of their first use.
-    pub(crate) fn all(&self) -> Vec<(RowId, Label, &Row)> {
+    pub(crate) fn all(&self) -> Vec<(EntryId, Label, &Row)> {
         let functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> = (1..)
             .zip(functions.iter())
             .filter_map(|(number, function)| {
-                Some((RowId::from_bits(number), function.label().clone(), self.functions.existing(number)?))
+                Some((EntryId::from_bits(number), function.label().clone(), self.functions.existing(number)?))
             })
             .collect();
         drop(functions);
         let names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
         let given = (0..).zip(&names.labels);
         all.extend(
-            given.filter_map(|(index, label)| Some((RowId::named(index), label.clone(), self.names.existing(index)?))),
+            given
+                .filter_map(|(index, label)| Some((EntryId::named(index), label.clone(), self.names.existing(index)?))),
         );
         all.retain(|(_, _, row)| row.started.load(Ordering::Relaxed) + row.refused.load(Ordering::Relaxed) > 0);
         all
@@ -175,32 +177,32 @@ impl Rows {
     }
 
     /// The rows somebody runs under now, with their names and how many.
-    pub(crate) fn live(&self) -> Vec<(RowId, Label, u64)> {
+    pub(crate) fn live(&self) -> Vec<(EntryId, Label, u64)> {
         let all = self.all().into_iter().map(|(id, label, row)| (id, label, row.live()));
         all.filter(|(_, _, live)| *live > 0).collect()
     }
 
     /// The policy behind a row; the default for main's.
-    pub(crate) fn policy(&self, id: RowId) -> Policy {
-        if !id.is_named() {
+    pub(crate) fn policy(&self, id: EntryId) -> Policy {
+        if id.is_named() {
+            let names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+            let policy = names.labels.get(id.number() as usize).and_then(|label| label.policy.as_deref());
+            policy.cloned().unwrap_or_else(Policy::new)
+        } else {
             let functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
             let function = (id.number() as usize).checked_sub(1).and_then(|index| functions.get(index));
             function.map_or_else(Policy::new, |function| function.policy().clone())
-        } else {
-            let names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-            let policy = names.labels.get((id.number()) as usize).and_then(|label| label.policy.as_deref());
-            policy.cloned().unwrap_or_else(Policy::new)
         }
     }
 
     /// The name behind a row; `None` for main's.
-    pub(crate) fn label(&self, id: RowId) -> Option<Label> {
-        if !id.is_named() {
+    pub(crate) fn label(&self, id: EntryId) -> Option<Label> {
+        if id.is_named() {
+            let names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+            names.labels.get(id.number() as usize).cloned()
+        } else {
             let functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
             functions.get((id.number() as usize).checked_sub(1)?).map(|function| function.label().clone())
-        } else {
-            let names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-            names.labels.get((id.number()) as usize).cloned()
         }
     }
 }
@@ -281,7 +283,7 @@ mod tests {
         let rows = Rows::default();
         for i in 0..10_000 {
             let row = rows.start_named(label(format!("connection-{i}")));
-            rows.get(row).end(Way::Finished).fetch_add(1, Ordering::Relaxed);
+            rows.get(row).end(EndedAs::Finished).fetch_add(1, Ordering::Relaxed);
         }
         assert_eq!(rows.named.lock().unwrap().labels.len(), NAMES_KEPT);
     }
@@ -291,11 +293,11 @@ mod tests {
         let rows = Rows::default();
         let culprit = rows.start_named(label("culprit".to_owned()));
         rows.get(culprit).results.fetch_add(1, Ordering::Relaxed);
-        let ended = rows.get(culprit).end(Way::Finished);
+        let ended = rows.get(culprit).end(EndedAs::Finished);
         ended.fetch_add(1, Ordering::Relaxed);
         for i in 0..1000 {
             let row = rows.start_named(label(format!("other-{i}")));
-            let ended = rows.get(row).end(Way::Finished);
+            let ended = rows.get(row).end(EndedAs::Finished);
             ended.fetch_add(1, Ordering::Relaxed);
         }
         assert_eq!(rows.label(culprit).unwrap().name, "culprit");
@@ -308,7 +310,7 @@ mod tests {
         let kept = rows.keep_named(label("request".to_owned()));
         for i in 0..10_000 {
             let row = rows.start_named(label(format!("connection-{i}")));
-            rows.get(row).end(Way::Finished).fetch_add(1, Ordering::Relaxed);
+            rows.get(row).end(EndedAs::Finished).fetch_add(1, Ordering::Relaxed);
         }
         assert_eq!(rows.label(kept).unwrap().name, "request");
         assert_eq!(rows.get(kept).started.load(Ordering::Relaxed), 0);

@@ -14,9 +14,9 @@ const FEW: usize = 2;
 /// How many are alive, with two flags in the same word: newcomers and the wait for the last one never miss
 /// each other.
 #[derive(Debug, Default)]
-pub(crate) struct Alive(AtomicUsize);
+pub(crate) struct Tracker(AtomicUsize);
 
-impl Alive {
+impl Tracker {
     /// Counts one more; `false` when newcomers are refused. Then it is to be taken back with `leave`.
     #[inline]
     pub(crate) fn arrive(&self) -> bool {

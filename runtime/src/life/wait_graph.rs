@@ -13,12 +13,12 @@ const NOTED: usize = 64;
 
 /// The list, while it is asked for.
 #[derive(Debug, Default)]
-pub(crate) struct Waits {
+pub(crate) struct WaitGraph {
     is_asked: AtomicBool,
     list: Mutex<Vec<Wait>>,
 }
 
-impl Waits {
+impl WaitGraph {
     /// From now on, handles that are polled in vain say who polls them.
     pub(crate) fn ask(&self) {
         self.is_asked.store(true, Ordering::Release);
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     fn found(waits: &[(&str, &str)]) -> Vec<Found> {
-        let list = Waits::default();
+        let list = WaitGraph::default();
         for (waiter, awaited) in waits {
             list.note(Wait { waiter: (*waiter).to_owned(), awaited: (*awaited).to_owned(), is_later: false });
         }

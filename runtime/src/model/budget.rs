@@ -31,9 +31,6 @@ pub(crate) const LOOKING: Duration = Duration::from_millis(5);
 /// How much longer the process may stay where nothing of the user's is left.
 pub(crate) const OVERLOADED: Duration = Duration::from_millis(500);
 
-/// How long main's thread has to go on with the stop by itself; and how far two attempts to get a thread are apart.
-pub(crate) const MAINS_TURN: Duration = Duration::from_millis(1);
-
 /// How much longer than its own budget a test may take in real time, its clock being perhaps paused.
 pub(crate) const TEST_GRACE: Duration = Duration::from_secs(1);
 

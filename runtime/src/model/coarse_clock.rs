@@ -11,19 +11,19 @@ pub(crate) const PERIOD: Duration = Duration::from_secs(1);
 
 /// How many beats there were.
 #[derive(Debug)]
-pub(crate) struct Beat {
+pub(crate) struct CoarseClock {
     /// When the first one was, in real time.
     began: Instant,
     count: AtomicU32,
 }
 
-impl Default for Beat {
+impl Default for CoarseClock {
     fn default() -> Self {
         Self { began: Instant::now(), count: AtomicU32::new(0) }
     }
 }
 
-impl Beat {
+impl CoarseClock {
     /// The latest beat, as far as it was counted.
     #[inline]
     pub(crate) fn latest(&self) -> u32 {

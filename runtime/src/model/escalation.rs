@@ -34,13 +34,13 @@ pub(crate) enum Stop {
 
 /// The signals so far.
 #[derive(Debug, Default)]
-pub(crate) struct Heard {
+pub(crate) struct Escalation {
     /// When each was last taken for one.
     latest: [Option<Instant>; Signal::ALL.len()],
     interrupts: u32,
 }
 
-impl Heard {
+impl Escalation {
     pub(crate) fn hear(&mut self, signal: Signal, now: Instant, stop: Stop) -> Meaning {
         let latest = &mut self.latest[signal as usize];
         if latest.is_some_and(|latest| now.duration_since(latest) < SAME) {
@@ -72,7 +72,7 @@ mod tests {
 
     /// What each of them means to a stop that drains from the first one on.
     fn meanings(sequence: &[(usize, u64)]) -> Vec<(Signal, Instant, Meaning)> {
-        let mut heard = Heard::default();
+        let mut heard = Escalation::default();
         let (mut now, mut stop) = (Instant::now(), Stop::NotAsked);
         let mut meanings = Vec::new();
         for &(number, pause) in sequence {

@@ -41,12 +41,12 @@ impl fmt::Display for Label {
 
 /// The number of a row. Set in the upper half: a name given at run time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct RowId(u32);
+pub(crate) struct EntryId(u32);
 
 /// The bit that tells names given at run time from annotated functions.
 pub(crate) const NAMED: u32 = 1 << 31;
 
-impl RowId {
+impl EntryId {
     /// Main's own row.
     pub(crate) const MAIN: Self = Self(0);
 
@@ -77,7 +77,7 @@ impl RowId {
 
 /// How one worker of a row ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum EndedAs {
     Finished = 0,
     Failed = 1,
     Panicked = 2,

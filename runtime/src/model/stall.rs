@@ -19,7 +19,7 @@ const MOMENT: Duration = Duration::from_millis(50);
 
 /// When the process went on after it had stood still.
 #[derive(Debug, Default)]
-pub(crate) struct Thaw(Mutex<Standstill>);
+pub(crate) struct Stall(Mutex<Standstill>);
 
 #[derive(Debug, Default)]
 struct Standstill {
@@ -41,7 +41,7 @@ pub(crate) enum Turn {
     End = 3,
 }
 
-impl Thaw {
+impl Stall {
     /// Somebody who wanted to wake at `due` has woken now. Returns for how long the process stood still, if it did and
     /// nobody has noticed yet, and if that puts anything off.
     pub(crate) fn woke(&self, due: Instant, now: Instant) -> Option<Duration> {
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn who_wakes_in_time_has_not_stood_still() {
-        let thaw = Thaw::default();
+        let thaw = Stall::default();
         let due = Instant::now();
         let throttled = due + Duration::from_millis(100);
         for now in [due, throttled] {
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_standstill_is_noticed_once_and_puts_off_what_was_due() {
-        let thaw = Thaw::default();
+        let thaw = Stall::default();
         let due = Instant::now();
         let now = due + SECOND;
         assert_eq!(thaw.woke(due, now), Some(SECOND));
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn what_was_put_off_once_is_not_put_off_again() {
-        let thaw = Thaw::default();
+        let thaw = Stall::default();
         let due = Instant::now();
         thaw.woke(due, due + SECOND);
         let end = thaw.put_off(due, Turn::End);
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_standstill_long_before_a_moment_costs_nothing() {
-        let thaw = Thaw::default();
+        let thaw = Stall::default();
         let (early, due) = (Instant::now(), Instant::now() + 10 * SECOND);
         thaw.woke(early, early + SECOND);
         assert_eq!(thaw.put_off(due, Turn::End), due);

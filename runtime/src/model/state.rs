@@ -102,7 +102,7 @@ pub enum Cause {
     Signal(Signal),
     /// A worker returned `Err` or panicked; its name.
     Failure(Arc<str>),
-    /// [`stop`](crate::stop::conduct) was called, here.
+    /// [`stop`](crate::stop) was called, here.
     Request(&'static Location<'static>),
     /// A worker marked `essential` ended; its name.
     Essential(Arc<str>),

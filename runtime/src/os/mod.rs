@@ -4,4 +4,5 @@ pub(crate) mod loom;
 pub(crate) mod sys;
 pub(crate) mod spin;
 pub(crate) mod threads;
+pub(crate) mod helper;
 pub(crate) mod signal;

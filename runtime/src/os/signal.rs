@@ -9,7 +9,7 @@ mod platform;
 #[path = "signal/windows.rs"]
 mod platform;
 
-pub(crate) use platform::{Arming, Handlers, Inbox, Nudge, inbox, replaced};
+pub(crate) use platform::{Handlers, Inbox, Setup, Wakeup, inbox, replaced};
 
 /// A signal that can ask a process to stop.
 ///

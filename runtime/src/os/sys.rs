@@ -4,7 +4,7 @@
 
 #[cfg(unix)]
 pub(crate) use unix::{
-    Mask, die_of, exit_now, from_the_background, handler, hear, is_ignored, is_writable, keep_default_up,
+    Mask, die_of, exit_now, from_the_background, handler, hear, is_ignored, is_writable, keep_default_up, outranked_by,
     wait_readable, wait_writable,
 };
 
@@ -12,7 +12,7 @@ pub(crate) use unix::{
 pub(crate) use unix::{has_group, kill_group};
 
 #[cfg(windows)]
-pub(crate) use windows::{die_of, exit_now, from_the_background};
+pub(crate) use windows::{die_of, exit_now, from_the_background, outranked_by};
 
 #[cfg(unix)]
 mod unix {
@@ -35,7 +35,7 @@ mod unix {
         unsafe { libc::_exit(i32::from(code)) }
     }
 
-    /// Waits until there is something to read from `fd`, for `limit` at the most (`None` for ever), to the
+    /// WaitGraph until there is something to read from `fd`, for `limit` at the most (`None` for ever), to the
     /// millisecond. A socket's own timeout is counted in ticks of the kernel, of 10 ms on many machines.
     pub(crate) fn wait_readable(fd: BorrowedFd<'_>, limit: Option<Duration>) {
         let millis = limit.map_or(-1, |limit| i32::try_from(limit.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
@@ -47,7 +47,7 @@ mod unix {
         poll(fd, libc::POLLOUT, 0) == libc::POLLOUT
     }
 
-    /// Waits until something can be written to `fd`, or nothing ever will be.
+    /// WaitGraph until something can be written to `fd`, or nothing ever will be.
     pub(crate) fn wait_writable(fd: BorrowedFd<'_>) {
         poll(fd, libc::POLLOUT, -1);
     }
@@ -59,6 +59,30 @@ mod unix {
         let written = write();
         mask.apply();
         written
+    }
+
+    /// Starts a thread of ours. In a process that runs in real time (`SCHED_FIFO`, `SCHED_RR`) it gets a higher priority
+    /// than the calling thread: one that never waits would keep it from running for ever.
+    pub(crate) fn outranked_by<T>(start: impl FnOnce() -> T) -> T {
+        let mut policy = 0;
+        let mut own = MaybeUninit::<libc::sched_param>::zeroed();
+        // SAFETY: both pointers are valid for the call, and zeroed is a valid value should it fail.
+        let (is_known, own) = unsafe {
+            let known = libc::pthread_getschedparam(libc::pthread_self(), &raw mut policy, own.as_mut_ptr());
+            (known == 0, own.assume_init())
+        };
+        if !is_known || (policy != libc::SCHED_FIFO && policy != libc::SCHED_RR) {
+            return start();
+        }
+        let mut higher = own;
+        higher.sched_priority += 1;
+        // A thread has the priority of the one that starts it. Where a higher one is not granted nothing changes.
+        // SAFETY: the parameters are valid for the calls, which touch no memory of ours.
+        unsafe { libc::pthread_setschedparam(libc::pthread_self(), policy, &raw const higher) };
+        let started = start();
+        // SAFETY: as above.
+        unsafe { libc::pthread_setschedparam(libc::pthread_self(), policy, &raw const own) };
+        started
     }
 
     /// Which of these events are there, after `millis` at the most; -1 is for ever.
@@ -202,6 +226,11 @@ mod unix {
 mod windows {
     /// There is no death by a signal on Windows.
     pub(crate) fn die_of(_: i32) {}
+
+    /// Starts a thread of ours, which runs as any other.
+    pub(crate) fn outranked_by<T>(start: impl FnOnce() -> T) -> T {
+        start()
+    }
 
     /// Writes. No terminal suspends who writes to it.
     pub(crate) fn from_the_background<T>(write: impl FnOnce() -> T) -> T {

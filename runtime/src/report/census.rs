@@ -7,7 +7,7 @@ use crate::life::lifecycle::Lifecycle;
 use crate::life::poll_record::Seen;
 use crate::life::poll_record::{Poll, Sample};
 use crate::model::hook::Progress;
-use crate::model::label::RowId;
+use crate::model::label::EntryId;
 use crate::model::state::Stage;
 use crate::model::still_running::Blocking;
 use crate::model::still_running::{Stuck, What};
@@ -49,7 +49,7 @@ pub(crate) fn find(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Stuck> {
     }
     if life.is_main_alive() {
         let scene = Scene::now(life, earlier);
-        found.push(scene.describe(RowId::MAIN, What::Main, 1));
+        found.push(scene.describe(EntryId::MAIN, What::Main, 1));
     }
     found
 }
@@ -60,7 +60,7 @@ pub(crate) fn workers(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Stuck> {
     let mut rows = life.rows.live();
     // A function nobody runs any more can still hold a thread: with the destructor of a result.
     for (_, poll) in &scene.polls {
-        if poll.row != RowId::MAIN && rows.iter().all(|(row, ..)| *row != poll.row) {
+        if poll.row != EntryId::MAIN && rows.iter().all(|(row, ..)| *row != poll.row) {
             rows.extend(life.rows.label(poll.row).map(|label| (poll.row, label, 1)));
         }
     }
@@ -88,7 +88,7 @@ pub(crate) fn ask_who_waits(life: &Lifecycle) {
 struct Scene<'a> {
     life: &'a Lifecycle,
     polls: Vec<(Arc<Seen>, Poll)>,
-    seats: std::collections::HashMap<RowId, crate::life::slots::Sitting>,
+    seats: std::collections::HashMap<EntryId, crate::life::slots::Parked>,
     earlier: &'a [&'a Sample],
 }
 
@@ -97,7 +97,7 @@ impl<'a> Scene<'a> {
         Self { life, polls: life.polls(), seats: life.tally(), earlier }
     }
 
-    fn describe(&self, row: RowId, what: What, count: u64) -> Stuck {
+    fn describe(&self, row: EntryId, what: What, count: u64) -> Stuck {
         let mut blocking = Vec::new();
         let (mut polled, mut first_polls) = (0, 0);
         for (seen, poll) in self.polls.iter().filter(|(_, poll)| poll.row == row) {
@@ -120,7 +120,8 @@ impl<'a> Scene<'a> {
             } else {
                 count.saturating_sub(seats.map_or(0, |seats| seats.count) + first_polls)
             },
-            untold: seats.map_or(0, |seats| seats.untold),
+            // One that blocks its thread waits for nothing of the stop.
+            untold: seats.map_or(0, |seats| seats.untold).min(count.saturating_sub(blocking.len() as u64)),
             blocking,
         }
     }
@@ -133,12 +134,12 @@ mod tests {
 
     use super::*;
     use crate::model::budget::SAME_POLL;
+    use crate::model::label::EndedAs;
     use crate::model::label::Label;
-    use crate::model::label::Way;
     use crate::run::test::unit::{self, poll};
 
     /// The row of a worker that runs.
-    fn lifecycle() -> (Arc<Lifecycle>, RowId) {
+    fn lifecycle() -> (Arc<Lifecycle>, EntryId) {
         let life = unit::lifecycle();
         let label = Label::at("consume".into(), std::panic::Location::caller());
         let row = life.rows.start_named(label);
@@ -199,12 +200,12 @@ mod tests {
             let said = workers(&life, &[])[0].to_string();
             assert!(said.ends_with("still running"), "nothing is known of its poll: {said}");
         });
-        let ended = life.rows.get(row).end(Way::Finished);
+        let ended = life.rows.get(row).end(EndedAs::Finished);
         ended.fetch_add(1, Ordering::Release);
         poll(&life, row, || {
             assert_eq!(names(), ["consume"], "its result is dropped");
         });
-        poll(&life, RowId::MAIN, || assert!(names().is_empty()));
+        poll(&life, EntryId::MAIN, || assert!(names().is_empty()));
         assert!(names().is_empty());
     }
 }

@@ -54,7 +54,8 @@ impl<'a> Facts<'a> {
         let is_late_at_the_end = !is_decided_by_a_failure
             && code == failure::OUT_OF_TIME
             && life.state() == State::Stopped
-            && report.stuck.is_empty();
+            && report.stuck.is_empty()
+            && !report.is_held_up;
         let mut hints = Vec::new();
         for (holds, hint) in [
             (report.is_held_up, lines::HELD_UP),

@@ -11,12 +11,12 @@ use crate::life::lifecycle::Lifecycle;
 use crate::life::poll_record::Seen;
 use crate::life::poll_record::{Poll, Sample};
 use crate::life::registry::Row;
-use crate::life::slots::Sitting;
+use crate::life::slots::Parked;
 use crate::model::budget::APART;
 use crate::model::budget::Budget;
 use crate::model::event::Event;
 use crate::model::hook::{HookStage, Progress};
-use crate::model::label::{Label, RowId, Way};
+use crate::model::label::{EndedAs, EntryId, Label};
 use crate::model::policy::OnFailure;
 use crate::model::state::{Cause, Stage, State};
 use crate::model::still_running::Blocking;
@@ -186,8 +186,8 @@ pub fn status() -> Status {
 /// Has the status written to standard error, by the thread that writes.
 pub(crate) fn publish(life: &Arc<Lifecycle>) {
     let life = Arc::clone(life);
-    let scribe = life.scribe.clone();
-    scribe.say_later(move || {
+    let writer = life.writer.clone();
+    writer.say_later(move || {
         // A second look, a moment later, tells who blocks. The thread that writes can wait.
         let look = life.sample();
         std::thread::sleep(APART);
@@ -225,7 +225,7 @@ impl Status {
             main: MainStatus {
                 is_alive: life.is_main_alive(),
                 has_looked: life.has_main_looked(),
-                activity: scene.activity(RowId::MAIN),
+                activity: scene.activity(EntryId::MAIN),
             },
             ..Self::empty()
         };
@@ -287,13 +287,13 @@ impl Timings {
 /// What can be seen of a lifecycle's workers at one moment.
 struct Scene<'a> {
     life: &'a Lifecycle,
-    seats: HashMap<RowId, Sitting>,
+    seats: HashMap<EntryId, Parked>,
     polls: Vec<(Arc<Seen>, Poll)>,
     look: Option<&'a Sample>,
 }
 
 impl Scene<'_> {
-    fn worker(&self, id: RowId, label: &Label, row: &Row) -> WorkerStatus {
+    fn worker(&self, id: EntryId, label: &Label, row: &Row) -> WorkerStatus {
         let policy = self.life.rows.policy(id);
         let ended = |way| row.end(way).load(Ordering::Relaxed);
         WorkerStatus {
@@ -303,10 +303,10 @@ impl Scene<'_> {
             stage: policy.stage(),
             live: row.live(),
             started: row.started.load(Ordering::Relaxed),
-            finished: ended(Way::Finished),
-            failed: ended(Way::Failed),
-            panicked: ended(Way::Panicked),
-            aborted: ended(Way::Aborted),
+            finished: ended(EndedAs::Finished),
+            failed: ended(EndedAs::Failed),
+            panicked: ended(EndedAs::Panicked),
+            aborted: ended(EndedAs::Aborted),
             restarted: row.restarted.load(Ordering::Relaxed),
             refused: row.refused.load(Ordering::Relaxed),
             oldest: self.seats.get(&id).map(|seats| seats.oldest),
@@ -315,7 +315,7 @@ impl Scene<'_> {
         }
     }
 
-    fn activity(&self, row: RowId) -> Activity {
+    fn activity(&self, row: EntryId) -> Activity {
         let mut activity = Activity::default();
         for (seen, poll) in self.polls.iter().filter(|(_, poll)| poll.row == row) {
             activity.in_poll += 1;

@@ -12,7 +12,7 @@ use crate::model::settings::Options;
 use crate::os::signal::Signal;
 use crate::run::process;
 use crate::run::runtime::RuntimeOptions;
-use crate::say::lines;
+use crate::say::refusals;
 
 /// A lifecycle's options, for programs that do without the attribute.
 ///
@@ -70,7 +70,7 @@ impl Builder {
     #[track_caller]
     pub fn signals(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
         let signals: Vec<_> = signals.into_iter().collect();
-        assert!(signals.contains(&Signal::Terminate), "{}", lines::NO_SIGTERM);
+        assert!(signals.contains(&Signal::Terminate), "{}", refusals::NO_SIGTERM);
         self.options.signals = Some(signals);
         self.with_a_dump_that_stops_nothing()
     }
@@ -93,7 +93,7 @@ impl Builder {
         self
     }
 
-    /// A signal that prints [`status`](crate::report::status) to standard error and stops nothing. It does so while every thread
+    /// A signal that prints [`status`](crate::status) to standard error and stops nothing. It does so while every thread
     /// of the runtime is blocked, too, and says by whom, on which thread and for how long.
     ///
     /// # Panics
@@ -110,7 +110,7 @@ impl Builder {
         let stops = self.options.signals.as_deref();
         let stops = stops.unwrap_or(&[Signal::Terminate, Signal::Interrupt]);
         let is_both = self.options.dump.is_some_and(|dump| stops.contains(&dump));
-        assert!(!is_both, "{}", lines::DUMP_STOPS);
+        assert!(!is_both, "{}", refusals::DUMP_STOPS);
         self
     }
 
@@ -133,7 +133,7 @@ impl Builder {
     /// When it is zero.
     #[track_caller]
     pub fn worker_threads(mut self, threads: usize) -> Self {
-        assert!(threads > 0, "{}", lines::NO_THREADS);
+        assert!(threads > 0, "{}", refusals::NO_THREADS);
         self.runtime.worker_threads = Some(threads);
         self
     }

@@ -14,18 +14,19 @@ use crate::model::failure::Failure;
 use crate::model::settings::{Options, Settings};
 use crate::model::state::Cause;
 use crate::model::{failure, outcome};
-use crate::os::signal::{Arming, Handlers};
+use crate::os::signal::{Handlers, Setup};
 use crate::os::{signal, sys};
 use crate::report::publish;
 use crate::run::runtime::RuntimeOptions;
 use crate::say::lines;
-use crate::say::writer::Scribe;
-use crate::stop::driver;
+use crate::say::refusals;
+use crate::say::writer::Writer;
+use crate::stop::driver::Driver;
 use crate::stop::watch;
 use crate::stop::watch::Others;
 use crate::work::ambient::Claim;
 use crate::work::completion::{Ending, Judgement};
-use crate::work::registration::Ticket;
+use crate::work::registration::Registration;
 use crate::work::task::Tracked;
 use crate::work::{ambient, current};
 
@@ -49,7 +50,7 @@ pub(crate) fn block_on<F: Future<Output: Termination>>(
     main: F,
     is_last: bool,
 ) -> ExitCode {
-    assert!(Handle::try_current().is_err(), "{}", lines::INSIDE_A_RUNTIME);
+    assert!(Handle::try_current().is_err(), "{}", refusals::INSIDE_A_RUNTIME);
     match Started::new(options, runtime) {
         Ok(started) => started.run(main, is_last),
         Err(why) => {
@@ -64,6 +65,7 @@ pub(crate) fn block_on<F: Future<Output: Termination>>(
 /// A lifecycle about to run main.
 struct Started {
     life: Arc<Lifecycle>,
+    driver: Driver,
     runtime: Runtime,
     handlers: Handlers,
     claim: Claim,
@@ -74,37 +76,37 @@ impl Started {
     /// Everything that has to be there before any code of the user's runs, in an order that loses no signal.
     #[track_caller]
     fn new(options: Options, runtime: RuntimeOptions) -> Result<Self, String> {
-        let settings = Settings::of_process(options).map_err(|why| lines::misconfigured(&why))?;
+        let settings = Settings::of_process(options).map_err(|why| refusals::misconfigured(&why))?;
         let name = settings.name.clone();
 
         // Signals are held back from here on, on this thread and on those it starts, until there are handlers.
         let heard: Vec<_> = settings.signals.iter().copied().chain(settings.dump).collect();
-        let arming = Arming::begin(&heard);
-        let (inbox, nudge) = signal::inbox().map_err(|error| lines::no_inbox(&error))?;
-        let scribe = Scribe::new(name.as_deref(), false);
-        let life = Lifecycle::new(settings, scribe, nudge);
+        let arming = Setup::begin(&heard);
+        let (inbox, nudge) = signal::inbox().map_err(|error| refusals::no_inbox(&error))?;
+        let writer = Writer::new(name.as_deref(), false);
+        let life = Lifecycle::new(settings, writer, nudge);
         let claim = ambient::claim_process(&life);
         let attended = Attended(Arc::clone(&life));
-        let handlers = arming.register(&life.nudge).map_err(|(signal, error)| lines::no_handler(signal, &error))?;
+        let handlers = arming.register(&life.nudge).map_err(|(signal, error)| refusals::no_handler(signal, &error))?;
 
         // The threads let them through for themselves; this one when it has them all.
-        driver::prepare(&life);
-        let no_thread = |error| lines::no_thread(&error);
-        life.scribe.start(arming.restore()).map_err(no_thread)?;
-        watch::start(&life, inbox, OTHERS, arming.restore()).map_err(no_thread)?;
+        let driver = Driver::default();
+        let no_thread = |error| refusals::no_thread(&error);
+        life.writer.start(arming.restore()).map_err(no_thread)?;
+        watch::start(&life, inbox, &driver, OTHERS, arming.restore()).map_err(no_thread)?;
         #[cfg(all(unix, feature = "systemd"))]
         crate::with::systemd::start(&life, arming.restore()).map_err(no_thread)?;
         for &signal in &arming.held_at_exec {
-            life.scribe.say(lines::held_at_exec(signal));
+            life.writer.say(lines::held_at_exec(signal));
         }
         drop(arming);
 
-        let runtime = runtime.build(&life, name).map_err(|error| lines::no_runtime(&error))?;
-        Ok(Self { life, runtime, handlers, claim, attended })
+        let runtime = runtime.build(&life, name).map_err(|error| refusals::no_runtime(&error))?;
+        Ok(Self { life, driver, runtime, handlers, claim, attended })
     }
 
     fn run<F: Future<Output: Termination>>(self, main: F, is_last: bool) -> ExitCode {
-        let Self { life, runtime, handlers, claim, attended } = self;
+        let Self { life, driver, runtime, handlers, claim, attended } = self;
         let entered = current::enter(&life);
 
         // Main, and after it the stop, in which main's thread still runs the others on a current-thread runtime.
@@ -116,7 +118,7 @@ impl Started {
                 result.report()
             };
             run_main(&life, main).await;
-            driver::joined(&life).await;
+            driver.joined(&life).await;
         });
 
         // The lines of the stop are written, and metrics told, before a subscriber's guard is dropped; the report comes
@@ -127,13 +129,13 @@ impl Started {
         life.leave_to_the_user(|| crate::with::metrics::publish(&life));
         let is_read = if life.failures.code() == 0 || fatal.is_some() {
             farewell(&life, untracked);
-            life.scribe.finish(for_last_lines(&life))
+            life.writer.finish(for_last_lines(&life))
         } else {
-            life.scribe.flush(until_report(&life).min(for_last_lines(&life)))
+            life.writer.flush(until_report(&life).min(for_last_lines(&life)))
         };
         for value in life.take_kept() {
             if !life.leave_to_the_user(|| outcome::discard(value)) {
-                life.scribe.say(lines::kept_value_panicked());
+                life.writer.say(lines::kept_value_panicked());
             }
         }
         let code = life.failures.code();
@@ -143,7 +145,7 @@ impl Started {
         }
         // Who did not read before does not read now.
         if is_read || code != 0 {
-            life.scribe.finish(for_last_lines(&life));
+            life.writer.finish(for_last_lines(&life));
         }
         #[cfg(all(unix, feature = "systemd"))]
         life.systemd.finish(for_last_lines(&life));
@@ -190,7 +192,7 @@ async fn run_main<F: Future<Output = ExitCode>>(life: &Arc<Lifecycle>, main: F) 
 
 /// Main as a tracked future; when this resolves it is gone.
 pub(crate) async fn track_main<F: Future>(life: &Arc<Lifecycle>, main: F) -> Option<Ending<F::Output>> {
-    let ticket = Ticket::of_main(Arc::clone(life));
+    let ticket = Registration::of_main(Arc::clone(life));
     let mut main = Box::pin(Tracked::new(main, |_: &F::Output| Judgement::WELL, ticket));
     let done = main.as_mut().await;
     // A destructor of main's that panics is noted by its ticket, and ends nothing else.
@@ -233,12 +235,12 @@ fn for_last_lines(life: &Lifecycle) -> Duration {
 /// The lines of a clean end.
 fn farewell(life: &Lifecycle, untracked: usize) {
     if untracked > 0 {
-        life.scribe.say(lines::untracked_dropped(untracked));
+        life.writer.say(lines::untracked_dropped(untracked));
     }
     let replaced = signal::replaced();
     if !replaced.is_empty() {
-        life.scribe.say(lines::unheard(&replaced));
+        life.writer.say(lines::unheard(&replaced));
     }
     let took = life.budget().map_or(Duration::ZERO, |budget| life.now() - budget.asked());
-    life.scribe.say_at_once(lines::stopped(life.cause(), took));
+    life.writer.say_at_once(lines::stopped(life.cause(), took));
 }

@@ -13,11 +13,10 @@ use crate::run::builder::Builder;
 use crate::run::process;
 use crate::run::process::Attended;
 use crate::run::process::OTHERS;
-use crate::say::lines;
-use crate::say::writer::Scribe;
-use crate::stop::clock::Clock;
-use crate::stop::driver;
-use crate::stop::{conduct, watch};
+use crate::say::refusals;
+use crate::say::writer::Writer;
+use crate::stop::driver::Driver;
+use crate::stop::watch;
 use crate::work::completion::Ending;
 use crate::work::{ambient, current};
 
@@ -33,27 +32,28 @@ use crate::work::{ambient, current};
 pub fn test<F: Future>(builder: Builder, main: F) -> F::Output {
     let (options, runtime) = builder.into_parts();
     let settings = Settings::of_test(options);
-    let (inbox, nudge) = signal::inbox().unwrap_or_else(|error| panic!("{}", lines::no_inbox(&error)));
-    let life = Lifecycle::new(settings, Scribe::new(None, true), nudge);
+    let (inbox, nudge) = signal::inbox().unwrap_or_else(|error| panic!("{}", refusals::no_inbox(&error)));
+    let life = Lifecycle::new(settings, Writer::new(None, true), nudge);
+    let driver = Driver::default();
     let attended = Attended(Arc::clone(&life));
-    let no_thread = |error| panic!("{}", lines::no_thread(&error));
-    life.scribe.start(|| {}).unwrap_or_else(no_thread);
-    watch::start(&life, inbox, OTHERS, || {}).unwrap_or_else(no_thread);
-    let runtime = runtime.build(&life, None).unwrap_or_else(|error| panic!("{}", lines::no_runtime(&error)));
+    let no_thread = |error| panic!("{}", refusals::no_thread(&error));
+    life.writer.start(|| {}).unwrap_or_else(no_thread);
+    watch::start(&life, inbox, &driver, OTHERS, || {}).unwrap_or_else(no_thread);
+    let runtime = runtime.build(&life, None).unwrap_or_else(|error| panic!("{}", refusals::no_runtime(&error)));
     let enlisted = ambient::enlist_runtime(runtime.handle(), &life);
     let entered = current::enter(&life);
 
     let ending = runtime.block_on(async {
-        tokio::spawn(conduct::conduct(Arc::clone(&life), Clock::Tokio));
+        tokio::spawn(driver.clone().drive(Arc::clone(&life)));
         let ending = process::track_main(&life, main).await;
         life.begin_stop(Cause::MainEnded);
-        driver::joined(&life).await;
+        driver.joined(&life).await;
         ending
     });
     runtime.shutdown_background();
     life.take_kept().for_each(drop);
     drop((entered, enlisted));
-    life.scribe.flush(LAST_LINES);
+    life.writer.flush(LAST_LINES);
     drop(attended);
     verdict(&life, ending)
 }
@@ -64,13 +64,13 @@ fn verdict<T>(life: &Lifecycle, ending: Option<Ending<T>>) -> T {
     let output = match ending {
         Some(Ending::Finished(output)) => output,
         Some(Ending::Panicked(payload)) => resume_unwind(payload),
-        Some(Ending::Aborted) | None => panic!("{}", lines::test_aborted(life.report.get())),
+        Some(Ending::Aborted) | None => panic!("{}", refusals::test_aborted(life.report.get())),
     };
     let (failures, more) = life.failures.unobserved();
     assert!(
         failures.is_empty() && more == 0 && life.report.get().is_none(),
         "{}",
-        lines::test_failed(&failures, more, life.report.get())
+        refusals::test_failed(&failures, more, life.report.get())
     );
     output
 }
@@ -79,20 +79,21 @@ fn verdict<T>(life: &Lifecycle, ending: Option<Ending<T>>) -> T {
 #[cfg(test)]
 pub(crate) mod unit {
     use super::*;
-    use crate::model::label::RowId;
+    use crate::model::label::EntryId;
     use crate::model::settings::Options;
     use crate::model::state::Stage;
-    use crate::work::current::{Current, WakerId};
+    use crate::work::polled::Current;
+    use crate::work::polled::WakerId;
 
     /// A lifecycle without threads of its own.
     pub(crate) fn lifecycle() -> Arc<Lifecycle> {
         let settings = Settings::of_test(Options::default());
         let (_, nudge) = signal::inbox().expect("a socket pair");
-        Lifecycle::new(settings, Scribe::new(None, true), nudge)
+        Lifecycle::new(settings, Writer::new(None, true), nudge)
     }
 
     /// This thread is inside a poll of a worker of this row while `during` runs.
-    pub(crate) fn poll(life: &Arc<Lifecycle>, row: RowId, during: impl FnOnce()) {
+    pub(crate) fn poll(life: &Arc<Lifecycle>, row: EntryId, during: impl FnOnce()) {
         let worker = Current { row, seat: None, stage: Stage::Main, scoped: false };
         current::polling(life, worker, WakerId::NONE, during);
     }

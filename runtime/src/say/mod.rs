@@ -3,4 +3,7 @@
 pub(crate) mod line;
 pub(crate) mod subscriber;
 pub(crate) mod lines;
+pub(crate) mod refusals;
+pub(crate) mod stderr;
+pub(crate) mod queue;
 pub(crate) mod writer;

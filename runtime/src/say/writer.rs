@@ -1,13 +1,8 @@
 //! The thread that writes. Standard error may be a full pipe and a subscriber may block; whoever has
 //! something to say leaves it here and goes on.
 
-use std::collections::VecDeque;
 use std::fmt;
-#[cfg(unix)]
-use std::fs::File;
-use std::io::{self, Write};
-#[cfg(unix)]
-use std::os::fd::AsFd;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,6 +10,8 @@ use std::time::Duration;
 
 use crate::os::{sys, threads};
 use crate::say::line::{Level, Line, To};
+use crate::say::queue::{First, Job, Queue, Second};
+use crate::say::stderr::{has_room, write_all, write_past_the_lock};
 use crate::say::{lines, subscriber};
 
 /// Lines that wait beyond these are dropped, oldest first, and counted.
@@ -25,10 +22,10 @@ const AT_ONCE: usize = 2048;
 
 /// The way to the writing thread.
 #[derive(Clone)]
-pub(crate) struct Scribe(Arc<Desk>);
+pub(crate) struct Writer(Arc<Desk>);
 
 struct Desk {
-    pile: Mutex<Pile>,
+    pile: Mutex<Queue>,
     /// There is something to write, or nothing will come any more.
     more: Condvar,
     /// Everything was written.
@@ -39,56 +36,7 @@ struct Desk {
     is_captured: AtomicBool,
 }
 
-/// What there is to write.
-enum Draft {
-    Line(Line),
-    /// A line that is made by the thread that writes it; or something else that is done there.
-    Made(Box<dyn FnOnce() -> Option<Line> + Send>),
-}
-
-impl Draft {
-    fn finish(self) -> Option<Line> {
-        match self {
-            Self::Line(line) => Some(line),
-            Self::Made(make) => make(),
-        }
-    }
-}
-
-#[derive(Default)]
-struct Pile {
-    lines: VecDeque<Draft>,
-    /// What is written after all lines, and in any case.
-    reports: VecDeque<Draft>,
-    dropped: usize,
-    /// What the first thread does, or somebody in its place.
-    first: First,
-    /// What the thread does that writes the report where the first one does not come to it.
-    second: Second,
-    /// A report is being written, or was. No line comes after it: its last one is what people look for.
-    is_reported: bool,
-    is_over: bool,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum First {
-    #[default]
-    Waits,
-    WritesALine,
-    WritesAReport,
-}
-
-/// How far the second thread has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Second {
-    #[default]
-    None,
-    /// It was started, and has not looked yet.
-    Started,
-    Writing,
-}
-
-impl Scribe {
+impl Writer {
     /// The way to a thread that has yet to be started.
     pub(crate) fn new(name: Option<&str>, is_captured: bool) -> Self {
         let prefix = match name {
@@ -106,7 +54,7 @@ impl Scribe {
             prepare();
             desk.write_all();
         };
-        threads::start("graceful-scribe", Box::new(run)).map(drop)
+        threads::start("graceful-writer", Box::new(run)).map(drop)
     }
 
     /// What stands in front of each line.
@@ -124,7 +72,7 @@ impl Scribe {
         let is_for_a_subscriber = line.level == Level::Debug || line.to == To::Subscriber;
         let is_heard = !is_for_a_subscriber || subscriber::may_be_set();
         if is_heard {
-            self.leave(Draft::Line(line));
+            self.leave(Job::Line(line));
         }
         act();
         if is_heard {
@@ -135,12 +83,12 @@ impl Scribe {
     /// Leaves the last line of a clean end, and writes what there is right here where that takes no longer than leaving
     /// it to the thread, whose writing would be waited for: nobody writes yet, and standard error has room.
     pub(crate) fn say_at_once(&self, line: Line) {
-        self.leave(Draft::Line(line));
+        self.leave(Job::Line(line));
         let lines = self.0.take_plain();
         if !lines.is_empty() {
             let text: String = lines.iter().map(|line| self.0.text(line)).collect();
             let _ = write_past_the_lock(text.as_bytes());
-            self.0.lock().first = First::Waits;
+            self.0.lock().first = First::WaitGraph;
         }
         if self.0.lock().has_more() {
             self.0.more.notify_one();
@@ -151,20 +99,20 @@ impl Scribe {
 
     /// The same for a line that is yet to be made, by the thread that writes.
     pub(crate) fn say_later(&self, draft: impl FnOnce() -> Line + Send + 'static) {
-        self.leave(Draft::Made(Box::new(|| Some(draft()))));
+        self.leave(Job::Made(Box::new(|| Some(draft()))));
         self.0.more.notify_one();
     }
 
     /// Has something done by the thread that writes, between two lines.
     pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) {
-        self.leave(Draft::Made(Box::new(|| {
+        self.leave(Job::Made(Box::new(|| {
             job();
             None
         })));
         self.0.more.notify_one();
     }
 
-    fn leave(&self, draft: Draft) {
+    fn leave(&self, draft: Job) {
         let mut pile = self.0.lock();
         if pile.lines.len() == WAITING {
             pile.lines.pop_front();
@@ -176,16 +124,16 @@ impl Scribe {
     /// Leaves the report, which is written after the lines before it, and by somebody else where those do not get
     /// written. It is the last that is written.
     pub(crate) fn say_report(&self, line: Line) {
-        self.0.lock().reports.push_back(Draft::Line(line));
+        self.0.lock().reports.push_back(Job::Line(line));
         self.0.more.notify_one();
     }
 
-    /// Waits until everything was written, for `limit` at the most, and says whether the report was, if there is one.
+    /// WaitGraph until everything was written, for `limit` at the most, and says whether the report was, if there is one.
     /// Where the first thread does not come back, from a subscriber or from a lock, a second one writes the report.
     pub(crate) fn finish(&self, limit: Duration) -> bool {
         self.flush(limit / 2) || {
             self.insist();
-            self.wait(limit / 2, Pile::has_report)
+            self.wait(limit / 2, Queue::has_report)
         }
     }
 
@@ -217,15 +165,10 @@ impl Scribe {
     pub(crate) fn is_starved(&self) -> bool {
         let pile = self.0.lock();
         match pile.second {
-            Second::None => pile.first == First::Waits && pile.has_more(),
+            Second::None => pile.first == First::WaitGraph && pile.has_more(),
             Second::Started => true,
             Second::Writing => false,
         }
-    }
-
-    /// Whether there is nothing to write, and nobody writes.
-    pub(crate) fn is_idle(&self) -> bool {
-        !self.0.lock().is_busy()
     }
 
     /// From now on, writes past a test harness that captures.
@@ -233,15 +176,15 @@ impl Scribe {
         self.0.is_captured.store(false, Ordering::Relaxed);
     }
 
-    /// Waits until everything was written, for `limit` at the most.
+    /// WaitGraph until everything was written, for `limit` at the most.
     /// Says whether it was.
     pub(crate) fn flush(&self, limit: Duration) -> bool {
-        self.wait(limit, Pile::is_busy)
+        self.wait(limit, Queue::is_busy)
     }
 
-    fn wait(&self, limit: Duration, pending: impl Fn(&Pile) -> bool) -> bool {
+    fn wait(&self, limit: Duration, pending: impl Fn(&Queue) -> bool) -> bool {
         let pile = self.0.lock();
-        let pending = |pile: &mut Pile| pending(pile);
+        let pending = |pile: &mut Queue| pending(pile);
         let waited = self.0.empty.wait_timeout_while(pile, limit, pending);
         waited.is_ok_and(|(_, result)| !result.timed_out())
     }
@@ -253,52 +196,14 @@ impl Scribe {
     }
 }
 
-impl fmt::Debug for Scribe {
+impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scribe").finish_non_exhaustive()
-    }
-}
-
-impl Pile {
-    fn has_more(&self) -> bool {
-        !self.lines.is_empty() || !self.reports.is_empty()
-    }
-
-    /// Whether there is something to write, or somebody writes.
-    fn is_busy(&self) -> bool {
-        self.first != First::Waits || self.second != Second::None || self.has_more()
-    }
-
-    /// Whether a report is yet to be written, by either thread.
-    fn has_report(&self) -> bool {
-        let is_first_at_one = self.first == First::WritesAReport;
-        is_first_at_one || self.second != Second::None || !self.reports.is_empty()
-    }
-
-    /// The next report for the second thread, which is done when there is none.
-    fn next_for_the_second(&mut self) -> Option<Draft> {
-        let next = self.next_report();
-        self.second = if next.is_some() { Second::Writing } else { Second::None };
-        next
-    }
-
-    /// The next for the first thread, and whether it is a report.
-    fn next(&mut self) -> Option<(Draft, bool)> {
-        match self.lines.pop_front() {
-            Some(line) => Some((line, false)),
-            None => self.next_report().map(|report| (report, true)),
-        }
-    }
-
-    fn next_report(&mut self) -> Option<Draft> {
-        let next = self.reports.pop_front();
-        self.is_reported |= next.is_some();
-        next
+        f.debug_struct("Writer").finish_non_exhaustive()
     }
 }
 
 impl Desk {
-    fn lock(&self) -> MutexGuard<'_, Pile> {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
         self.pile.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -308,27 +213,27 @@ impl Desk {
             return Vec::new();
         }
         let mut pile = self.lock();
-        let length = |draft: &Draft| match draft {
-            Draft::Line(line) if line.to == To::Whoever && line.level != Level::Debug => {
+        let length = |draft: &Job| match draft {
+            Job::Line(line) if line.to == To::Whoever && line.level != Level::Debug => {
                 Some(line.text.lines().count() * (self.prefix.len() + 1) + line.text.len())
             }
             _ => None,
         };
         let length: Option<usize> = pile.lines.iter().map(length).sum();
-        let is_free = pile.first == First::Waits && !pile.is_reported && pile.dropped == 0;
+        let is_free = pile.first == First::WaitGraph && !pile.is_reported && pile.dropped == 0;
         let is_all = pile.reports.is_empty() && length.is_some_and(|length| length <= AT_ONCE);
         if !is_free || !is_all || !has_room() {
             return Vec::new();
         }
         pile.first = First::WritesALine;
-        pile.lines.drain(..).filter_map(Draft::finish).collect()
+        pile.lines.drain(..).filter_map(Job::finish).collect()
     }
 
     /// The thread's loop.
     fn write_all(&self) {
         let mut pile = self.lock();
         loop {
-            if pile.first != First::Waits {
+            if pile.first != First::WaitGraph {
                 // Somebody else, who says when it is done.
                 pile = self.more.wait(pile).unwrap_or_else(PoisonError::into_inner);
             } else if let Some((draft, is_report)) = pile.next() {
@@ -342,7 +247,7 @@ impl Desk {
                     self.write(&line, is_report);
                 }
                 pile = self.lock();
-                pile.first = First::Waits;
+                pile.first = First::WaitGraph;
             } else if pile.is_over {
                 return;
             } else {
@@ -395,50 +300,6 @@ impl Desk {
     }
 }
 
-/// Whether a line can be written to standard error without waiting for whoever reads it.
-#[cfg(unix)]
-fn has_room() -> bool {
-    sys::is_writable(io::stderr().as_fd())
-}
-
-#[cfg(not(unix))]
-fn has_room() -> bool {
-    false
-}
-
-/// Writes to standard error past std's lock, which a thread that is stuck may hold.
-#[cfg(unix)]
-fn write_past_the_lock(text: &[u8]) -> io::Result<()> {
-    let stderr = io::stderr();
-    sys::from_the_background(|| match stderr.as_fd().try_clone_to_owned() {
-        Ok(own) => write_all(&mut File::from(own), text),
-        Err(_) => write_all(&mut stderr.lock(), text),
-    })
-}
-
-#[cfg(not(unix))]
-fn write_past_the_lock(text: &[u8]) -> io::Result<()> {
-    write_all(&mut io::stderr().lock(), text)
-}
-
-/// Writes all of it to standard error. One that does not block (`O_NONBLOCK`, which all who have the same pipe share) is
-/// waited for as one that does.
-fn write_all(stderr: &mut impl Write, mut text: &[u8]) -> io::Result<()> {
-    while !text.is_empty() {
-        match stderr.write(text) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => text = &text[written..],
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            #[cfg(unix)]
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                sys::wait_writable(io::stderr().as_fd());
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
@@ -446,17 +307,17 @@ mod tests {
     use super::*;
 
     /// With nobody who writes.
-    fn alone() -> Scribe {
-        Scribe::new(None, false)
+    fn alone() -> Writer {
+        Writer::new(None, false)
     }
 
     #[test]
     fn lines_beyond_those_that_wait_are_dropped_and_counted() {
-        let scribe = alone();
+        let writer = alone();
         for number in 0..WAITING + 44 {
-            scribe.say(Line::info(number.to_string()));
+            writer.say(Line::info(number.to_string()));
         }
-        let mut pile = scribe.0.lock();
+        let mut pile = writer.0.lock();
         assert_eq!((pile.lines.len(), pile.dropped), (WAITING, 44));
         let first = pile.next().and_then(|(draft, _)| draft.finish());
         assert_eq!(first.map(|line| line.text).as_deref(), Some("44"));
@@ -464,37 +325,37 @@ mod tests {
 
     #[test]
     fn who_has_something_to_write_and_has_not_begun_is_starved() {
-        let scribe = alone();
-        assert!(!scribe.is_starved());
-        scribe.say(Line::info("a line"));
-        assert!(scribe.is_starved());
-        scribe.0.lock().first = First::WritesALine;
-        assert!(!scribe.is_starved());
-        scribe.0.lock().first = First::Waits;
-        scribe.0.lock().second = Second::Started;
-        assert!(scribe.is_starved());
-        scribe.0.lock().second = Second::Writing;
-        assert!(!scribe.is_starved());
+        let writer = alone();
+        assert!(!writer.is_starved());
+        writer.say(Line::info("a line"));
+        assert!(writer.is_starved());
+        writer.0.lock().first = First::WritesALine;
+        assert!(!writer.is_starved());
+        writer.0.lock().first = First::WaitGraph;
+        writer.0.lock().second = Second::Started;
+        assert!(writer.is_starved());
+        writer.0.lock().second = Second::Writing;
+        assert!(!writer.is_starved());
     }
 
     #[test]
     fn only_what_fits_into_a_pipe_is_written_at_once() {
-        let scribe = alone();
+        let writer = alone();
         let line = "x".repeat(AT_ONCE / 2);
-        scribe.say(Line::info(line.clone()));
-        scribe.say(Line::info(line));
-        assert!(scribe.0.take_plain().is_empty());
-        assert_eq!(scribe.0.lock().first, First::Waits);
+        writer.say(Line::info(line.clone()));
+        writer.say(Line::info(line));
+        assert!(writer.0.take_plain().is_empty());
+        assert_eq!(writer.0.lock().first, First::WaitGraph);
     }
 
     /// Whether the one line is written at once, where everything else is like this.
     #[cfg(unix)]
-    fn is_written_at_once(line: Line, look: impl FnOnce(&mut Pile)) -> bool {
-        let scribe = alone();
-        scribe.leave(Draft::Line(line));
-        look(&mut scribe.0.lock());
-        let taken = scribe.0.take_plain();
-        assert_eq!(scribe.0.lock().lines.is_empty(), !taken.is_empty());
+    fn is_written_at_once(line: Line, look: impl FnOnce(&mut Queue)) -> bool {
+        let writer = alone();
+        writer.leave(Job::Line(line));
+        look(&mut writer.0.lock());
+        let taken = writer.0.take_plain();
+        assert_eq!(writer.0.lock().lines.is_empty(), !taken.is_empty());
         !taken.is_empty()
     }
 
@@ -509,7 +370,7 @@ mod tests {
         assert!(!is_written_at_once(line(), |pile| pile.dropped = 1));
         assert!(!is_written_at_once(line(), |pile| {
             let report = Line::report("a report".to_owned());
-            pile.reports.push_back(Draft::Line(report));
+            pile.reports.push_back(Job::Line(report));
         }));
         assert!(!is_written_at_once(Line::debug("a detail"), |_| ()));
         assert!(!is_written_at_once(line().to(To::Subscriber), |_| ()));
@@ -519,18 +380,18 @@ mod tests {
     #[test]
     #[cfg(unix)]
     fn once_the_last_line_is_written_nobody_is_waited_for() {
-        let scribe = alone();
-        scribe.say_at_once(Line::info("not a failure: a test of the last line"));
-        assert!(scribe.flush(Duration::ZERO), "somebody is to write");
+        let writer = alone();
+        writer.say_at_once(Line::info("not a failure: a test of the last line"));
+        assert!(writer.flush(Duration::ZERO), "somebody is to write");
     }
 
     #[test]
     fn a_report_that_nobody_writes_is_written_by_another_thread() {
-        let scribe = alone();
-        scribe.say_report(Line::report("not a failure: a test of how reports are written".to_owned()));
+        let writer = alone();
+        writer.say_report(Line::report("not a failure: a test of how reports are written".to_owned()));
         let began = Instant::now();
         // Half of the time is the first thread's, of which there is none.
-        assert!(scribe.finish(Duration::from_secs(2)));
+        assert!(writer.finish(Duration::from_secs(2)));
         assert!(began.elapsed() < Duration::from_secs(2));
     }
 }

@@ -6,41 +6,101 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::life::lifecycle::Lifecycle;
-use crate::model::budget::LEAVING;
+use crate::life::poll_record::Sample;
+use crate::model::budget::{Budget, LEAVING};
 use crate::model::event::Event;
 use crate::model::failure;
-use crate::model::failure::How;
-use crate::model::hook::{HookStage, Progress};
+use crate::model::hook::HookStage;
 use crate::model::stall::Turn;
 use crate::model::state::{Cause, Stage, State};
 use crate::model::still_running::Stuck;
 use crate::report::awaits;
 use crate::report::{census, facts};
 use crate::say::lines;
-use crate::stop::clock::Clock;
-use crate::stop::plan::{Course, Scene, Step};
+use crate::stop::plan::{Plan, Scene, Step};
 use crate::work::hook;
 
 /// How many of those who are aborted a subscriber hears of, one by one.
 const ABORTS_SAID: usize = 32;
 
-/// Runs beside the user's code, never among it: on the coordinator's thread, or as a task of a test. What is to be
-/// done when is the [`Course`]'s to say.
-pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
-    // Wait for the first cause. State and cause have changed when it rings.
-    until(&life, clock, None, || life.state() >= State::Draining).await;
-    let Some(&budget) = life.budget() else { return };
-    life.watch_alive();
-    let _ = life.first_look.set(life.sample());
-    if matches!(life.cause(), Some(Cause::MainEnded)) {
-        see_main_off(&life, clock).await;
+/// What is to be done after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Another step.
+    Step,
+    /// Wait until the lifecycle wakes whoever drives the stop, or until this moment.
+    Wait(Option<Instant>),
+    /// Nothing: the stop is over.
+    Nothing,
+}
+
+/// How far a stop has come: it waits for its cause, sees main off, and follows its plan.
+#[derive(Debug, Default)]
+pub(crate) struct Stop {
+    phase: Phase,
+    /// Who was inside a poll shortly before the abort.
+    last_look: Option<Sample>,
+}
+
+#[derive(Debug, Default)]
+enum Phase {
+    #[default]
+    NotAsked,
+    MainLeaves(Budget),
+    Runs(Plan),
+    Over,
+}
+
+impl Stop {
+    /// Does the next step that is due. Nothing in here blocks: what may is left to the lifecycle's helper.
+    pub(crate) fn advance(&mut self, life: &Arc<Lifecycle>) -> Next {
+        life.pass_news_on();
+        match &mut self.phase {
+            Phase::NotAsked => self.begin(life),
+            Phase::MainLeaves(budget) => {
+                let budget = *budget;
+                self.see_main_off(life, budget)
+            }
+            Phase::Runs(plan) => {
+                let step = plan.next(&**life);
+                self.take(life, step)
+            }
+            Phase::Over => Next::Nothing,
+        }
     }
 
-    let mut course = Course::new(budget, life.settings.drain);
-    let mut last_look = None;
-    loop {
-        match course.next(&*life) {
-            Step::Wait(deadline) => wait(&life, clock, awaits::prepare(&life, deadline)).await,
+    /// State and cause have changed when whoever asked for the stop wakes the driver.
+    fn begin(&mut self, life: &Arc<Lifecycle>) -> Next {
+        let Some(&budget) = life.budget().filter(|_| life.state() >= State::Draining) else {
+            return Next::Wait(None);
+        };
+        life.watch_alive();
+        let _ = life.first_look.set(life.sample());
+        self.phase = if matches!(life.cause(), Some(Cause::MainEnded)) {
+            Phase::MainLeaves(budget)
+        } else {
+            Phase::Runs(Plan::new(budget, life.settings.drain))
+        };
+        Next::Step
+    }
+
+    /// WaitGraph for a moment until main's future is dropped, then warns of workers that are still running.
+    fn see_main_off(&mut self, life: &Arc<Lifecycle>, budget: Budget) -> Next {
+        let latest = budget.asked().checked_add(LEAVING);
+        if life.is_main_alive() && latest.is_none_or(|latest| latest > life.now()) {
+            return Next::Wait(latest);
+        }
+        let left = census::workers(life, &[]);
+        if !left.is_empty() {
+            life.writer.say(lines::main_ended_first(&left));
+        }
+        self.phase = Phase::Runs(Plan::new(budget, life.settings.drain));
+        Next::Step
+    }
+
+    fn take(&mut self, life: &Arc<Lifecycle>, step: Step) -> Next {
+        match step {
+            Step::Wait(deadline) => return Next::Wait(awaits::prepare(life, deadline)),
 
             // Consumers stop pulling and the first hooks run, while everything else is served; unless there is nothing
             // to drain: then main and its workers have been told already.
@@ -51,35 +111,35 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
                     life.cancel(&[Stage::Early]);
                 }
                 life.hooks.open(HookStage::BeforeStop);
-                hook::start(&life, HookStage::BeforeStop);
+                hook::start(life, HookStage::BeforeStop);
             }
-            Step::GiveUpHooks => give_up_hooks(&life),
+            Step::GiveUpHooks => hook::give_up_those_that_run(life),
 
             // Main and its workers are told, then those whom they depend on, then those who watch. Each is joined
             // before the next is told.
             Step::Stop => {
                 life.set_stopping();
                 life.hooks.open(HookStage::OnStop);
-                hook::start(&life, HookStage::OnStop);
+                hook::start(life, HookStage::OnStop);
             }
             Step::Tell(stages) => life.cancel(stages),
-            Step::SayWhoIsLeft(waited) => say_who_is_left(&life, waited),
+            Step::SayWhoIsLeft(waited) => say_who_is_left(life, waited),
 
             // Out of time. The facts are taken first; then comes the abort that destroys them.
             Step::Look => {
-                census::ask_who_waits(&life);
-                last_look = Some(life.sample());
+                census::ask_who_waits(life);
+                self.last_look = Some(life.sample());
             }
             Step::Abort { told, rest } => {
-                let report = facts::take(&life, last_look.as_ref());
+                let report = facts::take(life, self.last_look.as_ref());
                 for stuck in report.stuck.iter().take(ABORTS_SAID) {
-                    life.scribe.say(lines::aborting(stuck, remaining(&life)));
+                    life.writer.say(lines::aborting(stuck, remaining(life)));
                 }
                 let _ = life.report.set(report);
                 life.trace.note(life.now(), Event::Aborted);
                 life.failures.settle(failure::OUT_OF_TIME);
                 life.begin_abort(&told);
-                give_up_hooks(&life);
+                hook::give_up_those_that_run(life);
                 life.cancel(&rest);
             }
             Step::AbortRest(rest) => life.begin_abort(&rest),
@@ -90,34 +150,15 @@ pub(crate) async fn conduct(life: Arc<Lifecycle>, clock: Clock) {
                 life.trace.note(life.now(), Event::Joined);
                 life.set_stopped();
             }
-            Step::RunLastHook => drop(hook::start_last(&life, HookStage::AfterStop)),
+            Step::RunLastHook => drop(hook::start_last(life, HookStage::AfterStop)),
             Step::Leave => {
-                hook::give_up_those_that_wait(&life);
-                return life.let_go();
+                hook::give_up_those_that_wait(life);
+                life.let_go();
+                self.phase = Phase::Over;
+                return Next::Nothing;
             }
         }
-        clock.let_others_run().await;
-    }
-}
-
-/// A main that has ended is gone in a moment, unless a destructor of its holds it up. Names the workers it leaves.
-async fn see_main_off(life: &Lifecycle, clock: Clock) {
-    let soon = life.budget().and_then(|budget| budget.asked().checked_add(LEAVING));
-    until(life, clock, soon, || !life.is_main_alive()).await;
-    let left = census::workers(life, &[]);
-    if !left.is_empty() {
-        life.scribe.say(lines::main_ended_first(&left));
-    }
-}
-
-/// Aborts the hooks that are running, and says so.
-fn give_up_hooks(life: &Lifecycle) {
-    for hook in life.hooks.abort(life.now()) {
-        let how = match hook.progress {
-            Progress::NotRun => How::NotRun,
-            _ => How::Overrun(hook.took.unwrap_or_default()),
-        };
-        hook::note(life, hook.stage, hook.name, how);
+        Next::Step
     }
 }
 
@@ -129,7 +170,7 @@ fn say_who_is_left(life: &Lifecycle, waited: Duration) {
     }
     if !left.is_empty() {
         let remaining = remaining(life);
-        life.scribe.say(lines::still_waiting(&left, waited, remaining));
+        life.writer.say(lines::still_waiting(&left, waited, remaining));
     }
 }
 
@@ -137,23 +178,6 @@ fn say_who_is_left(life: &Lifecycle, waited: Duration) {
 fn remaining(life: &Lifecycle) -> Option<Duration> {
     let budget = life.budget().filter(|budget| budget.total().is_some())?;
     Some(budget.left(life.now()))
-}
-
-/// Waits until `reached`, which the bell announces, or `deadline`.
-async fn until(life: &Lifecycle, clock: Clock, deadline: Option<Instant>, reached: impl Fn() -> bool) {
-    while !reached() && deadline.is_none_or(|deadline| deadline > life.now()) {
-        wait(life, clock, deadline).await;
-    }
-}
-
-/// Waits until the bell rings, or `deadline`.
-async fn wait(life: &Lifecycle, clock: Clock, deadline: Option<Instant>) {
-    clock.sleep(deadline, life.rung()).await;
-    // The clock of a test jumps.
-    if let (Clock::Thread, Some(deadline)) = (clock, deadline) {
-        life.woke(deadline);
-    }
-    life.pass_news_on();
 }
 
 impl Scene for Lifecycle {

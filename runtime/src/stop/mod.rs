@@ -1,7 +1,6 @@
 //! The stop: its plan, what each step does, who drives it, and the watch.
 
 pub(crate) mod plan;
-pub(crate) mod clock;
 pub(crate) mod conduct;
 pub(crate) mod driver;
 pub(crate) mod watch;

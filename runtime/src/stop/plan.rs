@@ -1,4 +1,4 @@
-//! The course of a stop: what is to be done next, given what can be seen. It waits for nothing, touches nothing and
+//! The plan of a stop: what is to be done next, given what can be seen. It waits for nothing, touches nothing and
 //! knows no clock but the one it is shown.
 //!
 //! ```text
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Who is told to stop in one go, in order. Each is joined before the next is told.
 const TURNS: [&[Stage]; 3] = [&[Stage::Early, Stage::Main], &[Stage::Late], &[Stage::Last]];
 
-/// What the course has to see.
+/// What the plan has to see.
 pub(crate) trait Scene {
     fn now(&self) -> Instant;
     /// This moment, or later where the process stood still meanwhile.
@@ -77,7 +77,7 @@ pub(crate) enum Step {
 
 /// How far a stop has come.
 #[derive(Debug)]
-pub(crate) struct Course {
+pub(crate) struct Plan {
     budget: Budget,
     /// How long to go on serving.
     drain: Duration,
@@ -109,7 +109,7 @@ enum Phase {
     Left,
 }
 
-impl Course {
+impl Plan {
     pub(crate) fn new(budget: Budget, drain: Duration) -> Self {
         Self { budget, drain, phase: Phase::Asked, patience: PATIENCE }
     }

@@ -11,19 +11,20 @@ use std::time::{Duration, Instant};
 use crate::life::lifecycle::{Lifecycle, MainsThread};
 use crate::life::poll_record::Sample;
 use crate::model::budget::{
-    Budget, LAST_LINES, LAST_LINES_AT_LEAST, LEAVING, LOOKING, MAINS_TURN, OVERLOADED, PROBING, TEST_GRACE, WRITING,
+    Budget, LAST_LINES, LAST_LINES_AT_LEAST, LEAVING, LOOKING, OVERLOADED, PROBING, TEST_GRACE, WRITING,
 };
-use crate::model::escalation::{Heard, Meaning, Stop};
+use crate::model::escalation::{Escalation, Meaning, Stop};
 use crate::model::failure;
 use crate::model::settings::NO_LIMIT;
 use crate::model::stall::Turn;
-use crate::model::state::{Cause, State};
+use crate::model::state::State;
 use crate::os::signal::Inbox;
 use crate::os::signal::Signal;
 use crate::os::{sys, threads};
 use crate::report::{awaits, publish, status};
 use crate::say::lines;
-use crate::stop::driver;
+use crate::say::refusals;
+use crate::stop::driver::Driver;
 
 /// So often in a row the system grants no thread where it grants none.
 const REFUSALS: u32 = 3;
@@ -41,6 +42,7 @@ pub(crate) struct Others {
 pub(crate) fn start(
     life: &Arc<Lifecycle>,
     inbox: Inbox,
+    driver: &Driver,
     others: Others,
     prepare: impl FnOnce() + Send + 'static,
 ) -> io::Result<()> {
@@ -48,13 +50,14 @@ pub(crate) fn start(
         life: Arc::clone(life),
         inbox,
         deadline: None,
-        heard: Heard::default(),
+        heard: Escalation::default(),
         look: None,
         reported: None,
         has_insisted: false,
         probe_at: Some(Instant::now() + PROBING),
         refusals: 0,
-        start_at: None,
+        driver: driver.clone(),
+        conduct_at: None,
         others,
         recorded: None,
     };
@@ -70,7 +73,7 @@ struct Watch {
     inbox: Inbox,
     /// Set when the stop began.
     deadline: Option<Budget>,
-    heard: Heard,
+    heard: Escalation,
     /// In a test, who was inside a poll some time ago.
     look: Option<Sample>,
     /// When it gave the report to be written.
@@ -81,8 +84,9 @@ struct Watch {
     probe_at: Option<Instant>,
     /// How often in a row it did not.
     refusals: u32,
-    /// When to start the coordinator, for which there is something to do.
-    start_at: Option<Instant>,
+    driver: Driver,
+    /// When the stop goes on without anybody's waking it.
+    conduct_at: Option<Instant>,
     others: Others,
     /// The state that was recorded.
     recorded: Option<State>,
@@ -90,9 +94,11 @@ struct Watch {
 
 impl Watch {
     fn run(&mut self) {
+        // A thread's first allocation takes longer than all that it does when the stop begins.
+        drop(std::hint::black_box(Box::new(0_u8)));
         while !self.life.is_over() {
             let beat = self.life.beat.next();
-            let next = [self.next(), self.start_at, self.probe_at];
+            let next = [self.next(), self.conduct_at, self.probe_at];
             let next = next.into_iter().flatten();
             let next = next.fold(beat, Instant::min);
             let now = Instant::now();
@@ -113,7 +119,9 @@ impl Watch {
                 self.hear(signal);
             }
             self.hold_deadline();
-            self.see_it_conducted();
+            if !self.life.settings.is_test {
+                self.conduct_at = self.driver.advance(&self.life).map(Into::into);
+            }
             self.see_it_built();
         }
     }
@@ -137,8 +145,8 @@ impl Watch {
         if self.refusals < REFUSALS {
             return;
         }
-        self.life.scribe.say_report(lines::no_runtime_to_come_back_from(&why));
-        self.life.scribe.finish(LAST_LINES);
+        self.life.writer.say_report(refusals::no_runtime_to_come_back_from(&why));
+        self.life.writer.finish(LAST_LINES);
         sys::exit_now(failure::MISCONFIGURED)
     }
 
@@ -192,16 +200,24 @@ impl Watch {
         match self.heard.hear(signal, Instant::now(), stop) {
             Meaning::Echo => {}
             // Somebody else may have been faster.
-            Meaning::Stop if self.life.begin_stop(Cause::Signal(signal)) => {}
+            Meaning::Stop if self.begin_stop(signal) => {}
             Meaning::EndDrain => {
                 self.life.end_drain();
-                self.life.scribe.say(lines::drain_ended(signal));
+                self.life.writer.say(lines::drain_ended(signal));
             }
             Meaning::Stop | Meaning::Known => {
-                self.life.scribe.say(lines::already_stopping(signal));
+                self.life.writer.say(lines::already_stopping(signal));
             }
             Meaning::Force => self.exit(failure::FORCED),
         }
+    }
+
+    /// Goes on with the stop at once, before anybody else has to be woken.
+    fn begin_stop(&self, signal: Signal) -> bool {
+        let act = || {
+            self.driver.advance(&self.life);
+        };
+        self.life.begin_stop_by(signal, act)
     }
 
     /// A signal that stops nothing.
@@ -228,36 +244,14 @@ impl Watch {
         }
         if self.insist_at().is_some_and(|at| at <= Instant::now()) {
             self.has_insisted = true;
-            self.life.scribe.insist();
+            self.life.writer.insist();
         }
         if self.has_passed(deadline.end()) {
             if is_test {
-                self.life.scribe.speak_up();
-                self.life.scribe.say_report(lines::test_never_yields());
+                self.life.writer.speak_up();
+                self.life.writer.say_report(lines::test_never_yields());
             }
             self.exit(failure::OUT_OF_TIME);
-        }
-    }
-
-    /// Starts the coordinator where it has to do something, unless main has been told to stop and may do the same in a
-    /// moment. Where there is no thread to be had, whoever writes does what there is to do meanwhile.
-    fn see_it_conducted(&mut self) {
-        if !self.life.conducting.is_left() {
-            self.start_at = None;
-            return;
-        }
-        let now = Instant::now();
-        let turn = if self.life.state() >= State::Stopping { MAINS_TURN } else { Duration::ZERO };
-        if now < *self.start_at.get_or_insert(now + turn) {
-            return;
-        }
-        self.start_at = None;
-        if driver::start(&self.life).is_err() {
-            self.start_at = Some(now + MAINS_TURN);
-            if self.life.scribe.is_idle() {
-                let life = Arc::clone(&self.life);
-                self.life.scribe.run(move || driver::go_on(&life));
-            }
         }
     }
 
@@ -271,7 +265,7 @@ impl Watch {
         } else {
             // Which workers have ended by themselves, with nobody of their kind left.
             for (label, ended) in self.life.rows.newly_idle() {
-                self.life.scribe.say(lines::ended_early(&label, ended));
+                self.life.writer.say(lines::ended_early(&label, ended));
             }
         }
     }
@@ -286,8 +280,8 @@ impl Watch {
         }
         let now = self.life.sample();
         if self.look.replace(now).is_some_and(|look| look.has_one_still(&self.life.polls())) {
-            self.life.scribe.speak_up();
-            self.life.scribe.say_report(lines::test_never_yields());
+            self.life.writer.speak_up();
+            self.life.writer.say_report(lines::test_never_yields());
             self.exit(failure::OUT_OF_TIME);
         }
     }
@@ -306,10 +300,10 @@ impl Watch {
             self.deadline.map_or(LAST_LINES, |deadline| deadline.left(tokio::time::Instant::from_std(Instant::now())));
         let had = self.reported.map_or(Duration::ZERO, |at| at.elapsed());
         let at_least = LAST_LINES_AT_LEAST.saturating_sub(had);
-        let is_written = self.life.scribe.finish(left.clamp(at_least, LAST_LINES));
+        let is_written = self.life.writer.finish(left.clamp(at_least, LAST_LINES));
         // A report that is nobody's fault to be late is worth a little more of an overloaded machine's time.
-        if !is_written && self.life.scribe.is_starved() {
-            self.life.scribe.flush(LAST_LINES);
+        if !is_written && self.life.writer.is_starved() {
+            self.life.writer.flush(LAST_LINES);
         }
         (self.others.kill_children)();
         sys::exit_now(code)

@@ -37,7 +37,7 @@ impl Drop for Pending {
 /// Has the recorder told, unless it is about to be.
 pub(crate) fn publish(life: &Arc<Lifecycle>) {
     if let Some(pending) = Pending::begin(life) {
-        life.scribe.run(move || {
+        life.writer.run(move || {
             let life = Arc::clone(&pending.0);
             drop(pending);
             let told = catch_unwind(AssertUnwindSafe(|| tell(&Status::take(&life, None))));

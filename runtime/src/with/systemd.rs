@@ -167,7 +167,7 @@ impl Teller {
         if let Err(error) = told
             && !std::mem::replace(&mut self.is_unheard, true)
         {
-            self.life.scribe.say(lines::not_notified(&error));
+            self.life.writer.say(lines::not_notified(&error));
         }
     }
 }

@@ -8,33 +8,34 @@
 //!
 //! See [`GracefulLayer`]. The example `http` has it in a whole service.
 
+mod in_hand;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::header::{CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER};
+use http::header::{CONNECTION, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use self::in_hand::{InHand, Options, Shared};
 use crate::life::lifecycle::Lifecycle;
-use crate::model::label::{Label, RowId};
+use crate::model::label::Label;
 use crate::model::state::Stage;
 use crate::work::ambient;
 use crate::work::ambient::Caller;
-use crate::work::hold::Held;
 
 /// Has the stop wait for the requests in hand, and clients leave before the listener closes.
 ///
-/// * Each request is a [`hold`](crate::work::hold()) from its arrival until its response body has ended or was dropped:
-///   the stop waits for streams too, names them, and [`status()`](crate::report::status()) counts them.
+/// * Each request is a [`hold`](crate::hold()) from its arrival until its response body has ended or was dropped:
+///   the stop waits for streams too, names them, and [`status()`](crate::status()) counts them.
 /// * HTTP/1 responses get `Connection: close` in the second half of the drain and from then on, so that
 ///   keep-alive clients go elsewhere while there is still time. HTTP/2 never gets that header.
 /// * Handlers find a [`StopBudget`] in the request's extensions: how long they may still take.
@@ -56,7 +57,7 @@ use crate::work::hold::Held;
 ///
 /// * It does not see bytes leave. A body has ended when the server has taken its last frame; await the server's
 ///   own graceful shutdown as well, which also sends HTTP/2 its `GOAWAY` and closes idle connections.
-/// * It does not see what becomes of a connection after an upgrade. Take a [`hold`](crate::work::hold()) for a WebSocket.
+/// * It does not see what becomes of a connection after an upgrade. Take a [`hold`](crate::hold()) for a WebSocket.
 /// * It ends nothing. Streams end at [`stopping()`](crate::stopping()), slow clients by timeouts.
 ///
 /// # Examples
@@ -109,7 +110,7 @@ impl GracefulLayer {
         })))
     }
 
-    /// The name of the holds, in the report and in [`status()`](crate::report::status()).
+    /// The name of the holds, in the report and in [`status()`](crate::status()).
     #[must_use = "it returns the changed layer"]
     pub fn named(self, name: impl Into<Cow<'static, str>>) -> Self {
         self.with(|options| options.label.name = name.into())
@@ -336,116 +337,5 @@ impl<B: Body> Body for ResponseBody<B> {
     fn size_hint(&self) -> SizeHint {
         let empty = || SizeHint::with_exact(0);
         self.body.as_ref().map_or_else(empty, Body::size_hint)
-    }
-}
-
-/// What all services and requests of a layer share.
-#[derive(Debug)]
-struct Shared {
-    options: Options,
-    /// Where requests are counted, in the lifecycle that was the first to have one.
-    row: OnceLock<(Weak<Lifecycle>, RowId)>,
-    /// Requests in hand; counted where they are limited.
-    requests: AtomicUsize,
-}
-
-#[derive(Clone, Debug)]
-struct Options {
-    label: Label,
-    stage: Stage,
-    limit: Option<usize>,
-    close_after: Option<Duration>,
-    retry_after: Duration,
-    /// Whether requests are refused from when the stage is told.
-    refuses: bool,
-}
-
-impl Shared {
-    fn new(options: Options) -> Self {
-        Self { options, row: OnceLock::new(), requests: AtomicUsize::new(0) }
-    }
-
-    /// Takes a request in hand, or says with which status it is to be refused.
-    fn admit(self: &Arc<Self>, life: Option<&Arc<Lifecycle>>) -> Result<InHand, StatusCode> {
-        if life.is_some_and(|life| self.turns_away(life)) {
-            return Err(StatusCode::SERVICE_UNAVAILABLE);
-        }
-        let place = match self.options.limit {
-            Some(limit) => Some(Place::take(self, limit).ok_or(StatusCode::TOO_MANY_REQUESTS)?),
-            None => None,
-        };
-        let held = match life {
-            Some(life) => Some(self.hold(life).ok_or(StatusCode::SERVICE_UNAVAILABLE)?),
-            None => None,
-        };
-        Ok(InHand { held, _place: place })
-    }
-
-    fn turns_away(&self, life: &Lifecycle) -> bool {
-        let Options { stage, refuses, .. } = self.options;
-        life.is_aborting(stage) || refuses && life.is_cancelled(stage)
-    }
-
-    /// `None` when the stage has ended: the stop would not wait for it.
-    fn hold(&self, life: &Arc<Lifecycle>) -> Option<Held> {
-        let row = || life.rows.keep_named(self.options.label.clone());
-        let (first, known) = self.row.get_or_init(|| (Arc::downgrade(life), row()));
-        let is_first = std::ptr::eq(first.as_ptr(), Arc::as_ptr(life));
-        let row = if is_first { *known } else { row() };
-        Held::in_row(Arc::clone(life), row, self.options.stage)
-    }
-
-    /// Whether so much of the drain is over that connections should not be kept.
-    fn is_closing(&self, life: &Lifecycle) -> bool {
-        let Some(budget) = life.budget() else {
-            return false;
-        };
-        let longest = budget.total().map_or(Duration::MAX, |total| total / 2);
-        let drain = life.settings.drain.min(longest);
-        let after = self.options.close_after.unwrap_or(drain / 2).min(drain);
-        life.is_drained() || life.now() - budget.asked() >= after
-    }
-
-    fn refusal<B>(&self, status: StatusCode) -> Response<ResponseBody<B>> {
-        let delay = self.options.retry_after;
-        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
-        let mut response = Response::new(ResponseBody::default());
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        response
-    }
-}
-
-/// A request in hand.
-#[derive(Debug)]
-struct InHand {
-    /// Has the stop wait.
-    held: Option<Held>,
-    /// Counts towards the limit.
-    _place: Option<Place>,
-}
-
-impl InHand {
-    fn life(&self) -> Option<&Lifecycle> {
-        self.held.as_ref().map(Held::life)
-    }
-}
-
-/// A place under the limit.
-#[derive(Debug)]
-struct Place(Arc<Shared>);
-
-impl Place {
-    fn take(shared: &Arc<Shared>, limit: usize) -> Option<Self> {
-        let one_more = |requests| (requests < limit).then_some(requests + 1);
-        let taken = shared.requests.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
-        taken.ok().map(|_| Self(Arc::clone(shared)))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.requests.fetch_sub(1, Ordering::Relaxed);
     }
 }

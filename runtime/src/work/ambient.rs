@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use tokio::runtime::{self, Handle};
 use tokio_util::sync::CancellationToken;
 
+use crate::life::descent::Parent;
 use crate::life::lifecycle::Lifecycle;
-use crate::life::slots::Parent;
-use crate::model::label::RowId;
+use crate::model::label::EntryId;
 use crate::model::state::Stage;
 use crate::work::current;
-use crate::work::current::Current;
+use crate::work::polled::Current;
 
 /// The lifecycle of the process, which any thread may ask. Tests have none.
 static PROCESS: RwLock<Option<Arc<Lifecycle>>> = RwLock::new(None);
@@ -40,7 +40,7 @@ impl Caller {
     pub(crate) fn expect(what: &str) -> Self {
         match Self::find() {
             Some(caller) => caller,
-            None => panic!("{}", crate::say::lines::outside(what)),
+            None => panic!("{}", crate::say::refusals::outside(what)),
         }
     }
 
@@ -68,7 +68,7 @@ impl Caller {
     /// The worker, where it is one and not main.
     #[inline]
     pub(crate) fn worker(&self) -> Option<Current> {
-        self.current.filter(|current| current.row != RowId::MAIN)
+        self.current.filter(|current| current.row != EntryId::MAIN)
     }
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn claim_process(life: &Arc<Lifecycle>) -> Claim {
         *process = Some(Arc::clone(life));
     }
     drop(process);
-    assert!(is_free, "{}", crate::say::lines::RUNS_ALREADY);
+    assert!(is_free, "{}", crate::say::refusals::RUNS_ALREADY);
     Claim(())
 }
 

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::model::policy::Policy;
 use crate::work::completion::{Done, Judgement};
-use crate::work::registration::Ticket;
+use crate::work::registration::Registration;
 use crate::work::span::Span;
 use crate::work::supervise::{Judge, Next, Ran};
 use crate::work::task::Tracked;
@@ -35,7 +35,7 @@ pub trait Body: Send + 'static {
     #[doc(hidden)]
     fn launch(
         self,
-        ticket: Ticket,
+        ticket: Registration,
         runtime: &Handle,
         supervised: Option<Box<Policy>>,
     ) -> JoinHandle<Done<Self::Output>>;
@@ -43,7 +43,7 @@ pub trait Body: Send + 'static {
 
 /// Spawns runs under a policy, in the worker's span. `next` makes a run, or says that there is no other.
 fn supervise<Fut, J>(
-    ticket: Ticket,
+    ticket: Registration,
     runtime: &Handle,
     policy: Option<Box<Policy>>,
     mut next: impl FnMut() -> Option<Fut> + Send + 'static,
@@ -60,7 +60,7 @@ where
 
 /// The part of it that a program has once for each type of result, and not for each worker.
 fn spawn_runs<R: Send + 'static>(
-    ticket: Ticket,
+    ticket: Registration,
     runtime: &Handle,
     policy: Option<Box<Policy>>,
     next: Next<R>,
@@ -80,7 +80,7 @@ async fn flat<T>(supervised: impl Future<Output = Done<Ran<T>>>) -> Done<T> {
 
 /// Spawns one run, the short way.
 #[inline]
-fn track<F, J>(ticket: Ticket, runtime: &Handle, future: F, judge: J) -> JoinHandle<Done<F::Output>>
+fn track<F, J>(ticket: Registration, runtime: &Handle, future: F, judge: J) -> JoinHandle<Done<F::Output>>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
@@ -92,7 +92,7 @@ where
 
 /// Starts one run of what blocks.
 fn block<R: Send + 'static>(
-    ticket: Ticket,
+    ticket: Registration,
     runtime: &Handle,
     run: impl FnOnce() -> R + Send + 'static,
     judge: impl FnOnce(&R) -> Option<String> + Send + 'static,
@@ -125,7 +125,12 @@ where
     }
 
     #[inline]
-    fn launch(self, ticket: Ticket, runtime: &Handle, supervised: Option<Box<Policy>>) -> JoinHandle<Done<F::Output>> {
+    fn launch(
+        self,
+        ticket: Registration,
+        runtime: &Handle,
+        supervised: Option<Box<Policy>>,
+    ) -> JoinHandle<Done<F::Output>> {
         let Self { future, judge } = self;
         if supervised.is_none() && !Span::is_wanted() {
             return track(ticket, runtime, future, judge);
@@ -160,7 +165,7 @@ where
 
     fn launch(
         self,
-        ticket: Ticket,
+        ticket: Registration,
         runtime: &Handle,
         supervised: Option<Box<Policy>>,
     ) -> JoinHandle<Done<Fut::Output>> {
@@ -192,7 +197,7 @@ where
         Unsupervised::NotStarted(Some(self.run))
     }
 
-    fn launch(self, ticket: Ticket, runtime: &Handle, supervised: Option<Box<Policy>>) -> JoinHandle<Done<R>> {
+    fn launch(self, ticket: Registration, runtime: &Handle, supervised: Option<Box<Policy>>) -> JoinHandle<Done<R>> {
         let Self { run, judge } = self;
         if supervised.is_none() {
             return block(ticket, runtime, run, judge);
@@ -225,7 +230,7 @@ where
         Unsupervised::NotStarted(Some(self.make))
     }
 
-    fn launch(self, ticket: Ticket, runtime: &Handle, supervised: Option<Box<Policy>>) -> JoinHandle<Done<R>> {
+    fn launch(self, ticket: Registration, runtime: &Handle, supervised: Option<Box<Policy>>) -> JoinHandle<Done<R>> {
         let Self { make, judge } = self;
         if supervised.is_none() {
             return block(ticket, runtime, make, judge);

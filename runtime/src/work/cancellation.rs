@@ -13,8 +13,8 @@ use pin_project_lite::pin_project;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::life::lifecycle::Lifecycle;
-use crate::life::slots::SeatKey;
-use crate::model::label::RowId;
+use crate::life::slot_key::SlotKey;
+use crate::model::label::EntryId;
 use crate::model::state::Stage;
 use crate::work::ambient::Caller;
 use crate::work::current;
@@ -31,6 +31,7 @@ pub fn token() -> CancellationToken {
     let Some(caller) = asking() else {
         return CancellationToken::new();
     };
+    caller.life.note_users_token();
     match caller.current {
         Some(current) => caller.own_token(current),
         None => caller.life.child_token(Stage::Main),
@@ -51,7 +52,7 @@ pub fn is_stopping() -> bool {
 #[inline]
 pub(crate) fn asking() -> Option<Caller> {
     let caller = Caller::find()?;
-    if caller.current.is_some_and(|current| current.row == RowId::MAIN) {
+    if caller.current.is_some_and(|current| current.row == EntryId::MAIN) {
         caller.life.note_main_looked();
     }
     Some(caller)
@@ -62,7 +63,11 @@ fn look() -> bool {
     asking().is_some_and(|caller| {
         // With a seat, so that a worker stopped through its handle before it had one learns of it.
         let seat = caller.current.map(|current| current::seat(&caller.life, current));
-        caller.life.is_stopping(caller.stage(), seat)
+        let is_stopping = caller.life.is_stopping(caller.stage(), seat);
+        if is_stopping {
+            caller.life.note_told(caller.stage(), seat);
+        }
+        is_stopping
     })
 }
 
@@ -97,7 +102,7 @@ pub struct Stopping {
 struct Whose {
     life: Arc<Lifecycle>,
     stage: Stage,
-    seat: Option<SeatKey>,
+    seat: Option<SlotKey>,
 }
 
 impl Whose {
@@ -123,7 +128,7 @@ impl Whose {
     fn token(&self) -> CancellationToken {
         match self.seat {
             Some(seat) => self.life.own_token(self.stage, seat),
-            None => self.life.stage_token(self.stage).clone(),
+            None => self.life.stage_token(self.stage),
         }
     }
 }
@@ -145,6 +150,7 @@ impl Future for Stopping {
         let scoped = whose.is_scoped();
         *is_over = *is_over || whose.is_stopping_as(scoped);
         if *is_over {
+            whose.life.note_told(whose.stage, whose.seat);
             return Poll::Ready(());
         }
         // The poll that is under way will be repeated when the seat's waker is called.
@@ -153,8 +159,13 @@ impl Future for Stopping {
             probe::leaf(context);
             return Poll::Pending;
         }
+        let waker = context.waker();
+        if !current::is_mains(waker) && !current::is_workers_own(waker) {
+            whose.life.note_users_token();
+        }
         let wait = elsewhere.get_or_insert_with(|| Box::pin(whose.token().cancelled_owned()));
         ready!(wait.as_mut().poll(context));
+        whose.life.note_told(whose.stage, whose.seat);
         Poll::Ready(())
     }
 }

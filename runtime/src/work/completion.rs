@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::life::lifecycle::Lifecycle;
 use crate::model::failure::Failure;
-use crate::model::label::{RowId, Way};
+use crate::model::label::{EndedAs, EntryId};
 use crate::work::current;
 use crate::work::current::Busy;
 
@@ -14,13 +14,13 @@ use crate::work::current::Busy;
 #[derive(Debug)]
 pub(crate) enum Judgement {
     /// Nothing, or nothing more.
-    Settled(Way),
+    Settled(EndedAs),
     /// It is this error.
     Failed(String),
 }
 
 impl Judgement {
-    pub(crate) const WELL: Self = Self::Settled(Way::Finished);
+    pub(crate) const WELL: Self = Self::Settled(EndedAs::Finished);
 
     #[inline]
     pub(crate) fn of(error: Option<String>) -> Self {
@@ -43,14 +43,14 @@ pub(crate) enum Ending<T> {
 #[derive(Debug)]
 pub struct Done<T> {
     ending: Option<Ending<T>>,
-    row: RowId,
+    row: EntryId,
     /// Whose result it is, where dropping it runs any code.
     of: Option<Arc<Lifecycle>>,
 }
 
 impl<T> Done<T> {
     #[inline]
-    pub(crate) fn new(ending: Ending<T>, life: &Arc<Lifecycle>, row: RowId) -> Self {
+    pub(crate) fn new(ending: Ending<T>, life: &Arc<Lifecycle>, row: EntryId) -> Self {
         let runs_code = needs_drop::<T>() || matches!(ending, Ending::Panicked(_));
         if runs_code {
             life.result_left(row);
@@ -83,14 +83,14 @@ impl<T> Drop for Done<T> {
 /// A result being dropped, counted until that is over, by return or by panic.
 struct Dropping<'a> {
     life: &'a Lifecycle,
-    row: RowId,
+    row: EntryId,
     /// Somebody else's panic is unwinding this thread.
     was_panicking: bool,
     _busy: Busy,
 }
 
 impl<'a> Dropping<'a> {
-    fn begin(life: &'a Arc<Lifecycle>, row: RowId) -> Self {
+    fn begin(life: &'a Arc<Lifecycle>, row: EntryId) -> Self {
         life.result_dropping();
         let was_panicking = std::thread::panicking();
         Self { life, row, was_panicking, _busy: current::busy_with(life, row) }

@@ -4,33 +4,19 @@
 //! await from one that blocks its thread.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use crate::life::lifecycle::{Lifecycle, disturbances};
 use crate::life::poll_record::{LifeId, Seen, place};
-use crate::life::slots::SeatKey;
-use crate::model::label::RowId;
+use crate::life::slot_key::SlotKey;
+use crate::model::label::EntryId;
 use crate::model::state::Stage;
+use crate::work::polled::{Current, WakerId};
 
 thread_local! {
     static HERE: Here = const { Here::new() };
-}
-
-/// Which waker a poll was made with, by its data: a pointer to the task, where it is tokio's.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct WakerId(*const ());
-
-impl WakerId {
-    /// No waker: the code of a blocking worker.
-    pub(crate) const NONE: Self = Self(ptr::null());
-
-    #[inline]
-    pub(crate) fn of(waker: &Waker) -> Self {
-        Self(waker.data())
-    }
 }
 
 /// A thread's record.
@@ -48,6 +34,8 @@ struct Here {
     disturbances: Cell<u32>,
     /// The waker of the worker being polled: who is polled with this very waker is woken through the seat.
     waker: Cell<WakerId>,
+    /// The waker that main is polled with, on main's thread.
+    mains: Cell<WakerId>,
 }
 
 /// Looks at this thread's record. A thread that is ending has none any more.
@@ -101,7 +89,7 @@ impl Drop for Entered {
 pub(crate) fn spawner() -> Option<Arc<Lifecycle>> {
     look_with_life(|here, life| {
         let row = here.seen().row.load(Ordering::Relaxed);
-        (row <= RowId::MAIN.to_bits() + 1).then(|| Arc::clone(life))
+        (row <= EntryId::MAIN.to_bits() + 1).then(|| Arc::clone(life))
     })
     .flatten()
 }
@@ -119,16 +107,6 @@ pub(crate) fn is_undisturbed() -> bool {
     look_with_life(|here, life| life.is_undisturbed(here.disturbances.get())).unwrap_or(false)
 }
 
-/// The worker being polled on this thread.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Current {
-    pub(crate) row: RowId,
-    pub(crate) seat: Option<SeatKey>,
-    pub(crate) stage: Stage,
-    /// Whether it can be stopped apart from its stage: it has a token, its own or its parent's.
-    pub(crate) scoped: bool,
-}
-
 /// The shard of seats this thread prefers.
 #[inline]
 pub(crate) fn shard() -> u32 {
@@ -143,7 +121,7 @@ pub(crate) fn current() -> Option<Current> {
 
 /// Where the worker in this seat is being polled on this thread: whether it can be stopped apart from its stage.
 #[inline]
-pub(crate) fn is_scoped(life: &Arc<Lifecycle>, seat: SeatKey) -> Option<bool> {
+pub(crate) fn is_scoped(life: &Arc<Lifecycle>, seat: SlotKey) -> Option<bool> {
     look(|here| {
         let is_here = here.id.get() == life.id() && here.current()?.seat == Some(seat);
         is_here.then(|| here.scoped.get())
@@ -152,7 +130,7 @@ pub(crate) fn is_scoped(life: &Arc<Lifecycle>, seat: SeatKey) -> Option<bool> {
 }
 
 /// The seat of the worker being polled here, taken now if it has none.
-pub(crate) fn seat(life: &Lifecycle, current: Current) -> SeatKey {
+pub(crate) fn seat(life: &Lifecycle, current: Current) -> SlotKey {
     current.seat.unwrap_or_else(|| {
         let key = life.take_seat(shard(), current.row, current.stage);
         seated(key);
@@ -161,7 +139,7 @@ pub(crate) fn seat(life: &Lifecycle, current: Current) -> SeatKey {
 }
 
 /// Notes that the worker being polled took a seat.
-pub(crate) fn seated(key: SeatKey) {
+pub(crate) fn seated(key: SlotKey) {
     look(|here| here.seen().seat.store(key.to_bits(), Ordering::Relaxed));
 }
 
@@ -175,6 +153,16 @@ pub(crate) fn scoped() {
 pub(crate) fn is_workers_own(waker: &Waker) -> bool {
     let id = WakerId::of(waker);
     id != WakerId::NONE && look(|here| here.waker.get() == id).unwrap_or(false)
+}
+
+/// Notes which waker main is polled with.
+pub(crate) fn polls_main_with(waker: &Waker) {
+    look(|here| here.mains.set(WakerId::of(waker)));
+}
+
+/// Whether `waker` is the one main is polled with, which is the runtime's.
+pub(crate) fn is_mains(waker: &Waker) -> bool {
+    look(|here| here.mains.get() == WakerId::of(waker)).unwrap_or(false)
 }
 
 /// Runs code of a worker with the record set, and returns what became of the worker meanwhile.
@@ -224,6 +212,7 @@ impl Here {
             scoped: Cell::new(false),
             disturbances: Cell::new(disturbances(Stage::Main, false)),
             waker: Cell::new(WakerId::NONE),
+            mains: Cell::new(WakerId::NONE),
         }
     }
 
@@ -248,7 +237,7 @@ impl Here {
     #[inline]
     fn current(&self) -> Option<Current> {
         let seen = self.seen();
-        let row = RowId::from_bits(seen.row.load(Ordering::Relaxed).checked_sub(1)?);
+        let row = EntryId::from_bits(seen.row.load(Ordering::Relaxed).checked_sub(1)?);
         Some(Current { row, seat: seen.seat(), stage: self.stage.get(), scoped: self.scoped.get() })
     }
 
@@ -289,7 +278,7 @@ impl Here {
 
     #[inline]
     fn mark(&self, seen: &Seen, worker: Current) {
-        let seat = worker.seat.map_or(0, SeatKey::to_bits);
+        let seat = worker.seat.map_or(0, SlotKey::to_bits);
         self.belongs(worker.stage, worker.scoped);
         seen.seat.store(seat, Ordering::Relaxed);
         seen.row.store(worker.row.to_bits() + 1, Ordering::Release);
@@ -310,9 +299,15 @@ impl Here {
     }
 }
 
+/// What others see of this thread.
+#[cfg(taskdump)]
+pub(crate) fn seen() -> Option<Arc<Seen>> {
+    look(|here| Arc::clone(here.seen.get_or_init(Seen::of_this_thread)))
+}
+
 /// Marks this thread as busy with what a worker of `row` left behind, while the guard lives. A thread that is no
 /// lifecycle's is this one's meanwhile; one of another's stays unmarked.
-pub(crate) fn busy_with(life: &Arc<Lifecycle>, row: RowId) -> Busy {
+pub(crate) fn busy_with(life: &Arc<Lifecycle>, row: EntryId) -> Busy {
     let is_nobodys = look(|here| here.id.get().is_none()).unwrap_or(false);
     let entered = is_nobodys.then(|| enter(life));
     let worker = Current { row, seat: None, stage: Stage::Main, scoped: false };
@@ -347,20 +342,6 @@ impl Drop for Busy {
     }
 }
 
-/// What this thread keeps in mind of a row, for whoever polls a worker of it for another reason than that it was woken.
-#[cfg(taskdump)]
-pub(crate) fn mark(row: RowId) -> u64 {
-    let place = place(row.to_bits() + 1);
-    look(|here| here.seen().marks[place].load(Ordering::Relaxed)).unwrap_or(0)
-}
-
-/// Puts that back.
-#[cfg(taskdump)]
-pub(crate) fn put_mark_back(row: RowId, mark: u64) {
-    let place = place(row.to_bits() + 1);
-    look(|here| here.seen().marks[place].store(mark, Ordering::Relaxed));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -369,19 +350,19 @@ mod tests {
     #[test]
     fn a_thread_is_the_lifecycles_whose_code_it_runs() {
         let (one, other) = (lifecycle(), lifecycle());
-        poll(&one, RowId::MAIN, || {
+        poll(&one, EntryId::MAIN, || {
             assert_eq!(one.polls().len(), 1);
         });
-        assert_eq!(one.last_polled(RowId::MAIN), Some(0));
-        poll(&one, RowId::MAIN, || {
-            poll(&other, RowId::MAIN, || {
+        assert_eq!(one.last_polled(EntryId::MAIN), Some(0));
+        poll(&one, EntryId::MAIN, || {
+            poll(&other, EntryId::MAIN, || {
                 assert_eq!(one.polls().len(), 0, "it runs the other's");
                 assert_eq!(other.polls().len(), 1);
             });
         });
-        assert_eq!(one.last_polled(RowId::MAIN), None);
+        assert_eq!(one.last_polled(EntryId::MAIN), None);
         adopt(&one);
-        let forgotten = one.last_polled(RowId::MAIN);
+        let forgotten = one.last_polled(EntryId::MAIN);
         assert_eq!(forgotten, None, "that was the other's");
     }
 
@@ -394,14 +375,14 @@ mod tests {
         let (tell, told) = std::sync::mpsc::channel::<()>();
         let (ready, is_ready) = std::sync::mpsc::channel();
         let second = std::thread::spawn(move || {
-            poll(&second, RowId::MAIN, || {
+            poll(&second, EntryId::MAIN, || {
                 let _ = ready.send(());
                 let _ = told.recv();
             });
         });
         is_ready.recv().expect("it polls");
         adopt(&life);
-        poll(&life, RowId::MAIN, || {
+        poll(&life, EntryId::MAIN, || {
             assert_eq!(life.polls().len(), 2);
         });
         drop(tell);

@@ -136,7 +136,7 @@ impl<R> WorkerHandle<R> {
         };
         if waits_for_itself || waits_for_a_later_stage() {
             self.warned = true;
-            self.life.scribe.say(lines::waits_in_a_cycle(self.name(), waits_for_itself));
+            self.life.writer.say(lines::waits_in_a_cycle(self.name(), waits_for_itself));
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::life::lifecycle::Lifecycle;
-use crate::model::label::{Label, RowId, Way};
+use crate::model::label::{EndedAs, EntryId, Label};
 use crate::model::state::Stage;
 use crate::work::ambient::Caller;
 
@@ -36,7 +36,7 @@ impl Hold {
 #[derive(Debug)]
 pub(crate) struct Held {
     life: Arc<Lifecycle>,
-    row: RowId,
+    row: EntryId,
     stage: Stage,
 }
 
@@ -52,7 +52,7 @@ impl Held {
 
     /// The same in a row that is kept: no name is looked up.
     #[cfg(feature = "tower")]
-    pub(crate) fn in_row(life: Arc<Lifecycle>, row: RowId, stage: Stage) -> Option<Self> {
+    pub(crate) fn in_row(life: Arc<Lifecycle>, row: EntryId, stage: Stage) -> Option<Self> {
         life.arrive(stage).then(|| {
             let started = &life.rows.get(row).started;
             started.fetch_add(1, Ordering::Relaxed);
@@ -68,7 +68,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.life.rows.get(self.row).end(Way::Finished).fetch_add(1, Ordering::Release);
+        self.life.rows.get(self.row).end(EndedAs::Finished).fetch_add(1, Ordering::Release);
         self.life.leave(self.stage);
     }
 }

@@ -102,7 +102,7 @@ where
 
 async fn retry_after(failure: &Failure, pause: Duration) {
     if let Some(life) = ambient::lifecycle() {
-        life.scribe.say(lines::restarting(failure, pause));
+        life.writer.say(lines::restarting(failure, pause));
     }
     sleep(pause).await;
 }
@@ -158,7 +158,7 @@ pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage) -> bool {
             let progress = progress(&outcome);
             if let Some(took) = life.hooks.end(id, progress, life.now()) {
                 let who = Who::Hook(stage, Arc::clone(&name));
-                life.scribe.say(lines::hook_ended(&who, progress, took));
+                life.writer.say(lines::hook_ended(&who, progress, took));
             }
             if let Err(how) = outcome {
                 note(&life, stage, name, how);
@@ -168,6 +168,17 @@ pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage) -> bool {
     });
     life.hooks.began(id, task.abort_handle());
     true
+}
+
+/// Aborts the hooks that are running, and says so.
+pub(crate) fn give_up_those_that_run(life: &Lifecycle) {
+    for hook in life.hooks.abort(life.now()) {
+        let how = match hook.progress {
+            Progress::NotRun => How::NotRun,
+            _ => How::Overrun(hook.took.unwrap_or_default()),
+        };
+        note(life, hook.stage, hook.name, how);
+    }
 }
 
 /// Nothing is run any more. Notes those that were never started.
@@ -183,9 +194,9 @@ pub(crate) fn note(life: &Lifecycle, stage: HookStage, name: Arc<str>, how: How)
     let is_tolerated = stage == HookStage::BeforeStop && !matches!(how, How::Overrun(_));
     let failure = Failure::of_hook(Who::Hook(stage, name), how);
     if is_tolerated {
-        life.scribe.say(lines::logged(&failure));
+        life.writer.say(lines::logged(&failure));
     } else {
-        life.scribe.say(lines::hook_failed(&failure));
+        life.writer.say(lines::hook_failed(&failure));
         life.failures.add(failure);
     }
 }

@@ -1,6 +1,7 @@
 //! Code of the user's that runs inside a lifecycle.
 
 pub(crate) mod clone_args;
+pub(crate) mod polled;
 pub(crate) mod current;
 pub(crate) mod ambient;
 pub(crate) mod completion;

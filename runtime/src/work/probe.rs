@@ -11,7 +11,7 @@ use tokio::runtime::dump::{TraceMeta, trace_with};
 
 use crate::life::lifecycle::Lifecycle;
 use crate::life::probes::Stack;
-use crate::model::label::RowId;
+use crate::model::label::EntryId;
 use crate::work::current;
 
 /// How many futures of one worker are looked at: the arms of its `select!`.
@@ -26,7 +26,7 @@ thread_local! {
 
 /// Whether the poll that is about to begin is to be looked at. A first one is not: who is there waits for nothing yet.
 #[inline]
-pub(crate) fn asked(life: &Arc<Lifecycle>, row: RowId, waits: bool) -> Asked {
+pub(crate) fn asked(life: &Arc<Lifecycle>, row: EntryId, waits: bool) -> Asked {
     let is_asking = life.probes.is_asking.load(Ordering::Relaxed) && waits;
     Asked(is_asking.then(|| Call::of(life, row)))
 }
@@ -37,7 +37,7 @@ pub(crate) struct Asked(Option<Box<Call>>);
 /// A poll while somebody asks.
 struct Call {
     life: Arc<Lifecycle>,
-    row: RowId,
+    row: EntryId,
     is_admitted: bool,
     /// What the thread knew of the row before. That the worker was asked is not what anybody means by its last poll.
     mark: u64,
@@ -47,8 +47,13 @@ impl Call {
     /// In a box, so that a poll that nobody asked for has little to carry.
     #[cold]
     #[allow(clippy::unnecessary_box_returns)] // the hot path has nothing but the pointer
-    fn of(life: &Arc<Lifecycle>, row: RowId) -> Box<Self> {
-        Box::new(Self { life: Arc::clone(life), row, is_admitted: life.probes.admit(row), mark: current::mark(row) })
+    fn of(life: &Arc<Lifecycle>, row: EntryId) -> Box<Self> {
+        Box::new(Self {
+            life: Arc::clone(life),
+            row,
+            is_admitted: life.probes.admit(row),
+            mark: current::seen().map_or(0, |seen| seen.mark(row)),
+        })
     }
 }
 
@@ -69,7 +74,9 @@ impl Asked {
 /// Polls a future whose leaves say where they are.
 #[cold]
 fn look<F: Future>(call: &Call, future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
-    current::put_mark_back(call.row, call.mark);
+    if let Some(seen) = current::seen() {
+        seen.put_mark_back(call.row, call.mark);
+    }
     if !call.is_admitted {
         return Poll::Pending;
     }

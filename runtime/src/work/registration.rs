@@ -7,26 +7,28 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Context;
 
+use crate::life::descent::Parent;
 use crate::life::lifecycle::{Lifecycle, disturbances};
-use crate::life::slots::{Parent, SeatKey};
+use crate::life::slot_key::SlotKey;
 use crate::model::failure::Failure;
-use crate::model::label::{RowId, Way};
+use crate::model::label::{EndedAs, EntryId};
 use crate::model::state::{Cause, Stage};
 use crate::model::{failure, outcome};
 use crate::work::completion::{Done, Ending, Judgement};
 use crate::work::current;
-use crate::work::current::{Current, WakerId};
+use crate::work::polled::Current;
+use crate::work::polled::WakerId;
 
 /// A place among the living. Taken when a worker is spawned, given back when its future is gone: finished,
 /// panicked, aborted or dropped with its runtime. It moves with the future, so it is small.
 #[derive(Debug)]
-pub struct Ticket {
+pub struct Registration {
     pub(crate) life: Arc<Lifecycle>,
-    pub(crate) seat: Option<SeatKey>,
-    pub(crate) row: RowId,
+    pub(crate) seat: Option<SlotKey>,
+    pub(crate) row: EntryId,
     pub(crate) stage: Stage,
     /// How it ended, as far as is known.
-    way: Way,
+    way: EndedAs,
     facts: Facts,
 }
 
@@ -56,16 +58,16 @@ impl Facts {
     }
 }
 
-impl Ticket {
+impl Registration {
     /// Main's, which the lifecycle counts by itself.
     pub(crate) fn of_main(life: Arc<Lifecycle>) -> Self {
-        Self::new(life, RowId::MAIN, Stage::Main)
+        Self::new(life, EntryId::MAIN, Stage::Main)
     }
 
     /// For one more of `row`, whose start and whose arrival have been counted.
     #[inline]
-    pub(crate) fn new(life: Arc<Lifecycle>, row: RowId, stage: Stage) -> Self {
-        Self { life, seat: None, row, stage, way: Way::Aborted, facts: Facts::NONE }
+    pub(crate) fn new(life: Arc<Lifecycle>, row: EntryId, stage: Stage) -> Self {
+        Self { life, seat: None, row, stage, way: EndedAs::Aborted, facts: Facts::NONE }
     }
 
     /// The same for one whose end matters.
@@ -149,22 +151,23 @@ impl Ticket {
     }
 
     #[inline]
-    fn ended(&self) {
+    fn ended(&mut self) {
         if self.facts.has(Facts::ESSENTIAL) {
+            self.facts.set(Facts::ESSENTIAL, false);
             self.essential_ended();
         }
     }
 
     #[cold]
     fn error(&mut self, text: String) {
-        self.way = Way::Failed;
+        self.way = EndedAs::Failed;
         self.fail(Failure::error(self.life.who(self.row), text));
     }
 
     /// `returned`: it was a destructor that did, afterwards.
     #[cold]
     pub(crate) fn panicked<T>(&mut self, payload: Box<dyn Any + Send>, returned: bool) -> Done<T> {
-        self.way = Way::Panicked;
+        self.way = EndedAs::Panicked;
         if returned {
             self.destructor_panicked();
         } else {
@@ -198,7 +201,12 @@ impl Ticket {
     /// others with the same one.
     #[inline]
     pub(crate) fn waker_id(&self, context: &Context<'_>) -> WakerId {
-        if self.row == RowId::MAIN { WakerId::NONE } else { WakerId::of(context.waker()) }
+        if self.row == EntryId::MAIN {
+            current::polls_main_with(context.waker());
+            WakerId::NONE
+        } else {
+            WakerId::of(context.waker())
+        }
     }
 
     /// Sits down to wait. Wakes the worker at once if the stop came while it did.
@@ -210,7 +218,7 @@ impl Ticket {
         };
         self.seat = Some(seat);
         self.facts.set(Facts::WAITS, true);
-        if self.row == RowId::MAIN {
+        if self.row == EntryId::MAIN {
             self.life.main_waits(context.waker());
         }
         if self.life.wait_in(seat, self.stage, context.waker()) {
@@ -219,13 +227,17 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for Registration {
     #[inline]
     fn drop(&mut self) {
+        if self.facts.has(Facts::ESSENTIAL) {
+            // Dropped from outside, before it has ended by itself.
+            self.essential_ended();
+        }
         if let Some(seat) = self.seat {
             self.life.seats.leave(seat);
         }
-        if self.row == RowId::MAIN {
+        if self.row == EntryId::MAIN {
             self.life.main_gone();
         } else {
             let row = self.life.rows.get(self.row);

@@ -10,7 +10,7 @@ use futures_core::Stream;
 use crate::life::lifecycle::Lifecycle;
 use crate::model::state::State;
 use crate::os::signal::Signal;
-use crate::say::lines;
+use crate::say::refusals;
 use crate::work::ambient::Caller;
 
 /// SIGHUP as a stream that ends when a stop is asked for.
@@ -25,11 +25,11 @@ use crate::work::ambient::Caller;
 #[track_caller]
 pub fn reloads() -> Reloads {
     let life = Caller::expect("reloads()").life;
-    assert!(!life.settings.signals.contains(&Signal::Hangup), "{}", lines::SIGHUP_STOPS);
+    assert!(!life.settings.signals.contains(&Signal::Hangup), "{}", refusals::SIGHUP_STOPS);
     if !life.settings.is_test
         && let Err(error) = life.reloads.listen(&life.nudge)
     {
-        panic!("{}", lines::no_handler(Signal::Hangup, &error));
+        panic!("{}", refusals::no_handler(Signal::Hangup, &error));
     }
     Reloads { seen: life.reloads.count(), next: None, life }
 }
@@ -44,7 +44,7 @@ pub struct Reloads {
 }
 
 impl Reloads {
-    /// Waits for the next SIGHUP. `None` once a stop was asked for.
+    /// WaitGraph for the next SIGHUP. `None` once a stop was asked for.
     ///
     /// # Cancel safety
     ///

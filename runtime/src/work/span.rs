@@ -6,7 +6,7 @@ mod real {
 
     use tracing::Instrument;
 
-    use crate::work::registration::Ticket;
+    use crate::work::registration::Registration;
 
     /// A worker's span, if somebody wants to hear of it.
     pub(crate) struct Span(tracing::Span);
@@ -18,7 +18,7 @@ mod real {
             tracing::span_enabled!(target: "graceful", tracing::Level::INFO)
         }
 
-        pub(crate) fn of(ticket: &Ticket) -> Self {
+        pub(crate) fn of(ticket: &Registration) -> Self {
             if !Self::is_wanted() {
                 return Self(tracing::Span::none());
             }
@@ -38,7 +38,7 @@ mod real {
 
 #[cfg(not(feature = "tracing"))]
 mod real {
-    use crate::work::registration::Ticket;
+    use crate::work::registration::Registration;
 
     /// There is none.
     pub(crate) struct Span;
@@ -50,7 +50,7 @@ mod real {
             false
         }
 
-        pub(crate) fn of(_: &Ticket) -> Self {
+        pub(crate) fn of(_: &Registration) -> Self {
             Self
         }
 

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, RandomState};
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
@@ -14,7 +15,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::life::lifecycle::Lifecycle;
 use crate::model::failure::Failure;
-use crate::model::label::{RowId, Way};
+use crate::model::label::{EndedAs, EntryId};
+use crate::model::outcome;
 use crate::model::policy::{OnFailure, Policy};
 use crate::model::state::State;
 use crate::say::lines;
@@ -28,11 +30,11 @@ const A_MINUTE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Ran<R> {
     pub(crate) ending: Ending<R>,
-    pub(crate) way: Way,
+    pub(crate) way: EndedAs,
 }
 
 impl<R> Ran<R> {
-    const NONE: Self = Self { ending: Ending::Aborted, way: Way::Aborted };
+    const NONE: Self = Self { ending: Ending::Aborted, way: EndedAs::Aborted };
 }
 
 /// The ending of a supervised worker: its last run's.
@@ -59,7 +61,7 @@ pub(crate) type Judge<R> = Box<dyn Fn(&R) -> Option<String> + Send>;
 /// Every program has a copy of this for each type of result, so what does not depend on it is elsewhere.
 pub(crate) async fn supervise<R>(
     life: &Lifecycle,
-    row: RowId,
+    row: EntryId,
     policy: &Policy,
     mut next: Next<R>,
     judge: Judge<R>,
@@ -74,7 +76,11 @@ pub(crate) async fn supervise<R>(
             return Ran::NONE;
         };
         let began = Instant::now();
-        let ending = within(supervisor.limit(), run).await;
+        let (ending, has_panicked) = within(supervisor.limit(), run).await;
+        if has_panicked {
+            let failure = Failure::destructor(life.who(row));
+            life.fail_by_policy(row, failure.of_task(tokio::task::try_id()));
+        }
         let (way, failure) = match &ending {
             Ending::Finished(result) => supervisor.verdict(judge(result)),
             Ending::Panicked(payload) => supervisor.panicked(payload.as_ref()),
@@ -86,33 +92,50 @@ pub(crate) async fn supervise<R>(
     }
 }
 
-/// A run, its panics caught.
+/// A run, its panics caught, and those of its destructor.
 pub(crate) fn guarded<F>(run: F) -> Run<F::Output>
 where
     F: Future<Output: Send> + Send + 'static,
 {
     Box::pin(async move {
-        let mut run = pin!(run);
-        poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| run.as_mut().poll(context))) {
-            Ok(poll) => poll.map(Ending::Finished),
-            Err(payload) => Poll::Ready(Ending::Panicked(payload)),
+        let mut run = pin!(Some(run));
+        poll_fn(|context| {
+            let poll = || {
+                let poll = match run.as_mut().as_pin_mut() {
+                    Some(running) => running.poll(context),
+                    None => Poll::Pending,
+                };
+                if poll.is_ready() {
+                    run.set(None);
+                }
+                poll
+            };
+            match catch_unwind(AssertUnwindSafe(poll)) {
+                Ok(poll) => poll.map(Ending::Finished),
+                Err(payload) => {
+                    let _ = catch_unwind(AssertUnwindSafe(|| run.set(None))).map_err(mem::forget);
+                    Poll::Ready(Ending::Panicked(payload))
+                }
+            }
         })
         .await
     })
 }
 
-/// Polls `run` to its end, or until `limit` is over.
-async fn within<R>(limit: Option<Limit>, mut run: Run<R>) -> Ending<R> {
+/// Polls `run` to its end, or until `limit` is over. Says whether its destructor panicked then.
+async fn within<R>(limit: Option<Limit>, mut run: Run<R>) -> (Ending<R>, bool) {
     let Some(mut limit) = limit else {
-        return run.await;
+        return (run.await, false);
     };
-    poll_fn(|context| {
+    let ending = poll_fn(|context| {
         if let Poll::Ready(ending) = run.as_mut().poll(context) {
             return Poll::Ready(ending);
         }
         limit.as_mut().poll(context).map(|()| Ending::Aborted)
     })
-    .await
+    .await;
+    let is_clean = outcome::discard(run);
+    (ending, !is_clean)
 }
 
 /// Resolves when a run has had its time.
@@ -121,7 +144,7 @@ type Limit = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// What goes on between the runs of a worker.
 struct Supervisor<'a> {
     life: &'a Lifecycle,
-    row: RowId,
+    row: EntryId,
     policy: &'a Policy,
     restarts: Restarts<'a>,
     /// When the last tick was due.
@@ -129,7 +152,7 @@ struct Supervisor<'a> {
 }
 
 impl<'a> Supervisor<'a> {
-    fn new(life: &'a Lifecycle, row: RowId, policy: &'a Policy) -> Self {
+    fn new(life: &'a Lifecycle, row: EntryId, policy: &'a Policy) -> Self {
         Self { life, row, policy, restarts: Restarts::new(policy), due: Instant::now() }
     }
 
@@ -142,36 +165,36 @@ impl<'a> Supervisor<'a> {
         }))
     }
 
-    fn verdict(&self, error: Option<String>) -> (Way, Option<Failure>) {
+    fn verdict(&self, error: Option<String>) -> (EndedAs, Option<Failure>) {
         match error {
-            None => (Way::Finished, None),
+            None => (EndedAs::Finished, None),
             Some(text) => {
                 let failure = Failure::error(self.life.who(self.row), text);
-                (Way::Failed, Some(failure))
+                (EndedAs::Failed, Some(failure))
             }
         }
     }
 
-    fn panicked(&self, payload: &(dyn Any + Send)) -> (Way, Option<Failure>) {
+    fn panicked(&self, payload: &(dyn Any + Send)) -> (EndedAs, Option<Failure>) {
         let failure = Failure::panic(self.life.who(self.row), payload);
-        (Way::Panicked, Some(failure))
+        (EndedAs::Panicked, Some(failure))
     }
 
-    fn overran(&self) -> (Way, Option<Failure>) {
+    fn overran(&self) -> (EndedAs, Option<Failure>) {
         let limit = self.policy.stop_timeout().unwrap_or_default();
         self.life.overran(self.row, limit);
-        (Way::Aborted, None)
+        (EndedAs::Aborted, None)
     }
 
     /// Whether there is another run, once it is time for it.
     fn comes_again(
         &mut self,
         began: Instant,
-        way: Way,
+        way: EndedAs,
         failure: Option<Failure>,
     ) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
         Box::pin(async move {
-            if way == Way::Aborted || !self.goes_on(began, failure.as_ref()) {
+            if way == EndedAs::Aborted || !self.goes_on(began, failure.as_ref()) {
                 return false;
             }
             // What has run is counted, and so is the next run, unless it does not come.
@@ -185,7 +208,7 @@ impl<'a> Supervisor<'a> {
                 let pause = self.restarts.pause();
                 if let Some(failure) = &failure {
                     let line = lines::restarting(failure, pause);
-                    self.life.scribe.say(line);
+                    self.life.writer.say(line);
                 }
                 run_until_stopping(sleep(pause)).await.is_some()
             };
@@ -207,11 +230,11 @@ impl<'a> Supervisor<'a> {
         };
         match self.policy.on_failure() {
             OnFailure::Log => {
-                self.life.scribe.say(lines::logged(failure));
+                self.life.writer.say(lines::logged(failure));
                 repeats
             }
             OnFailure::Restart if is_stopping() => {
-                self.life.scribe.say(lines::logged(failure));
+                self.life.writer.say(lines::logged(failure));
                 false
             }
             OnFailure::Restart if self.restarts.allow(began) => true,
@@ -231,7 +254,7 @@ fn after(due: Instant, period: Duration) -> Instant {
     due.checked_add(ahead).unwrap_or_else(|| Instant::now() + A_MINUTE)
 }
 
-/// Waits for a tick. `false`: none comes any more, because the drain began or the worker is to stop.
+/// WaitGraph for a tick. `false`: none comes any more, because the drain began or the worker is to stop.
 async fn tick(life: &Lifecycle, due: Instant) -> bool {
     let mut events: [Pin<Box<dyn Future<Output = bool> + Send + '_>>; 3] = [
         Box::pin(async {

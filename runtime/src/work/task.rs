@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::mem::{self, needs_drop};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,13 +15,14 @@ use pin_project_lite::pin_project;
 use tokio::task::AbortHandle;
 
 use crate::life::lifecycle::Lifecycle;
-use crate::model::label::RowId;
+use crate::model::label::EntryId;
 use crate::model::state::Stage;
 use crate::work::completion::{Done, Ending, Judgement};
 use crate::work::current;
-use crate::work::current::{Current, WakerId};
+use crate::work::polled::Current;
+use crate::work::polled::WakerId;
 use crate::work::probe;
-use crate::work::registration::Ticket;
+use crate::work::registration::Registration;
 
 pin_project! {
     /// A worker's future, tracked. Resolves early, to `Aborted`, when the stop has run out of time.
@@ -30,7 +32,7 @@ pin_project! {
         future: Option<F>,
         judge: J,
         // Last, so that the worker counts as alive until its future is dropped.
-        ticket: Ticket,
+        ticket: Registration,
     }
 
     impl<F, J> PinnedDrop for Tracked<F, J> {
@@ -46,7 +48,7 @@ pin_project! {
 
 impl<F, J> Tracked<F, J> {
     #[inline]
-    pub(crate) fn new(future: F, judge: J, ticket: Ticket) -> Self {
+    pub(crate) fn new(future: F, judge: J, ticket: Registration) -> Self {
         Self { future: Some(future), judge, ticket }
     }
 }
@@ -106,7 +108,7 @@ where
 
 /// Runs a blocking worker on the thread tokio gave it.
 pub(crate) fn run_blocking<T>(
-    mut ticket: Ticket,
+    mut ticket: Registration,
     code: impl FnOnce() -> T,
     judge: impl FnOnce(&T) -> Judgement,
 ) -> Done<T> {
@@ -141,7 +143,12 @@ pub(crate) async fn blocking_run<R: Send + 'static>(code: impl FnOnce() -> R + S
     let run = move || {
         let _ends = ends;
         match worker {
-            Some((life, current)) => current::polling(&life, current, WakerId::NONE, code).0,
+            Some((life, current)) => {
+                // Caught in here, so that the thread's record is put back.
+                let guarded = || catch_unwind(AssertUnwindSafe(code));
+                let (ran, _) = current::polling(&life, current, WakerId::NONE, guarded);
+                ran.unwrap_or_else(|payload| resume_unwind(payload))
+            }
             None => code(),
         }
     };
@@ -152,7 +159,7 @@ pub(crate) async fn blocking_run<R: Send + 'static>(code: impl FnOnce() -> R + S
     match ran {
         Ok(result) => result,
         Err(error) => match error.try_into_panic() {
-            Ok(payload) => std::panic::resume_unwind(payload),
+            Ok(payload) => resume_unwind(payload),
             // The runtime is shutting down, and this future with it.
             Err(_) => std::future::pending().await,
         },
@@ -163,7 +170,7 @@ pub(crate) async fn blocking_run<R: Send + 'static>(code: impl FnOnce() -> R + S
 /// for: nothing can abort it.
 struct Running {
     state: Arc<Mutex<Blocked>>,
-    worker: Option<(Arc<Lifecycle>, RowId, Stage)>,
+    worker: Option<(Arc<Lifecycle>, EntryId, Stage)>,
     task: Option<AbortHandle>,
 }
 
@@ -224,12 +231,12 @@ impl Drop for Ends {
 /// Counts a closure whose worker is gone among those that are alive.
 struct Outliving {
     life: Arc<Lifecycle>,
-    row: RowId,
+    row: EntryId,
     stage: Stage,
 }
 
 impl Outliving {
-    fn new(life: Arc<Lifecycle>, row: RowId, stage: Stage) -> Option<Self> {
+    fn new(life: Arc<Lifecycle>, row: EntryId, stage: Stage) -> Option<Self> {
         life.arrive(stage).then(|| {
             let started = &life.rows.get(row).started;
             started.fetch_add(1, Ordering::Relaxed);

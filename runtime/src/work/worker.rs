@@ -8,23 +8,23 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::life::descent::Parent;
 use crate::life::function::Function;
 use crate::life::lifecycle::Lifecycle;
-use crate::life::slots::Parent;
 use crate::model::label::Label;
 use crate::model::outcome::{Outcome, judge};
 use crate::model::policy::{OnFailure, Policy};
 use crate::model::state::{Stage, State};
-use crate::say::lines;
+use crate::say::refusals;
 use crate::work::ambient::Caller;
 use crate::work::body::{Again, Blocking, BlockingAgain, Body, Once};
 use crate::work::current;
 use crate::work::handle::{Called, WorkerHandle};
-use crate::work::registration::Ticket;
+use crate::work::registration::Registration;
 
 /// A worker that has not been started: a body with its arguments.
 ///
-/// Calling a function annotated with [`#[graceful::worker]`](macro@crate::work::worker) returns one, as does
+/// Calling a function annotated with [`#[graceful::worker]`](macro@crate::worker) returns one, as does
 /// [`Worker::new`]. [`spawn`](Worker::spawn) runs it in the background; `.await` runs it right here, as part
 /// of the caller, unsupervised: that is how its body is unit-tested, with or without a lifecycle.
 #[must_use = "a worker does nothing until you `.spawn()` it (in the background) or `.await` it (right here)"]
@@ -111,7 +111,7 @@ impl<B: Body> Worker<B> {
     /// attribute says `on_failure = "restart"` or `every`, and so does a worker made by [`Worker::new`].
     #[track_caller]
     pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
-        assert!(B::REPEATS || on_failure != OnFailure::Restart, "{}", lines::NO_RESTART);
+        assert!(B::REPEATS || on_failure != OnFailure::Restart, "{}", refusals::NO_RESTART);
         self.policy().set_on_failure(on_failure);
         self
     }
@@ -137,7 +137,7 @@ impl<B: Body> Worker<B> {
             let row = function.row();
             life.rows.get(row).started.fetch_add(1, Ordering::Relaxed);
             if life.arrive(Stage::Main) {
-                let ticket = Ticket::new(Arc::clone(&life), row, Stage::Main);
+                let ticket = Registration::new(Arc::clone(&life), row, Stage::Main);
                 let task = self.body.launch(ticket, runtime, None);
                 return WorkerHandle::new(life, Called::Function(function), Stage::Main, Some(task));
             }
@@ -170,7 +170,7 @@ impl<B: Body> Worker<B> {
         };
         let runtime = life.runtime().filter(|_| !refused && life.arrive(stage));
         let task = if let Some(runtime) = runtime {
-            let mut ticket = Ticket::new(Arc::clone(&life), row, stage);
+            let mut ticket = Registration::new(Arc::clone(&life), row, stage);
             if essential {
                 ticket = ticket.of_essential();
             }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
@@ -9,16 +10,17 @@ use tokio::task::{AbortHandle, Id};
 use tokio_util::sync::CancellationToken;
 
 use super::{ABORTING, CANCELLED, Lifecycle, SINGLED_OUT, disturbances, of_stages};
-use crate::life::slots::{SeatKey, Sitting};
+use crate::life::slot_key::SlotKey;
+use crate::life::slots::Parked;
 use crate::model::event::Event;
-use crate::model::label::RowId;
+use crate::model::label::EntryId;
 use crate::model::state::Stage;
 use crate::say::lines;
 
 impl Lifecycle {
-    /// Tells stages to stop: those who sit by their seats first; then the tokens and whoever waits for a state,
-    /// who may be woken by code of the user's.
-    pub(crate) fn cancel(&self, stages: &[Stage]) {
+    /// Tells stages to stop: those who sit by their seats first; then the tokens and whoever waits for a state, who may
+    /// be woken by code of the user's.
+    pub(crate) fn cancel(self: &Arc<Self>, stages: &[Stage]) {
         let flags = of_stages(CANCELLED, stages);
         self.word.fetch_or(flags, Ordering::SeqCst);
         for &stage in stages {
@@ -27,25 +29,55 @@ impl Lifecycle {
         for &stage in stages {
             self.seats.wake(stage);
         }
-        for &stage in stages {
-            self.guard(|| self.tokens[stage.index()].cancel());
+        // One that is handed out from here on is cancelled by whoever takes it, who sees the flag.
+        if self.has_users_tokens.load(Ordering::SeqCst) {
+            for &stage in stages {
+                self.call_wakers(move |life| life.tokens[stage.index()].cancel());
+            }
+        } else if self.has_tokens.load(Ordering::SeqCst) {
+            // Whoever waits for one does so with a waker of the runtime's.
+            for &stage in stages {
+                self.tokens[stage.index()].cancel();
+            }
         }
         self.tell_waiters();
     }
 
+    /// Has something done that calls wakers of the user's: by a thread of its own, since they may block. In a test
+    /// everything is done right here.
+    pub(super) fn call_wakers(self: &Arc<Self>, call: impl FnOnce(&Self) + Send + 'static) {
+        if self.settings.is_test {
+            return self.guard(|| call(self));
+        }
+        let life = Arc::clone(self);
+        self.telling.fetch_add(1, Ordering::AcqRel);
+        let job = Box::new(move || {
+            life.guard(|| call(&life));
+            life.telling.fetch_sub(1, Ordering::AcqRel);
+            life.ring();
+        });
+        if let Err(job) = self.helper.run("graceful-waker", job) {
+            self.writer.run(job);
+        }
+    }
+
+    /// From now on a waker of the user's may wait for a token.
+    pub(crate) fn note_users_token(&self) {
+        if !self.has_users_tokens.load(Ordering::Relaxed) {
+            self.has_users_tokens.store(true, Ordering::SeqCst);
+        }
+    }
+
     /// Runs something that calls wakers of the user's. One that panics ends nothing.
-    pub(super) fn guard(&self, tell: impl FnOnce()) {
-        self.telling.store(true, Ordering::Release);
-        let told = catch_unwind(AssertUnwindSafe(tell));
-        self.telling.store(false, Ordering::Release);
-        if told.is_err() {
-            self.scribe.say(lines::waker_panicked());
+    fn guard(&self, tell: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(tell)).is_err() {
+            self.writer.say(lines::waker_panicked());
         }
     }
 
     /// Whether wakers are being called just now that may be the user's.
     pub(crate) fn is_telling(&self) -> bool {
-        self.telling.load(Ordering::Acquire)
+        self.telling.load(Ordering::Acquire) > 0
     }
 
     /// Whether none of these [`disturbances`](super::disturbances) has come.
@@ -64,47 +96,59 @@ impl Lifecycle {
     }
 
     /// Whether the worker with this seat is to stop, with its stage or by itself.
-    pub(crate) fn is_stopping(&self, stage: Stage, seat: Option<SeatKey>) -> bool {
+    pub(crate) fn is_stopping(&self, stage: Stage, seat: Option<SlotKey>) -> bool {
         self.is_cancelled(stage) || seat.is_some_and(|seat| self.seats.is_stopped(seat))
     }
 
     /// The same for a worker that has no token: only its handle can have stopped it apart from its stage.
-    pub(crate) fn is_stopping_unscoped(&self, stage: Stage, seat: Option<SeatKey>) -> bool {
+    pub(crate) fn is_stopping_unscoped(&self, stage: Stage, seat: Option<SlotKey>) -> bool {
         !self.is_undisturbed(disturbances(stage, false)) && self.is_stopping(stage, seat)
     }
 
-    pub(crate) fn stage_token(&self, stage: Stage) -> &CancellationToken {
-        &self.tokens[stage.index()]
+    pub(crate) fn stage_token(&self, stage: Stage) -> CancellationToken {
+        self.in_step(stage, || self.tokens[stage.index()].clone())
     }
 
     /// A token for a caller who has no seat: a child of the stage's.
     pub(crate) fn child_token(&self, stage: Stage) -> CancellationToken {
-        self.in_step(stage, self.tokens[stage.index()].child_token())
+        self.in_step(stage, || self.tokens[stage.index()].child_token())
     }
 
     /// The own token of the worker in this seat.
-    pub(crate) fn own_token(&self, stage: Stage, seat: SeatKey) -> CancellationToken {
-        self.in_step(stage, self.seats.own_token(seat, &self.tokens[stage.index()]))
+    pub(crate) fn own_token(&self, stage: Stage, seat: SlotKey) -> CancellationToken {
+        self.in_step(stage, || self.seats.own_token(seat, &self.tokens[stage.index()]))
     }
 
-    /// The flag is up before the coordinator has cancelled the token: a token handed out in between agrees
-    /// with the flag.
-    fn in_step(&self, stage: Stage, token: CancellationToken) -> CancellationToken {
+    /// The flag of a stage is up before its token is cancelled, if there is anybody who has one: a token that is handed
+    /// out in between agrees with the flag.
+    fn in_step(&self, stage: Stage, make: impl FnOnce() -> CancellationToken) -> CancellationToken {
+        if !self.has_tokens.load(Ordering::Relaxed) {
+            self.has_tokens.store(true, Ordering::SeqCst);
+        }
+        let token = make();
         if self.is_cancelled(stage) {
             token.cancel();
         }
         token
     }
 
+    /// A worker has learnt that it is to stop: where its stage has not come, nobody else knows.
+    pub(crate) fn note_told(&self, stage: Stage, seat: Option<SlotKey>) {
+        if let Some(seat) = seat.filter(|_| !self.is_cancelled(stage)) {
+            self.seats.note_told(seat);
+        }
+    }
+
     /// Stops one worker and its children.
     pub(crate) fn stop_worker(&self, stage: Stage, handle: AbortHandle) {
+        self.has_tokens.store(true, Ordering::SeqCst);
         self.word.fetch_or(SINGLED_OUT, Ordering::SeqCst);
         self.seats.stop(handle, stage, &self.tokens);
     }
 
     /// Takes a seat for the task being polled here.
     /// `shard`: where the thread looks first.
-    pub(crate) fn take_seat(&self, shard: u32, row: RowId, stage: Stage) -> SeatKey {
+    pub(crate) fn take_seat(&self, shard: u32, row: EntryId, stage: Stage) -> SlotKey {
         let task = tokio::task::try_id();
         let key = self.seats.take(shard, row, stage, task, None);
         self.hear_of_early_stop(key, stage, task);
@@ -112,13 +156,13 @@ impl Lifecycle {
     }
 
     /// Makes a child's seat that of the task being polled here.
-    pub(crate) fn claim_seat(&self, key: SeatKey, stage: Stage) {
+    pub(crate) fn claim_seat(&self, key: SlotKey, stage: Stage) {
         let task = tokio::task::try_id();
         self.seats.claim(key, task);
         self.hear_of_early_stop(key, stage, task);
     }
 
-    fn hear_of_early_stop(&self, key: SeatKey, stage: Stage, task: Option<Id>) {
+    fn hear_of_early_stop(&self, key: SlotKey, stage: Stage, task: Option<Id>) {
         if self.word.load(Ordering::SeqCst) & SINGLED_OUT != 0 && self.seats.was_stopped_early(task) {
             self.own_token(stage, key).cancel();
         }
@@ -126,13 +170,13 @@ impl Lifecycle {
 
     /// Lets the worker wait in its seat. Returns whether it should look again at once: what would have
     /// woken it may have happened while it sat down.
-    pub(crate) fn wait_in(&self, seat: SeatKey, stage: Stage, waker: &Waker) -> bool {
+    pub(crate) fn wait_in(&self, seat: SlotKey, stage: Stage, waker: &Waker) -> bool {
         self.seats.set_waker(seat, waker);
         !self.is_undisturbed(disturbances(stage, false)) && self.is_stopping(stage, Some(seat))
     }
 
     /// Who sits, by function.
-    pub(crate) fn tally(&self) -> HashMap<RowId, Sitting> {
+    pub(crate) fn tally(&self) -> HashMap<EntryId, Parked> {
         self.seats.tally(|stage| self.is_cancelled(stage))
     }
 

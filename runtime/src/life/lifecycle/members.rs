@@ -9,8 +9,8 @@ use tokio::runtime::{Handle, RuntimeFlavor, RuntimeMetrics};
 use super::{Lifecycle, STATE};
 use crate::life::poll_record::{LifeId, Poll, Sample, Seen};
 use crate::life::registry::Row;
-use crate::life::tracker::Alive;
-use crate::model::label::RowId;
+use crate::life::tracker::Tracker;
+use crate::model::label::EntryId;
 use crate::model::state::{Stage, State};
 
 impl Lifecycle {
@@ -46,11 +46,11 @@ impl Lifecycle {
     #[cold]
     pub(crate) fn have_told(&self) {
         self.news.store(true, Ordering::Release);
-        self.bell.notify_one();
+        self.ring();
     }
 
-    /// Tells those who wait, if there is news. For the coordinator.
-    pub(crate) fn pass_news_on(&self) {
+    /// Tells those who wait, if there is news. For whoever drives the stop.
+    pub(crate) fn pass_news_on(self: &Arc<Self>) {
         if self.news.swap(false, Ordering::AcqRel) {
             self.tell_waiters();
         }
@@ -72,13 +72,13 @@ impl Lifecycle {
     }
 
     /// In which beat a worker of this row was last polled, as far as the threads remember.
-    pub(crate) fn last_polled(&self, row: RowId) -> Option<u32> {
+    pub(crate) fn last_polled(&self, row: EntryId) -> Option<u32> {
         self.threads.last_polled(self.id(), row)
     }
 
     /// How many are alive: workers, holds, and main.
     pub(crate) fn alive(&self) -> usize {
-        self.alive.iter().map(Alive::count).sum()
+        self.alive.iter().map(Tracker::count).sum()
     }
 
     /// How many workers and holds are alive.
@@ -86,18 +86,19 @@ impl Lifecycle {
         self.alive().saturating_sub(usize::from(self.is_main_alive()))
     }
 
-    /// Whether nobody is left in these stages, and no result of anybody. From then on newcomers to them are
-    /// refused.
+    /// Whether nobody is left in these stages, no result of anybody, and everybody has been told who is to be. From then on
+    /// newcomers to them are refused.
     pub(crate) fn close_if_empty(&self, stages: &[Stage]) -> bool {
         let alive = |stage: &Stage| &self.alive[stage.index()];
         !self.is_dropping()
+            && !self.is_telling()
             && stages.iter().all(|stage| alive(stage).count() == 0)
             && stages.iter().rev().all(|stage| alive(stage).close_if_empty())
     }
 
     /// From now on, a count that becomes small rings the bell.
     pub(crate) fn watch_alive(&self) {
-        self.alive.iter().for_each(Alive::watch);
+        self.alive.iter().for_each(Tracker::watch);
     }
 
     /// Resolves when no worker is left but `me`.
@@ -133,13 +134,13 @@ impl Lifecycle {
         self.end_drain();
     }
 
-    pub(crate) fn result_left(&self, row: RowId) {
+    pub(crate) fn result_left(&self, row: EntryId) {
         self.rows.get(row).results.fetch_add(1, Ordering::AcqRel);
         self.results.leave();
     }
 
     /// Somebody took a result that had been left.
-    pub(crate) fn result_taken(&self, row: RowId) {
+    pub(crate) fn result_taken(&self, row: EntryId) {
         self.rows.get(row).results.fetch_sub(1, Ordering::AcqRel);
         self.results.take();
     }
@@ -148,12 +149,12 @@ impl Lifecycle {
         self.results.begin_dropping();
     }
 
-    pub(crate) fn result_dropped(&self, row: RowId) {
+    pub(crate) fn result_dropped(&self, row: EntryId) {
         self.rows.get(row).results.fetch_sub(1, Ordering::AcqRel);
         // The other half is in `close_if_empty`: one of the two sees what the other has written.
         let is_stopping = || self.word.load(Ordering::SeqCst) & STATE >= State::Draining as u32;
         if self.results.end_dropping() && is_stopping() {
-            self.bell.notify_one();
+            self.ring();
         }
     }
 
@@ -190,8 +191,9 @@ impl Lifecycle {
         tasks
     }
 
-    /// Waits for something that `changed` announces.
+    /// WaitGraph for something that `changed` announces.
     pub(crate) async fn until(&self, reached: impl Fn() -> bool) {
+        self.has_waiters.store(true, Ordering::SeqCst);
         loop {
             let changed = self.changed.notified();
             if reached() {
@@ -201,17 +203,23 @@ impl Lifecycle {
         }
     }
 
-    /// Rings for the coordinator.
+    /// Wakes whoever drives the stop.
     pub(crate) fn ring(&self) {
-        self.bell.notify_one();
+        if self.settings.is_test {
+            self.bell.notify_one();
+        } else {
+            self.nudge.nudge();
+        }
     }
 
-    /// Tells those who wait for something that only the coordinator may tell: a waker may block.
-    pub(crate) fn tell_waiters(&self) {
-        self.guard(|| self.changed.notify_waiters());
+    /// Tells those who wait for something to change.
+    pub(crate) fn tell_waiters(self: &Arc<Self>) {
+        if self.has_waiters.load(Ordering::SeqCst) {
+            self.call_wakers(|life| life.changed.notify_waiters());
+        }
     }
 
-    /// The coordinator's wake-up call.
+    /// The wake-up call of whoever drives the stop of a test.
     pub(crate) async fn rung(&self) {
         self.bell.notified().await;
     }

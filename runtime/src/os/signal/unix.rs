@@ -27,12 +27,12 @@ impl Signal {
 }
 
 /// The two ends of what wakes the watch: it reads, everybody else (signal handlers too) nudges.
-pub(crate) fn inbox() -> io::Result<(Inbox, Nudge)> {
+pub(crate) fn inbox() -> io::Result<(Inbox, Wakeup)> {
     let (reader, writer) = UnixStream::pair()?;
     reader.set_nonblocking(true)?;
     writer.set_nonblocking(true)?;
     let arrived = Arc::new(Signal::ALL.map(|_| Arc::new(AtomicBool::new(false))));
-    Ok((Inbox { reader, arrived: Arc::clone(&arrived) }, Nudge { writer, arrived }))
+    Ok((Inbox { reader, arrived: Arc::clone(&arrived) }, Wakeup { writer, arrived }))
 }
 
 /// The watch's end.
@@ -43,7 +43,7 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// Waits until a signal came, somebody nudged, or `limit` passed (`None` waits for ever).
+    /// WaitGraph until a signal came, somebody nudged, or `limit` passed (`None` waits for ever).
     pub(crate) fn wait(&mut self, limit: Option<Duration>) {
         sys::wait_readable(self.reader.as_fd(), limit);
         let _ = self.reader.read(&mut [0; 64]);
@@ -58,12 +58,12 @@ impl Inbox {
 
 /// Everybody else's end.
 #[derive(Debug)]
-pub(crate) struct Nudge {
+pub(crate) struct Wakeup {
     writer: UnixStream,
     arrived: Arc<[Arc<AtomicBool>; 6]>,
 }
 
-impl Nudge {
+impl Wakeup {
     /// Wakes the watch. Never blocks: where the socket is full, the watch is about to wake anyway.
     pub(crate) fn nudge(&self) {
         let _ = (&self.writer).write(&[0]);
@@ -75,14 +75,14 @@ impl Nudge {
 ///
 /// A signal that lands inside the registration would fall back to the action before and be lost; one that
 /// lands before it should find the handler. Held back, it waits for the handler.
-pub(crate) struct Arming {
+pub(crate) struct Setup {
     signals: Vec<Signal>,
     original: Mask,
     /// Signals that were already held back when the process started, and are let through from now on.
     pub(crate) held_at_exec: Vec<Signal>,
 }
 
-impl Arming {
+impl Setup {
     /// Holds back `signals`, save those that are ignored in this process: `nohup` means it.
     pub(crate) fn begin(signals: &[Signal]) -> Self {
         let mut signals = signals.to_vec();
@@ -105,7 +105,7 @@ impl Arming {
     /// # Errors
     ///
     /// The signal that could not be registered, with the reason. What was registered before it is undone.
-    pub(crate) fn register(&self, nudge: &Nudge) -> Result<Handlers, (Signal, io::Error)> {
+    pub(crate) fn register(&self, nudge: &Wakeup) -> Result<Handlers, (Signal, io::Error)> {
         let mut handlers = Handlers { ids: Vec::new(), signals: Vec::new() };
         for &signal in &self.signals {
             handlers.add(signal, nudge).map_err(|error| (signal, error))?;
@@ -114,7 +114,7 @@ impl Arming {
     }
 }
 
-impl Drop for Arming {
+impl Drop for Setup {
     fn drop(&mut self) {
         self.original.apply();
     }
@@ -148,7 +148,7 @@ pub(crate) struct Handlers {
 
 impl Handlers {
     /// A handler for one more signal, from now on.
-    pub(crate) fn of(signal: Signal, nudge: &Nudge) -> io::Result<Self> {
+    pub(crate) fn of(signal: Signal, nudge: &Wakeup) -> io::Result<Self> {
         let mut handlers = Handlers { ids: Vec::new(), signals: Vec::new() };
         let number = signal.number();
         // What was ignored at the start stays ignored.
@@ -162,7 +162,7 @@ impl Handlers {
         added.map(|()| handlers)
     }
 
-    fn add(&mut self, signal: Signal, nudge: &Nudge) -> io::Result<()> {
+    fn add(&mut self, signal: Signal, nudge: &Wakeup) -> io::Result<()> {
         let number = signal.number();
         let mut kept_up = KEPT_UP.lock().unwrap_or_else(PoisonError::into_inner);
         if !kept_up.contains(&signal) {

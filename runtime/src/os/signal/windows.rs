@@ -27,9 +27,9 @@ impl Signal {
 
 /// The two ends of what wakes the watch.
 #[allow(clippy::unnecessary_wraps)] // as on unix, where it can fail
-pub(crate) fn inbox() -> io::Result<(Inbox, Nudge)> {
+pub(crate) fn inbox() -> io::Result<(Inbox, Wakeup)> {
     let (sender, receiver) = mpsc::channel();
-    Ok((Inbox { receiver, arrived: Vec::new() }, Nudge { sender }))
+    Ok((Inbox { receiver, arrived: Vec::new() }, Wakeup { sender }))
 }
 
 /// A program's own handlers stand beside ours.
@@ -44,7 +44,7 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// Waits until a signal came, somebody nudged, or `limit` passed (`None` waits for ever).
+    /// WaitGraph until a signal came, somebody nudged, or `limit` passed (`None` waits for ever).
     pub(crate) fn wait(&mut self, limit: Option<Duration>) {
         let limit = limit.unwrap_or(Duration::from_secs(24 * 60 * 60));
         if let Ok(Some(signal)) = self.receiver.recv_timeout(limit) {
@@ -60,11 +60,11 @@ impl Inbox {
 
 /// Everybody else's end.
 #[derive(Debug)]
-pub(crate) struct Nudge {
+pub(crate) struct Wakeup {
     sender: mpsc::Sender<Option<Signal>>,
 }
 
-impl Nudge {
+impl Wakeup {
     /// Wakes the watch. Never blocks.
     pub(crate) fn nudge(&self) {
         let _ = self.sender.send(None);
@@ -72,12 +72,12 @@ impl Nudge {
 }
 
 /// The installation of the handlers. Windows has no masks: there is nothing to hold back.
-pub(crate) struct Arming {
+pub(crate) struct Setup {
     signals: Vec<Signal>,
     pub(crate) held_at_exec: Vec<Signal>,
 }
 
-impl Arming {
+impl Setup {
     pub(crate) fn begin(signals: &[Signal]) -> Self {
         Self { signals: signals.to_vec(), held_at_exec: Vec::new() }
     }
@@ -92,7 +92,7 @@ impl Arming {
     /// # Errors
     ///
     /// The signal that could not be registered, with the reason.
-    pub(crate) fn register(&self, nudge: &Nudge) -> Result<Handlers, (Signal, io::Error)> {
+    pub(crate) fn register(&self, nudge: &Wakeup) -> Result<Handlers, (Signal, io::Error)> {
         let handlers = Handlers { over: Arc::new(AtomicBool::new(false)) };
         for &signal in &self.signals {
             let result = match signal {
@@ -116,7 +116,7 @@ pub(crate) struct Handlers {
 
 impl Handlers {
     /// SIGHUP never comes on Windows.
-    pub(crate) fn of(_: Signal, _: &Nudge) -> io::Result<Self> {
+    pub(crate) fn of(_: Signal, _: &Wakeup) -> io::Result<Self> {
         Ok(Self { over: Arc::new(AtomicBool::new(false)) })
     }
 }
@@ -132,7 +132,7 @@ type Received<'a> = std::pin::Pin<Box<dyn Future<Output = Option<()>> + 'a>>;
 /// A thread that turns one control event into messages for the watch.
 fn listen<L: Send + 'static>(
     signal: Signal,
-    nudge: &Nudge,
+    nudge: &Wakeup,
     handlers: &Handlers,
     open: fn() -> io::Result<L>,
     received: for<'a> fn(&'a mut L) -> Received<'a>,

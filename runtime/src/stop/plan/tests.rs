@@ -1,4 +1,4 @@
-//! The course of a stop against a world made up at random: who ends when, who never does, how late it is noticed.
+//! The plan of a stop against a world made up at random: who ends when, who never does, how late it is noticed.
 
 use std::cell::{Cell, RefCell};
 
@@ -18,7 +18,7 @@ type Takes = Option<u64>;
 
 /// What happens, and how long it takes.
 #[derive(Clone, Debug)]
-struct Plan {
+struct Case {
     budget: Option<u64>,
     drain: u64,
     /// When the drain is ended from outside, after the stop was asked for.
@@ -32,11 +32,11 @@ struct Plan {
     aborted: [Takes; 4],
     /// How long results are being dropped when everybody has gone, before they are settled.
     results: u64,
-    /// How much too late the course is asked, each time.
+    /// How much too late the plan is asked, each time.
     late: Vec<u64>,
 }
 
-fn plans() -> impl Strategy<Value = Plan> {
+fn cases() -> impl Strategy<Value = Case> {
     let takes = || option::weighted(0.8, 0_u64..3000);
     let hooks = || vec(takes(), 0..3);
     (
@@ -50,7 +50,7 @@ fn plans() -> impl Strategy<Value = Plan> {
         vec(prop_oneof![4 => Just(0_u64), 1 => 0_u64..40], 1..20),
     )
         .prop_map(
-            |(budget, drain, drained, (before_stop, on_stop, after_stop), stages, aborted, results, late)| Plan {
+            |(budget, drain, drained, (before_stop, on_stop, after_stop), stages, aborted, results, late)| Case {
                 budget,
                 drain,
                 drained,
@@ -65,9 +65,9 @@ fn plans() -> impl Strategy<Value = Plan> {
         )
 }
 
-/// A world that keeps to its plan.
+/// A world that keeps to its case.
 struct World<'a> {
-    plan: &'a Plan,
+    case: &'a Case,
     asked: Instant,
     now: Cell<Instant>,
     /// When running hooks end, by stage; those that never do are `None`.
@@ -80,14 +80,14 @@ struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    fn new(plan: &'a Plan) -> Self {
+    fn new(case: &'a Case) -> Self {
         let asked = Instant::now();
         Self {
-            plan,
+            case,
             asked,
             now: Cell::new(asked),
             hooks: RefCell::default(),
-            ends_left: RefCell::new(plan.after_stop.clone()),
+            ends_left: RefCell::new(case.after_stop.clone()),
             empty: RefCell::default(),
             gone: Cell::new(None),
         }
@@ -112,8 +112,8 @@ impl<'a> World<'a> {
 
     /// When something happens next.
     fn next_event(&self) -> Option<Instant> {
-        let drained = self.plan.drained.map(|ms| self.asked + Duration::from_millis(ms));
-        let settled = self.gone.get().map(|at| at + Duration::from_millis(self.plan.results));
+        let drained = self.case.drained.map(|ms| self.asked + Duration::from_millis(ms));
+        let settled = self.gone.get().map(|at| at + Duration::from_millis(self.case.results));
         let hooks = self.hooks.borrow();
         let empty = self.empty.borrow();
         let moments = hooks.iter().map(|(_, ends)| *ends).chain(*empty).chain([drained, settled]);
@@ -135,7 +135,7 @@ impl Scene for World<'_> {
     }
 
     fn is_drained(&self) -> bool {
-        let drained = self.plan.drained.map(|ms| self.asked + Duration::from_millis(ms));
+        let drained = self.case.drained.map(|ms| self.asked + Duration::from_millis(ms));
         drained.is_some_and(|at| at <= self.now.get())
     }
 
@@ -159,35 +159,35 @@ impl Scene for World<'_> {
     }
 
     fn is_settled(&self) -> bool {
-        let settled = Duration::from_millis(self.plan.results);
+        let settled = Duration::from_millis(self.case.results);
         self.gone.get().is_some_and(|at| at + settled <= self.now.get())
     }
 }
 
 /// Every step of a stop, and when it was done.
-fn steps(plan: &Plan) -> (Budget, Vec<(Instant, Step)>) {
-    let world = World::new(plan);
-    let total = plan.budget.map_or(Duration::MAX, Duration::from_millis);
+fn steps(case: &Case) -> (Budget, Vec<(Instant, Step)>) {
+    let world = World::new(case);
+    let total = case.budget.map_or(Duration::MAX, Duration::from_millis);
     let budget = Budget::new(world.asked, total);
-    let mut course = Course::new(budget, Duration::from_millis(plan.drain));
+    let mut plan = Plan::new(budget, Duration::from_millis(case.drain));
     let mut done = Vec::new();
-    let mut late = plan.late.iter().cycle();
+    let mut late = case.late.iter().cycle();
     while done.len() < 1000 {
-        let step = course.next(&world);
+        let step = plan.next(&world);
         done.push((world.now.get(), step.clone()));
         match step {
             Step::Drain => {
-                world.shorten(&[Stage::Early], &plan.stages);
-                world.run(HookStage::BeforeStop, &plan.before_stop);
+                world.shorten(&[Stage::Early], &case.stages);
+                world.run(HookStage::BeforeStop, &case.before_stop);
             }
-            Step::Stop => world.run(HookStage::OnStop, &plan.on_stop),
-            Step::Tell(stages) => world.shorten(stages, &plan.stages),
+            Step::Stop => world.run(HookStage::OnStop, &case.on_stop),
+            Step::Tell(stages) => world.shorten(stages, &case.stages),
             Step::GiveUpHooks => world.hooks.borrow_mut().clear(),
             Step::Abort { told, .. } => {
-                world.shorten(&told, &plan.aborted);
+                world.shorten(&told, &case.aborted);
                 world.hooks.borrow_mut().clear();
             }
-            Step::AbortRest(rest) => world.shorten(&rest, &plan.aborted),
+            Step::AbortRest(rest) => world.shorten(&rest, &case.aborted),
             Step::RunLastHook => {
                 let takes = world.ends_left.borrow_mut().pop().expect("one waits");
                 world.run(HookStage::AfterStop, &[takes]);
@@ -218,7 +218,7 @@ fn count(done: &[(Instant, Step)], is_it: impl Fn(&Step) -> bool) -> usize {
 /// Everybody ends as soon as he is told; then results are being dropped for so many milliseconds. How long after that
 /// the next ones were told.
 fn settles_in(results: u64) -> Duration {
-    let plan = Plan {
+    let case = Case {
         budget: Some(60_000),
         drain: 0,
         drained: None,
@@ -230,7 +230,7 @@ fn settles_in(results: u64) -> Duration {
         results,
         late: vec![0],
     };
-    let (budget, done) = steps(&plan);
+    let (budget, done) = steps(&case);
     let told = when(&done, |step| matches!(step, Step::Tell([Stage::Late])));
     told.expect("the turn comes") - budget.asked()
 }
@@ -247,9 +247,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn with_a_budget_it_ends_and_nothing_begins_after_it(plan in plans()) {
-        let (budget, done) = steps(&plan);
-        let late = Duration::from_millis(plan.late.iter().max().copied().unwrap_or_default());
+    fn with_a_budget_it_ends_and_nothing_begins_after_it(case in cases()) {
+        let (budget, done) = steps(&case);
+        let late = Duration::from_millis(case.late.iter().max().copied().unwrap_or_default());
         match budget.report_at() {
             None => {}
             Some(end) => {
@@ -262,8 +262,8 @@ proptest! {
     }
 
     #[test]
-    fn it_never_waits_for_what_has_passed(plan in plans()) {
-        let (_, done) = steps(&plan);
+    fn it_never_waits_for_what_has_passed(case in cases()) {
+        let (_, done) = steps(&case);
         for (at, step) in &done {
             if let Step::Wait(Some(deadline)) = step {
                 prop_assert!(deadline > at, "{:?}", done);
@@ -272,8 +272,8 @@ proptest! {
     }
 
     #[test]
-    fn each_thing_is_done_once_and_in_its_order(plan in plans()) {
-        let (_, done) = steps(&plan);
+    fn each_thing_is_done_once_and_in_its_order(case in cases()) {
+        let (_, done) = steps(&case);
         let place = |step: &Step| match step {
             Step::Drain => Some(0),
             Step::Stop => Some(1),
@@ -291,11 +291,11 @@ proptest! {
     }
 
     #[test]
-    fn a_turn_comes_when_those_before_it_have_gone(plan in plans()) {
+    fn a_turn_comes_when_those_before_it_have_gone(case in cases()) {
         // Whoever never ends holds up the later turns for ever.
-        let (_, done) = steps(&plan);
+        let (_, done) = steps(&case);
         let told = |stage: Stage| when(&done, |step| matches!(step, Step::Tell(stages) if stages.contains(&stage)));
-        let takes = |stage: Stage| plan.stages[stage.index()].map(Duration::from_millis);
+        let takes = |stage: Stage| case.stages[stage.index()].map(Duration::from_millis);
         if let (Some(main), Some(late)) = (told(Stage::Main), told(Stage::Late)) {
             prop_assert!(takes(Stage::Main).is_some_and(|takes| main + takes <= late));
         }
@@ -305,8 +305,8 @@ proptest! {
     }
 
     #[test]
-    fn nobody_is_aborted_before_the_time_and_nobody_unseen(plan in plans()) {
-        let (budget, done) = steps(&plan);
+    fn nobody_is_aborted_before_the_time_and_nobody_unseen(case in cases()) {
+        let (budget, done) = steps(&case);
         let aborted = when(&done, |step| matches!(step, Step::Abort { .. }));
         if let Some(aborted) = aborted {
             prop_assert!(Some(aborted) >= budget.abort_at());
@@ -327,54 +327,54 @@ proptest! {
     }
 
     #[test]
-    fn who_ends_in_time_is_not_aborted(plan in plans()) {
+    fn who_ends_in_time_is_not_aborted(case in cases()) {
         let ends = |takes: &[Takes]| takes.iter().copied().collect::<Option<Vec<_>>>();
-        let all = [&plan.before_stop[..], &plan.on_stop, &plan.stages].concat();
+        let all = [&case.before_stop[..], &case.on_stop, &case.stages].concat();
         let Some(all) = ends(&all) else { return Ok(()) };
-        let needed = plan.drain + all.iter().sum::<u64>();
-        let late = plan.late.iter().max().copied().unwrap_or_default() * 100;
-        let plan = Plan { budget: Some(4 * (needed + plan.results * 4 + late) + 1000), ..plan };
-        let (_, done) = steps(&plan);
+        let needed = case.drain + all.iter().sum::<u64>();
+        let late = case.late.iter().max().copied().unwrap_or_default() * 100;
+        let case = Case { budget: Some(4 * (needed + case.results * 4 + late) + 1000), ..case };
+        let (_, done) = steps(&case);
         prop_assert_eq!(count(&done, |step| matches!(step, Step::Abort { .. })), 0);
         prop_assert_eq!(count(&done, |step| matches!(step, Step::Leave)), 1);
     }
 
     #[test]
-    fn the_drain_lasts_as_long_as_asked_but_never_beyond_half_the_budget(plan in plans()) {
-        let plan = Plan { late: vec![0], ..plan };
-        let (budget, done) = steps(&plan);
+    fn the_drain_lasts_as_long_as_asked_but_never_beyond_half_the_budget(case in cases()) {
+        let case = Case { late: vec![0], ..case };
+        let (budget, done) = steps(&case);
         let Some(stop) = when(&done, |step| matches!(step, Step::Stop)) else {
-            prop_assert!(plan.budget.is_none() && plan.before_stop.contains(&None));
+            prop_assert!(case.budget.is_none() && case.before_stop.contains(&None));
             return Ok(());
         };
-        let drain = budget.asked() + Duration::from_millis(plan.drain);
+        let drain = budget.asked() + Duration::from_millis(case.drain);
         let half = budget.half().unwrap_or(stop.max(drain));
         prop_assert!(stop <= half);
-        if plan.drained.is_none() {
+        if case.drained.is_none() {
             prop_assert!(stop >= drain.min(half));
         }
     }
 
     #[test]
-    fn hooks_of_the_end_run_one_by_one_while_time_is_left(plan in plans()) {
-        let plan = Plan { late: vec![0], ..plan };
-        let (budget, done) = steps(&plan);
+    fn hooks_of_the_end_run_one_by_one_while_time_is_left(case in cases()) {
+        let case = Case { late: vec![0], ..case };
+        let (budget, done) = steps(&case);
         let ran = count(&done, |step| matches!(step, Step::RunLastHook));
-        prop_assert!(ran <= plan.after_stop.len());
+        prop_assert!(ran <= case.after_stop.len());
         let left = when(&done, |step| matches!(step, Step::Leave));
-        if ran < plan.after_stop.len() && left.is_some() {
+        if ran < case.after_stop.len() && left.is_some() {
             prop_assert!(left >= budget.closed_at());
         }
         // Where everybody ended in time, each hook has its share.
         let closed = when(&done, |step| matches!(step, Step::Close));
         if closed.is_some_and(|closed| budget.closed_at().is_some_and(|at| closed < at)) {
-            prop_assert_eq!(ran, plan.after_stop.len());
+            prop_assert_eq!(ran, case.after_stop.len());
         }
     }
 
     #[test]
-    fn it_says_for_whom_it_waits_at_doubling_intervals(plan in plans()) {
-        let (budget, done) = steps(&plan);
+    fn it_says_for_whom_it_waits_at_doubling_intervals(case in cases()) {
+        let (budget, done) = steps(&case);
         let said: Vec<_> = done
             .iter()
             .filter_map(|(at, step)| match step {

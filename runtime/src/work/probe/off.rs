@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::life::lifecycle::Lifecycle;
-use crate::model::label::RowId;
+use crate::model::label::EntryId;
 
 #[inline]
-pub(crate) fn asked(_: &Arc<Lifecycle>, _: RowId, _: bool) -> Asked {
+pub(crate) fn asked(_: &Arc<Lifecycle>, _: EntryId, _: bool) -> Asked {
     Asked
 }
 
 pub(crate) struct Asked;
 
+#[allow(clippy::unused_self)] // as if there were something
 impl Asked {
     #[inline]
     pub(crate) fn poll<F: Future>(self, future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {

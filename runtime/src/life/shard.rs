@@ -1,0 +1,92 @@
+//! A part of the slots, under one lock.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::task::Waker;
+
+use tokio::task::Id;
+
+use crate::life::slot_key::{SHARDS, SlotKey};
+use crate::model::label::EntryId;
+use crate::model::state::Stage;
+
+/// Where a seat can be. Places never go away; who leaves makes room for the next.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// One more than how often it was taken before.
+    pub(crate) taken: NonZeroU32,
+    pub(crate) seat: Option<Seat>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) row: EntryId,
+    pub(crate) stage: Stage,
+    /// Milliseconds between the first seat's time and this one's: a quarter of an `Instant`, of which there may be
+    /// a million.
+    pub(crate) since: u32,
+    /// It has a token, its own or its parent's.
+    pub(crate) has_token: bool,
+    /// It was told to stop before its stage: through its handle, its token or its parent.
+    pub(crate) is_told: bool,
+    /// Set once the worker waits.
+    pub(crate) waker: Option<Waker>,
+    /// The tokio task, from its first poll on; main has none.
+    pub(crate) task: Option<Id>,
+    /// The task that has spawned it, if that is a worker's.
+    pub(crate) parent: Option<Id>,
+    /// It has spawned workers.
+    pub(crate) has_children: bool,
+}
+
+impl Seat {
+    /// A child's seat is taken when it is spawned, before it runs. Main has no task.
+    pub(crate) fn is_taken_in_person(&self) -> bool {
+        self.task.is_some() || self.row == EntryId::MAIN
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Shard {
+    pub(crate) places: Vec<Place>,
+    pub(crate) free: Vec<u32>,
+    /// Places by task, from the first time somebody stops a single worker.
+    pub(crate) by_task: Option<HashMap<Id, u32>>,
+}
+
+impl Place {
+    /// Empties the place. The old key does not open it again.
+    pub(crate) fn vacate(&mut self) -> Option<Seat> {
+        let seat = self.seat.take()?;
+        self.taken = self.taken.checked_add(1).unwrap_or(NonZeroU32::MIN);
+        Some(seat)
+    }
+}
+
+impl Shard {
+    /// An empty place.
+    pub(crate) fn vacancy(&mut self) -> u32 {
+        if let Some(index) = self.free.pop() {
+            return index;
+        }
+        self.places.push(Place { taken: NonZeroU32::MIN, seat: None });
+        u32::try_from(self.places.len() - 1).expect("fewer than 2^29 workers wait at a time")
+    }
+
+    /// The place a key opens.
+    pub(crate) fn place(&mut self, key: SlotKey) -> Option<&mut Place> {
+        self.places.get_mut(key.index() as usize).filter(|place| place.taken.get() == key.taken())
+    }
+
+    /// The seat of a task. The first question makes the index.
+    pub(crate) fn find(&mut self, task: Id, number: u32) -> Option<SlotKey> {
+        let Self { places, by_task, .. } = self;
+        let by_task = by_task.get_or_insert_with(|| {
+            let tasks = (0..).zip(&*places);
+            tasks.filter_map(|(index, place)| Some((place.seat.as_ref()?.task?, index))).collect()
+        });
+        let index = *by_task.get(&task)?;
+        let taken = places[index as usize].taken;
+        Some(SlotKey::new(index * SHARDS + number, taken))
+    }
+}

@@ -1,0 +1,97 @@
+//! What stops a worker before its stage: its own token if somebody asked for it, else its parent's.
+//!
+//! Apart from the slots, whose locks the watch takes. A token's tree has locks of its own, and who cancels it holds them
+//! until the whole tree is cancelled, however large it is: that holds up whoever copies a token, or asks whether it is
+//! cancelled.
+
+use std::num::NonZeroU32;
+use std::sync::PoisonError;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::os::loom::{Mutex, MutexGuard};
+
+/// The tokens of the workers in one shard of slots, by index.
+#[derive(Debug, Default)]
+pub(crate) struct SlotTokens(Mutex<Vec<Held>>);
+
+/// What is known of the worker that has a slot, or had it last.
+#[derive(Debug, Default)]
+struct Held {
+    /// Which of those that have had the slot.
+    generation: u32,
+    /// Whether the token is the worker's own (and not its parent's).
+    is_own: bool,
+    /// The worker is gone, and had been stopped: a future of its that lives on means that.
+    left_stopped: bool,
+    token: Option<CancellationToken>,
+}
+
+impl SlotTokens {
+    /// The worker in this slot stops with this token, its parent's.
+    pub(crate) fn set_parents(&self, index: u32, generation: NonZeroU32, token: CancellationToken) {
+        let before = std::mem::replace(
+            self.lock().at(index),
+            Held { generation: generation.get(), token: Some(token), ..Held::default() },
+        );
+        // The last copy takes its tree's locks.
+        drop(before);
+    }
+
+    /// Whether the worker that has this slot, or had it last, was stopped by its token.
+    pub(crate) fn is_stopped(&self, index: u32, generation: NonZeroU32) -> bool {
+        let mut tokens = self.lock();
+        let held = tokens.at(index);
+        if held.generation == generation.get() {
+            let token = held.token.as_ref();
+            held.left_stopped || token.is_some_and(CancellationToken::is_cancelled)
+        } else {
+            false
+        }
+    }
+
+    /// The own token of the worker that has this slot, made now if this is the first time: a child of its parent's or of
+    /// `stage`.
+    pub(crate) fn own(&self, index: u32, generation: NonZeroU32, stage: &CancellationToken) -> CancellationToken {
+        let mut tokens = self.lock();
+        let held = tokens.at(index);
+        if held.generation != generation.get() {
+            *held = Held { generation: generation.get(), ..Held::default() };
+        }
+        if !held.is_own || held.token.is_none() {
+            held.token = Some(held.token.as_ref().unwrap_or(stage).child_token());
+            held.is_own = true;
+        }
+        held.token.clone().unwrap_or_default()
+    }
+
+    /// The worker has left its slot.
+    pub(crate) fn leave(&self, index: u32, generation: NonZeroU32) {
+        let mut tokens = self.lock();
+        let held = tokens.at(index);
+        if held.generation != generation.get() {
+            return;
+        }
+        let token = held.token.take();
+        held.left_stopped = token.as_ref().is_some_and(CancellationToken::is_cancelled);
+        drop(tokens);
+        drop(token);
+    }
+
+    fn lock(&self) -> Guard<'_> {
+        Guard(self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The tokens of a shard, while nobody else has them.
+struct Guard<'a>(MutexGuard<'a, Vec<Held>>);
+
+impl Guard<'_> {
+    fn at(&mut self, index: u32) -> &mut Held {
+        let index = index as usize;
+        if self.0.len() <= index {
+            self.0.resize_with(index + 1, Held::default);
+        }
+        &mut self.0[index]
+    }
+}

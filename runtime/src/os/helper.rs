@@ -1,0 +1,72 @@
+//! A thread that does what may block whoever does it. It is started with its first job.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use crate::os::threads;
+
+/// Something that may take for ever.
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
+
+/// The way to the thread. What is given to it is done in order.
+#[derive(Clone, Default)]
+pub(crate) struct Helper(Arc<(Mutex<Jobs>, Condvar)>);
+
+#[derive(Default)]
+struct Jobs {
+    waiting: VecDeque<Job>,
+    is_started: bool,
+    is_over: bool,
+}
+
+impl Helper {
+    /// Has this done soon. Gives it back where the system grants no thread.
+    pub(crate) fn run(&self, name: &str, job: Job) -> Result<(), Job> {
+        let (jobs, more) = &*self.0;
+        let mut jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        if !jobs.is_started {
+            let mine = self.clone();
+            if threads::start(name, Box::new(move || mine.work())).is_err() {
+                return Err(job);
+            }
+            jobs.is_started = true;
+        }
+        jobs.waiting.push_back(job);
+        more.notify_one();
+        Ok(())
+    }
+
+    /// The thread ends when it has done what it was given.
+    pub(crate) fn end(&self) {
+        let (jobs, more) = &*self.0;
+        jobs.lock().unwrap_or_else(PoisonError::into_inner).is_over = true;
+        more.notify_one();
+    }
+
+    fn work(&self) {
+        while let Some(job) = self.next() {
+            job();
+        }
+    }
+
+    fn next(&self) -> Option<Job> {
+        let (jobs, more) = &*self.0;
+        let mut jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(job) = jobs.waiting.pop_front() {
+                return Some(job);
+            }
+            if jobs.is_over {
+                return None;
+            }
+            jobs = more.wait(jobs).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl fmt::Debug for Helper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Helper").finish_non_exhaustive()
+    }
+}

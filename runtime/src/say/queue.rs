@@ -1,0 +1,92 @@
+//! What there is to write, and who is at it.
+
+use std::collections::VecDeque;
+
+use crate::say::line::Line;
+
+/// What there is to write.
+pub(crate) enum Job {
+    Line(Line),
+    /// A line that is made by the thread that writes it; or something else that is done there.
+    Made(Box<dyn FnOnce() -> Option<Line> + Send>),
+}
+
+impl Job {
+    pub(crate) fn finish(self) -> Option<Line> {
+        match self {
+            Self::Line(line) => Some(line),
+            Self::Made(make) => make(),
+        }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Queue {
+    pub(crate) lines: VecDeque<Job>,
+    /// What is written after all lines, and in any case.
+    pub(crate) reports: VecDeque<Job>,
+    pub(crate) dropped: usize,
+    /// What the first thread does, or somebody in its place.
+    pub(crate) first: First,
+    /// What the thread does that writes the report where the first one does not come to it.
+    pub(crate) second: Second,
+    /// A report is being written, or was. No line comes after it: its last one is what people look for.
+    pub(crate) is_reported: bool,
+    pub(crate) is_over: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum First {
+    #[default]
+    WaitGraph,
+    WritesALine,
+    WritesAReport,
+}
+
+/// How far the second thread has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Second {
+    #[default]
+    None,
+    /// It was started, and has not looked yet.
+    Started,
+    Writing,
+}
+
+impl Queue {
+    pub(crate) fn has_more(&self) -> bool {
+        !self.lines.is_empty() || !self.reports.is_empty()
+    }
+
+    /// Whether there is something to write, or somebody writes.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.first != First::WaitGraph || self.second != Second::None || self.has_more()
+    }
+
+    /// Whether a report is yet to be written, by either thread.
+    pub(crate) fn has_report(&self) -> bool {
+        let is_first_at_one = self.first == First::WritesAReport;
+        is_first_at_one || self.second != Second::None || !self.reports.is_empty()
+    }
+
+    /// The next report for the second thread, which is done when there is none.
+    pub(crate) fn next_for_the_second(&mut self) -> Option<Job> {
+        let next = self.next_report();
+        self.second = if next.is_some() { Second::Writing } else { Second::None };
+        next
+    }
+
+    /// The next for the first thread, and whether it is a report.
+    pub(crate) fn next(&mut self) -> Option<(Job, bool)> {
+        match self.lines.pop_front() {
+            Some(line) => Some((line, false)),
+            None => self.next_report().map(|report| (report, true)),
+        }
+    }
+
+    pub(crate) fn next_report(&mut self) -> Option<Job> {
+        let next = self.reports.pop_front();
+        self.is_reported |= next.is_some();
+        next
+    }
+}

@@ -1,0 +1,55 @@
+//! Standard error, as the writer uses it: whole lines, past a lock that somebody keeps, and on a terminal or a pipe that does
+//! not take them at once.
+
+#[cfg(unix)]
+use std::fs::File;
+use std::io::{self, Write};
+#[cfg(unix)]
+use std::os::fd::AsFd;
+
+#[cfg(unix)]
+use crate::os::sys;
+
+/// Whether a line can be written to standard error without waiting for whoever reads it.
+#[cfg(unix)]
+pub(crate) fn has_room() -> bool {
+    sys::is_writable(io::stderr().as_fd())
+}
+
+#[cfg(not(unix))]
+pub(crate) fn has_room() -> bool {
+    false
+}
+
+/// Writes to standard error past std's lock, which a thread that is stuck may hold.
+#[cfg(unix)]
+pub(crate) fn write_past_the_lock(text: &[u8]) -> io::Result<()> {
+    let stderr = io::stderr();
+    sys::from_the_background(|| match stderr.as_fd().try_clone_to_owned() {
+        Ok(own) => write_all(&mut File::from(own), text),
+        Err(_) => write_all(&mut stderr.lock(), text),
+    })
+}
+
+#[cfg(not(unix))]
+pub(crate) fn write_past_the_lock(text: &[u8]) -> io::Result<()> {
+    write_all(&mut io::stderr().lock(), text)
+}
+
+/// Writes all of it to standard error. One that does not block (`O_NONBLOCK`, which all who have the same pipe share) is
+/// waited for as one that does.
+pub(crate) fn write_all(stderr: &mut impl Write, mut text: &[u8]) -> io::Result<()> {
+    while !text.is_empty() {
+        match stderr.write(text) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => text = &text[written..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            #[cfg(unix)]
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                sys::wait_writable(io::stderr().as_fd());
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

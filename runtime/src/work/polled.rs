@@ -1,0 +1,32 @@
+//! Which worker is being polled, and with which waker.
+
+use std::ptr;
+use std::task::Waker;
+
+use crate::life::slot_key::SlotKey;
+use crate::model::label::EntryId;
+use crate::model::state::Stage;
+
+/// Which waker a poll was made with, by its data: a pointer to the task, where it is tokio's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WakerId(*const ());
+
+impl WakerId {
+    /// No waker: the code of a blocking worker.
+    pub(crate) const NONE: Self = Self(ptr::null());
+
+    #[inline]
+    pub(crate) fn of(waker: &Waker) -> Self {
+        Self(waker.data())
+    }
+}
+
+/// The worker being polled on this thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Current {
+    pub(crate) row: EntryId,
+    pub(crate) seat: Option<SlotKey>,
+    pub(crate) stage: Stage,
+    /// Whether it can be stopped apart from its stage: it has a token, its own or its parent's.
+    pub(crate) scoped: bool,
+}
