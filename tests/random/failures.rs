@@ -1,0 +1,187 @@
+//! What failed in a run, as far as its lines tell.
+
+use crate::course::{Course, Failure, Span};
+use crate::facts::{Actor, Facts, Hooked, MS, Stretch};
+use crate::program::{HookEnd, Kind, Moment, Outcome, Policy};
+use crate::run::Time;
+
+/// Restarts of the attribute's in a minute.
+const RESTARTS: usize = 3;
+
+impl Course {
+    /// Everything that bears on the exit code.
+    pub(crate) fn add_failures(&mut self, facts: &Facts<'_>) {
+        for actor in &facts.actors {
+            self.add_failures_of(facts, actor);
+        }
+        for hook in &facts.hooks {
+            self.add_failures_of_hook(facts, hook);
+        }
+        self.add_abort(facts);
+        if let Some((at, is_certain)) = self.forced {
+            let to = at + facts.slack;
+            self.fail(Span { from: at, to }, 130, is_certain, "a second SIGINT");
+        }
+    }
+
+    fn fail(&mut self, when: Span, code: i32, is_certain: bool, what: impl Into<String>) {
+        let what = what.into();
+        self.failures.push(Failure { when, code, is_certain, what });
+    }
+
+    fn add_failures_of(&mut self, facts: &Facts<'_>, actor: &Actor) {
+        let name = &actor.name;
+        for (number, run) in actor.runs.iter().enumerate() {
+            if let Some((mark, how)) = run.ends
+                && how != Outcome::Good
+                && let Some(is_certain) = counts(facts, actor, number, run)
+            {
+                let code = if how == Outcome::Panic { 101 } else { 1 };
+                self.fail(at_once(facts, mark.at), code, is_certain, format!("{name} failed"));
+            }
+            if let Some(mark) = run.bomb
+                && !is_aside(actor)
+                && may_be_failure(actor)
+            {
+                let is_certain = !actor.repeats();
+                self.fail(at_once(facts, mark.at), 101, is_certain, format!("a destructor of {name}"));
+            }
+            self.add_overrun(facts, actor, run);
+        }
+    }
+
+    /// Its own budget, from when it was told.
+    fn add_overrun(&mut self, facts: &Facts<'_>, actor: &Actor, run: &Stretch) {
+        let Some(own) = actor.worker.and_then(|worker| worker.own) else {
+            return;
+        };
+        let own = Time::try_from(own).unwrap_or_default() * MS;
+        let told = actor.stopped_alone.map_or(self.asked.from, |mark| mark.at.min(self.asked.from));
+        let what = format!("{}'s own budget", actor.name);
+        let is_over = run.ends.is_some_and(|(mark, _)| mark.at < told + own);
+        match run.gone {
+            Some(gone) if run.ends.is_none() && !actor.is_detached() && actor.aborted_alone.is_none() => {
+                let is_certain = run.begun.is_some() && gone.at < self.abort.from - MS;
+                self.fail(at_once(facts, gone.at), 124, is_certain, what);
+            }
+            _ if is_over => {}
+            _ => self.fail(Span { from: told + own, to: self.end.to }, 124, false, what),
+        }
+    }
+
+    fn add_failures_of_hook(&mut self, facts: &Facts<'_>, hook: &Hooked) {
+        let name = &hook.name;
+        let to_the_end = Span { from: self.asked.from, to: self.end.to };
+        let Some(begun) = hook.begun() else {
+            if hook.registered.is_some() && hook.hook.moment != Moment::Before {
+                self.fail(to_the_end, 1, false, format!("{name} was not run"));
+            }
+            return;
+        };
+        let is_over = hook.is_over();
+        let has_to_end = self.forced.is_none();
+        let blocks = hook.hook.end == HookEnd::Block;
+        match hook.hook.moment {
+            Moment::Before => {
+                let half = Span { from: self.half.from.max(begun.at), to: self.end.to };
+                let ended = hook.end().map(|(mark, _)| mark.at);
+                if ended.is_none_or(|at| at + facts.slack > half.from) {
+                    self.fail(half, 124, ended.is_none() && has_to_end, format!("{name} hangs"));
+                }
+            }
+            Moment::On | Moment::After if is_over && !blocks => {
+                if let Some((mark, how)) = hook.end().filter(|(_, how)| *how != Outcome::Good) {
+                    let what = format!("{name} failed: {how}");
+                    self.fail(at_once(facts, mark.at), 1, true, what);
+                }
+            }
+            // The abort of all gives it up.
+            Moment::On => {}
+            Moment::After => {
+                let span = Span { from: begun.at, to: self.end.to };
+                self.fail(span, 124, hook.end().is_none() && has_to_end, format!("{name} hangs"));
+                if blocks {
+                    self.fail(span, 1, false, format!("{name} was not run"));
+                }
+            }
+        }
+    }
+
+    /// Whoever is there at the abort makes it one.
+    fn add_abort(&mut self, facts: &Facts<'_>) {
+        // A kept result may hold each stage up for a moment.
+        let kept = if facts.run.program.actions.is_empty() { 0 } else { 200 * MS };
+        let from = self.abort.from - facts.slack - kept;
+        let to = self.abort.to + facts.slack;
+        let (mut may, mut must) = (None, None);
+        let mut see = |name: &str, begun: Option<Time>, end: Option<Time>| {
+            // Nobody is aborted in a process that has gone before.
+            if end.unwrap_or(facts.run.gone) >= from {
+                may.get_or_insert_with(|| name.to_owned());
+                if begun.is_some_and(|at| at < from) && end.is_none_or(|end| end > to) {
+                    must.get_or_insert_with(|| name.to_owned());
+                }
+            }
+        };
+        for actor in facts.actors.iter().filter(|actor| actor.is_tracked()) {
+            if actor.is_main() || actor.spawned.is_some() {
+                // What a repeated one does between its runs is not seen, nor is one that was given up alone.
+                let begun = actor.last().and_then(|run| run.begun).filter(|_| {
+                    actor.aborted_alone.is_none() && actor.worker.is_none_or(|worker| worker.own.is_none())
+                });
+                see(&actor.name, begun.map(|mark| mark.at), actor.end().map(|mark| mark.at));
+            }
+        }
+        for hook in facts.hooks.iter().filter(|hook| hook.hook.moment != Moment::After) {
+            if let Some(begun) = hook.begun() {
+                let end = hook.end().map(|(mark, _)| mark.at).filter(|_| hook.is_over());
+                let begun = Some(begun.at).filter(|_| hook.hook.moment == Moment::On);
+                see(&hook.name, begun, end);
+            }
+        }
+        self.may_abort = may.is_some();
+        if let Some(name) = may {
+            let is_certain = must.is_some() && self.forced.is_none();
+            let what = format!("{} is there at the abort", must.unwrap_or(name));
+            let when = Span { from: self.abort.from, to };
+            self.fail(when, 124, is_certain, what);
+        }
+    }
+}
+
+/// Whether a panic in a destructor of its may be a failure of the process: by the policy, as any other panic.
+fn may_be_failure(actor: &Actor) -> bool {
+    match actor.policy() {
+        Policy::Stop => true,
+        Policy::Log => false,
+        Policy::Restart => actor.kind() == Kind::Restarts,
+    }
+}
+
+fn at_once(facts: &Facts<'_>, from: Time) -> Span {
+    Span { from, to: from + facts.slack }
+}
+
+pub(crate) fn is_aside(actor: &Actor) -> bool {
+    matches!(actor.kind(), Kind::Hold | Kind::Untracked)
+}
+
+/// Whether a failed run is a failure of the process: `None` if not, else whether that is certain.
+pub(crate) fn counts(facts: &Facts<'_>, actor: &Actor, number: usize, run: &Stretch) -> Option<bool> {
+    if is_aside(actor) {
+        return None;
+    }
+    // A thread that was given up tells nobody how it ended.
+    let is_heard = !actor.is_thread_left();
+    match actor.policy() {
+        Policy::Stop => Some(is_heard),
+        Policy::Log => None,
+        Policy::Restart if actor.kind() != Kind::Restarts || number < RESTARTS => None,
+        // One that is told is not restarted, and is no failure either.
+        Policy::Restart => {
+            let was_stopping = run.ends.is_none_or(|(mark, _)| mark.state >= 2);
+            let _ = facts;
+            Some(!was_stopping && actor.stopped_alone.is_none())
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! How late this machine wakes who sleeps. As `faults/load.rs`, with how much: that is what a model has to forgive.
+
+use std::fs;
+use std::sync::Mutex;
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+
+/// How long the one who measures sleeps each time.
+const NAP: Duration = Duration::from_millis(2);
+
+/// Less is what any machine does.
+const NOTED: Duration = Duration::from_millis(2);
+
+/// When somebody was woken late, and by how much.
+static LATE: Mutex<Vec<(Instant, Duration)>> = Mutex::new(Vec::new());
+
+/// Measures from now on, for as long as the test runs.
+pub(crate) fn watch() {
+    thread::spawn(|| {
+        loop {
+            let begun = Instant::now();
+            sleep(NAP);
+            let late = begun.elapsed().saturating_sub(NAP);
+            if late >= NOTED {
+                let mut all = LATE.lock().expect("nobody panics here");
+                all.push((Instant::now(), late));
+            }
+        }
+    });
+}
+
+/// For how long, since the system started, somebody was ready to run and had no processor. Who merely sleeps between does
+/// not notice that. Zero where the kernel does not count it.
+pub(crate) fn queued() -> Duration {
+    let pressure = fs::read_to_string("/proc/pressure/cpu").unwrap_or_default();
+    let total = pressure.lines().find(|line| line.starts_with("some "));
+    let total = total.and_then(|line| line.rsplit_once("total=")?.1.parse().ok());
+    Duration::from_micros(total.unwrap_or_default())
+}
+
+/// The most since `begun`.
+pub(crate) fn since(begun: Instant) -> Duration {
+    let all = LATE.lock().expect("nobody panics here");
+    let recent = all.iter().rev().take_while(|(at, _)| *at >= begun);
+    recent.map(|(_, late)| *late).max().unwrap_or_default()
+}
