@@ -1,8 +1,6 @@
 //! A worker that finishes its round before the process ends.
 
-use std::time::Duration;
-
-use tokio::time::sleep;
+use tokio::time::{Duration, sleep};
 
 #[graceful::worker]
 async fn rounds() {
