@@ -61,6 +61,8 @@ fn a_report_names_the_await_of_whoever_is_stuck() {
     let children = FLAVOURS.map(|flavour| child("waits", flavour));
     for child in &children {
         child.prints("up");
+        // A run that has not begun at the stop never does.
+        child.prints("ticking");
         child.terminate();
     }
     for end in children.map(Child::end) {

@@ -75,6 +75,7 @@ async fn one_of_two() {
 
 #[graceful::worker(every = "60s")]
 async fn ticks() {
+    println!("ticking");
     ask(Ask::Later).await; // ticks
 }
 
