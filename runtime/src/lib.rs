@@ -228,11 +228,11 @@
 //!
 //! **Why does the watch conduct the stop?** A signal wakes it, and it wakes the workers: no third thread has to be
 //! started or woken in between. Until now a worker of a multi-thread runtime ran 1.5 ms after a SIGTERM; now it does so
-//! as soon as in a program written by hand. No step of a stop blocks: seats are locked for a few instructions, wakers of
+//! as soon as in a program written by hand. No step of a stop blocks: slots are locked for a few instructions, wakers of
 //! tokio's own tasks push to a queue, hooks are spawned, and lines are left for the writer. What may block is left to a
 //! *helper* thread, which is started when there is such a thing: the wakers of those who wait for a token that was handed
 //! out, for a state, or in [`idle()`]. Where no thread is to be had, the writer does it. The stop goes on meanwhile, and does
-//! not end before they have returned. Tokens are kept apart from the seats, since the
+//! not end before they have returned. Tokens are kept apart from the slots, since the
 //! locks of their tree are held for as long as it takes to cancel it. Where main was the last to end, its thread does the rest of the stop itself; it would
 //! only wait for the watch to do the same.
 //!
@@ -259,14 +259,14 @@
 //! returns. With two parameters the result's type would need its bound in two places, and a worker with a
 //! wrong result would get its error twice.
 //!
-//! **Why seats?** A worker that returns `Pending` for the first time takes a seat: its waker, its name, since
-//! when. The stop wakes seats; reports count them; an abort finds everybody through them. [`stopping`] awaited by
+//! **Why slots?** A worker that returns `Pending` for the first time takes a slot: its waker, its name, since
+//! when. The stop wakes slots; reports count them; an abort finds everybody through them. [`stopping`] awaited by
 //! a worker itself registers nowhere else, so it allocates nothing. A worker that never waits takes none.
 //!
-//! **Why is the abort a poll?** Aborting sets a flag and wakes the seats; each worker's next poll ends early, and
+//! **Why is the abort a poll?** Aborting sets a flag and wakes the slots; each worker's next poll ends early, and
 //! tokio drops its future in its own task. What cannot be polled, since it blocks, cannot be aborted: it is named.
 //!
-//! **Why a beat?** Whether a worker is alive shows in when it was last polled, and a look at the clock costs more than
+//! **Why a tick?** Whether a worker is alive shows in when it was last polled, and a look at the clock costs more than
 //! the poll of a small worker. So the watch counts the seconds, and a poll notes the count.
 //!
 //! **Why is everybody woken just before the abort?** Who waits for whose handle is worth knowing only when a stop does

@@ -15,10 +15,10 @@ pub(crate) struct Reloading {
 }
 
 impl Reloading {
-    pub(crate) fn listen(&self, nudge: &Wakeup) -> std::io::Result<()> {
+    pub(crate) fn listen(&self, wakeup: &Wakeup) -> std::io::Result<()> {
         let mut handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
         if handlers.is_none() {
-            *handlers = Some(Handlers::of(Signal::Hangup, nudge)?);
+            *handlers = Some(Handlers::of(Signal::Hangup, wakeup)?);
         }
         Ok(())
     }

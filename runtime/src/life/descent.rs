@@ -29,7 +29,7 @@ impl Ended {
     }
 }
 
-/// Workers stopped one by one before they had a seat.
+/// Workers stopped one by one before they had a slot.
 #[derive(Debug, Default)]
 pub(crate) struct Early {
     pub(crate) tasks: HashMap<Id, AbortHandle>,
@@ -38,7 +38,7 @@ pub(crate) struct Early {
 }
 
 impl Early {
-    /// Keeps in mind that this one is to stop. Those that ended without a seat are swept out as the map grows.
+    /// Keeps in mind that this one is to stop. Those that ended without a slot are swept out as the map grows.
     pub(crate) fn add(&mut self, handle: AbortHandle) {
         if self.tasks.len() > 2 * self.swept {
             self.tasks.retain(|_, handle| !handle.is_finished());

@@ -76,7 +76,7 @@ impl Doorbell {
         self.rung.notify_all();
     }
 
-    /// WaitGraph for news, for `limit` at the most, and takes it.
+    /// Waits for news, for `limit` at the most, and takes it.
     pub(crate) fn wait(&self, limit: Duration) -> News {
         let mut news = self.lock();
         news.teller = Presence::Waiting;

@@ -172,7 +172,7 @@ impl Function {
     }
 
     #[inline]
-    pub(crate) fn row(&'static self) -> EntryId {
+    pub(crate) fn entry(&'static self) -> EntryId {
         match self.number.load(Ordering::Relaxed) {
             0 => self.enlist(),
             number => EntryId::from_bits(number),

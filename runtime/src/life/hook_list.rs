@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::model::failure::How;
+use crate::model::failure::FailureKind;
 use crate::model::hook::{HookStage, Progress};
 
 /// What a hook comes to. Nothing of it runs before it is polled.
-pub(crate) type Run = Pin<Box<dyn Future<Output = Result<(), How>> + Send>>;
+pub(crate) type Run = Pin<Box<dyn Future<Output = Result<(), FailureKind>> + Send>>;
 
 /// The hooks of a lifecycle, in the order of their registration.
 #[derive(Default)]
@@ -49,7 +49,7 @@ struct Hook {
 
 /// A hook as others see it.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct HookView {
     pub(crate) stage: HookStage,
     pub(crate) name: Arc<str>,
     pub(crate) progress: Progress,
@@ -144,7 +144,7 @@ impl Hooks {
     }
 
     /// Aborts those that are running, and returns them.
-    pub(crate) fn abort(&self, now: Instant) -> Vec<Seen> {
+    pub(crate) fn abort(&self, now: Instant) -> Vec<HookView> {
         let mut list = self.lock();
         let (mut tasks, mut aborted) = (Vec::new(), Vec::new());
         for hook in &mut list.hooks {
@@ -161,7 +161,7 @@ impl Hooks {
     }
 
     /// Runs nothing any more. Gives up those that were never started, and returns them.
-    pub(crate) fn close(&self, now: Instant) -> Vec<Seen> {
+    pub(crate) fn close(&self, now: Instant) -> Vec<HookView> {
         let mut list = self.lock();
         list.closed = true;
         let mut given_up = Vec::new();
@@ -174,7 +174,7 @@ impl Hooks {
         given_up
     }
 
-    pub(crate) fn seen(&self, now: Instant) -> Vec<Seen> {
+    pub(crate) fn seen(&self, now: Instant) -> Vec<HookView> {
         self.lock().hooks.iter().map(|hook| hook.seen(now)).collect()
     }
 
@@ -194,9 +194,9 @@ impl Hook {
         matches!(self.progress, Progress::Waiting | Progress::Running)
     }
 
-    fn seen(&self, now: Instant) -> Seen {
+    fn seen(&self, now: Instant) -> HookView {
         let took = self.took.or_else(|| self.began.map(|began| now - began));
-        Seen { stage: self.stage, name: Arc::clone(&self.name), progress: self.progress, began: self.began, took }
+        HookView { stage: self.stage, name: Arc::clone(&self.name), progress: self.progress, began: self.began, took }
     }
 }
 

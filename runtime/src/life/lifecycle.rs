@@ -13,7 +13,7 @@
 //! 4. [`Lifecycle::begin_abort`], at the budget's end less the reserve.
 //! 5. [`Lifecycle::set_stopped`], when nobody is left or nobody can be waited for any longer.
 //!
-//! Orderings are sequentially consistent wherever a flag and something else (a seat's lock, a count) are written
+//! Orderings are sequentially consistent wherever a flag and something else (a slot's lock, a count) are written
 //! by one side and read in the other order by the other: a weaker one would let both miss each other.
 
 mod cancel;
@@ -36,14 +36,14 @@ use tokio_util::sync::CancellationToken;
 use crate::life::bells::Reloading;
 use crate::life::hook_list::Hooks;
 use crate::life::poll_record::{Sample, Threads};
-use crate::life::registry::Rows;
+use crate::life::registry::Registry;
 use crate::life::results::Results;
 use crate::life::slots::Slots;
 use crate::life::tracker::Tracker;
 use crate::life::wait_graph::WaitGraph;
 use crate::model::budget::Budget;
 use crate::model::coarse_clock::CoarseClock;
-use crate::model::event::Trace;
+use crate::model::event::Timeline;
 use crate::model::failure::Failures;
 use crate::model::settings::Settings;
 use crate::model::stall::Stall;
@@ -60,7 +60,7 @@ const STATE: u32 = 0b111;
 const CANCELLED: u32 = 1 << 3;
 /// Whoever still runs in the first stage is dropped at its next poll; the other stages follow.
 const ABORTING: u32 = 1 << 7;
-/// Somebody has stopped a single worker through its handle: "am I stopping" needs a look at one's seat.
+/// Somebody has stopped a single worker through its handle: "am I stopping" needs a look at one's slot.
 const SINGLED_OUT: u32 = 1 << 11;
 /// Nothing is served any longer than it has to be: an interrupt, or main's end, ended the drain.
 const DRAINED: u32 = 1 << 12;
@@ -121,17 +121,17 @@ pub(crate) struct Lifecycle {
     /// When the lifecycle began.
     pub(crate) born: Instant,
     /// Counts time for those who cannot look at a clock.
-    pub(crate) beat: CoarseClock,
+    pub(crate) clock: CoarseClock,
     /// The runtime that workers are spawned on, from when it is built; `None` where it could not be.
     runtime: OnceLock<Option<Handle>>,
     /// The thread that builds it.
     home: ThreadId,
     pub(crate) hooks: Hooks,
     pub(crate) reloads: Reloading,
-    pub(crate) rows: Rows,
-    pub(crate) seats: Slots,
+    pub(crate) registry: Registry,
+    pub(crate) slots: Slots,
     pub(crate) threads: Threads,
-    pub(crate) trace: Trace,
+    pub(crate) timeline: Timeline,
     /// Who waits for whose handle, when it matters.
     pub(crate) waits: WaitGraph,
     /// Where those who wait do so, when it is asked for.
@@ -139,13 +139,13 @@ pub(crate) struct Lifecycle {
     pub(crate) probes: crate::life::probes::Probes,
     pub(crate) failures: Failures,
     /// Who was inside a poll when the stop began.
-    pub(crate) first_look: OnceLock<Sample>,
+    pub(crate) first_sample: OnceLock<Sample>,
     /// Set while wakers are called that may be the user's, and hold up whoever calls them.
-    telling: AtomicUsize,
+    wakers_running: AtomicUsize,
     /// Whose code main's thread is at, as far as it says so.
     mains_thread: Mutex<MainsThread>,
     /// When the process last went on after it had stood still.
-    pub(crate) thaw: Stall,
+    pub(crate) stall: Stall,
     /// The facts of a stop that ran out of time, taken before the abort.
     pub(crate) report: OnceLock<StopFacts>,
     pub(crate) writer: Writer,
@@ -157,11 +157,11 @@ pub(crate) struct Lifecycle {
     /// Set when the watch has nothing to watch any more.
     over: AtomicBool,
     /// Wakes the watch.
-    pub(crate) nudge: Wakeup,
+    pub(crate) wakeup: Wakeup,
     /// Wakes whoever drives the stop of a test.
-    bell: Notify,
+    test_driver: Notify,
     /// Something changed that the waiting have not been told of.
-    news: AtomicBool,
+    has_news: AtomicBool,
     /// Calls the wakers that may be the user's.
     pub(crate) helper: Helper,
     /// There are tokens to be cancelled.
@@ -183,7 +183,7 @@ pub(crate) struct Lifecycle {
 
 impl Lifecycle {
     /// A lifecycle whose main is about to run: it counts as alive from the beginning.
-    pub(crate) fn new(settings: Settings, writer: Writer, nudge: Wakeup) -> Arc<Self> {
+    pub(crate) fn new(settings: Settings, writer: Writer, wakeup: Wakeup) -> Arc<Self> {
         let alive: [Tracker; 4] = Default::default();
         alive[Stage::Main.index()].arrive();
         Arc::new(Self {
@@ -203,30 +203,30 @@ impl Lifecycle {
             told_at: OnceLock::new(),
             joined_at: OnceLock::new(),
             born: Instant::now(),
-            beat: CoarseClock::default(),
+            clock: CoarseClock::default(),
             runtime: OnceLock::new(),
             home: thread::current().id(),
-            rows: Rows::default(),
-            seats: Slots::default(),
+            registry: Registry::default(),
+            slots: Slots::default(),
             threads: Threads::default(),
-            trace: Trace::default(),
+            timeline: Timeline::default(),
             waits: WaitGraph::default(),
             #[cfg(taskdump)]
             probes: crate::life::probes::Probes::default(),
             failures: Failures::default(),
-            first_look: OnceLock::new(),
-            telling: AtomicUsize::new(0),
+            first_sample: OnceLock::new(),
+            wakers_running: AtomicUsize::new(0),
             mains_thread: Mutex::default(),
-            thaw: Stall::default(),
+            stall: Stall::default(),
             report: OnceLock::new(),
             reported: Mutex::new(false),
             over: AtomicBool::new(false),
             writer,
             #[cfg(feature = "metrics")]
             recording: crate::life::bells::Recording::default(),
-            nudge,
-            bell: Notify::new(),
-            news: AtomicBool::new(false),
+            wakeup,
+            test_driver: Notify::new(),
+            has_news: AtomicBool::new(false),
             helper: Helper::default(),
             has_tokens: AtomicBool::new(false),
             has_users_tokens: AtomicBool::new(false),
@@ -272,7 +272,7 @@ impl Lifecycle {
 
     /// Somebody who wanted to wake at `due` has just woken. Says so where that is because nothing ran for a while.
     pub(crate) fn woke(&self, due: Instant) {
-        if let Some(late) = self.thaw.woke(due, self.now()) {
+        if let Some(late) = self.stall.woke(due, self.now()) {
             self.writer.say(lines::stood_still(late));
         }
     }
@@ -303,7 +303,7 @@ impl Lifecycle {
 
     /// Whose code holds up the end of the process.
     pub(crate) fn mains_thread(&self) -> MainsThread {
-        if !self.is_deserted() || self.hooks.is_any_running() || self.is_telling() {
+        if !self.is_deserted() || self.hooks.is_any_running() || self.runs_wakers() {
             return MainsThread::Users;
         }
         *self.mains_thread.lock().unwrap_or_else(PoisonError::into_inner)
@@ -314,7 +314,7 @@ impl Lifecycle {
         let _ = self.runtime.set(None);
         self.reloads.end();
         self.over.store(true, Ordering::Release);
-        self.nudge.nudge();
+        self.wakeup.wake();
         self.helper.end();
         self.writer.end();
         self.tell_systemd(State::Stopped);

@@ -31,50 +31,50 @@ impl LifeId {
 
 /// What others may see of a thread: two plain stores around each poll.
 #[derive(Debug)]
-pub(crate) struct Seen {
+pub(crate) struct ThreadRecord {
     /// The thread's name, for people.
     pub(crate) name: String,
-    /// Which shard of seats this thread prefers.
+    /// Which shard of slots this thread prefers.
     pub(crate) shard: u32,
     /// The lifecycle all the rest is about. A thread of a test may run another one in between.
     pub(crate) life: AtomicPtr<()>,
-    /// One more than the row of the worker inside a poll; 0 between polls.
-    pub(crate) row: AtomicU32,
-    /// Its seat, once it has one.
-    pub(crate) seat: AtomicU64,
+    /// One more than the entry of the worker inside a poll; 0 between polls.
+    pub(crate) entry: AtomicU32,
+    /// Its slot, once it has one.
+    pub(crate) slot: AtomicU64,
     /// How many polls there were: the same number twice is the same poll.
     pub(crate) polls: AtomicU64,
-    /// Who was last polled here, and in which beat: a row and a beat in the place of the row's number. Rows share
+    /// Who was last polled here, and in which tick: an entry and a tick in the place of the entry's number. Entries share
     /// places; the later one is kept.
     pub(crate) marks: [AtomicU64; MARKS],
 }
 
-/// How many rows a thread keeps in mind.
+/// How many entries a thread keeps in mind.
 const MARKS: usize = 128;
 
-/// Where a row's mark is: names given at run time, which have the highest bit, begin in the middle.
+/// Where an entry's mark is: names given at run time, which have the highest bit, begin in the middle.
 #[inline]
-pub(crate) const fn place(row: u32) -> usize {
-    (row ^ row >> 25) as usize % MARKS
+pub(crate) const fn place(entry: u32) -> usize {
+    (entry ^ entry >> 25) as usize % MARKS
 }
 
 /// A poll under way on some thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Poll {
-    pub(crate) row: EntryId,
-    pub(crate) seat: Option<SlotKey>,
+    pub(crate) entry: EntryId,
+    pub(crate) slot: Option<SlotKey>,
     number: u64,
 }
 
-impl Seen {
+impl ThreadRecord {
     pub(crate) fn of_this_thread() -> Arc<Self> {
         static THREADS: AtomicU32 = AtomicU32::new(0);
         Arc::new(Self {
             name: text::name(std::thread::current().name().unwrap_or("unnamed")),
             shard: THREADS.fetch_add(1, Ordering::Relaxed),
             life: AtomicPtr::default(),
-            row: AtomicU32::new(0),
-            seat: AtomicU64::new(0),
+            entry: AtomicU32::new(0),
+            slot: AtomicU64::new(0),
             polls: AtomicU64::new(0),
             marks: [const { AtomicU64::new(0) }; MARKS],
         })
@@ -96,63 +96,63 @@ impl Seen {
 
     /// The poll this thread is inside of.
     pub(crate) fn poll(&self) -> Option<Poll> {
-        let row = EntryId::from_bits(self.row.load(Ordering::Acquire).checked_sub(1)?);
-        Some(Poll { row, seat: self.seat(), number: self.polls.load(Ordering::Relaxed) })
+        let entry = EntryId::from_bits(self.entry.load(Ordering::Acquire).checked_sub(1)?);
+        Some(Poll { entry, slot: self.slot(), number: self.polls.load(Ordering::Relaxed) })
     }
 
-    /// In which beat a worker of this row was last polled here, as far as the thread remembers.
-    pub(crate) fn last_polled(&self, row: EntryId) -> Option<u32> {
-        let row = row.to_bits() + 1;
-        let mark = self.marks[place(row)].load(Ordering::Relaxed);
-        (mark >> 32 == u64::from(row)).then(|| u32::try_from(mark & u64::from(u32::MAX)).unwrap_or(u32::MAX))
+    /// In which tick a worker of this entry was last polled here, as far as the thread remembers.
+    pub(crate) fn last_polled(&self, entry: EntryId) -> Option<u32> {
+        let entry = entry.to_bits() + 1;
+        let mark = self.marks[place(entry)].load(Ordering::Relaxed);
+        (mark >> 32 == u64::from(entry)).then(|| u32::try_from(mark & u64::from(u32::MAX)).unwrap_or(u32::MAX))
     }
 
-    /// What the thread keeps in mind of a row, for whoever polls a worker of it for another reason than that it was woken.
+    /// What the thread keeps in mind of an entry, for whoever polls a worker of it for another reason than that it was woken.
     #[cfg(taskdump)]
-    pub(crate) fn mark(&self, row: EntryId) -> u64 {
-        self.marks[place(row.to_bits() + 1)].load(Ordering::Relaxed)
+    pub(crate) fn mark(&self, entry: EntryId) -> u64 {
+        self.marks[place(entry.to_bits() + 1)].load(Ordering::Relaxed)
     }
 
     /// Puts that back.
     #[cfg(taskdump)]
-    pub(crate) fn put_mark_back(&self, row: EntryId, mark: u64) {
-        self.marks[place(row.to_bits() + 1)].store(mark, Ordering::Relaxed);
+    pub(crate) fn put_mark_back(&self, entry: EntryId, mark: u64) {
+        self.marks[place(entry.to_bits() + 1)].store(mark, Ordering::Relaxed);
     }
 
     #[inline]
-    pub(crate) fn seat(&self) -> Option<SlotKey> {
-        SlotKey::from_bits(self.seat.load(Ordering::Relaxed))
+    pub(crate) fn slot(&self) -> Option<SlotKey> {
+        SlotKey::from_bits(self.slot.load(Ordering::Relaxed))
     }
 }
 
 /// The threads that ran a lifecycle's code.
 #[derive(Debug, Default)]
 pub(crate) struct Threads {
-    seen: Mutex<Vec<Arc<Seen>>>,
+    seen: Mutex<Vec<Arc<ThreadRecord>>>,
 }
 
 impl Threads {
-    pub(crate) fn add(&self, new: &Arc<Seen>) {
+    pub(crate) fn add(&self, new: &Arc<ThreadRecord>) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.retain(|thread| Arc::strong_count(thread) > 1 && !Arc::ptr_eq(thread, new));
         seen.push(Arc::clone(new));
     }
 
     /// Those that run this lifecycle's code now.
-    pub(crate) fn of(&self, life: LifeId) -> Vec<Arc<Seen>> {
+    pub(crate) fn of(&self, life: LifeId) -> Vec<Arc<ThreadRecord>> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let all = seen.iter().filter(|thread| thread.is_about(life));
         all.cloned().collect()
     }
 
-    /// In which beat a worker of this row was last polled, as far as the threads remember.
-    pub(crate) fn last_polled(&self, life: LifeId, row: EntryId) -> Option<u32> {
+    /// In which tick a worker of this entry was last polled, as far as the threads remember.
+    pub(crate) fn last_polled(&self, life: LifeId, entry: EntryId) -> Option<u32> {
         let threads = self.of(life).into_iter();
-        threads.filter_map(|thread| thread.last_polled(row)).max()
+        threads.filter_map(|thread| thread.last_polled(entry)).max()
     }
 
     /// The polls under way, by thread.
-    pub(crate) fn polls(&self, life: LifeId) -> Vec<(Arc<Seen>, Poll)> {
+    pub(crate) fn polls(&self, life: LifeId) -> Vec<(Arc<ThreadRecord>, Poll)> {
         let threads = self.of(life).into_iter();
         let polls = threads.map(|thread| {
             let poll = thread.poll();
@@ -166,12 +166,12 @@ impl Threads {
 #[derive(Debug)]
 pub(crate) struct Sample {
     at: Instant,
-    pub(crate) polls: Vec<(Arc<Seen>, Poll)>,
+    pub(crate) polls: Vec<(Arc<ThreadRecord>, Poll)>,
 }
 
 impl Sample {
     /// These are under way now.
-    pub(crate) fn of(polls: Vec<(Arc<Seen>, Poll)>) -> Self {
+    pub(crate) fn of(polls: Vec<(Arc<ThreadRecord>, Poll)>) -> Self {
         Self { at: Instant::now(), polls }
     }
 
@@ -180,14 +180,14 @@ impl Sample {
     }
 
     /// Whether one of the polls is still under way, of those that are now.
-    pub(crate) fn has_one_still(&self, now: &[(Arc<Seen>, Poll)]) -> bool {
+    pub(crate) fn has_one_still(&self, now: &[(Arc<ThreadRecord>, Poll)]) -> bool {
         now.iter().any(|(seen, poll)| self.since(seen, *poll).is_some())
     }
 
     /// How long ago this poll was under way already, if that is long enough to mean something.
-    pub(crate) fn since(&self, seen: &Arc<Seen>, poll: Poll) -> Option<Duration> {
+    pub(crate) fn since(&self, seen: &Arc<ThreadRecord>, poll: Poll) -> Option<Duration> {
         let ago = self.at.elapsed();
-        let is_same = |(thread, earlier): &(Arc<Seen>, Poll)| Arc::ptr_eq(thread, seen) && *earlier == poll;
+        let is_same = |(thread, earlier): &(Arc<ThreadRecord>, Poll)| Arc::ptr_eq(thread, seen) && *earlier == poll;
         (ago >= SAME_POLL && self.polls.iter().any(is_same)).then_some(ago)
     }
 }

@@ -10,7 +10,7 @@ use tokio::task::Id;
 use crate::model::awaits::Await;
 use crate::model::label::EntryId;
 
-/// How many of one row, and in all, are looked at. Looking takes some 20 µs each, on the threads of the runtime.
+/// How many of one entry, and in all, are looked at. Looking takes some 20 µs each, on the threads of the runtime.
 pub(crate) const LOOKED_AT: (usize, usize) = (64, 512);
 
 /// How many threads look up what addresses mean. One that follows a stack would have to wait for them, and that is
@@ -47,7 +47,7 @@ pub(crate) struct Round {
     pub(crate) is_the_last: bool,
     /// How many have said all they will say.
     pub(crate) answered: usize,
-    /// How many of each row have been.
+    /// How many of each entry have been.
     pub(crate) looked_at: HashMap<EntryId, usize>,
     /// How many wait in the same way: what they await at once, in each of their stacks.
     pub(crate) waiting: HashMap<(EntryId, Vec<Stack>), usize>,
@@ -60,25 +60,25 @@ impl Probes {
 
     /// Takes a place among those who are looked at, once a task, while there are any.
     #[cold]
-    pub(crate) fn admit(&self, row: EntryId) -> bool {
+    pub(crate) fn admit(&self, entry: EntryId) -> bool {
         let mut round = self.round();
         let total = round.looked_at.values().sum::<usize>();
-        let of_row = round.looked_at.get(&row).copied().unwrap_or(0);
+        let of_row = round.looked_at.get(&entry).copied().unwrap_or(0);
         let has_room = round.askers > 0 && total < LOOKED_AT.1 && of_row < LOOKED_AT.0;
         if !has_room || !round.seen.insert(tokio::task::try_id()) {
             return false;
         }
-        round.looked_at.insert(row, of_row + 1);
-        let is_admitted = !is_looking_up() && (round.is_the_last || is_woken_by_the_scheduler(row));
+        round.looked_at.insert(entry, of_row + 1);
+        let is_admitted = !is_looking_up() && (round.is_the_last || is_woken_by_the_scheduler(entry));
         round.answered += usize::from(!is_admitted);
         is_admitted
     }
 
-    pub(crate) fn note(&self, row: EntryId, stacks: Vec<Stack>) {
+    pub(crate) fn note(&self, entry: EntryId, stacks: Vec<Stack>) {
         let mut round = self.round();
         round.answered += 1;
         if round.askers > 0 {
-            *round.waiting.entry((row, stacks)).or_default() += 1;
+            *round.waiting.entry((entry, stacks)).or_default() += 1;
         }
     }
 
@@ -94,7 +94,7 @@ impl Probes {
 
 /// Whether a future that is looked at has its wakers called afterwards, by tokio's scheduler. Main's on a runtime of
 /// many threads has not: one of several futures in it, which had just become ready, would not be polled again.
-fn is_woken_by_the_scheduler(row: EntryId) -> bool {
+fn is_woken_by_the_scheduler(entry: EntryId) -> bool {
     let is_alone = |runtime: Handle| runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
-    row != EntryId::MAIN || Handle::try_current().is_ok_and(is_alone)
+    entry != EntryId::MAIN || Handle::try_current().is_ok_and(is_alone)
 }

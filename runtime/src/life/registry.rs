@@ -1,7 +1,7 @@
-//! One row of counters per worker function, per lifecycle.
+//! One entry of counters per worker function, per lifecycle.
 //!
 //! An annotated function is a [`Function`](crate::life::function::Function) in a static, numbered once per process. Each lifecycle keeps its
-//! own row under that number, found by two indexed loads. Names given at run time get rows of a second
+//! own entry under that number, found by two indexed loads. Names given at run time get entries of a second
 //! table, which is kept small: a name nobody runs under any more makes room for the next.
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use crate::model::policy::Policy;
 
 /// The counters of one function.
 #[derive(Debug, Default)]
-pub(crate) struct Row {
+pub(crate) struct Entry {
     pub(crate) started: AtomicU64,
     /// By [`EndedAs`].
     ended: [AtomicU64; 4],
@@ -24,13 +24,13 @@ pub(crate) struct Row {
     pub(crate) ended_at: AtomicU32,
     /// That none of them is left was said.
     idle_said: AtomicBool,
-    /// Results that workers of this row have left behind: their destructors run in its name.
+    /// Results that workers of this entry have left behind: their destructors run in its name.
     pub(crate) results: AtomicU32,
-    /// Set where somebody counts without asking for the row each time: its name makes room for no other.
+    /// Set where somebody counts without asking for the entry each time: its name makes room for no other.
     kept: AtomicBool,
 }
 
-impl Row {
+impl Entry {
     /// How many are alive. Read without stopping anybody, so a moment out of date.
     pub(crate) fn live(&self) -> u64 {
         let ended = self.ended.iter().map(|count| count.load(Ordering::Acquire)).sum();
@@ -78,9 +78,9 @@ const NAMES_KEPT: usize = 256;
 /// How many of them are looked at when a new name comes.
 const LOOKED_AT: usize = 16;
 
-/// A lifecycle's rows.
+/// A lifecycle's entries.
 #[derive(Debug, Default)]
-pub(crate) struct Rows {
+pub(crate) struct Registry {
     functions: Table,
     names: Table,
     named: Mutex<Names>,
@@ -90,32 +90,32 @@ pub(crate) struct Rows {
 struct Names {
     by_label: HashMap<Label, u32>,
     labels: Vec<Label>,
-    /// Where the next search for an idle row begins.
+    /// Where the next search for an idle entry begins.
     next: usize,
 }
 
-impl Rows {
+impl Registry {
     #[inline]
-    pub(crate) fn get(&self, id: EntryId) -> &Row {
+    pub(crate) fn get(&self, id: EntryId) -> &Entry {
         let table = if id.is_named() { &self.names } else { &self.functions };
         table.get(id.number())
     }
 
-    /// Counts a start under a name given at run time, and returns its row.
+    /// Counts a start under a name given at run time, and returns its entry.
     pub(crate) fn start_named(&self, label: Label) -> EntryId {
-        // Counted under the lock, so that the row cannot be given away in between.
-        self.named(label, |row| {
-            row.started.fetch_add(1, Ordering::Relaxed);
+        // Counted under the lock, so that the entry cannot be given away in between.
+        self.named(label, |entry| {
+            entry.started.fetch_add(1, Ordering::Relaxed);
         })
     }
 
-    /// A row that stays this name's, for those who count often.
+    /// An entry that stays this name's, for those who count often.
     #[cfg(feature = "tower")]
     pub(crate) fn keep_named(&self, label: Label) -> EntryId {
-        self.named(label, |row| row.kept.store(true, Ordering::Relaxed))
+        self.named(label, |entry| entry.kept.store(true, Ordering::Relaxed))
     }
 
-    fn named(&self, label: Label, mark: impl FnOnce(&Row)) -> EntryId {
+    fn named(&self, label: Label, mark: impl FnOnce(&Entry)) -> EntryId {
         let mut names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
         let index = match names.by_label.get(&label) {
             Some(&index) => index,
@@ -125,7 +125,7 @@ impl Rows {
         EntryId::named(index)
     }
 
-    /// A row for a new name: a fresh one, or, when there are many, one that nobody runs under.
+    /// An entry for a new name: a fresh one, or, when there are many, one that nobody runs under.
     fn place(&self, names: &mut Names, label: Label) -> u32 {
         if names.labels.len() >= NAMES_KEPT {
             // A few are looked at each time, in turn, so that many live names cost no search.
@@ -148,8 +148,8 @@ impl Rows {
         index
     }
 
-    /// The rows in use, with their names: functions first, in the order of their first use.
-    pub(crate) fn all(&self) -> Vec<(EntryId, Label, &Row)> {
+    /// The entries in use, with their names: functions first, in the order of their first use.
+    pub(crate) fn all(&self) -> Vec<(EntryId, Label, &Entry)> {
         let functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> = (1..)
             .zip(functions.iter())
@@ -164,7 +164,7 @@ impl Rows {
             given
                 .filter_map(|(index, label)| Some((EntryId::named(index), label.clone(), self.names.existing(index)?))),
         );
-        all.retain(|(_, _, row)| row.started.load(Ordering::Relaxed) + row.refused.load(Ordering::Relaxed) > 0);
+        all.retain(|(_, _, entry)| entry.started.load(Ordering::Relaxed) + entry.refused.load(Ordering::Relaxed) > 0);
         all
     }
 
@@ -172,17 +172,17 @@ impl Rows {
     pub(crate) fn newly_idle(&self) -> Vec<(Label, u64)> {
         let all = self.all().into_iter();
         all.filter(|(_, label, _)| !label.is_hold)
-            .filter_map(|(_, label, row)| Some((label, row.is_newly_idle()?)))
+            .filter_map(|(_, label, entry)| Some((label, entry.is_newly_idle()?)))
             .collect()
     }
 
-    /// The rows somebody runs under now, with their names and how many.
+    /// The entries somebody runs under now, with their names and how many.
     pub(crate) fn live(&self) -> Vec<(EntryId, Label, u64)> {
-        let all = self.all().into_iter().map(|(id, label, row)| (id, label, row.live()));
+        let all = self.all().into_iter().map(|(id, label, entry)| (id, label, entry.live()));
         all.filter(|(_, _, live)| *live > 0).collect()
     }
 
-    /// The policy behind a row; the default for main's.
+    /// The policy behind an entry; the default for main's.
     pub(crate) fn policy(&self, id: EntryId) -> Policy {
         if id.is_named() {
             let names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
@@ -195,7 +195,7 @@ impl Rows {
         }
     }
 
-    /// The name behind a row; `None` for main's.
+    /// The name behind an entry; `None` for main's.
     pub(crate) fn label(&self, id: EntryId) -> Option<Label> {
         if id.is_named() {
             let names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
@@ -207,36 +207,36 @@ impl Rows {
     }
 }
 
-/// How many rows are at hand without being made: as many functions as most programs annotate.
+/// How many entries are at hand without being made: as many functions as most programs annotate.
 const AT_HAND: usize = 16;
 
 /// Rows by number: the first ones here, the others in chunks of 16, 32, 64, … that are made when first asked for.
 /// None ever moves.
 #[derive(Debug, Default)]
 struct Table {
-    first: [Row; AT_HAND],
-    chunks: [OnceLock<Box<[Row]>>; 28],
+    first: [Entry; AT_HAND],
+    chunks: [OnceLock<Box<[Entry]>>; 28],
 }
 
 impl Table {
     #[inline]
-    fn get(&self, number: u32) -> &Row {
+    fn get(&self, number: u32) -> &Entry {
         match self.first.get(number as usize) {
-            Some(row) => row,
+            Some(entry) => entry,
             None => self.far(number),
         }
     }
 
     #[cold]
-    fn far(&self, number: u32) -> &Row {
+    fn far(&self, number: u32) -> &Entry {
         let (chunk, offset) = Self::find(number);
-        &self.chunks[chunk].get_or_init(|| (0..16 << chunk).map(|_| Row::default()).collect())[offset]
+        &self.chunks[chunk].get_or_init(|| (0..16 << chunk).map(|_| Entry::default()).collect())[offset]
     }
 
-    fn existing(&self, number: u32) -> Option<&Row> {
+    fn existing(&self, number: u32) -> Option<&Entry> {
         self.first.get(number as usize).or_else(|| {
             let (chunk, offset) = Self::find(number);
-            self.chunks[chunk].get().map(|rows| &rows[offset])
+            self.chunks[chunk].get().map(|entries| &entries[offset])
         })
     }
 
@@ -280,49 +280,49 @@ mod tests {
 
     #[test]
     fn names_nobody_runs_under_make_room() {
-        let rows = Rows::default();
+        let entries = Registry::default();
         for i in 0..10_000 {
-            let row = rows.start_named(label(format!("connection-{i}")));
-            rows.get(row).end(EndedAs::Finished).fetch_add(1, Ordering::Relaxed);
+            let entry = entries.start_named(label(format!("connection-{i}")));
+            entries.get(entry).end(EndedAs::Finished).fetch_add(1, Ordering::Relaxed);
         }
-        assert_eq!(rows.named.lock().unwrap().labels.len(), NAMES_KEPT);
+        assert_eq!(entries.named.lock().unwrap().labels.len(), NAMES_KEPT);
     }
 
     #[test]
     fn a_name_whose_results_are_there_keeps_its_row() {
-        let rows = Rows::default();
-        let culprit = rows.start_named(label("culprit".to_owned()));
-        rows.get(culprit).results.fetch_add(1, Ordering::Relaxed);
-        let ended = rows.get(culprit).end(EndedAs::Finished);
+        let entries = Registry::default();
+        let culprit = entries.start_named(label("culprit".to_owned()));
+        entries.get(culprit).results.fetch_add(1, Ordering::Relaxed);
+        let ended = entries.get(culprit).end(EndedAs::Finished);
         ended.fetch_add(1, Ordering::Relaxed);
         for i in 0..1000 {
-            let row = rows.start_named(label(format!("other-{i}")));
-            let ended = rows.get(row).end(EndedAs::Finished);
+            let entry = entries.start_named(label(format!("other-{i}")));
+            let ended = entries.get(entry).end(EndedAs::Finished);
             ended.fetch_add(1, Ordering::Relaxed);
         }
-        assert_eq!(rows.label(culprit).unwrap().name, "culprit");
+        assert_eq!(entries.label(culprit).unwrap().name, "culprit");
     }
 
     #[cfg(feature = "tower")]
     #[test]
     fn a_row_that_is_kept_is_nobody_elses() {
-        let rows = Rows::default();
-        let kept = rows.keep_named(label("request".to_owned()));
+        let entries = Registry::default();
+        let kept = entries.keep_named(label("request".to_owned()));
         for i in 0..10_000 {
-            let row = rows.start_named(label(format!("connection-{i}")));
-            rows.get(row).end(EndedAs::Finished).fetch_add(1, Ordering::Relaxed);
+            let entry = entries.start_named(label(format!("connection-{i}")));
+            entries.get(entry).end(EndedAs::Finished).fetch_add(1, Ordering::Relaxed);
         }
-        assert_eq!(rows.label(kept).unwrap().name, "request");
-        assert_eq!(rows.get(kept).started.load(Ordering::Relaxed), 0);
+        assert_eq!(entries.label(kept).unwrap().name, "request");
+        assert_eq!(entries.get(kept).started.load(Ordering::Relaxed), 0);
     }
 
     #[test]
     fn a_name_in_use_keeps_its_row() {
-        let rows = Rows::default();
-        let ids: Vec<_> = (0..1000).map(|i| rows.start_named(label(format!("w{i}")))).collect();
+        let entries = Registry::default();
+        let ids: Vec<_> = (0..1000).map(|i| entries.start_named(label(format!("w{i}")))).collect();
         for (i, id) in ids.iter().enumerate() {
-            assert_eq!(rows.label(*id).unwrap().name, format!("w{i}"));
-            assert_eq!(rows.get(*id).live(), 1);
+            assert_eq!(entries.label(*id).unwrap().name, format!("w{i}"));
+            assert_eq!(entries.get(*id).live(), 1);
         }
     }
 }

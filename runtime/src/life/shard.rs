@@ -10,19 +10,19 @@ use crate::life::slot_key::{SHARDS, SlotKey};
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
 
-/// Where a seat can be. Places never go away; who leaves makes room for the next.
+/// Where a slot can be. Places never go away; who leaves makes room for the next.
 #[derive(Debug)]
 pub(crate) struct Place {
     /// One more than how often it was taken before.
     pub(crate) taken: NonZeroU32,
-    pub(crate) seat: Option<Seat>,
+    pub(crate) slot: Option<Slot>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Seat {
-    pub(crate) row: EntryId,
+pub(crate) struct Slot {
+    pub(crate) entry: EntryId,
     pub(crate) stage: Stage,
-    /// Milliseconds between the first seat's time and this one's: a quarter of an `Instant`, of which there may be
+    /// Milliseconds between the first slot's time and this one's: a quarter of an `Instant`, of which there may be
     /// a million.
     pub(crate) since: u32,
     /// It has a token, its own or its parent's.
@@ -39,10 +39,10 @@ pub(crate) struct Seat {
     pub(crate) has_children: bool,
 }
 
-impl Seat {
-    /// A child's seat is taken when it is spawned, before it runs. Main has no task.
+impl Slot {
+    /// A child's slot is taken when it is spawned, before it runs. Main has no task.
     pub(crate) fn is_taken_in_person(&self) -> bool {
-        self.task.is_some() || self.row == EntryId::MAIN
+        self.task.is_some() || self.entry == EntryId::MAIN
     }
 }
 
@@ -56,20 +56,20 @@ pub(crate) struct Shard {
 
 impl Place {
     /// Empties the place. The old key does not open it again.
-    pub(crate) fn vacate(&mut self) -> Option<Seat> {
-        let seat = self.seat.take()?;
+    pub(crate) fn vacate(&mut self) -> Option<Slot> {
+        let slot = self.slot.take()?;
         self.taken = self.taken.checked_add(1).unwrap_or(NonZeroU32::MIN);
-        Some(seat)
+        Some(slot)
     }
 }
 
 impl Shard {
     /// An empty place.
-    pub(crate) fn vacancy(&mut self) -> u32 {
+    pub(crate) fn free_place(&mut self) -> u32 {
         if let Some(index) = self.free.pop() {
             return index;
         }
-        self.places.push(Place { taken: NonZeroU32::MIN, seat: None });
+        self.places.push(Place { taken: NonZeroU32::MIN, slot: None });
         u32::try_from(self.places.len() - 1).expect("fewer than 2^29 workers wait at a time")
     }
 
@@ -78,12 +78,12 @@ impl Shard {
         self.places.get_mut(key.index() as usize).filter(|place| place.taken.get() == key.taken())
     }
 
-    /// The seat of a task. The first question makes the index.
+    /// The slot of a task. The first question makes the index.
     pub(crate) fn find(&mut self, task: Id, number: u32) -> Option<SlotKey> {
         let Self { places, by_task, .. } = self;
         let by_task = by_task.get_or_insert_with(|| {
             let tasks = (0..).zip(&*places);
-            tasks.filter_map(|(index, place)| Some((place.seat.as_ref()?.task?, index))).collect()
+            tasks.filter_map(|(index, place)| Some((place.slot.as_ref()?.task?, index))).collect()
         });
         let index = *by_task.get(&task)?;
         let taken = places[index as usize].taken;

@@ -2,11 +2,11 @@
 
 use std::num::{NonZeroU32, NonZeroU64};
 
-/// Threads take seats in shards of their own, so that they rarely wait for each other.
+/// Threads take slots in shards of their own, so that they rarely wait for each other.
 pub(crate) const SHARDS: u32 = 8;
 
-/// A seat's place, in the upper half, and how often the place was taken, so that an old key never opens a new worker's
-/// seat. In one word, for the threads' records.
+/// A slot's place, in the upper half, and how often the place was taken, so that an old key never opens a new worker's
+/// slot. In one word, for the threads' records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SlotKey(NonZeroU64);
 
@@ -20,7 +20,7 @@ impl SlotKey {
         self.0.get()
     }
 
-    /// The inverse of `to_bits`; zero is no seat.
+    /// The inverse of `to_bits`; zero is no slot.
     #[inline]
     pub(crate) fn from_bits(bits: u64) -> Option<Self> {
         NonZeroU64::new(bits).map(Self)

@@ -1,6 +1,6 @@
-//! Where waiting workers are found: a worker that first returns `Pending` takes a seat.
+//! Where waiting workers are found: a worker that first returns `Pending` takes a slot.
 //!
-//! A seat holds what others need of a worker while it waits: how to wake it, since when it runs, and the
+//! A slot holds what others need of a worker while it waits: how to wake it, since when it runs, and the
 //! token it stops by. A worker that never waits takes none. Only wakers of tokio's own tasks are kept
 //! here, so that waking everybody runs no code of the user's.
 
@@ -14,7 +14,7 @@ use tokio::task::{AbortHandle, Id};
 use tokio_util::sync::CancellationToken;
 
 use crate::life::descent::{Early, Ended, Parent};
-use crate::life::shard::{Place, Seat, Shard};
+use crate::life::shard::{Place, Shard, Slot};
 use crate::life::slot_key::{SHARDS, SlotKey};
 use crate::life::slot_tokens::SlotTokens;
 use crate::model::label::EntryId;
@@ -24,36 +24,36 @@ use crate::os::loom::{Mutex, MutexGuard};
 /// How many wakers are copied out of a shard at a time. They are called outside the lock.
 const BATCH: usize = 64;
 
-/// The workers of one function that have a seat.
+/// The workers of one function that have a slot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parked {
     pub(crate) count: u64,
     /// How many of them have not been told to stop, their stage being a later one.
     pub(crate) untold: u64,
-    /// How long ago the first of them took its seat.
+    /// How long ago the first of them took its slot.
     pub(crate) oldest: Duration,
 }
 
-/// All seats of a lifecycle.
+/// All slots of a lifecycle.
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
-    /// When the first seat was taken.
+    /// When the first slot was taken.
     first: OnceLock<Instant>,
     shards: [Mutex<Shard>; SHARDS as usize],
     /// What stops those that have a token. Never asked under a shard's lock.
     tokens: [SlotTokens; SHARDS as usize],
-    /// Workers stopped one by one before they had a seat.
+    /// Workers stopped one by one before they had a slot.
     early: Mutex<Early>,
     /// Workers whose handles stop their children, and nobody else any more.
     ended: Mutex<Ended>,
 }
 
 impl Slots {
-    /// Takes a seat in the shard this thread prefers.
+    /// Takes a slot in the shard this thread prefers.
     pub(crate) fn take(
         &self,
         preferred: u32,
-        row: EntryId,
+        entry: EntryId,
         stage: Stage,
         task: Option<Id>,
         parent: Option<Parent>,
@@ -64,13 +64,13 @@ impl Slots {
         };
         let number = preferred % SHARDS;
         let mut shard = self.lock(number as usize);
-        let index = shard.vacancy();
+        let index = shard.free_place();
         if let (Some(by_task), Some(task)) = (&mut shard.by_task, task) {
             by_task.insert(task, index);
         }
         let place = &mut shard.places[index as usize];
-        place.seat = Some(Seat {
-            row,
+        place.slot = Some(Slot {
+            entry,
             stage,
             since: self.millis(),
             has_token: token.is_some(),
@@ -88,13 +88,13 @@ impl Slots {
         key
     }
 
-    /// The seat that was taken for a child before it ran is this task's.
+    /// The slot that was taken for a child before it ran is this task's.
     pub(crate) fn claim(&self, key: SlotKey, task: Option<Id>) {
         let mut shard = self.lock(key.shard());
         if let Some(place) = shard.place(key)
-            && let Some(seat) = &mut place.seat
+            && let Some(slot) = &mut place.slot
         {
-            seat.task = task;
+            slot.task = task;
             if let (Some(by_task), Some(task)) = (&mut shard.by_task, task) {
                 by_task.insert(task, key.index());
             }
@@ -103,27 +103,27 @@ impl Slots {
 
     /// Leaves how to wake the worker, for as long as it sits here.
     pub(crate) fn set_waker(&self, key: SlotKey, waker: &Waker) {
-        self.with(key, |seat| seat.waker = Some(waker.clone()));
+        self.with(key, |slot| slot.waker = Some(waker.clone()));
     }
 
     pub(crate) fn leave(&self, key: SlotKey) {
         let mut shard = self.lock(key.shard());
-        let Some(seat) = shard.place(key).and_then(Place::vacate) else {
+        let Some(slot) = shard.place(key).and_then(Place::vacate) else {
             return;
         };
         shard.free.push(key.index());
-        if let (Some(by_task), Some(task)) = (&mut shard.by_task, seat.task) {
+        if let (Some(by_task), Some(task)) = (&mut shard.by_task, slot.task) {
             by_task.remove(&task);
         }
         drop(shard);
-        if let (true, Some(task)) = (seat.has_children, seat.task) {
-            self.note_ended_parent(task, seat.parent);
+        if let (true, Some(task)) = (slot.has_children, slot.task) {
+            self.note_ended_parent(task, slot.parent);
         }
-        if seat.has_token {
+        if slot.has_token {
             self.tokens[key.shard()].leave(key.index(), key.generation());
         }
         // A waker's last clone may free a task: not under our lock.
-        drop(seat);
+        drop(slot);
     }
 
     /// Whether the worker was stopped apart from its stage: through its handle, its token or its parent.
@@ -133,18 +133,18 @@ impl Slots {
 
     /// The worker's own token, made now if this is the first time: a child of its parent's or of `stage`.
     pub(crate) fn own_token(&self, key: SlotKey, stage: &CancellationToken) -> CancellationToken {
-        if self.with(key, |seat| seat.has_token = true).is_some() {
+        if self.with(key, |slot| slot.has_token = true).is_some() {
             self.tokens[key.shard()].own(key.index(), key.generation(), stage)
         } else {
             stage.child_token()
         }
     }
 
-    /// The worker in this seat spawns another one. Returns its task.
+    /// The worker in this slot spawns another one. Returns its task.
     pub(crate) fn spawns(&self, key: SlotKey) -> Option<Id> {
-        self.with(key, |seat| {
-            seat.has_children = true;
-            seat.task
+        self.with(key, |slot| {
+            slot.has_children = true;
+            slot.task
         })
         .flatten()
     }
@@ -164,8 +164,8 @@ impl Slots {
         let mut wanted = HashSet::new();
         for number in 0..self.shards.len() {
             let shard = self.lock(number);
-            let seats = shard.places.iter().filter_map(|place| place.seat.as_ref());
-            for parent in seats.map(|seat| seat.parent) {
+            let slots = shard.places.iter().filter_map(|place| place.slot.as_ref());
+            for parent in slots.map(|slot| slot.parent) {
                 let line = successors(parent, |one| ended.parents.get(one).copied().flatten());
                 wanted.extend(line);
             }
@@ -185,42 +185,42 @@ impl Slots {
             let shard = self.lock(number);
             let first = u32::try_from(number).unwrap_or(0);
             for (place, number) in shard.places.iter().zip((first..).step_by(SHARDS as usize)) {
-                let seat = place.seat.as_ref();
-                if let Some(seat) = seat.filter(|seat| ended.descends(seat.parent, task)) {
-                    children.push((SlotKey::new(number, place.taken), seat.stage));
+                let slot = place.slot.as_ref();
+                if let Some(slot) = slot.filter(|slot| ended.descends(slot.parent, task)) {
+                    children.push((SlotKey::new(number, place.taken), slot.stage));
                 }
             }
         }
         drop(ended);
         for (key, stage) in children {
-            self.stop_seat(key, &tokens[stage.index()]);
+            self.stop_slot(key, &tokens[stage.index()]);
         }
     }
 
     /// The worker knows that it is to stop, whoever told it.
     pub(crate) fn note_told(&self, key: SlotKey) {
-        self.with(key, |seat| seat.is_told = true);
+        self.with(key, |slot| slot.is_told = true);
     }
 
-    fn stop_seat(&self, key: SlotKey, stage: &CancellationToken) {
+    fn stop_slot(&self, key: SlotKey, stage: &CancellationToken) {
         self.note_told(key);
         self.own_token(key, stage).cancel();
-        // Whoever waits by the seat alone does not hear the token.
-        if let Some(waker) = self.with(key, |seat| seat.waker.clone()).flatten() {
+        // Whoever waits by the slot alone does not hear the token.
+        if let Some(waker) = self.with(key, |slot| slot.waker.clone()).flatten() {
             waker.wake();
         }
     }
 
     /// Stops one worker of this stage, by its task, and those it has spawned. `tokens` are those of the stages.
     pub(crate) fn stop(&self, handle: AbortHandle, stage: Stage, tokens: &[CancellationToken; 4]) {
-        // Under this lock, so that a worker that takes its seat meanwhile is found by one of the two looks.
+        // Under this lock, so that a worker that takes its slot meanwhile is found by one of the two looks.
         let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
         let found = (0..)
             .zip(&self.shards)
             .find_map(|(number, shard)| shard.lock().unwrap_or_else(PoisonError::into_inner).find(handle.id(), number));
         if let Some(key) = found {
             drop(early);
-            self.stop_seat(key, &tokens[stage.index()]);
+            self.stop_slot(key, &tokens[stage.index()]);
         } else {
             let task = handle.id();
             early.add(handle);
@@ -229,7 +229,7 @@ impl Slots {
         }
     }
 
-    /// Whether this worker was stopped before it had a seat; forgets it.
+    /// Whether this worker was stopped before it had a slot; forgets it.
     pub(crate) fn was_stopped_early(&self, task: Option<Id>) -> bool {
         let Some(task) = task else { return false };
         let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
@@ -241,7 +241,7 @@ impl Slots {
         self.wake_those(|_, of| of == stage);
     }
 
-    /// Wakes those who wait, by row and stage.
+    /// Wakes those who wait, by entry and stage.
     pub(crate) fn wake_those(&self, mut are_meant: impl FnMut(EntryId, Stage) -> bool) {
         // On the stack: the first allocation of a thread takes longer than all the rest.
         let mut wakers = [const { None::<Waker> }; BATCH];
@@ -252,9 +252,9 @@ impl Slots {
                 let rest = shard.places.get(from..).unwrap_or_default();
                 let batch = &rest[..rest.len().min(BATCH)];
                 for (place, waker) in batch.iter().zip(&mut wakers) {
-                    let seat = place.seat.as_ref();
-                    let meant = seat.filter(|seat| are_meant(seat.row, seat.stage));
-                    *waker = meant.and_then(|seat| seat.waker.clone());
+                    let slot = place.slot.as_ref();
+                    let meant = slot.filter(|slot| are_meant(slot.entry, slot.stage));
+                    *waker = meant.and_then(|slot| slot.waker.clone());
                 }
                 from += batch.len();
                 let done = batch.len() == rest.len();
@@ -275,15 +275,15 @@ impl Slots {
         let mut tally = HashMap::new();
         for number in 0..self.shards.len() {
             let shard = self.lock(number);
-            for seat in shard.places.iter().filter_map(|place| place.seat.as_ref()) {
-                if !seat.is_taken_in_person() {
+            for slot in shard.places.iter().filter_map(|place| place.slot.as_ref()) {
+                if !slot.is_taken_in_person() {
                     continue;
                 }
-                let age = Duration::from_millis(now.saturating_sub(seat.since).into());
-                let row = tally.entry(seat.row).or_insert(Parked { count: 0, untold: 0, oldest: age });
-                row.count += 1;
-                row.untold += u64::from(!seat.is_told && !is_told(seat.stage));
-                row.oldest = row.oldest.max(age);
+                let age = Duration::from_millis(now.saturating_sub(slot.since).into());
+                let entry = tally.entry(slot.entry).or_insert(Parked { count: 0, untold: 0, oldest: age });
+                entry.count += 1;
+                entry.untold += u64::from(!slot.is_told && !is_told(slot.stage));
+                entry.oldest = entry.oldest.max(age);
             }
         }
         tally
@@ -294,8 +294,8 @@ impl Slots {
         u32::try_from(age.as_millis()).unwrap_or(u32::MAX)
     }
 
-    fn with<T>(&self, key: SlotKey, act: impl FnOnce(&mut Seat) -> T) -> Option<T> {
-        self.lock(key.shard()).place(key).and_then(|place| place.seat.as_mut()).map(act)
+    fn with<T>(&self, key: SlotKey, act: impl FnOnce(&mut Slot) -> T) -> Option<T> {
+        self.lock(key.shard()).place(key).and_then(|place| place.slot.as_mut()).map(act)
     }
 
     fn lock(&self, shard: usize) -> MutexGuard<'_, Shard> {

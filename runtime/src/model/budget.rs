@@ -11,10 +11,10 @@ const MAX_RESERVE: Duration = Duration::from_secs(2);
 pub(crate) const SETTLING: Duration = Duration::from_millis(50);
 
 /// How far apart the looks are at whether it has come there.
-pub(crate) const SETTLING_LOOK: Duration = Duration::from_millis(1);
+pub(crate) const SETTLING_POLL: Duration = Duration::from_millis(1);
 
 /// How long before the abort the last look begins.
-pub(crate) const LAST_LOOK: Duration = Duration::from_millis(50);
+pub(crate) const LAST_SAMPLE: Duration = Duration::from_millis(50);
 
 /// Two looks this far apart that see the same poll see a poll that blocks.
 pub(crate) const APART: Duration = Duration::from_millis(10);

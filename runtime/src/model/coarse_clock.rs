@@ -1,15 +1,15 @@
-//! A coarse clock: one beat a second, counted by the watch.
+//! A coarse clock: one tick a second, counted by the watch.
 //!
-//! A poll notes the beat it began in, for the price of a load and a store; a look at the clock would cost more than
+//! A poll notes the tick it began in, for the price of a load and a store; a look at the clock would cost more than
 //! the poll of a small worker. From that a status tells how long ago a worker last did anything.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// How far apart the beats are.
+/// How far apart the ticks are.
 pub(crate) const PERIOD: Duration = Duration::from_secs(1);
 
-/// How many beats there were.
+/// How many ticks there were.
 #[derive(Debug)]
 pub(crate) struct CoarseClock {
     /// When the first one was, in real time.
@@ -24,13 +24,13 @@ impl Default for CoarseClock {
 }
 
 impl CoarseClock {
-    /// The latest beat, as far as it was counted.
+    /// The latest tick, as far as it was counted.
     #[inline]
     pub(crate) fn latest(&self) -> u32 {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Counts the beats that have passed. Says whether there were any.
+    /// Counts the ticks that have passed. Says whether there were any.
     pub(crate) fn count(&self) -> bool {
         let now = u32::try_from(self.began.elapsed().as_secs()).unwrap_or(u32::MAX);
         self.count.swap(now, Ordering::Relaxed) != now
@@ -41,9 +41,9 @@ impl CoarseClock {
         self.began + PERIOD * self.latest().saturating_add(1)
     }
 
-    /// How long ago this beat was, to the second.
-    pub(crate) fn since(&self, beat: u32) -> Duration {
-        let age = self.began.elapsed().saturating_sub(PERIOD * beat);
+    /// How long ago this tick was, to the second.
+    pub(crate) fn since(&self, tick: u32) -> Duration {
+        let age = self.began.elapsed().saturating_sub(PERIOD * tick);
         Duration::from_secs(age.as_secs())
     }
 }

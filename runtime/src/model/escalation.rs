@@ -18,7 +18,7 @@ pub(crate) enum Meaning {
     /// The drain is over.
     EndDrain,
     /// The stop is under way already.
-    Known,
+    AlreadyStopping,
     /// The second interrupt: out, now.
     Force,
 }
@@ -53,7 +53,7 @@ impl Escalation {
             (true, 2.., _) => Meaning::Force,
             (_, _, Stop::NotAsked) => Meaning::Stop,
             (true, _, Stop::Draining) => Meaning::EndDrain,
-            _ => Meaning::Known,
+            _ => Meaning::AlreadyStopping,
         }
     }
 }

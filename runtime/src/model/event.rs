@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::model::state::Stage;
 
-/// Something that happened to the stop itself. What its hooks and workers did is in their own rows.
+/// Something that happened to the stop itself. What its hooks and workers did is in their own entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -21,9 +21,9 @@ pub enum Event {
 
 /// The events of a stop, in order.
 #[derive(Debug, Default)]
-pub(crate) struct Trace(Mutex<Vec<(Instant, Event)>>);
+pub(crate) struct Timeline(Mutex<Vec<(Instant, Event)>>);
 
-impl Trace {
+impl Timeline {
     /// A stage is told twice where it is early: the first time counts.
     pub(crate) fn note(&self, now: Instant, event: Event) {
         let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);

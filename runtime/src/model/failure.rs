@@ -29,15 +29,15 @@ const KEPT: usize = 32;
 /// One thing that went wrong.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
-    pub(crate) who: Who,
-    pub(crate) how: How,
+    pub(crate) subject: Subject,
+    pub(crate) kind: FailureKind,
     pub(crate) code: u8,
     task: Option<Id>,
 }
 
 /// Whose failure it is.
 #[derive(Clone, Debug)]
-pub(crate) enum Who {
+pub(crate) enum Subject {
     Main,
     /// Its name, and where it is written.
     Worker(Arc<str>, Arc<str>),
@@ -46,7 +46,7 @@ pub(crate) enum Who {
 
 /// In what way it went wrong, with the text of the error or the panic.
 #[derive(Clone, Debug)]
-pub(crate) enum How {
+pub(crate) enum FailureKind {
     Error(String),
     /// Main's own exit code; std has printed the error.
     Code(u8),
@@ -59,7 +59,7 @@ pub(crate) enum How {
     Destructor,
 }
 
-impl Who {
+impl Subject {
     /// As reports show it.
     pub(crate) fn name(&self) -> String {
         match self {
@@ -70,35 +70,35 @@ impl Who {
 }
 
 impl Failure {
-    pub(crate) fn error(who: Who, text: String) -> Self {
-        Self { who, how: How::Error(text), code: FAILED, task: None }
+    pub(crate) fn error(subject: Subject, text: String) -> Self {
+        Self { subject, kind: FailureKind::Error(text), code: FAILED, task: None }
     }
 
-    pub(crate) fn panic(who: Who, payload: &(dyn Any + Send)) -> Self {
+    pub(crate) fn panic(subject: Subject, payload: &(dyn Any + Send)) -> Self {
         let text = text::of_panic(payload).to_owned();
-        Self { who, how: How::Panic(text), code: PANICKED, task: None }
+        Self { subject, kind: FailureKind::Panic(text), code: PANICKED, task: None }
     }
 
-    pub(crate) fn destructor(who: Who) -> Self {
-        Self { who, how: How::Destructor, code: PANICKED, task: None }
+    pub(crate) fn destructor(subject: Subject) -> Self {
+        Self { subject, kind: FailureKind::Destructor, code: PANICKED, task: None }
     }
 
-    pub(crate) fn overrun(who: Who, budget: Duration) -> Self {
-        Self { who, how: How::Overrun(budget), code: OUT_OF_TIME, task: None }
+    pub(crate) fn overrun(subject: Subject, budget: Duration) -> Self {
+        Self { subject, kind: FailureKind::Overrun(budget), code: OUT_OF_TIME, task: None }
     }
 
-    pub(crate) fn of_hook(who: Who, how: How) -> Self {
-        let code = if matches!(how, How::Overrun(_)) { OUT_OF_TIME } else { FAILED };
-        Self { who, how, code, task: None }
+    pub(crate) fn of_hook(subject: Subject, kind: FailureKind) -> Self {
+        let code = if matches!(kind, FailureKind::Overrun(_)) { OUT_OF_TIME } else { FAILED };
+        Self { subject, kind, code, task: None }
     }
 
     pub(crate) fn main_code(code: u8) -> Self {
-        Self { who: Who::Main, how: How::Code(code), code, task: None }
+        Self { subject: Subject::Main, kind: FailureKind::Code(code), code, task: None }
     }
 
     /// Main's own exit code, and nothing else.
     pub(crate) fn is_mains(&self) -> bool {
-        matches!(self.how, How::Code(_))
+        matches!(self.kind, FailureKind::Code(_))
     }
 
     /// The failure as the reason of an exit code.
@@ -247,13 +247,13 @@ mod tests {
     fn failures(events: &[Event]) -> Failures {
         let failures = Failures::default();
         for event in events {
-            let who = Who::Worker("w".into(), "w.rs:1".into());
+            let subject = Subject::Worker("w".into(), "w.rs:1".into());
             match event {
-                Event::Error => failures.add(Failure::error(who, String::new())),
-                Event::Panic => failures.add(Failure::panic(who, &"")),
+                Event::Error => failures.add(Failure::error(subject, String::new())),
+                Event::Panic => failures.add(Failure::panic(subject, &"")),
                 Event::MainsCode(code) => failures.add(Failure::main_code(*code)),
                 Event::HookOverruns => {
-                    failures.add(Failure::of_hook(who, How::Overrun(Duration::ZERO)));
+                    failures.add(Failure::of_hook(subject, FailureKind::Overrun(Duration::ZERO)));
                 }
                 Event::Settled(code) => {
                     failures.settle(*code);

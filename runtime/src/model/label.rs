@@ -39,7 +39,7 @@ impl fmt::Display for Label {
     }
 }
 
-/// The number of a row. Set in the upper half: a name given at run time.
+/// The number of an entry. Set in the upper half: a name given at run time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct EntryId(u32);
 
@@ -47,7 +47,7 @@ pub(crate) struct EntryId(u32);
 pub(crate) const NAMED: u32 = 1 << 31;
 
 impl EntryId {
-    /// Main's own row.
+    /// Main's own entry.
     pub(crate) const MAIN: Self = Self(0);
 
     pub(crate) const fn to_bits(self) -> u32 {
@@ -75,7 +75,7 @@ impl EntryId {
     }
 }
 
-/// How one worker of a row ended.
+/// How one worker of an entry ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndedAs {
     Finished = 0,

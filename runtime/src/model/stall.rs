@@ -29,10 +29,10 @@ struct Standstill {
     is_used: bool,
 }
 
-/// How many moments after a thaw something comes at the earliest.
+/// How many moments after a stall something comes at the earliest.
 #[derive(Clone, Copy, Debug)]
 #[repr(u32)]
-pub(crate) enum Turn {
+pub(crate) enum Grace {
     /// What was due meanwhile: the end of a wait for workers or hooks.
     Due = 1,
     /// The end of what an abort does.
@@ -50,7 +50,7 @@ impl Stall {
             return None;
         }
         let mut last = self.lock();
-        // Due before the last thaw: the same standstill, noticed by another thread.
+        // Due before the last stall: the same standstill, noticed by another thread.
         if last.is_used || last.ended.is_some_and(|ended| due <= ended) {
             return None;
         }
@@ -59,7 +59,7 @@ impl Stall {
     }
 
     /// `moment`, or later where the process stood still.
-    pub(crate) fn put_off(&self, moment: Instant, turn: Turn) -> Instant {
+    pub(crate) fn put_off(&self, moment: Instant, turn: Grace) -> Instant {
         let mut last = self.lock();
         let Some(ended) = last.ended else {
             return moment;
@@ -82,45 +82,45 @@ mod tests {
 
     #[test]
     fn who_wakes_in_time_has_not_stood_still() {
-        let thaw = Stall::default();
+        let stall = Stall::default();
         let due = Instant::now();
         let throttled = due + Duration::from_millis(100);
         for now in [due, throttled] {
-            assert_eq!(thaw.woke(due, now), None);
-            assert_eq!(thaw.put_off(due, Turn::End), due);
+            assert_eq!(stall.woke(due, now), None);
+            assert_eq!(stall.put_off(due, Grace::End), due);
         }
     }
 
     #[test]
     fn a_standstill_is_noticed_once_and_puts_off_what_was_due() {
-        let thaw = Stall::default();
+        let stall = Stall::default();
         let due = Instant::now();
         let now = due + SECOND;
-        assert_eq!(thaw.woke(due, now), Some(SECOND));
-        assert_eq!(thaw.woke(due, now), None);
-        let [wait, abort, end] = [Turn::Due, Turn::Abort, Turn::End].map(|turn| thaw.put_off(due, turn));
+        assert_eq!(stall.woke(due, now), Some(SECOND));
+        assert_eq!(stall.woke(due, now), None);
+        let [wait, abort, end] = [Grace::Due, Grace::Abort, Grace::End].map(|turn| stall.put_off(due, turn));
         assert!(now < wait && wait < abort && abort < end);
         let later = end + SECOND;
-        assert_eq!(thaw.put_off(later, Turn::End), later);
+        assert_eq!(stall.put_off(later, Grace::End), later);
     }
 
     #[test]
     fn what_was_put_off_once_is_not_put_off_again() {
-        let thaw = Stall::default();
+        let stall = Stall::default();
         let due = Instant::now();
-        thaw.woke(due, due + SECOND);
-        let end = thaw.put_off(due, Turn::End);
-        assert_eq!(thaw.woke(end, end + SECOND), None);
-        assert_eq!(thaw.put_off(due, Turn::End), end);
+        stall.woke(due, due + SECOND);
+        let end = stall.put_off(due, Grace::End);
+        assert_eq!(stall.woke(end, end + SECOND), None);
+        assert_eq!(stall.put_off(due, Grace::End), end);
     }
 
     #[test]
     fn a_standstill_long_before_a_moment_costs_nothing() {
-        let thaw = Stall::default();
+        let stall = Stall::default();
         let (early, due) = (Instant::now(), Instant::now() + 10 * SECOND);
-        thaw.woke(early, early + SECOND);
-        assert_eq!(thaw.put_off(due, Turn::End), due);
-        assert_eq!(thaw.woke(due, due + SECOND), Some(SECOND));
-        assert!(thaw.put_off(due, Turn::Due) > due + SECOND);
+        stall.woke(early, early + SECOND);
+        assert_eq!(stall.put_off(due, Grace::End), due);
+        assert_eq!(stall.woke(due, due + SECOND), Some(SECOND));
+        assert!(stall.put_off(due, Grace::Due) > due + SECOND);
     }
 }

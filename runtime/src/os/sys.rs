@@ -4,8 +4,8 @@
 
 #[cfg(unix)]
 pub(crate) use unix::{
-    Mask, die_of, exit_now, from_the_background, handler, hear, is_ignored, is_writable, keep_default_up, outranked_by,
-    wait_readable, wait_writable,
+    Mask, die_of, exit_now, from_the_background, handler, is_ignored, is_writable, keep_default_up, outranked_by,
+    register, wait_readable, wait_writable,
 };
 
 #[cfg(all(unix, feature = "process"))]
@@ -111,7 +111,7 @@ mod unix {
 
     /// From now on `signal` raises the flag and then writes a byte to wake whoever reads, after what was registered
     /// before it.
-    pub(crate) fn hear(signal: i32, arrived: Arc<AtomicBool>, wake: UnixStream) -> io::Result<SigId> {
+    pub(crate) fn register(signal: i32, arrived: Arc<AtomicBool>, wake: UnixStream) -> io::Result<SigId> {
         let heard = move || {
             arrived.store(true, Ordering::SeqCst);
             // Where the socket is full, whoever reads is about to wake anyway.

@@ -51,8 +51,8 @@ fn ask(life: &Lifecycle, is_the_last: bool) -> usize {
     drop(round);
     let mut woken = HashMap::<_, usize>::new();
     let mut total = 0;
-    life.seats.wake_those(|row, _| {
-        let of_row = woken.entry(row).or_default();
+    life.slots.wake_those(|entry, _| {
+        let of_row = woken.entry(entry).or_default();
         let is_wanted = *of_row < LOOKED_AT.0 && total < LOOKED_AT.1;
         *of_row += usize::from(is_wanted);
         total += usize::from(is_wanted);
@@ -73,7 +73,7 @@ fn collect(life: &Lifecycle) -> Said {
     };
     drop(round);
     let said = said.into_iter();
-    Said(said.map(|((row, stacks), count)| (life.rows.label(row), stacks, count)).collect())
+    Said(said.map(|((entry, stacks), count)| (life.registry.label(entry), stacks, count)).collect())
 }
 
 /// Which functions' workers (main's, where there is none) wait where, and how many: in addresses.

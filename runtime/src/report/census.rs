@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::life::lifecycle::Lifecycle;
-use crate::life::poll_record::Seen;
+use crate::life::poll_record::ThreadRecord;
 use crate::life::poll_record::{Poll, Sample};
 use crate::model::hook::Progress;
 use crate::model::label::EntryId;
@@ -18,14 +18,14 @@ impl Blocking {
     pub(crate) fn find<'a>(
         life: &Lifecycle,
         looks: impl IntoIterator<Item = &'a Sample>,
-        seen: &Arc<Seen>,
+        seen: &Arc<ThreadRecord>,
         poll: Poll,
     ) -> Option<Self> {
         let mut looks = looks.into_iter();
         let looked = looks.find_map(|look| look.since(seen, poll))?;
-        // It may have begun at the very end of its beat.
-        let beat = seen.last_polled(poll.row);
-        let counted = beat.map_or(Duration::ZERO, |beat| life.beat.since(beat + 1));
+        // It may have begun at the very end of its tick.
+        let tick = seen.last_polled(poll.entry);
+        let counted = tick.map_or(Duration::ZERO, |tick| life.clock.since(tick + 1));
         Some(Self { thread: seen.name.clone(), at_least: looked.max(counted) })
     }
 }
@@ -48,80 +48,80 @@ pub(crate) fn find(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Stuck> {
         }
     }
     if life.is_main_alive() {
-        let scene = Scene::now(life, earlier);
-        found.push(scene.describe(EntryId::MAIN, What::Main, 1));
+        let census = Census::now(life, earlier);
+        found.push(census.describe(EntryId::MAIN, What::Main, 1));
     }
     found
 }
 
 /// Which workers are there now.
 pub(crate) fn workers(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Stuck> {
-    let scene = Scene::now(life, earlier);
-    let mut rows = life.rows.live();
+    let census = Census::now(life, earlier);
+    let mut entries = life.registry.live();
     // A function nobody runs any more can still hold a thread: with the destructor of a result.
-    for (_, poll) in &scene.polls {
-        if poll.row != EntryId::MAIN && rows.iter().all(|(row, ..)| *row != poll.row) {
-            rows.extend(life.rows.label(poll.row).map(|label| (poll.row, label, 1)));
+    for (_, poll) in &census.polls {
+        if poll.entry != EntryId::MAIN && entries.iter().all(|(entry, ..)| *entry != poll.entry) {
+            entries.extend(life.registry.label(poll.entry).map(|label| (poll.entry, label, 1)));
         }
     }
     let mut found = Vec::new();
-    for (row, label, count) in rows {
-        found.push(scene.describe(row, What::Worker(label), count));
+    for (entry, label, count) in entries {
+        found.push(census.describe(entry, What::Worker(label), count));
     }
     found
 }
 
 /// Has everybody polled once more, so that handles say who waits for them, and those who wait, where.
-pub(crate) fn ask_who_waits(life: &Lifecycle) {
+pub(crate) fn ask_waiters(life: &Lifecycle) {
     /// So many take longer to wake than the abort can be put off.
     const TOO_MANY: usize = 10_000;
     awaits::ask_at_last(life);
     if life.alive() < TOO_MANY {
         life.waits.ask();
         for stage in Stage::ALL {
-            life.seats.wake(stage);
+            life.slots.wake(stage);
         }
     }
 }
 
 /// What can be seen of a lifecycle at one moment.
-struct Scene<'a> {
+struct Census<'a> {
     life: &'a Lifecycle,
-    polls: Vec<(Arc<Seen>, Poll)>,
-    seats: std::collections::HashMap<EntryId, crate::life::slots::Parked>,
+    polls: Vec<(Arc<ThreadRecord>, Poll)>,
+    slots: std::collections::HashMap<EntryId, crate::life::slots::Parked>,
     earlier: &'a [&'a Sample],
 }
 
-impl<'a> Scene<'a> {
+impl<'a> Census<'a> {
     fn now(life: &'a Lifecycle, earlier: &'a [&'a Sample]) -> Self {
-        Self { life, polls: life.polls(), seats: life.tally(), earlier }
+        Self { life, polls: life.polls(), slots: life.tally(), earlier }
     }
 
-    fn describe(&self, row: EntryId, what: What, count: u64) -> Stuck {
+    fn describe(&self, entry: EntryId, what: What, count: u64) -> Stuck {
         let mut blocking = Vec::new();
         let (mut polled, mut first_polls) = (0, 0);
-        for (seen, poll) in self.polls.iter().filter(|(_, poll)| poll.row == row) {
-            first_polls += u64::from(poll.seat.is_none());
+        for (seen, poll) in self.polls.iter().filter(|(_, poll)| poll.entry == entry) {
+            first_polls += u64::from(poll.slot.is_none());
             match Blocking::find(self.life, self.earlier.iter().copied(), seen, *poll) {
                 Some(found) => blocking.push(found),
                 None => polled += 1,
             }
         }
-        let seats = self.seats.get(&row);
+        let slots = self.slots.get(&entry);
         let is_hold = matches!(&what, What::Worker(label) if label.is_hold);
         Stuck {
             what,
             count,
-            oldest: seats.map(|seats| seats.oldest),
+            oldest: slots.map(|slots| slots.oldest),
             // A hold is nothing that is polled.
             polled: if is_hold { count } else { polled },
             not_started: if is_hold {
                 0
             } else {
-                count.saturating_sub(seats.map_or(0, |seats| seats.count) + first_polls)
+                count.saturating_sub(slots.map_or(0, |slots| slots.count) + first_polls)
             },
             // One that blocks its thread waits for nothing of the stop.
-            untold: seats.map_or(0, |seats| seats.untold).min(count.saturating_sub(blocking.len() as u64)),
+            untold: slots.map_or(0, |slots| slots.untold).min(count.saturating_sub(blocking.len() as u64)),
             blocking,
         }
     }
@@ -138,19 +138,19 @@ mod tests {
     use crate::model::label::Label;
     use crate::run::test::unit::{self, poll};
 
-    /// The row of a worker that runs.
+    /// The entry of a worker that runs.
     fn lifecycle() -> (Arc<Lifecycle>, EntryId) {
         let life = unit::lifecycle();
         let label = Label::at("consume".into(), std::panic::Location::caller());
-        let row = life.rows.start_named(label);
-        (life, row)
+        let entry = life.registry.start_named(label);
+        (life, entry)
     }
 
     #[test]
     fn only_a_poll_that_goes_on_from_an_earlier_look_blocks() {
-        let (life, row) = lifecycle();
+        let (life, entry) = lifecycle();
         let mut before = None;
-        poll(&life, row, || {
+        poll(&life, entry, || {
             let look = life.sample();
             let [(seen, poll)] = &look.polls[..] else {
                 panic!("not one poll: {look:?}");
@@ -164,7 +164,7 @@ mod tests {
             before = Some(look);
         });
         let before = before.expect("it has run");
-        poll(&life, row, || {
+        poll(&life, entry, || {
             let now = life.sample();
             let (seen, poll) = &now.polls[0];
             assert_eq!(before.since(seen, *poll), None, "it is the next poll");
@@ -174,11 +174,11 @@ mod tests {
 
     #[test]
     fn a_poll_is_not_said_to_have_taken_longer_than_it_did() {
-        let (life, row) = lifecycle();
-        // Late in a beat, and on into the next one.
+        let (life, entry) = lifecycle();
+        // Late in a tick, and on into the next one.
         std::thread::sleep(Duration::from_millis(600));
         let began = Instant::now();
-        poll(&life, row, || {
+        poll(&life, entry, || {
             std::thread::sleep(Duration::from_millis(500));
             let look = life.sample();
             std::thread::sleep(SAME_POLL);
@@ -190,19 +190,19 @@ mod tests {
 
     #[test]
     fn who_holds_a_thread_is_named_once_and_main_is_no_worker() {
-        let (life, row) = lifecycle();
+        let (life, entry) = lifecycle();
         let names = || {
             let workers = workers(&life, &[]);
             workers.iter().map(Stuck::tally).collect::<Vec<_>>()
         };
-        poll(&life, row, || {
+        poll(&life, entry, || {
             assert_eq!(names(), ["consume"], "it runs");
             let said = workers(&life, &[])[0].to_string();
             assert!(said.ends_with("still running"), "nothing is known of its poll: {said}");
         });
-        let ended = life.rows.get(row).end(EndedAs::Finished);
+        let ended = life.registry.get(entry).end(EndedAs::Finished);
         ended.fetch_add(1, Ordering::Release);
-        poll(&life, row, || {
+        poll(&life, entry, || {
             assert_eq!(names(), ["consume"], "its result is dropped");
         });
         poll(&life, EntryId::MAIN, || assert!(names().is_empty()));

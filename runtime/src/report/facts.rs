@@ -16,7 +16,7 @@ use crate::say::lines;
 /// Takes the facts. The look from when the stop began, and a `later` one, tell a poll that blocks from one that happens
 /// to be under way.
 pub(crate) fn take(life: &Lifecycle, later: Option<&Sample>) -> StopFacts {
-    let looks: Vec<_> = life.first_look.get().into_iter().chain(later).collect();
+    let looks: Vec<_> = life.first_sample.get().into_iter().chain(later).collect();
     let stuck = census::find(life, &looks);
     let main_never_looked = stuck.iter().any(Stuck::is_main) && !life.has_main_looked();
     StopFacts {
@@ -25,7 +25,7 @@ pub(crate) fn take(life: &Lifecycle, later: Option<&Sample>) -> StopFacts {
         // They were asked when the later look was taken.
         awaits: later.map_or_else(Awaits::default, |_| awaits::of(life)),
         main_never_looked,
-        is_held_up: life.is_telling(),
+        is_held_up: life.runs_wakers(),
     }
 }
 

@@ -35,7 +35,7 @@ struct Report {
     failures: Vec<String>,
     hints: Vec<String>,
     waits: Vec<String>,
-    stuck: Vec<Row>,
+    stuck: Vec<Entry>,
     untracked: usize,
     /// How many entries of the lists did not fit.
     left_out: usize,
@@ -43,7 +43,7 @@ struct Report {
 
 /// Those of one name that were still there.
 #[derive(Serialize)]
-struct Row {
+struct Entry {
     kind: &'static str,
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,7 +86,7 @@ impl Report {
             failures: strings(&facts.failures),
             hints: facts.hints.clone(),
             waits: facts.waits.iter().map(ToString::to_string).collect(),
-            stuck: facts.stuck.iter().map(|stuck| Row::of(stuck, facts)).collect(),
+            stuck: facts.stuck.iter().map(|stuck| Entry::of(stuck, facts)).collect(),
             untracked: facts.untracked,
             left_out: facts.more_failures,
         }
@@ -94,7 +94,7 @@ impl Report {
 
     /// Takes a place off those who are stuck, or else an entry off the longest list. `false` where none has any.
     fn leave_one_out(&mut self) -> bool {
-        let mut places = self.stuck.iter_mut().rev().map(|row| &mut row.awaits);
+        let mut places = self.stuck.iter_mut().rev().map(|entry| &mut entry.awaits);
         if places.any(|places| places.pop().is_some()) {
             return true;
         }
@@ -109,7 +109,7 @@ impl Report {
     }
 }
 
-impl Row {
+impl Entry {
     fn of(stuck: &Stuck, facts: &Facts<'_>) -> Self {
         let awaits = stuck.awaits(facts.awaits).into_iter();
         let (kind, at) = match &stuck.what {
@@ -146,8 +146,8 @@ fn ms(duration: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    fn row() -> Row {
-        Row {
+    fn entry() -> Entry {
+        Entry {
             kind: "worker",
             name: "consume".to_owned(),
             at: None,
@@ -173,7 +173,7 @@ mod tests {
             failures: vec!["a worker failed".to_owned(); failures],
             hints: Vec::new(),
             waits: Vec::new(),
-            stuck: (0..stuck).map(|_| row()).collect(),
+            stuck: (0..stuck).map(|_| entry()).collect(),
             untracked: 0,
             left_out: 0,
         }

@@ -27,7 +27,7 @@ fn line(facts: &Facts<'_>, format: Format, prefix: &str) -> Line {
     }
 }
 
-/// WaitGraph for what the report would be the better for, as long as there is time for it. For main's thread.
+/// Waits for what the report would be the better for, as long as there is time for it. For main's thread.
 pub(crate) fn settle(life: &Lifecycle) {
     if let (Some(report), Some(budget)) = (life.report.get(), life.budget()) {
         let until = budget.report_at().unwrap_or_else(|| life.now());
@@ -42,9 +42,9 @@ pub(crate) fn publish(life: &Arc<Lifecycle>, code: u8, untracked: usize) {
     life.report_once(|| {
         if life.report.get().is_some() {
             // The facts are known; who has begun since is given up as well.
-            hook::give_up_those_that_run(life);
+            hook::abort_running(life);
         }
-        hook::give_up_those_that_wait(life);
+        hook::give_up_waiting(life);
         let report = life.report.get_or_init(|| facts::take(life, None));
         let facts = Facts::new(life, report, code, untracked);
         let took = facts.timings.since_asked();

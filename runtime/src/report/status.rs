@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::life::lifecycle::Lifecycle;
-use crate::life::poll_record::Seen;
+use crate::life::poll_record::ThreadRecord;
 use crate::life::poll_record::{Poll, Sample};
-use crate::life::registry::Row;
+use crate::life::registry::Entry;
 use crate::life::slots::Parked;
 use crate::model::budget::APART;
 use crate::model::budget::Budget;
@@ -216,7 +216,7 @@ impl Status {
         let now = life.now();
         let asked = life.budget().map_or(now, Budget::asked);
         let since_asked = |at: Instant| at.saturating_duration_since(asked);
-        let scene = Scene { life, seats: life.tally(), polls: life.polls(), look };
+        let census = Census { life, slots: life.tally(), polls: life.polls(), look };
         let mut status = Self {
             state: life.state(),
             uptime: now.saturating_duration_since(life.born),
@@ -225,7 +225,7 @@ impl Status {
             main: MainStatus {
                 is_alive: life.is_main_alive(),
                 has_looked: life.has_main_looked(),
-                activity: scene.activity(EntryId::MAIN),
+                activity: census.activity(EntryId::MAIN),
             },
             ..Self::empty()
         };
@@ -235,13 +235,13 @@ impl Status {
         // Of the tasks on the runtime: its workers, main aside, and the hooks that run. A hold is no task.
         let alive = life.tasks_alive();
         let mut tracked = life.workers_alive();
-        for (id, label, row) in life.rows.all() {
+        for (id, label, entry) in life.registry.all() {
             if label.is_hold {
-                let hold = HoldStatus::of(&label, row);
+                let hold = HoldStatus::of(&label, entry);
                 tracked = tracked.saturating_sub(usize::try_from(hold.live).unwrap_or(0));
                 status.holds.push(hold);
             } else {
-                status.workers.push(scene.worker(id, &label, row));
+                status.workers.push(census.worker(id, &label, entry));
             }
         }
         for hook in life.hooks.seen(now) {
@@ -255,7 +255,7 @@ impl Status {
             });
         }
         status.untracked = alive.saturating_sub(tracked);
-        for (at, event) in life.trace.events() {
+        for (at, event) in life.timeline.events() {
             let after = since_asked(at);
             status.trace.push(Moment { after, event });
         }
@@ -285,39 +285,39 @@ impl Timings {
 }
 
 /// What can be seen of a lifecycle's workers at one moment.
-struct Scene<'a> {
+struct Census<'a> {
     life: &'a Lifecycle,
-    seats: HashMap<EntryId, Parked>,
-    polls: Vec<(Arc<Seen>, Poll)>,
+    slots: HashMap<EntryId, Parked>,
+    polls: Vec<(Arc<ThreadRecord>, Poll)>,
     look: Option<&'a Sample>,
 }
 
-impl Scene<'_> {
-    fn worker(&self, id: EntryId, label: &Label, row: &Row) -> WorkerStatus {
-        let policy = self.life.rows.policy(id);
-        let ended = |way| row.end(way).load(Ordering::Relaxed);
+impl Census<'_> {
+    fn worker(&self, id: EntryId, label: &Label, entry: &Entry) -> WorkerStatus {
+        let policy = self.life.registry.policy(id);
+        let ended = |way| entry.end(way).load(Ordering::Relaxed);
         WorkerStatus {
             name: label.name.to_string(),
             location: label.location(),
             on_failure: policy.on_failure(),
             stage: policy.stage(),
-            live: row.live(),
-            started: row.started.load(Ordering::Relaxed),
+            live: entry.live(),
+            started: entry.started.load(Ordering::Relaxed),
             finished: ended(EndedAs::Finished),
             failed: ended(EndedAs::Failed),
             panicked: ended(EndedAs::Panicked),
             aborted: ended(EndedAs::Aborted),
-            restarted: row.restarted.load(Ordering::Relaxed),
-            refused: row.refused.load(Ordering::Relaxed),
-            oldest: self.seats.get(&id).map(|seats| seats.oldest),
-            ended: row.ended_at.load(Ordering::Relaxed).checked_sub(1).map(|ms| Duration::from_millis(ms.into())),
+            restarted: entry.restarted.load(Ordering::Relaxed),
+            refused: entry.refused.load(Ordering::Relaxed),
+            oldest: self.slots.get(&id).map(|slots| slots.oldest),
+            ended: entry.ended_at.load(Ordering::Relaxed).checked_sub(1).map(|ms| Duration::from_millis(ms.into())),
             activity: self.activity(id),
         }
     }
 
-    fn activity(&self, row: EntryId) -> Activity {
+    fn activity(&self, entry: EntryId) -> Activity {
         let mut activity = Activity::default();
-        for (seen, poll) in self.polls.iter().filter(|(_, poll)| poll.row == row) {
+        for (seen, poll) in self.polls.iter().filter(|(_, poll)| poll.entry == entry) {
             activity.in_poll += 1;
             let blocking = Blocking::find(self.life, self.look, seen, *poll);
             activity.blocking.extend(blocking);
@@ -325,20 +325,20 @@ impl Scene<'_> {
         activity.last_polled = if activity.in_poll > 0 {
             Some(Duration::ZERO)
         } else {
-            let beat = self.life.last_polled(row);
-            beat.map(|beat| self.life.beat.since(beat))
+            let tick = self.life.last_polled(entry);
+            tick.map(|tick| self.life.clock.since(tick))
         };
         activity
     }
 }
 
 impl HoldStatus {
-    fn of(label: &Label, row: &Row) -> Self {
+    fn of(label: &Label, entry: &Entry) -> Self {
         Self {
             name: label.name.to_string(),
             location: label.location(),
-            live: row.live(),
-            taken: row.started.load(Ordering::Relaxed),
+            live: entry.live(),
+            taken: entry.started.load(Ordering::Relaxed),
         }
     }
 }

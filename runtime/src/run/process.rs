@@ -81,25 +81,25 @@ impl Started {
 
         // Signals are held back from here on, on this thread and on those it starts, until there are handlers.
         let heard: Vec<_> = settings.signals.iter().copied().chain(settings.dump).collect();
-        let arming = Setup::begin(&heard);
-        let (inbox, nudge) = signal::inbox().map_err(|error| refusals::no_inbox(&error))?;
+        let setup = Setup::begin(&heard);
+        let (inbox, wakeup) = signal::inbox().map_err(|error| refusals::no_inbox(&error))?;
         let writer = Writer::new(name.as_deref(), false);
-        let life = Lifecycle::new(settings, writer, nudge);
+        let life = Lifecycle::new(settings, writer, wakeup);
         let claim = ambient::claim_process(&life);
         let attended = Attended(Arc::clone(&life));
-        let handlers = arming.register(&life.nudge).map_err(|(signal, error)| refusals::no_handler(signal, &error))?;
+        let handlers = setup.register(&life.wakeup).map_err(|(signal, error)| refusals::no_handler(signal, &error))?;
 
         // The threads let them through for themselves; this one when it has them all.
         let driver = Driver::default();
         let no_thread = |error| refusals::no_thread(&error);
-        life.writer.start(arming.restore()).map_err(no_thread)?;
-        watch::start(&life, inbox, &driver, OTHERS, arming.restore()).map_err(no_thread)?;
+        life.writer.start(setup.restore()).map_err(no_thread)?;
+        watch::start(&life, inbox, &driver, OTHERS, setup.restore()).map_err(no_thread)?;
         #[cfg(all(unix, feature = "systemd"))]
-        crate::with::systemd::start(&life, arming.restore()).map_err(no_thread)?;
-        for &signal in &arming.held_at_exec {
+        crate::with::systemd::start(&life, setup.restore()).map_err(no_thread)?;
+        for &signal in &setup.held_at_exec {
             life.writer.say(lines::held_at_exec(signal));
         }
-        drop(arming);
+        drop(setup);
 
         let runtime = runtime.build(&life, name).map_err(|error| refusals::no_runtime(&error))?;
         Ok(Self { life, driver, runtime, handlers, claim, attended })
@@ -192,10 +192,10 @@ async fn run_main<F: Future<Output = ExitCode>>(life: &Arc<Lifecycle>, main: F) 
 
 /// Main as a tracked future; when this resolves it is gone.
 pub(crate) async fn track_main<F: Future>(life: &Arc<Lifecycle>, main: F) -> Option<Ending<F::Output>> {
-    let ticket = Registration::of_main(Arc::clone(life));
-    let mut main = Box::pin(Tracked::new(main, |_: &F::Output| Judgement::WELL, ticket));
+    let registration = Registration::of_main(Arc::clone(life));
+    let mut main = Box::pin(Tracked::new(main, |_: &F::Output| Judgement::WELL, registration));
     let done = main.as_mut().await;
-    // A destructor of main's that panics is noted by its ticket, and ends nothing else.
+    // A destructor of main's that panics is noted by its registration, and ends nothing else.
     outcome::discard(main);
     done.take()
 }

@@ -32,8 +32,8 @@ use crate::work::{ambient, current};
 pub fn test<F: Future>(builder: Builder, main: F) -> F::Output {
     let (options, runtime) = builder.into_parts();
     let settings = Settings::of_test(options);
-    let (inbox, nudge) = signal::inbox().unwrap_or_else(|error| panic!("{}", refusals::no_inbox(&error)));
-    let life = Lifecycle::new(settings, Writer::new(None, true), nudge);
+    let (inbox, wakeup) = signal::inbox().unwrap_or_else(|error| panic!("{}", refusals::no_inbox(&error)));
+    let life = Lifecycle::new(settings, Writer::new(None, true), wakeup);
     let driver = Driver::default();
     let attended = Attended(Arc::clone(&life));
     let no_thread = |error| panic!("{}", refusals::no_thread(&error));
@@ -88,13 +88,13 @@ pub(crate) mod unit {
     /// A lifecycle without threads of its own.
     pub(crate) fn lifecycle() -> Arc<Lifecycle> {
         let settings = Settings::of_test(Options::default());
-        let (_, nudge) = signal::inbox().expect("a socket pair");
-        Lifecycle::new(settings, Writer::new(None, true), nudge)
+        let (_, wakeup) = signal::inbox().expect("a socket pair");
+        Lifecycle::new(settings, Writer::new(None, true), wakeup)
     }
 
-    /// This thread is inside a poll of a worker of this row while `during` runs.
-    pub(crate) fn poll(life: &Arc<Lifecycle>, row: EntryId, during: impl FnOnce()) {
-        let worker = Current { row, seat: None, stage: Stage::Main, scoped: false };
+    /// This thread is inside a poll of a worker of this entry while `during` runs.
+    pub(crate) fn poll(life: &Arc<Lifecycle>, entry: EntryId, during: impl FnOnce()) {
+        let worker = Current { entry, slot: None, stage: Stage::Main, scoped: false };
         current::polling(life, worker, WakerId::NONE, during);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::failure::Who;
+use crate::model::failure::Subject;
 use crate::model::label::Label;
 use crate::model::state::State;
 use crate::model::text;
@@ -96,14 +96,14 @@ impl Line {
         self
     }
 
-    pub(crate) fn by(mut self, who: &Who) -> Self {
+    pub(crate) fn by(mut self, who: &Subject) -> Self {
         match who {
-            Who::Main => self.fields.worker = Some("main".to_owned()),
-            Who::Worker(name, location) => {
+            Subject::Main => self.fields.worker = Some("main".to_owned()),
+            Subject::Worker(name, location) => {
                 self.fields.worker = Some(text::name(name));
                 self.fields.location = Some(location.to_string());
             }
-            Who::Hook(stage, name) => {
+            Subject::Hook(stage, name) => {
                 self.fields.hook = Some(text::name(name));
                 self.fields.stage = Some(stage.to_string());
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::model::awaits::Await;
 use crate::model::budget::Budget;
 use crate::model::failure;
-use crate::model::failure::{Failure, How, Who};
+use crate::model::failure::{Failure, FailureKind, Subject};
 use crate::model::hook::Progress;
 use crate::model::label::Label;
 use crate::model::settings::{NO_LIMIT, Settings};
@@ -90,7 +90,7 @@ pub(crate) fn still_waiting(left: &[Stuck], waited: Duration, remaining: Option<
 
 pub(crate) fn failed(failure: &Failure) -> Option<Line> {
     // Std has printed main's error.
-    (!matches!(failure.how, How::Code(_))).then(|| Line::error(failure.to_string()).by(&failure.who))
+    (!matches!(failure.kind, FailureKind::Code(_))).then(|| Line::error(failure.to_string()).by(&failure.subject))
 }
 
 pub(crate) fn waits_in_a_cycle(worker: &str, is_itself: bool) -> Line {
@@ -114,15 +114,15 @@ pub(crate) fn ended_early(worker: &Label, ended: u64) -> Line {
 
 /// A failure that the policy tolerates.
 pub(crate) fn logged(failure: &Failure) -> Line {
-    Line::warn(failure.to_string()).by(&failure.who)
+    Line::warn(failure.to_string()).by(&failure.subject)
 }
 
 pub(crate) fn restarting(failure: &Failure, pause: Duration) -> Line {
-    Line::warn(format!("{failure}; again in {}", span(pause))).by(&failure.who)
+    Line::warn(format!("{failure}; again in {}", span(pause))).by(&failure.subject)
 }
 
 pub(crate) fn hook_failed(failure: &Failure) -> Line {
-    Line::error(failure.to_string()).by(&failure.who)
+    Line::error(failure.to_string()).by(&failure.subject)
 }
 
 pub(crate) fn stopped(cause: Option<&Cause>, took: Duration) -> Line {
@@ -139,9 +139,9 @@ pub(crate) fn state_changed(state: State) -> Line {
     Line::debug(format!("state: {state}")).state(state)
 }
 
-pub(crate) fn hook_ended(who: &Who, progress: Progress, took: Duration) -> Line {
+pub(crate) fn hook_ended(who: &Subject, progress: Progress, took: Duration) -> Line {
     let (stage, hook) = match who {
-        Who::Hook(stage, hook) => (stage.to_string(), name(hook)),
+        Subject::Hook(stage, hook) => (stage.to_string(), name(hook)),
         _ => (String::new(), who.name()),
     };
     Line::debug(format!("{stage} hook `{hook}`: {progress} after {}", span(took))).by(who).after(took)
@@ -187,20 +187,20 @@ pub(crate) fn test_never_yields() -> Line {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.who {
-            Who::Main => f.write_str("main ")?,
-            Who::Worker(worker, _) => write!(f, "worker `{}` ", name(worker))?,
-            Who::Hook(stage, hook) => write!(f, "{stage} hook `{}` ", name(hook))?,
+        match &self.subject {
+            Subject::Main => f.write_str("main ")?,
+            Subject::Worker(worker, _) => write!(f, "worker `{}` ", name(worker))?,
+            Subject::Hook(stage, hook) => write!(f, "{stage} hook `{}` ", name(hook))?,
         }
-        match &self.how {
-            How::Error(text) => write!(f, "failed: {}", cut(text)),
-            How::Code(code) => write!(f, "ended with exit code {code}"),
-            How::Panic(text) => write!(f, "panicked: {}", cut(text)),
-            How::Overrun(budget) => {
+        match &self.kind {
+            FailureKind::Error(text) => write!(f, "failed: {}", cut(text)),
+            FailureKind::Code(code) => write!(f, "ended with exit code {code}"),
+            FailureKind::Panic(text) => write!(f, "panicked: {}", cut(text)),
+            FailureKind::Overrun(budget) => {
                 write!(f, "did not end within {} and was aborted", span(*budget))
             }
-            How::NotRun => f.write_str("was not run: no time was left"),
-            How::Destructor => f.write_str("panicked in a destructor"),
+            FailureKind::NotRun => f.write_str("was not run: no time was left"),
+            FailureKind::Destructor => f.write_str("panicked in a destructor"),
         }
     }
 }

@@ -296,7 +296,7 @@ impl Desk {
             To::Raw => "",
             _ => &self.prefix,
         };
-        line.text.lines().fold(String::new(), |text, row| text + prefix + row + "\n")
+        line.text.lines().fold(String::new(), |text, entry| text + prefix + entry + "\n")
     }
 }
 

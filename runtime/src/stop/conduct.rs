@@ -11,13 +11,13 @@ use crate::model::budget::{Budget, LEAVING};
 use crate::model::event::Event;
 use crate::model::failure;
 use crate::model::hook::HookStage;
-use crate::model::stall::Turn;
+use crate::model::stall::Grace;
 use crate::model::state::{Cause, Stage, State};
 use crate::model::still_running::Stuck;
 use crate::report::awaits;
 use crate::report::{census, facts};
 use crate::say::lines;
-use crate::stop::plan::{Plan, Scene, Step};
+use crate::stop::plan::{Plan, Step, World};
 use crate::work::hook;
 
 /// How many of those who are aborted a subscriber hears of, one by one.
@@ -39,7 +39,7 @@ pub(crate) enum Next {
 pub(crate) struct Stop {
     phase: Phase,
     /// Who was inside a poll shortly before the abort.
-    last_look: Option<Sample>,
+    last_sample: Option<Sample>,
 }
 
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ enum Phase {
 impl Stop {
     /// Does the next step that is due. Nothing in here blocks: what may is left to the lifecycle's helper.
     pub(crate) fn advance(&mut self, life: &Arc<Lifecycle>) -> Next {
-        life.pass_news_on();
+        life.announce_changes();
         match &mut self.phase {
             Phase::NotAsked => self.begin(life),
             Phase::MainLeaves(budget) => {
@@ -75,7 +75,7 @@ impl Stop {
             return Next::Wait(None);
         };
         life.watch_alive();
-        let _ = life.first_look.set(life.sample());
+        let _ = life.first_sample.set(life.sample());
         self.phase = if matches!(life.cause(), Some(Cause::MainEnded)) {
             Phase::MainLeaves(budget)
         } else {
@@ -84,7 +84,7 @@ impl Stop {
         Next::Step
     }
 
-    /// WaitGraph for a moment until main's future is dropped, then warns of workers that are still running.
+    /// Waits for a moment until main's future is dropped, then warns of workers that are still running.
     fn see_main_off(&mut self, life: &Arc<Lifecycle>, budget: Budget) -> Next {
         let latest = budget.asked().checked_add(LEAVING);
         if life.is_main_alive() && latest.is_none_or(|latest| latest > life.now()) {
@@ -113,7 +113,7 @@ impl Stop {
                 life.hooks.open(HookStage::BeforeStop);
                 hook::start(life, HookStage::BeforeStop);
             }
-            Step::GiveUpHooks => hook::give_up_those_that_run(life),
+            Step::GiveUpHooks => hook::abort_running(life),
 
             // Main and its workers are told, then those whom they depend on, then those who watch. Each is joined
             // before the next is told.
@@ -123,23 +123,23 @@ impl Stop {
                 hook::start(life, HookStage::OnStop);
             }
             Step::Tell(stages) => life.cancel(stages),
-            Step::SayWhoIsLeft(waited) => say_who_is_left(life, waited),
+            Step::SayStillWaiting(waited) => say_still_waiting(life, waited),
 
             // Out of time. The facts are taken first; then comes the abort that destroys them.
-            Step::Look => {
-                census::ask_who_waits(life);
-                self.last_look = Some(life.sample());
+            Step::Sample => {
+                census::ask_waiters(life);
+                self.last_sample = Some(life.sample());
             }
             Step::Abort { told, rest } => {
-                let report = facts::take(life, self.last_look.as_ref());
+                let report = facts::take(life, self.last_sample.as_ref());
                 for stuck in report.stuck.iter().take(ABORTS_SAID) {
                     life.writer.say(lines::aborting(stuck, remaining(life)));
                 }
                 let _ = life.report.set(report);
-                life.trace.note(life.now(), Event::Aborted);
+                life.timeline.note(life.now(), Event::Aborted);
                 life.failures.settle(failure::OUT_OF_TIME);
                 life.begin_abort(&told);
-                hook::give_up_those_that_run(life);
+                hook::abort_running(life);
                 life.cancel(&rest);
             }
             Step::AbortRest(rest) => life.begin_abort(&rest),
@@ -147,12 +147,12 @@ impl Stop {
             // Joined, or beyond waiting for. What all others used is closed now, one after the other; then main's
             // thread may go.
             Step::Close => {
-                life.trace.note(life.now(), Event::Joined);
+                life.timeline.note(life.now(), Event::Joined);
                 life.set_stopped();
             }
             Step::RunLastHook => drop(hook::start_last(life, HookStage::AfterStop)),
             Step::Leave => {
-                hook::give_up_those_that_wait(life);
+                hook::give_up_waiting(life);
                 life.let_go();
                 self.phase = Phase::Over;
                 return Next::Nothing;
@@ -163,7 +163,7 @@ impl Stop {
 }
 
 /// Those whose turn has come; all of them, where none has.
-fn say_who_is_left(life: &Lifecycle, waited: Duration) {
+fn say_still_waiting(life: &Lifecycle, waited: Duration) {
     let mut left = census::find(life, &[]);
     if !left.iter().all(Stuck::is_untold) {
         left.retain(|stuck| !stuck.is_untold());
@@ -180,13 +180,13 @@ fn remaining(life: &Lifecycle) -> Option<Duration> {
     Some(budget.left(life.now()))
 }
 
-impl Scene for Lifecycle {
+impl World for Lifecycle {
     fn now(&self) -> Instant {
         self.now()
     }
 
-    fn put_off(&self, moment: Instant, turn: Turn) -> Instant {
-        self.thaw.put_off(moment, turn)
+    fn put_off(&self, moment: Instant, turn: Grace) -> Instant {
+        self.stall.put_off(moment, turn)
     }
 
     fn is_drained(&self) -> bool {

@@ -41,12 +41,12 @@ impl Driver {
                 self.advance(life);
             }
             // For when the rest is due; and for what the watch was woken for meanwhile.
-            life.ring();
+            life.wake_driver();
             spin::spin_while(|| life.is_deserted() && life.state() < State::Stopped);
         } else if runs_tasks && !matches!(life.cause(), Some(Cause::MainEnded)) {
             // The watch is about to, from outside the runtime, where it costs more. Those whom main's end leaves
             // behind it names first.
-            life.seats.wake_those(|_, of| life.is_cancelled(of));
+            life.slots.wake_those(|_, of| life.is_cancelled(of));
         }
         if runs_tasks {
             life.mains_thread_is_at(MainsThread::Users);
@@ -61,8 +61,8 @@ impl Driver {
             let next = self.0.lock().unwrap_or_else(PoisonError::into_inner).advance(&life);
             match next {
                 Next::Step => tokio::task::yield_now().await,
-                Next::Wait(None) => life.rung().await,
-                Next::Wait(Some(until)) => drop(timeout_at(until, life.rung()).await),
+                Next::Wait(None) => life.driver_woken().await,
+                Next::Wait(Some(until)) => drop(timeout_at(until, life.driver_woken()).await),
                 Next::Nothing => return,
             }
         }

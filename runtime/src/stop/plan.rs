@@ -7,7 +7,7 @@
 //!                                        out of time   └────────▶ Aborting ──────┘
 //! ```
 
-use crate::model::budget::{LAST_LOOK, SETTLING, SETTLING_LOOK};
+use crate::model::budget::{LAST_SAMPLE, SETTLING, SETTLING_POLL};
 
 #[cfg(test)]
 mod tests;
@@ -18,20 +18,20 @@ use tokio::time::Instant;
 
 use crate::model::budget::Budget;
 use crate::model::hook::HookStage;
-use crate::model::stall::Turn;
+use crate::model::stall::Grace;
 use crate::model::state::Stage;
 
 /// The first of the lines that say for whom the stop waits; each later one takes twice as long.
-const PATIENCE: Duration = Duration::from_secs(1);
+const FIRST_LINE: Duration = Duration::from_secs(1);
 
 /// Who is told to stop in one go, in order. Each is joined before the next is told.
 const TURNS: [&[Stage]; 3] = [&[Stage::Early, Stage::Main], &[Stage::Late], &[Stage::Last]];
 
 /// What the plan has to see.
-pub(crate) trait Scene {
+pub(crate) trait World {
     fn now(&self) -> Instant;
     /// This moment, or later where the process stood still meanwhile.
-    fn put_off(&self, moment: Instant, turn: Turn) -> Instant;
+    fn put_off(&self, moment: Instant, turn: Grace) -> Instant;
     /// Whether the drain was ended before its time.
     fn is_drained(&self) -> bool;
     /// Whether a hook of this stage is running.
@@ -60,9 +60,9 @@ pub(crate) enum Step {
     /// Tell these stages to stop.
     Tell(&'static [Stage]),
     /// Say for whom the stop has been waiting this long.
-    SayWhoIsLeft(Duration),
+    SayStillWaiting(Duration),
     /// Look closely at who is left: time is running out.
-    Look,
+    Sample,
     /// Out of time: note who is left, then abort those who were told, and tell the rest.
     Abort { told: Vec<Stage>, rest: Vec<Stage> },
     /// Abort those as well whose turn had not come.
@@ -83,7 +83,7 @@ pub(crate) struct Plan {
     drain: Duration,
     phase: Phase,
     /// After how long the next line says for whom the stop waits.
-    patience: Duration,
+    line_after: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +98,7 @@ enum Phase {
         turn: usize,
         /// When everybody was gone, the latest moment at which their results are.
         settled_by: Option<Instant>,
-        has_looked: bool,
+        has_sampled: bool,
     },
     Aborting {
         turn: usize,
@@ -111,27 +111,27 @@ enum Phase {
 
 impl Plan {
     pub(crate) fn new(budget: Budget, drain: Duration) -> Self {
-        Self { budget, drain, phase: Phase::Asked, patience: PATIENCE }
+        Self { budget, drain, phase: Phase::Asked, line_after: FIRST_LINE }
     }
 
     /// The next step, to be done before the next call.
-    pub(crate) fn next(&mut self, scene: &impl Scene) -> Step {
+    pub(crate) fn next(&mut self, world: &impl World) -> Step {
         match self.phase {
             Phase::Asked => self.enter(Phase::Draining, Step::Drain),
-            Phase::Draining => self.drain(scene),
+            Phase::Draining => self.drain(world),
             Phase::Drained => self.enter(Phase::Told(0), Step::Stop),
             Phase::Told(turn) => {
-                while has_come(self.say_at(), scene) {
-                    self.patience = self.patience.saturating_mul(2);
+                while has_come(self.say_at(), world) {
+                    self.line_after = self.line_after.saturating_mul(2);
                 }
-                let joining = Phase::Joining { turn, settled_by: None, has_looked: false };
+                let joining = Phase::Joining { turn, settled_by: None, has_sampled: false };
                 self.enter(joining, Step::Tell(TURNS[turn]))
             }
-            Phase::Joining { turn, settled_by, has_looked } => self.join(scene, turn, settled_by, has_looked),
+            Phase::Joining { turn, settled_by, has_sampled } => self.join(world, turn, settled_by, has_sampled),
             Phase::Aborting { turn, has_aborted_the_rest } => {
-                self.wait_for_the_aborted(scene, turn, has_aborted_the_rest)
+                self.wait_for_the_aborted(world, turn, has_aborted_the_rest)
             }
-            Phase::Closing(share_ends) => self.close(scene, share_ends),
+            Phase::Closing(share_ends) => self.close(world, share_ends),
             Phase::Left => Step::Leave,
         }
     }
@@ -142,95 +142,95 @@ impl Plan {
     }
 
     /// It lasts as long as was asked for, and until the hooks are done, but for no longer than half the budget.
-    fn drain(&mut self, scene: &impl Scene) -> Step {
-        let served_at = due(self.budget.asked().checked_add(self.drain), scene);
-        let is_served = scene.is_drained() || served_at.is_some_and(|at| at <= scene.now());
-        let is_over = is_served && !scene.runs_hooks(HookStage::BeforeStop);
-        let half = due(self.budget.half(), scene);
-        if is_over || has_come(half, scene) {
+    fn drain(&mut self, world: &impl World) -> Step {
+        let served_at = due(self.budget.asked().checked_add(self.drain), world);
+        let is_served = world.is_drained() || served_at.is_some_and(|at| at <= world.now());
+        let is_over = is_served && !world.runs_hooks(HookStage::BeforeStop);
+        let half = due(self.budget.half(), world);
+        if is_over || has_come(half, world) {
             return self.enter(Phase::Drained, Step::GiveUpHooks);
         }
         Step::Wait(earliest([served_at.filter(|_| !is_served), half]))
     }
 
-    fn join(&mut self, scene: &impl Scene, turn: usize, settled_by: Option<Instant>, has_looked: bool) -> Step {
-        let now = scene.now();
-        let is_empty = !scene.runs_hooks(HookStage::BeforeStop)
-            && !scene.runs_hooks(HookStage::OnStop)
-            && scene.close_if_empty(&TURNS[..=turn].concat());
+    fn join(&mut self, world: &impl World, turn: usize, settled_by: Option<Instant>, has_sampled: bool) -> Step {
+        let now = world.now();
+        let is_empty = !world.runs_hooks(HookStage::BeforeStop)
+            && !world.runs_hooks(HookStage::OnStop)
+            && world.close_if_empty(&TURNS[..=turn].concat());
         // A worker is gone a moment before its result begins to be dropped. One that a handle holds stays.
-        let settled_by = (is_empty && !scene.is_dropping()).then(|| settled_by.unwrap_or(now + SETTLING));
-        if settled_by.is_some_and(|at| scene.is_settled() || at <= now) {
+        let settled_by = (is_empty && !world.is_dropping()).then(|| settled_by.unwrap_or(now + SETTLING));
+        if settled_by.is_some_and(|at| world.is_settled() || at <= now) {
             return match TURNS.get(turn + 1) {
                 Some(_) => {
                     self.phase = Phase::Told(turn + 1);
-                    self.next(scene)
+                    self.next(world)
                 }
                 None => self.enter(Phase::Closing(None), Step::Close),
             };
         }
 
         let (asked, abort_at) = (self.budget.asked(), self.budget.abort_at());
-        let look_at = abort_at.map(|at| at.checked_sub(LAST_LOOK).unwrap_or(at).max(asked));
-        let look_at = due(look_at.filter(|_| !has_looked), scene);
-        let abort_at = due(abort_at, scene);
-        let must_look = has_come(look_at, scene);
-        self.phase = Phase::Joining { turn, settled_by, has_looked: has_looked || must_look };
-        if must_look {
-            return Step::Look;
+        let sample_at = abort_at.map(|at| at.checked_sub(LAST_SAMPLE).unwrap_or(at).max(asked));
+        let sample_at = due(sample_at.filter(|_| !has_sampled), world);
+        let abort_at = due(abort_at, world);
+        let must_sample = has_come(sample_at, world);
+        self.phase = Phase::Joining { turn, settled_by, has_sampled: has_sampled || must_sample };
+        if must_sample {
+            return Step::Sample;
         }
-        if has_come(abort_at, scene) {
+        if has_come(abort_at, world) {
             let aborting = Phase::Aborting { turn, has_aborted_the_rest: false };
             let (told, rest) = (TURNS[..=turn].concat(), TURNS[turn + 1..].concat());
             return self.enter(aborting, Step::Abort { told, rest });
         }
         let say_at = self.say_at();
-        if has_come(say_at, scene) {
-            let waited = self.patience;
-            self.patience = waited.saturating_mul(2);
-            return Step::SayWhoIsLeft(waited);
+        if has_come(say_at, world) {
+            let waited = self.line_after;
+            self.line_after = waited.saturating_mul(2);
+            return Step::SayStillWaiting(waited);
         }
-        let settling = settled_by.map(|at| at.min(now + SETTLING_LOOK));
-        Step::Wait(earliest([settling, look_at, abort_at, say_at]))
+        let settling = settled_by.map(|at| at.min(now + SETTLING_POLL));
+        Step::Wait(earliest([settling, sample_at, abort_at, say_at]))
     }
 
     /// When it is said the next time for whom the stop waits.
     fn say_at(&self) -> Option<Instant> {
-        self.budget.asked().checked_add(self.patience)
+        self.budget.asked().checked_add(self.line_after)
     }
 
     /// Destructors get what is left, but for the share of the hooks of the end; so do, up to half of it, those whose
     /// turn had not come.
-    fn wait_for_the_aborted(&mut self, scene: &impl Scene, turn: usize, has_aborted_the_rest: bool) -> Step {
-        let given_up = match scene.hooks_of_the_end() {
+    fn wait_for_the_aborted(&mut self, world: &impl World, turn: usize, has_aborted_the_rest: bool) -> Step {
+        let given_up = match world.hooks_of_the_end() {
             0 => self.budget.report_at(),
             _ => self.budget.closing_at(),
         };
-        let given_up = put_off(given_up, Turn::Abort, scene);
-        if scene.close_if_empty(&Stage::ALL) {
+        let given_up = put_off(given_up, Grace::Abort, world);
+        if world.close_if_empty(&Stage::ALL) {
             return self.enter(Phase::Closing(None), Step::Close);
         }
         let rest = TURNS[turn + 1..].concat();
         let rest_at = self.budget.half_reserve().filter(|_| !has_aborted_the_rest);
-        let rest_at = put_off(rest_at, Turn::Abort, scene);
-        if has_come(rest_at, scene) {
+        let rest_at = put_off(rest_at, Grace::Abort, world);
+        if has_come(rest_at, world) {
             let aborting = Phase::Aborting { turn, has_aborted_the_rest: true };
             return self.enter(aborting, Step::AbortRest(rest));
         }
-        if has_come(given_up, scene) {
+        if has_come(given_up, world) {
             return self.enter(Phase::Closing(None), Step::Close);
         }
         Step::Wait(earliest([rest_at, given_up]))
     }
 
     /// The hooks of the end, one by one, each with its share of what is left.
-    fn close(&mut self, scene: &impl Scene, share_ends: Option<Instant>) -> Step {
-        if scene.runs_hooks(HookStage::AfterStop) {
-            return if has_come(share_ends, scene) { Step::GiveUpHooks } else { Step::Wait(share_ends) };
+    fn close(&mut self, world: &impl World, share_ends: Option<Instant>) -> Step {
+        if world.runs_hooks(HookStage::AfterStop) {
+            return if has_come(share_ends, world) { Step::GiveUpHooks } else { Step::Wait(share_ends) };
         }
-        let waiting = u32::try_from(scene.hooks_of_the_end()).unwrap_or(u32::MAX);
-        let now = scene.now();
-        let left = due(self.budget.closed_at(), scene).map(|at| at.saturating_duration_since(now));
+        let waiting = u32::try_from(world.hooks_of_the_end()).unwrap_or(u32::MAX);
+        let now = world.now();
+        let left = due(self.budget.closed_at(), world).map(|at| at.saturating_duration_since(now));
         if waiting == 0 || left.is_some_and(|left| left.is_zero()) {
             return self.enter(Phase::Left, Step::Leave);
         }
@@ -239,16 +239,16 @@ impl Plan {
     }
 }
 
-fn due(moment: Option<Instant>, scene: &impl Scene) -> Option<Instant> {
-    put_off(moment, Turn::Due, scene)
+fn due(moment: Option<Instant>, world: &impl World) -> Option<Instant> {
+    put_off(moment, Grace::Due, world)
 }
 
-fn put_off(moment: Option<Instant>, turn: Turn, scene: &impl Scene) -> Option<Instant> {
-    moment.map(|moment| scene.put_off(moment, turn))
+fn put_off(moment: Option<Instant>, turn: Grace, world: &impl World) -> Option<Instant> {
+    moment.map(|moment| world.put_off(moment, turn))
 }
 
-fn has_come(at: Option<Instant>, scene: &impl Scene) -> bool {
-    at.is_some_and(|at| at <= scene.now())
+fn has_come(at: Option<Instant>, world: &impl World) -> bool {
+    at.is_some_and(|at| at <= world.now())
 }
 
 fn earliest(moments: impl IntoIterator<Item = Option<Instant>>) -> Option<Instant> {

@@ -16,7 +16,7 @@ use crate::model::budget::{
 use crate::model::escalation::{Escalation, Meaning, Stop};
 use crate::model::failure;
 use crate::model::settings::NO_LIMIT;
-use crate::model::stall::Turn;
+use crate::model::stall::Grace;
 use crate::model::state::State;
 use crate::os::signal::Inbox;
 use crate::os::signal::Signal;
@@ -50,7 +50,7 @@ pub(crate) fn start(
         life: Arc::clone(life),
         inbox,
         deadline: None,
-        heard: Escalation::default(),
+        escalation: Escalation::default(),
         look: None,
         reported: None,
         has_insisted: false,
@@ -73,7 +73,7 @@ struct Watch {
     inbox: Inbox,
     /// Set when the stop began.
     deadline: Option<Budget>,
-    heard: Escalation,
+    escalation: Escalation,
     /// In a test, who was inside a poll some time ago.
     look: Option<Sample>,
     /// When it gave the report to be written.
@@ -97,16 +97,16 @@ impl Watch {
         // A thread's first allocation takes longer than all that it does when the stop begins.
         drop(std::hint::black_box(Box::new(0_u8)));
         while !self.life.is_over() {
-            let beat = self.life.beat.next();
+            let tick = self.life.clock.next();
             let next = [self.next(), self.conduct_at, self.probe_at];
             let next = next.into_iter().flatten();
-            let next = next.fold(beat, Instant::min);
+            let next = next.fold(tick, Instant::min);
             let now = Instant::now();
             self.inbox.wait(Some(next.saturating_duration_since(now)));
             if now < next && self.deadline.is_some() {
                 self.life.woke(next.into());
             }
-            let has_beaten = self.life.beat.count();
+            let has_beaten = self.life.clock.count();
             if has_beaten {
                 self.look_around();
             }
@@ -173,7 +173,7 @@ impl Watch {
     /// A moment of the budget, put off so far that what ends by itself at the last moment can leave, and what was due
     /// while the process stood still can end.
     fn at(&self, moment: Option<tokio::time::Instant>) -> Option<Instant> {
-        let moment = self.life.thaw.put_off(moment?, Turn::End).into_std();
+        let moment = self.life.stall.put_off(moment?, Grace::End).into_std();
         let asked = self.deadline.map(|deadline| deadline.asked().into_std());
         let earliest = match self.life.mains_thread() {
             MainsThread::Users => asked? + LEAVING,
@@ -197,7 +197,7 @@ impl Watch {
             State::Draining if !self.life.is_drained() => Stop::Draining,
             _ => Stop::Drained,
         };
-        match self.heard.hear(signal, Instant::now(), stop) {
+        match self.escalation.hear(signal, Instant::now(), stop) {
             Meaning::Echo => {}
             // Somebody else may have been faster.
             Meaning::Stop if self.begin_stop(signal) => {}
@@ -205,7 +205,7 @@ impl Watch {
                 self.life.end_drain();
                 self.life.writer.say(lines::drain_ended(signal));
             }
-            Meaning::Stop | Meaning::Known => {
+            Meaning::Stop | Meaning::AlreadyStopping => {
                 self.life.writer.say(lines::already_stopping(signal));
             }
             Meaning::Force => self.exit(failure::FORCED),
@@ -227,7 +227,7 @@ impl Watch {
             awaits::publish(&self.life);
         } else if signal == Signal::Hangup {
             self.life.reloads.add();
-            self.life.have_told();
+            self.life.note_change();
         }
     }
 
@@ -264,7 +264,7 @@ impl Watch {
             self.look_for_spinners();
         } else {
             // Which workers have ended by themselves, with nobody of their kind left.
-            for (label, ended) in self.life.rows.newly_idle() {
+            for (label, ended) in self.life.registry.newly_idle() {
                 self.life.writer.say(lines::ended_early(&label, ended));
             }
         }

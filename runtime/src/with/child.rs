@@ -159,7 +159,7 @@ impl Group {
         Ok(Self { child, id, has_ended: false })
     }
 
-    /// WaitGraph for the child, whatever the others do. Cancel safe.
+    /// Waits for the child, whatever the others do. Cancel safe.
     async fn leader(&mut self) -> io::Result<ExitStatus> {
         self.child.inner_mut().wait().await
     }
@@ -175,7 +175,7 @@ impl Group {
         let _ = self.child.start_kill();
     }
 
-    /// WaitGraph for those that the child has left behind.
+    /// Waits for those that the child has left behind.
     async fn end(mut self) -> io::Result<()> {
         // As PID 1 it is up to this process to reap them: that is done here.
         self.child.wait().await?;

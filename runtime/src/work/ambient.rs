@@ -46,16 +46,16 @@ impl Caller {
 
     /// The own token of the worker, or of main, that is being polled here.
     pub(crate) fn own_token(&self, current: Current) -> CancellationToken {
-        let token = self.life.own_token(current.stage, current::seat(&self.life, current));
+        let token = self.life.own_token(current.stage, current::slot(&self.life, current));
         current::scoped();
         token
     }
 
     /// The worker that is being polled here, as the parent of one that it spawns.
     pub(crate) fn as_parent(&self, current: Current) -> Parent {
-        let seat = current::seat(&self.life, current);
-        let token = self.own_token(Current { seat: Some(seat), ..current });
-        let task = self.life.seats.spawns(seat);
+        let slot = current::slot(&self.life, current);
+        let token = self.own_token(Current { slot: Some(slot), ..current });
+        let task = self.life.slots.spawns(slot);
         Parent { token, task }
     }
 
@@ -68,7 +68,7 @@ impl Caller {
     /// The worker, where it is one and not main.
     #[inline]
     pub(crate) fn worker(&self) -> Option<Current> {
-        self.current.filter(|current| current.row != EntryId::MAIN)
+        self.current.filter(|current| current.entry != EntryId::MAIN)
     }
 }
 

@@ -35,7 +35,7 @@ pub trait Body: Send + 'static {
     #[doc(hidden)]
     fn launch(
         self,
-        ticket: Registration,
+        registration: Registration,
         runtime: &Handle,
         supervised: Option<Box<Policy>>,
     ) -> JoinHandle<Done<Self::Output>>;
@@ -43,7 +43,7 @@ pub trait Body: Send + 'static {
 
 /// Spawns runs under a policy, in the worker's span. `next` makes a run, or says that there is no other.
 fn supervise<Fut, J>(
-    ticket: Registration,
+    registration: Registration,
     runtime: &Handle,
     policy: Option<Box<Policy>>,
     mut next: impl FnMut() -> Option<Fut> + Send + 'static,
@@ -55,23 +55,23 @@ where
     J: Fn(&Fut::Output) -> Option<String> + Send + 'static,
 {
     let next = move || next().map(supervise::guarded);
-    spawn_runs(ticket, runtime, policy, Box::new(next), Box::new(judge))
+    spawn_runs(registration, runtime, policy, Box::new(next), Box::new(judge))
 }
 
 /// The part of it that a program has once for each type of result, and not for each worker.
 fn spawn_runs<R: Send + 'static>(
-    ticket: Registration,
+    registration: Registration,
     runtime: &Handle,
     policy: Option<Box<Policy>>,
     next: Next<R>,
     judge: Judge<R>,
 ) -> JoinHandle<Done<R>> {
-    let (life, row) = (Arc::clone(&ticket.life), ticket.row);
-    let policy = policy.unwrap_or_else(|| Box::new(life.rows.policy(row)));
-    let span = Span::of(&ticket);
-    let runs = async move { supervise::supervise(&life, row, &policy, next, judge).await };
+    let (life, entry) = (Arc::clone(&registration.life), registration.entry);
+    let policy = policy.unwrap_or_else(|| Box::new(life.registry.policy(entry)));
+    let span = Span::of(&registration);
+    let runs = async move { supervise::supervise(&life, entry, &policy, next, judge).await };
     let judge = |ran: &Ran<R>| Judgement::Settled(ran.way);
-    runtime.spawn(flat(Tracked::new(span.around(runs), judge, ticket)))
+    runtime.spawn(flat(Tracked::new(span.around(runs), judge, registration)))
 }
 
 async fn flat<T>(supervised: impl Future<Output = Done<Ran<T>>>) -> Done<T> {
@@ -80,27 +80,27 @@ async fn flat<T>(supervised: impl Future<Output = Done<Ran<T>>>) -> Done<T> {
 
 /// Spawns one run, the short way.
 #[inline]
-fn track<F, J>(ticket: Registration, runtime: &Handle, future: F, judge: J) -> JoinHandle<Done<F::Output>>
+fn track<F, J>(registration: Registration, runtime: &Handle, future: F, judge: J) -> JoinHandle<Done<F::Output>>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
     J: Fn(&F::Output) -> Option<String> + Send + 'static,
 {
     let judge = move |result: &_| Judgement::of(judge(result));
-    runtime.spawn(Tracked::new(future, judge, ticket))
+    runtime.spawn(Tracked::new(future, judge, registration))
 }
 
 /// Starts one run of what blocks.
 fn block<R: Send + 'static>(
-    ticket: Registration,
+    registration: Registration,
     runtime: &Handle,
     run: impl FnOnce() -> R + Send + 'static,
     judge: impl FnOnce(&R) -> Option<String> + Send + 'static,
 ) -> JoinHandle<Done<R>> {
-    let span = Span::of(&ticket);
+    let span = Span::of(&registration);
     runtime.spawn_blocking(move || {
         let run = || span.within(run);
-        task::run_blocking(ticket, run, |result| Judgement::of(judge(result)))
+        task::run_blocking(registration, run, |result| Judgement::of(judge(result)))
     })
 }
 
@@ -127,16 +127,16 @@ where
     #[inline]
     fn launch(
         self,
-        ticket: Registration,
+        registration: Registration,
         runtime: &Handle,
         supervised: Option<Box<Policy>>,
     ) -> JoinHandle<Done<F::Output>> {
         let Self { future, judge } = self;
         if supervised.is_none() && !Span::is_wanted() {
-            return track(ticket, runtime, future, judge);
+            return track(registration, runtime, future, judge);
         }
         let mut future = Some(future);
-        supervise(ticket, runtime, supervised, move || future.take(), judge)
+        supervise(registration, runtime, supervised, move || future.take(), judge)
     }
 }
 
@@ -165,15 +165,15 @@ where
 
     fn launch(
         self,
-        ticket: Registration,
+        registration: Registration,
         runtime: &Handle,
         supervised: Option<Box<Policy>>,
     ) -> JoinHandle<Done<Fut::Output>> {
         let Self { mut make, judge } = self;
         if supervised.is_none() && !Span::is_wanted() {
-            return track(ticket, runtime, async move { make().await }, judge);
+            return track(registration, runtime, async move { make().await }, judge);
         }
-        supervise(ticket, runtime, supervised, move || Some(make()), judge)
+        supervise(registration, runtime, supervised, move || Some(make()), judge)
     }
 }
 
@@ -197,14 +197,19 @@ where
         Unsupervised::NotStarted(Some(self.run))
     }
 
-    fn launch(self, ticket: Registration, runtime: &Handle, supervised: Option<Box<Policy>>) -> JoinHandle<Done<R>> {
+    fn launch(
+        self,
+        registration: Registration,
+        runtime: &Handle,
+        supervised: Option<Box<Policy>>,
+    ) -> JoinHandle<Done<R>> {
         let Self { run, judge } = self;
         if supervised.is_none() {
-            return block(ticket, runtime, run, judge);
+            return block(registration, runtime, run, judge);
         }
         let mut run = Some(run);
         let next = move || run.take().map(task::blocking_run);
-        supervise(ticket, runtime, supervised, next, judge)
+        supervise(registration, runtime, supervised, next, judge)
     }
 }
 
@@ -230,13 +235,18 @@ where
         Unsupervised::NotStarted(Some(self.make))
     }
 
-    fn launch(self, ticket: Registration, runtime: &Handle, supervised: Option<Box<Policy>>) -> JoinHandle<Done<R>> {
+    fn launch(
+        self,
+        registration: Registration,
+        runtime: &Handle,
+        supervised: Option<Box<Policy>>,
+    ) -> JoinHandle<Done<R>> {
         let Self { make, judge } = self;
         if supervised.is_none() {
-            return block(ticket, runtime, make, judge);
+            return block(registration, runtime, make, judge);
         }
         let next = move || Some(task::blocking_run(make.clone()));
-        supervise(ticket, runtime, supervised, next, judge)
+        supervise(registration, runtime, supervised, next, judge)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a caller asks about its own end: the token, the future, the flag.
 //!
-//! A worker that waits in [`stopping`] by itself is woken through its seat and registers nowhere else. Only
+//! A worker that waits in [`stopping`] by itself is woken through its slot and registers nowhere else. Only
 //! when the future is polled by somebody else (another task, a `FuturesUnordered`) is a token made for it.
 
 use std::fmt;
@@ -52,7 +52,7 @@ pub fn is_stopping() -> bool {
 #[inline]
 pub(crate) fn asking() -> Option<Caller> {
     let caller = Caller::find()?;
-    if caller.current.is_some_and(|current| current.row == EntryId::MAIN) {
+    if caller.current.is_some_and(|current| current.entry == EntryId::MAIN) {
         caller.life.note_main_looked();
     }
     Some(caller)
@@ -61,11 +61,11 @@ pub(crate) fn asking() -> Option<Caller> {
 #[cold]
 fn look() -> bool {
     asking().is_some_and(|caller| {
-        // With a seat, so that a worker stopped through its handle before it had one learns of it.
-        let seat = caller.current.map(|current| current::seat(&caller.life, current));
-        let is_stopping = caller.life.is_stopping(caller.stage(), seat);
+        // With a slot, so that a worker stopped through its handle before it had one learns of it.
+        let slot = caller.current.map(|current| current::slot(&caller.life, current));
+        let is_stopping = caller.life.is_stopping(caller.stage(), slot);
         if is_stopping {
-            caller.life.note_told(caller.stage(), seat);
+            caller.life.note_told(caller.stage(), slot);
         }
         is_stopping
     })
@@ -82,8 +82,8 @@ fn look() -> bool {
 /// Dropping it loses nothing; it can be made again.
 pub fn stopping() -> Stopping {
     let whose = asking().map(|caller| {
-        let seat = caller.current.map(|current| current::seat(&caller.life, current));
-        Whose { stage: caller.stage(), life: caller.life, seat }
+        let slot = caller.current.map(|current| current::slot(&caller.life, current));
+        Whose { stage: caller.stage(), life: caller.life, slot }
     });
     let is_over = whose.as_ref().is_some_and(Whose::is_stopping);
     Stopping { whose, elsewhere: None, is_over }
@@ -102,7 +102,7 @@ pub struct Stopping {
 struct Whose {
     life: Arc<Lifecycle>,
     stage: Stage,
-    seat: Option<SlotKey>,
+    slot: Option<SlotKey>,
 }
 
 impl Whose {
@@ -113,21 +113,21 @@ impl Whose {
     /// The same for one who knows already what [`is_scoped`](Self::is_scoped) says.
     fn is_stopping_as(&self, scoped: Option<bool>) -> bool {
         if scoped == Some(false) {
-            self.life.is_stopping_unscoped(self.stage, self.seat)
+            self.life.is_stopping_unscoped(self.stage, self.slot)
         } else {
-            self.life.is_stopping(self.stage, self.seat)
+            self.life.is_stopping(self.stage, self.slot)
         }
     }
 
     /// Where it is this worker that is being polled here: whether it can be stopped apart from its stage.
     fn is_scoped(&self) -> Option<bool> {
-        current::is_scoped(&self.life, self.seat?)
+        current::is_scoped(&self.life, self.slot?)
     }
 
-    /// The token to wait for where the seat is not enough.
+    /// The token to wait for where the slot is not enough.
     fn token(&self) -> CancellationToken {
-        match self.seat {
-            Some(seat) => self.life.own_token(self.stage, seat),
+        match self.slot {
+            Some(slot) => self.life.own_token(self.stage, slot),
             None => self.life.stage_token(self.stage),
         }
     }
@@ -150,10 +150,10 @@ impl Future for Stopping {
         let scoped = whose.is_scoped();
         *is_over = *is_over || whose.is_stopping_as(scoped);
         if *is_over {
-            whose.life.note_told(whose.stage, whose.seat);
+            whose.life.note_told(whose.stage, whose.slot);
             return Poll::Ready(());
         }
-        // The poll that is under way will be repeated when the seat's waker is called.
+        // The poll that is under way will be repeated when the slot's waker is called.
         let is_woken_by_its_seat = scoped == Some(false) && current::is_workers_own(context.waker());
         if elsewhere.is_none() && is_woken_by_its_seat {
             probe::leaf(context);
@@ -165,7 +165,7 @@ impl Future for Stopping {
         }
         let wait = elsewhere.get_or_insert_with(|| Box::pin(whose.token().cancelled_owned()));
         ready!(wait.as_mut().poll(context));
-        whose.life.note_told(whose.stage, whose.seat);
+        whose.life.note_told(whose.stage, whose.slot);
         Poll::Ready(())
     }
 }

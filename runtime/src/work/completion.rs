@@ -43,25 +43,25 @@ pub(crate) enum Ending<T> {
 #[derive(Debug)]
 pub struct Done<T> {
     ending: Option<Ending<T>>,
-    row: EntryId,
+    entry: EntryId,
     /// Whose result it is, where dropping it runs any code.
     of: Option<Arc<Lifecycle>>,
 }
 
 impl<T> Done<T> {
     #[inline]
-    pub(crate) fn new(ending: Ending<T>, life: &Arc<Lifecycle>, row: EntryId) -> Self {
+    pub(crate) fn new(ending: Ending<T>, life: &Arc<Lifecycle>, entry: EntryId) -> Self {
         let runs_code = needs_drop::<T>() || matches!(ending, Ending::Panicked(_));
         if runs_code {
-            life.result_left(row);
+            life.result_left(entry);
         }
-        Self { ending: Some(ending), row, of: runs_code.then(|| Arc::clone(life)) }
+        Self { ending: Some(ending), entry, of: runs_code.then(|| Arc::clone(life)) }
     }
 
     #[inline]
     pub(crate) fn take(mut self) -> Option<Ending<T>> {
         if let Some(life) = self.of.take() {
-            life.result_taken(self.row);
+            life.result_taken(self.entry);
         }
         let ending = self.ending.take();
         // Nothing is left in it.
@@ -74,7 +74,7 @@ impl<T> Drop for Done<T> {
     #[inline]
     fn drop(&mut self) {
         if let Some(life) = &self.of {
-            let _dropping = Dropping::begin(life, self.row);
+            let _dropping = Dropping::begin(life, self.entry);
             drop(self.ending.take());
         }
     }
@@ -83,35 +83,35 @@ impl<T> Drop for Done<T> {
 /// A result being dropped, counted until that is over, by return or by panic.
 struct Dropping<'a> {
     life: &'a Lifecycle,
-    row: EntryId,
+    entry: EntryId,
     /// Somebody else's panic is unwinding this thread.
     was_panicking: bool,
     _busy: Busy,
 }
 
 impl<'a> Dropping<'a> {
-    fn begin(life: &'a Arc<Lifecycle>, row: EntryId) -> Self {
+    fn begin(life: &'a Arc<Lifecycle>, entry: EntryId) -> Self {
         life.result_dropping();
         let was_panicking = std::thread::panicking();
-        Self { life, row, was_panicking, _busy: current::busy_with(life, row) }
+        Self { life, entry, was_panicking, _busy: current::busy_with(life, entry) }
     }
 }
 
 impl Drop for Dropping<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() && !self.was_panicking {
-            let failure = Failure::destructor(self.life.who(self.row));
-            self.life.fail_by_policy(self.row, failure);
+            let failure = Failure::destructor(self.life.subject(self.entry));
+            self.life.fail_by_policy(self.entry, failure);
         }
-        self.life.result_dropped(self.row);
+        self.life.result_dropped(self.entry);
     }
 }
 
 impl<T> Done<T> {
     /// The same with another ending, made of this one.
     pub(crate) fn map<U>(mut self, map: impl FnOnce(Ending<T>) -> Ending<U>) -> Done<U> {
-        let (of, row) = (self.of.take(), self.row);
+        let (of, entry) = (self.of.take(), self.entry);
         let ending = self.ending.take().unwrap_or(Ending::Aborted);
-        Done { ending: Some(map(ending)), row, of }
+        Done { ending: Some(map(ending)), entry, of }
     }
 }

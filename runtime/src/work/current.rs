@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use crate::life::lifecycle::{Lifecycle, disturbances};
-use crate::life::poll_record::{LifeId, Seen, place};
+use crate::life::poll_record::{LifeId, ThreadRecord, place};
 use crate::life::slot_key::SlotKey;
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
@@ -25,14 +25,14 @@ struct Here {
     life: RefCell<Option<Arc<Lifecycle>>>,
     /// The same, to be compared.
     id: Cell<LifeId>,
-    seen: OnceCell<Arc<Seen>>,
+    seen: OnceCell<Arc<ThreadRecord>>,
     /// The stage of the worker being polled; main's between polls.
     stage: Cell<Stage>,
     /// Whether the worker being polled can be stopped apart from its stage.
     scoped: Cell<bool>,
     /// What it has to look out for, by these two.
     disturbances: Cell<u32>,
-    /// The waker of the worker being polled: who is polled with this very waker is woken through the seat.
+    /// The waker of the worker being polled: who is polled with this very waker is woken through the slot.
     waker: Cell<WakerId>,
     /// The waker that main is polled with, on main's thread.
     mains: Cell<WakerId>,
@@ -88,8 +88,8 @@ impl Drop for Entered {
 #[inline]
 pub(crate) fn spawner() -> Option<Arc<Lifecycle>> {
     look_with_life(|here, life| {
-        let row = here.seen().row.load(Ordering::Relaxed);
-        (row <= EntryId::MAIN.to_bits() + 1).then(|| Arc::clone(life))
+        let entry = here.seen().entry.load(Ordering::Relaxed);
+        (entry <= EntryId::MAIN.to_bits() + 1).then(|| Arc::clone(life))
     })
     .flatten()
 }
@@ -107,7 +107,7 @@ pub(crate) fn is_undisturbed() -> bool {
     look_with_life(|here, life| life.is_undisturbed(here.disturbances.get())).unwrap_or(false)
 }
 
-/// The shard of seats this thread prefers.
+/// The shard of slots this thread prefers.
 #[inline]
 pub(crate) fn shard() -> u32 {
     look(|here| here.seen().shard).unwrap_or(0)
@@ -119,28 +119,28 @@ pub(crate) fn current() -> Option<Current> {
     look(Here::current).flatten()
 }
 
-/// Where the worker in this seat is being polled on this thread: whether it can be stopped apart from its stage.
+/// Where the worker in this slot is being polled on this thread: whether it can be stopped apart from its stage.
 #[inline]
-pub(crate) fn is_scoped(life: &Arc<Lifecycle>, seat: SlotKey) -> Option<bool> {
+pub(crate) fn is_scoped(life: &Arc<Lifecycle>, slot: SlotKey) -> Option<bool> {
     look(|here| {
-        let is_here = here.id.get() == life.id() && here.current()?.seat == Some(seat);
+        let is_here = here.id.get() == life.id() && here.current()?.slot == Some(slot);
         is_here.then(|| here.scoped.get())
     })
     .flatten()
 }
 
-/// The seat of the worker being polled here, taken now if it has none.
-pub(crate) fn seat(life: &Lifecycle, current: Current) -> SlotKey {
-    current.seat.unwrap_or_else(|| {
-        let key = life.take_seat(shard(), current.row, current.stage);
-        seated(key);
+/// The slot of the worker being polled here, taken now if it has none.
+pub(crate) fn slot(life: &Lifecycle, current: Current) -> SlotKey {
+    current.slot.unwrap_or_else(|| {
+        let key = life.take_slot(shard(), current.entry, current.stage);
+        has_slot(key);
         key
     })
 }
 
-/// Notes that the worker being polled took a seat.
-pub(crate) fn seated(key: SlotKey) {
-    look(|here| here.seen().seat.store(key.to_bits(), Ordering::Relaxed));
+/// Notes that the worker being polled took a slot.
+pub(crate) fn has_slot(key: SlotKey) {
+    look(|here| here.seen().slot.store(key.to_bits(), Ordering::Relaxed));
 }
 
 /// Notes that the worker being polled has a token.
@@ -180,9 +180,9 @@ pub(crate) fn polling<T>(
             adopt(life);
         }
         let seen = here.seen();
-        let outer = here.set(seen, worker, waker, life.beat.latest());
+        let outer = here.set(seen, worker, waker, life.clock.latest());
         let result = run();
-        let after = Current { seat: seen.seat(), scoped: here.scoped.get(), ..worker };
+        let after = Current { slot: seen.slot(), scoped: here.scoped.get(), ..worker };
         here.restore(outer);
         Some((result, after))
     });
@@ -217,8 +217,8 @@ impl Here {
     }
 
     #[inline]
-    fn seen(&self) -> &Seen {
-        self.seen.get_or_init(Seen::of_this_thread)
+    fn seen(&self) -> &ThreadRecord {
+        self.seen.get_or_init(ThreadRecord::of_this_thread)
     }
 
     /// The thread is this lifecycle's from now on. Returns whose it was.
@@ -226,7 +226,7 @@ impl Here {
     fn settle(&self, life: Option<Arc<Lifecycle>>) -> Option<Arc<Lifecycle>> {
         let id = life.as_ref().map_or(LifeId::NONE, |life| life.id());
         self.id.set(id);
-        let seen = self.seen.get_or_init(Seen::of_this_thread);
+        let seen = self.seen.get_or_init(ThreadRecord::of_this_thread);
         seen.belongs_to(id);
         if let Some(life) = &life {
             life.threads.add(seen);
@@ -237,14 +237,14 @@ impl Here {
     #[inline]
     fn current(&self) -> Option<Current> {
         let seen = self.seen();
-        let row = EntryId::from_bits(seen.row.load(Ordering::Relaxed).checked_sub(1)?);
-        Some(Current { row, seat: seen.seat(), stage: self.stage.get(), scoped: self.scoped.get() })
+        let entry = EntryId::from_bits(seen.entry.load(Ordering::Relaxed).checked_sub(1)?);
+        Some(Current { entry, slot: seen.slot(), stage: self.stage.get(), scoped: self.scoped.get() })
     }
 
-    /// Begins a poll, in this beat.
+    /// Begins a poll, in this tick.
     #[inline]
-    fn set(&self, seen: &Seen, worker: Current, waker: WakerId, beat: u32) -> Outer {
-        let outer = match seen.row.load(Ordering::Relaxed) {
+    fn set(&self, seen: &ThreadRecord, worker: Current, waker: WakerId, tick: u32) -> Outer {
+        let outer = match seen.entry.load(Ordering::Relaxed) {
             0 => None,
             _ => self.record(),
         };
@@ -252,9 +252,9 @@ impl Here {
         seen.polls.store(number, Ordering::Relaxed);
         self.waker.set(waker);
         self.mark(seen, worker);
-        let row = worker.row.to_bits() + 1;
-        let mark = u64::from(row) << 32 | u64::from(beat);
-        seen.marks[place(row)].store(mark, Ordering::Relaxed);
+        let entry = worker.entry.to_bits() + 1;
+        let mark = u64::from(entry) << 32 | u64::from(tick);
+        seen.marks[place(entry)].store(mark, Ordering::Relaxed);
         outer
     }
 
@@ -277,18 +277,18 @@ impl Here {
     }
 
     #[inline]
-    fn mark(&self, seen: &Seen, worker: Current) {
-        let seat = worker.seat.map_or(0, SlotKey::to_bits);
+    fn mark(&self, seen: &ThreadRecord, worker: Current) {
+        let slot = worker.slot.map_or(0, SlotKey::to_bits);
         self.belongs(worker.stage, worker.scoped);
-        seen.seat.store(seat, Ordering::Relaxed);
-        seen.row.store(worker.row.to_bits() + 1, Ordering::Release);
+        seen.slot.store(slot, Ordering::Relaxed);
+        seen.entry.store(worker.entry.to_bits() + 1, Ordering::Release);
     }
 
     /// Between two polls.
     #[inline]
     fn clear(&self) {
         self.belongs(Stage::Main, false);
-        self.seen().row.store(0, Ordering::Release);
+        self.seen().entry.store(0, Ordering::Release);
     }
 
     #[inline]
@@ -301,20 +301,20 @@ impl Here {
 
 /// What others see of this thread.
 #[cfg(taskdump)]
-pub(crate) fn seen() -> Option<Arc<Seen>> {
-    look(|here| Arc::clone(here.seen.get_or_init(Seen::of_this_thread)))
+pub(crate) fn seen() -> Option<Arc<ThreadRecord>> {
+    look(|here| Arc::clone(here.seen.get_or_init(ThreadRecord::of_this_thread)))
 }
 
-/// Marks this thread as busy with what a worker of `row` left behind, while the guard lives. A thread that is no
+/// Marks this thread as busy with what a worker of `entry` left behind, while the guard lives. A thread that is no
 /// lifecycle's is this one's meanwhile; one of another's stays unmarked.
-pub(crate) fn busy_with(life: &Arc<Lifecycle>, row: EntryId) -> Busy {
+pub(crate) fn busy_with(life: &Arc<Lifecycle>, entry: EntryId) -> Busy {
     let is_nobodys = look(|here| here.id.get().is_none()).unwrap_or(false);
     let entered = is_nobodys.then(|| enter(life));
-    let worker = Current { row, seat: None, stage: Stage::Main, scoped: false };
+    let worker = Current { entry, slot: None, stage: Stage::Main, scoped: false };
     let outer = look_with_life(|here, own| {
-        let beat = life.beat.latest();
+        let tick = life.clock.latest();
         let is_ours = Arc::ptr_eq(own, life);
-        is_ours.then(|| here.set(here.seen(), worker, WakerId::NONE, beat))
+        is_ours.then(|| here.set(here.seen(), worker, WakerId::NONE, tick))
     });
     Busy { outer: outer.flatten(), _entered: entered }
 }
@@ -330,13 +330,13 @@ impl Drop for Busy {
     fn drop(&mut self) {
         if let Some(outer) = self.outer.take() {
             let left = look_with_life(|here, life| {
-                let seat = here.seen().seat();
+                let slot = here.seen().slot();
                 here.restore(outer);
-                Some((Arc::clone(life), seat?))
+                Some((Arc::clone(life), slot?))
             });
-            // A destructor that asked about the stop has taken a seat.
-            if let Some((life, seat)) = left.flatten() {
-                life.seats.leave(seat);
+            // A destructor that asked about the stop has taken a slot.
+            if let Some((life, slot)) = left.flatten() {
+                life.slots.leave(slot);
             }
         }
     }

@@ -97,7 +97,7 @@ impl<R> WorkerHandle<R> {
     fn wait(&mut self) {
         self.warn_of_a_cycle();
         if self.life.waits.is_asked() {
-            self.tell_who_waits();
+            self.note_waiter();
         }
     }
 
@@ -110,12 +110,12 @@ impl<R> WorkerHandle<R> {
     }
 
     /// Notes who is waiting here, where that is asked for.
-    fn tell_who_waits(&self) {
+    fn note_waiter(&self) {
         let Some(waiting) = current::current() else {
             return;
         };
         self.life.waits.note(Wait {
-            waiter: self.life.who(waiting.row).name(),
+            waiter: self.life.subject(waiting.entry).name(),
             awaited: text::name(self.name()),
             is_later: self.stage.follows(waiting.stage),
         });

@@ -36,7 +36,7 @@ impl Hold {
 #[derive(Debug)]
 pub(crate) struct Held {
     life: Arc<Lifecycle>,
-    row: EntryId,
+    entry: EntryId,
     stage: Stage,
 }
 
@@ -45,18 +45,18 @@ impl Held {
         let stage = caller.stage();
         let life = caller.life;
         life.arrive(stage).then(|| {
-            let row = life.rows.start_named(label);
-            Self { life, row, stage }
+            let entry = life.registry.start_named(label);
+            Self { life, entry, stage }
         })
     }
 
-    /// The same in a row that is kept: no name is looked up.
+    /// The same in an entry that is kept: no name is looked up.
     #[cfg(feature = "tower")]
-    pub(crate) fn in_row(life: Arc<Lifecycle>, row: EntryId, stage: Stage) -> Option<Self> {
+    pub(crate) fn in_row(life: Arc<Lifecycle>, entry: EntryId, stage: Stage) -> Option<Self> {
         life.arrive(stage).then(|| {
-            let started = &life.rows.get(row).started;
+            let started = &life.registry.get(entry).started;
             started.fetch_add(1, Ordering::Relaxed);
-            Self { life, row, stage }
+            Self { life, entry, stage }
         })
     }
 
@@ -68,7 +68,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.life.rows.get(self.row).end(EndedAs::Finished).fetch_add(1, Ordering::Release);
+        self.life.registry.get(self.entry).end(EndedAs::Finished).fetch_add(1, Ordering::Release);
         self.life.leave(self.stage);
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use crate::life::hook_list::Run;
 use crate::life::lifecycle::Lifecycle;
-use crate::model::failure::{Failure, How, Who};
+use crate::model::failure::{Failure, FailureKind, Subject};
 use crate::model::hook::{HookStage, Progress};
 use crate::model::outcome::Outcome;
 use crate::model::text;
@@ -68,8 +68,8 @@ where
         let mut pause = PAUSE;
         for _ in 1..TRIES {
             match verdict(hook()).await {
-                Err(how @ How::Error(_)) => {
-                    let who = Who::Hook(HookStage::OnStop, Arc::clone(&who));
+                Err(how @ FailureKind::Error(_)) => {
+                    let who = Subject::Hook(HookStage::OnStop, Arc::clone(&who));
                     retry_after(&Failure::of_hook(who, how), pause).await;
                 }
                 settled => return settled,
@@ -115,21 +115,21 @@ where
     Box::pin(async move { verdict(hook()).await })
 }
 
-async fn verdict<Fut: Future<Output: Outcome>>(run: Fut) -> Result<(), How> {
-    run.await.failure().map_or(Ok(()), |text| Err(How::Error(text)))
+async fn verdict<Fut: Future<Output: Outcome>>(run: Fut) -> Result<(), FailureKind> {
+    run.await.failure().map_or(Ok(()), |text| Err(FailureKind::Error(text)))
 }
 
 #[track_caller]
 fn register(stage: HookStage, name: Cow<'static, str>, run: Run) {
     let life = Caller::expect("registering a hook").life;
     if life.hooks.is_closed() {
-        return note(&life, stage, name.into_owned().into(), How::NotRun);
+        return note(&life, stage, name.into_owned().into(), FailureKind::NotRun);
     }
     life.hooks.add(stage, name.into_owned().into(), run);
     if stage != HookStage::AfterStop && life.hooks.has_begun(stage) {
         start(&life, stage);
     } else if stage == HookStage::AfterStop {
-        life.ring();
+        life.wake_driver();
     }
 }
 
@@ -152,18 +152,18 @@ pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage) -> bool {
             life.hooks.polled(id);
             let outcome = match guarded(run).await {
                 Ending::Finished(outcome) => outcome,
-                Ending::Panicked(payload) => Err(How::Panic(text::of_panic(payload.as_ref()).to_owned())),
+                Ending::Panicked(payload) => Err(FailureKind::Panic(text::of_panic(payload.as_ref()).to_owned())),
                 Ending::Aborted => return,
             };
             let progress = progress(&outcome);
             if let Some(took) = life.hooks.end(id, progress, life.now()) {
-                let who = Who::Hook(stage, Arc::clone(&name));
+                let who = Subject::Hook(stage, Arc::clone(&name));
                 life.writer.say(lines::hook_ended(&who, progress, took));
             }
             if let Err(how) = outcome {
                 note(&life, stage, name, how);
             }
-            life.ring();
+            life.wake_driver();
         }
     });
     life.hooks.began(id, task.abort_handle());
@@ -171,28 +171,28 @@ pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage) -> bool {
 }
 
 /// Aborts the hooks that are running, and says so.
-pub(crate) fn give_up_those_that_run(life: &Lifecycle) {
+pub(crate) fn abort_running(life: &Lifecycle) {
     for hook in life.hooks.abort(life.now()) {
         let how = match hook.progress {
-            Progress::NotRun => How::NotRun,
-            _ => How::Overrun(hook.took.unwrap_or_default()),
+            Progress::NotRun => FailureKind::NotRun,
+            _ => FailureKind::Overrun(hook.took.unwrap_or_default()),
         };
         note(life, hook.stage, hook.name, how);
     }
 }
 
 /// Nothing is run any more. Notes those that were never started.
-pub(crate) fn give_up_those_that_wait(life: &Lifecycle) {
+pub(crate) fn give_up_waiting(life: &Lifecycle) {
     for hook in life.hooks.close(life.now()) {
-        note(life, hook.stage, hook.name, How::NotRun);
+        note(life, hook.stage, hook.name, FailureKind::NotRun);
     }
 }
 
 /// An error or a panic is a warning before the stop, and a failure of the process from then on. One that hangs is a
 /// failure at any time.
-pub(crate) fn note(life: &Lifecycle, stage: HookStage, name: Arc<str>, how: How) {
-    let is_tolerated = stage == HookStage::BeforeStop && !matches!(how, How::Overrun(_));
-    let failure = Failure::of_hook(Who::Hook(stage, name), how);
+pub(crate) fn note(life: &Lifecycle, stage: HookStage, name: Arc<str>, how: FailureKind) {
+    let is_tolerated = stage == HookStage::BeforeStop && !matches!(how, FailureKind::Overrun(_));
+    let failure = Failure::of_hook(Subject::Hook(stage, name), how);
     if is_tolerated {
         life.writer.say(lines::logged(&failure));
     } else {
@@ -202,10 +202,10 @@ pub(crate) fn note(life: &Lifecycle, stage: HookStage, name: Arc<str>, how: How)
 }
 
 /// How far a hook has come that has ended so.
-fn progress(outcome: &Result<(), How>) -> Progress {
+fn progress(outcome: &Result<(), FailureKind>) -> Progress {
     match outcome {
         Ok(()) => Progress::Done,
-        Err(How::Panic(_)) => Progress::Panicked,
+        Err(FailureKind::Panic(_)) => Progress::Panicked,
         Err(_) => Progress::Failed,
     }
 }

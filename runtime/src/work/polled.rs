@@ -24,8 +24,8 @@ impl WakerId {
 /// The worker being polled on this thread.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Current {
-    pub(crate) row: EntryId,
-    pub(crate) seat: Option<SlotKey>,
+    pub(crate) entry: EntryId,
+    pub(crate) slot: Option<SlotKey>,
     pub(crate) stage: Stage,
     /// Whether it can be stopped apart from its stage: it has a token, its own or its parent's.
     pub(crate) scoped: bool,

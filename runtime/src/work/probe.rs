@@ -26,9 +26,9 @@ thread_local! {
 
 /// Whether the poll that is about to begin is to be looked at. A first one is not: who is there waits for nothing yet.
 #[inline]
-pub(crate) fn asked(life: &Arc<Lifecycle>, row: EntryId, waits: bool) -> Asked {
+pub(crate) fn asked(life: &Arc<Lifecycle>, entry: EntryId, waits: bool) -> Asked {
     let is_asking = life.probes.is_asking.load(Ordering::Relaxed) && waits;
-    Asked(is_asking.then(|| Call::of(life, row)))
+    Asked(is_asking.then(|| Call::of(life, entry)))
 }
 
 /// What [`asked`] found out.
@@ -37,9 +37,9 @@ pub(crate) struct Asked(Option<Box<Call>>);
 /// A poll while somebody asks.
 struct Call {
     life: Arc<Lifecycle>,
-    row: EntryId,
+    entry: EntryId,
     is_admitted: bool,
-    /// What the thread knew of the row before. That the worker was asked is not what anybody means by its last poll.
+    /// What the thread knew of the entry before. That the worker was asked is not what anybody means by its last poll.
     mark: u64,
 }
 
@@ -47,12 +47,12 @@ impl Call {
     /// In a box, so that a poll that nobody asked for has little to carry.
     #[cold]
     #[allow(clippy::unnecessary_box_returns)] // the hot path has nothing but the pointer
-    fn of(life: &Arc<Lifecycle>, row: EntryId) -> Box<Self> {
+    fn of(life: &Arc<Lifecycle>, entry: EntryId) -> Box<Self> {
         Box::new(Self {
             life: Arc::clone(life),
-            row,
-            is_admitted: life.probes.admit(row),
-            mark: current::seen().map_or(0, |seen| seen.mark(row)),
+            entry,
+            is_admitted: life.probes.admit(entry),
+            mark: current::seen().map_or(0, |seen| seen.mark(entry)),
         })
     }
 }
@@ -75,7 +75,7 @@ impl Asked {
 #[cold]
 fn look<F: Future>(call: &Call, future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
     if let Some(seen) = current::seen() {
-        seen.put_mark_back(call.row, call.mark);
+        seen.put_mark_back(call.entry, call.mark);
     }
     if !call.is_admitted {
         return Poll::Pending;
@@ -91,7 +91,7 @@ fn look<F: Future>(call: &Call, future: Pin<&mut F>, context: &mut Context<'_>) 
         },
     );
     drop(looking);
-    call.life.probes.note(call.row, stacks);
+    call.life.probes.note(call.entry, stacks);
     poll
 }
 

@@ -1,4 +1,4 @@
-//! A worker's ticket: what is known of it while it runs, and what is given back whatever happens.
+//! A worker's registration: what is known of it while it runs, and what is given back whatever happens.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,15 +24,15 @@ use crate::work::polled::WakerId;
 #[derive(Debug)]
 pub struct Registration {
     pub(crate) life: Arc<Lifecycle>,
-    pub(crate) seat: Option<SlotKey>,
-    pub(crate) row: EntryId,
+    pub(crate) slot: Option<SlotKey>,
+    pub(crate) entry: EntryId,
     pub(crate) stage: Stage,
     /// How it ended, as far as is known.
     way: EndedAs,
     facts: Facts,
 }
 
-/// What else a ticket knows, in one byte.
+/// What else a registration knows, in one byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Facts(u8);
 
@@ -42,9 +42,9 @@ impl Facts {
     const ESSENTIAL: Self = Self(1);
     /// It can be stopped apart from its stage: it has a token, its own or its parent's.
     const SCOPED: Self = Self(1 << 1);
-    /// Its seat was taken when it was spawned, and is not its task's yet.
+    /// Its slot was taken when it was spawned, and is not its task's yet.
     const UNCLAIMED: Self = Self(1 << 2);
-    /// The seat knows how to wake this task.
+    /// The slot knows how to wake this task.
     const WAITS: Self = Self(1 << 3);
 
     #[inline]
@@ -64,10 +64,10 @@ impl Registration {
         Self::new(life, EntryId::MAIN, Stage::Main)
     }
 
-    /// For one more of `row`, whose start and whose arrival have been counted.
+    /// For one more of `entry`, whose start and whose arrival have been counted.
     #[inline]
-    pub(crate) fn new(life: Arc<Lifecycle>, row: EntryId, stage: Stage) -> Self {
-        Self { life, seat: None, row, stage, way: EndedAs::Aborted, facts: Facts::NONE }
+    pub(crate) fn new(life: Arc<Lifecycle>, entry: EntryId, stage: Stage) -> Self {
+        Self { life, slot: None, entry, stage, way: EndedAs::Aborted, facts: Facts::NONE }
     }
 
     /// The same for one whose end matters.
@@ -76,10 +76,10 @@ impl Registration {
         self
     }
 
-    /// The same for a child: its seat keeps the parent's token.
+    /// The same for a child: its slot keeps the parent's token.
     pub(crate) fn of_child(mut self, parent: Parent) -> Self {
-        let (row, stage) = (self.row, self.stage);
-        self.seat = Some(self.life.seats.take(current::shard(), row, stage, None, Some(parent)));
+        let (entry, stage) = (self.entry, self.stage);
+        self.slot = Some(self.life.slots.take(current::shard(), entry, stage, None, Some(parent)));
         self.facts.set(Facts::SCOPED, true);
         self.facts.set(Facts::UNCLAIMED, true);
         self
@@ -93,17 +93,17 @@ impl Registration {
         }
         let guarded = || catch_unwind(AssertUnwindSafe(code));
         let (ran, worker) = current::polling(&self.life, self.current(), waker, guarded);
-        self.seat = worker.seat;
+        self.slot = worker.slot;
         self.facts.set(Facts::SCOPED, worker.scoped);
         ran
     }
 
-    /// The seat is this task's from its first poll on.
+    /// The slot is this task's from its first poll on.
     #[cold]
     fn claim(&mut self) {
         self.facts.set(Facts::UNCLAIMED, false);
-        if let Some(seat) = self.seat {
-            self.life.claim_seat(seat, self.stage);
+        if let Some(slot) = self.slot {
+            self.life.claim_slot(slot, self.stage);
         }
     }
 
@@ -120,7 +120,7 @@ impl Registration {
     /// What its thread's record says of it.
     #[inline]
     fn current(&self) -> Current {
-        Current { row: self.row, seat: self.seat, stage: self.stage, scoped: self.is_scoped() }
+        Current { entry: self.entry, slot: self.slot, stage: self.stage, scoped: self.is_scoped() }
     }
 
     /// Drops the future in the worker's name, so that a destructor that blocks or panics is seen for what it is.
@@ -136,7 +136,7 @@ impl Registration {
     #[cold]
     pub(crate) fn aborted<T>(&mut self) -> Done<T> {
         self.ended();
-        Done::new(Ending::Aborted, &self.life, self.row)
+        Done::new(Ending::Aborted, &self.life, self.entry)
     }
 
     /// Settles what the code returned, on the thread it ran on: errors are formatted here.
@@ -147,7 +147,7 @@ impl Registration {
             Judgement::Failed(text) => self.error(text),
         }
         self.ended();
-        Done::new(Ending::Finished(result), &self.life, self.row)
+        Done::new(Ending::Finished(result), &self.life, self.entry)
     }
 
     #[inline]
@@ -161,7 +161,7 @@ impl Registration {
     #[cold]
     fn error(&mut self, text: String) {
         self.way = EndedAs::Failed;
-        self.fail(Failure::error(self.life.who(self.row), text));
+        self.fail(Failure::error(self.life.subject(self.entry), text));
     }
 
     /// `returned`: it was a destructor that did, afterwards.
@@ -171,37 +171,37 @@ impl Registration {
         if returned {
             self.destructor_panicked();
         } else {
-            let who = self.life.who(self.row);
+            let who = self.life.subject(self.entry);
             self.fail(Failure::panic(who, payload.as_ref()));
         }
         self.ended();
-        Done::new(Ending::Panicked(payload), &self.life, self.row)
+        Done::new(Ending::Panicked(payload), &self.life, self.entry)
     }
 
     fn destructor_panicked(&self) {
-        self.fail(Failure::destructor(self.life.who(self.row)));
+        self.fail(Failure::destructor(self.life.subject(self.entry)));
     }
 
     fn fail(&self, failure: Failure) {
         let failure = failure.of_task(tokio::task::try_id());
-        self.life.fail_by_policy(self.row, failure);
+        self.life.fail_by_policy(self.entry, failure);
     }
 
     /// An essential worker that ends by itself ends the process. One that was told to stop does not.
     #[cold]
     fn essential_ended(&self) {
-        if !self.life.is_stopping(self.stage, self.seat)
-            && let failure::Who::Worker(name, _) = self.life.who(self.row)
+        if !self.life.is_stopping(self.stage, self.slot)
+            && let failure::Subject::Worker(name, _) = self.life.subject(self.entry)
         {
             self.life.begin_stop(Cause::Essential(name));
         }
     }
 
-    /// The waker by which whoever waits inside this worker may rely on its seat. Main's thread may be polled by
+    /// The waker by which whoever waits inside this worker may rely on its slot. Main's thread may be polled by
     /// others with the same one.
     #[inline]
     pub(crate) fn waker_id(&self, context: &Context<'_>) -> WakerId {
-        if self.row == EntryId::MAIN {
+        if self.entry == EntryId::MAIN {
             current::polls_main_with(context.waker());
             WakerId::NONE
         } else {
@@ -211,17 +211,17 @@ impl Registration {
 
     /// Sits down to wait. Wakes the worker at once if the stop came while it did.
     #[cold]
-    pub(crate) fn sit(&mut self, context: &Context<'_>) {
-        let seat = match self.seat {
-            Some(seat) => seat,
-            None => self.life.take_seat(current::shard(), self.row, self.stage),
+    pub(crate) fn park(&mut self, context: &Context<'_>) {
+        let slot = match self.slot {
+            Some(slot) => slot,
+            None => self.life.take_slot(current::shard(), self.entry, self.stage),
         };
-        self.seat = Some(seat);
+        self.slot = Some(slot);
         self.facts.set(Facts::WAITS, true);
-        if self.row == EntryId::MAIN {
+        if self.entry == EntryId::MAIN {
             self.life.main_waits(context.waker());
         }
-        if self.life.wait_in(seat, self.stage, context.waker()) {
+        if self.life.wait_in(slot, self.stage, context.waker()) {
             context.waker().wake_by_ref();
         }
     }
@@ -234,16 +234,16 @@ impl Drop for Registration {
             // Dropped from outside, before it has ended by itself.
             self.essential_ended();
         }
-        if let Some(seat) = self.seat {
-            self.life.seats.leave(seat);
+        if let Some(slot) = self.slot {
+            self.life.slots.leave(slot);
         }
-        if self.row == EntryId::MAIN {
+        if self.entry == EntryId::MAIN {
             self.life.main_gone();
         } else {
-            let row = self.life.rows.get(self.row);
-            row.end(self.way).fetch_add(1, Ordering::Release);
-            if !self.life.is_undisturbed(disturbances(self.stage, false)) && row.live() == 0 {
-                self.life.note_end(row);
+            let entry = self.life.registry.get(self.entry);
+            entry.end(self.way).fetch_add(1, Ordering::Release);
+            if !self.life.is_undisturbed(disturbances(self.stage, false)) && entry.live() == 0 {
+                self.life.note_end(entry);
             }
             self.life.leave(self.stage);
         }

@@ -27,7 +27,7 @@ pub fn reloads() -> Reloads {
     let life = Caller::expect("reloads()").life;
     assert!(!life.settings.signals.contains(&Signal::Hangup), "{}", refusals::SIGHUP_STOPS);
     if !life.settings.is_test
-        && let Err(error) = life.reloads.listen(&life.nudge)
+        && let Err(error) = life.reloads.listen(&life.wakeup)
     {
         panic!("{}", refusals::no_handler(Signal::Hangup, &error));
     }
@@ -44,7 +44,7 @@ pub struct Reloads {
 }
 
 impl Reloads {
-    /// WaitGraph for the next SIGHUP. `None` once a stop was asked for.
+    /// Waits for the next SIGHUP. `None` once a stop was asked for.
     ///
     /// # Cancel safety
     ///

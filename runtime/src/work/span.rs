@@ -18,11 +18,11 @@ mod real {
             tracing::span_enabled!(target: "graceful", tracing::Level::INFO)
         }
 
-        pub(crate) fn of(ticket: &Registration) -> Self {
+        pub(crate) fn of(registration: &Registration) -> Self {
             if !Self::is_wanted() {
                 return Self(tracing::Span::none());
             }
-            let name = ticket.life.who(ticket.row).name();
+            let name = registration.life.subject(registration.entry).name();
             Self(tracing::info_span!(target: "graceful", "worker", name))
         }
 

@@ -61,12 +61,12 @@ pub(crate) type Judge<R> = Box<dyn Fn(&R) -> Option<String> + Send>;
 /// Every program has a copy of this for each type of result, so what does not depend on it is elsewhere.
 pub(crate) async fn supervise<R>(
     life: &Lifecycle,
-    row: EntryId,
+    entry: EntryId,
     policy: &Policy,
     mut next: Next<R>,
     judge: Judge<R>,
 ) -> Ran<R> {
-    let mut supervisor = Supervisor::new(life, row, policy);
+    let mut supervisor = Supervisor::new(life, entry, policy);
     if policy.every().is_some() && life.state() >= State::Draining {
         // The stop came before the first run.
         return Ran::NONE;
@@ -78,8 +78,8 @@ pub(crate) async fn supervise<R>(
         let began = Instant::now();
         let (ending, has_panicked) = within(supervisor.limit(), run).await;
         if has_panicked {
-            let failure = Failure::destructor(life.who(row));
-            life.fail_by_policy(row, failure.of_task(tokio::task::try_id()));
+            let failure = Failure::destructor(life.subject(entry));
+            life.fail_by_policy(entry, failure.of_task(tokio::task::try_id()));
         }
         let (way, failure) = match &ending {
             Ending::Finished(result) => supervisor.verdict(judge(result)),
@@ -144,7 +144,7 @@ type Limit = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// What goes on between the runs of a worker.
 struct Supervisor<'a> {
     life: &'a Lifecycle,
-    row: EntryId,
+    entry: EntryId,
     policy: &'a Policy,
     restarts: Restarts<'a>,
     /// When the last tick was due.
@@ -152,8 +152,8 @@ struct Supervisor<'a> {
 }
 
 impl<'a> Supervisor<'a> {
-    fn new(life: &'a Lifecycle, row: EntryId, policy: &'a Policy) -> Self {
-        Self { life, row, policy, restarts: Restarts::new(policy), due: Instant::now() }
+    fn new(life: &'a Lifecycle, entry: EntryId, policy: &'a Policy) -> Self {
+        Self { life, entry, policy, restarts: Restarts::new(policy), due: Instant::now() }
     }
 
     /// The worker's own budget, which begins when it is told to stop.
@@ -169,20 +169,20 @@ impl<'a> Supervisor<'a> {
         match error {
             None => (EndedAs::Finished, None),
             Some(text) => {
-                let failure = Failure::error(self.life.who(self.row), text);
+                let failure = Failure::error(self.life.subject(self.entry), text);
                 (EndedAs::Failed, Some(failure))
             }
         }
     }
 
     fn panicked(&self, payload: &(dyn Any + Send)) -> (EndedAs, Option<Failure>) {
-        let failure = Failure::panic(self.life.who(self.row), payload);
+        let failure = Failure::panic(self.life.subject(self.entry), payload);
         (EndedAs::Panicked, Some(failure))
     }
 
     fn overran(&self) -> (EndedAs, Option<Failure>) {
         let limit = self.policy.stop_timeout().unwrap_or_default();
-        self.life.overran(self.row, limit);
+        self.life.overran(self.entry, limit);
         (EndedAs::Aborted, None)
     }
 
@@ -198,7 +198,7 @@ impl<'a> Supervisor<'a> {
                 return false;
             }
             // What has run is counted, and so is the next run, unless it does not come.
-            let counters = self.life.rows.get(self.row);
+            let counters = self.life.registry.get(self.entry);
             counters.started.fetch_add(1, Ordering::Relaxed);
             counters.end(way).fetch_add(1, Ordering::Release);
             let comes = if let Some(period) = self.policy.every() {
@@ -254,7 +254,7 @@ fn after(due: Instant, period: Duration) -> Instant {
     due.checked_add(ahead).unwrap_or_else(|| Instant::now() + A_MINUTE)
 }
 
-/// WaitGraph for a tick. `false`: none comes any more, because the drain began or the worker is to stop.
+/// Waits for a tick. `false`: none comes any more, because the drain began or the worker is to stop.
 async fn tick(life: &Lifecycle, due: Instant) -> bool {
     let mut events: [Pin<Box<dyn Future<Output = bool> + Send + '_>>; 3] = [
         Box::pin(async {

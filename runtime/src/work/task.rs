@@ -1,7 +1,7 @@
 //! A worker while it runs: the future tokio polls.
 //!
 //! This is the hot path. A worker that never waits costs two counters, and two stores around its poll; one
-//! that waits takes a seat on top. Nothing is allocated beside tokio's own task.
+//! that waits takes a slot on top. Nothing is allocated beside tokio's own task.
 
 use std::future::Future;
 use std::mem::{self, needs_drop};
@@ -32,7 +32,7 @@ pin_project! {
         future: Option<F>,
         judge: J,
         // Last, so that the worker counts as alive until its future is dropped.
-        ticket: Registration,
+        registration: Registration,
     }
 
     impl<F, J> PinnedDrop for Tracked<F, J> {
@@ -40,7 +40,7 @@ pin_project! {
             let this = this.project();
             // Dropped from outside, by its task's abort or with its runtime.
             if needs_drop::<F>() && this.future.is_some() {
-                this.ticket.drop_early(this.future);
+                this.registration.drop_early(this.future);
             }
         }
     }
@@ -48,8 +48,8 @@ pin_project! {
 
 impl<F, J> Tracked<F, J> {
     #[inline]
-    pub(crate) fn new(future: F, judge: J, ticket: Registration) -> Self {
-        Self { future: Some(future), judge, ticket }
+    pub(crate) fn new(future: F, judge: J, registration: Registration) -> Self {
+        Self { future: Some(future), judge, registration }
     }
 }
 
@@ -63,14 +63,14 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Done<F::Output>> {
         let this = self.project();
-        let (mut future, ticket) = (this.future, this.ticket);
-        if ticket.life.is_aborting(ticket.stage) {
-            ticket.drop_early(future);
-            return Poll::Ready(ticket.aborted());
+        let (mut future, registration) = (this.future, this.registration);
+        if registration.life.is_aborting(registration.stage) {
+            registration.drop_early(future);
+            return Poll::Ready(registration.aborted());
         }
-        let was_scoped = ticket.is_scoped();
-        let waker = ticket.waker_id(context);
-        let asked = probe::asked(&ticket.life, ticket.row, ticket.waits());
+        let was_scoped = registration.is_scoped();
+        let waker = registration.waker_id(context);
+        let asked = probe::asked(&registration.life, registration.entry, registration.waits());
         let mut returned = false;
         let run = || {
             let polled = match future.as_mut().as_pin_mut() {
@@ -85,21 +85,21 @@ where
                 (result, judgement)
             })
         };
-        match ticket.run(waker, run) {
-            Ok(Poll::Ready((result, judgement))) => Poll::Ready(ticket.finished(result, judgement)),
+        match registration.run(waker, run) {
+            Ok(Poll::Ready((result, judgement))) => Poll::Ready(registration.finished(result, judgement)),
             Ok(Poll::Pending) => {
-                if !ticket.waits() {
-                    ticket.sit(context);
+                if !registration.waits() {
+                    registration.park(context);
                 }
-                if ticket.is_scoped() && !was_scoped {
-                    // It has a token since this poll. What waits by the seat alone goes to the token.
+                if registration.is_scoped() && !was_scoped {
+                    // It has a token since this poll. What waits by the slot alone goes to the token.
                     context.waker().wake_by_ref();
                 }
                 Poll::Pending
             }
             Err(payload) => {
-                let done = ticket.panicked(payload, returned);
-                ticket.drop_early(future);
+                let done = registration.panicked(payload, returned);
+                registration.drop_early(future);
                 Poll::Ready(done)
             }
         }
@@ -108,36 +108,36 @@ where
 
 /// Runs a blocking worker on the thread tokio gave it.
 pub(crate) fn run_blocking<T>(
-    mut ticket: Registration,
+    mut registration: Registration,
     code: impl FnOnce() -> T,
     judge: impl FnOnce(&T) -> Judgement,
 ) -> Done<T> {
-    if ticket.life.is_aborting(ticket.stage) {
-        return Done::new(Ending::Aborted, &ticket.life, ticket.row);
+    if registration.life.is_aborting(registration.stage) {
+        return Done::new(Ending::Aborted, &registration.life, registration.entry);
     }
-    if ticket.seat.is_none() {
-        // It will be there for a while: its seat says since when.
-        ticket.seat = Some(ticket.life.take_seat(current::shard(), ticket.row, ticket.stage));
+    if registration.slot.is_none() {
+        // It will be there for a while: its slot says since when.
+        registration.slot = Some(registration.life.take_slot(current::shard(), registration.entry, registration.stage));
     }
     let code = || {
         let result = code();
         let judgement = judge(&result);
         (result, judgement)
     };
-    match ticket.run(WakerId::NONE, code) {
-        Ok((result, judgement)) => ticket.finished(result, judgement),
-        Err(payload) => ticket.panicked(payload, false),
+    match registration.run(WakerId::NONE, code) {
+        Ok((result, judgement)) => registration.finished(result, judgement),
+        Err(payload) => registration.panicked(payload, false),
     }
 }
 
 /// One run of a blocking body inside a supervised worker: on tokio's pool, in the worker's name.
 pub(crate) async fn blocking_run<R: Send + 'static>(code: impl FnOnce() -> R + Send + 'static) -> R {
-    // The worker sits down first: on the other thread the code finds it by its seat, and takes none of its own. It may
+    // The worker sits down first: on the other thread the code finds it by its slot, and takes none of its own. It may
     // ask for the worker's token there.
     let worker = current::caller().and_then(|(life, current)| {
         let (current, scoped) = (current?, true);
-        let seat = Some(current::seat(&life, current));
-        Some((life, Current { seat, scoped, ..current }))
+        let slot = Some(current::slot(&life, current));
+        Some((life, Current { slot, scoped, ..current }))
     });
     let (running, ends) = Running::new(worker.as_ref());
     let run = move || {
@@ -189,7 +189,7 @@ impl Running {
         let state = Arc::new(Mutex::new(Blocked::Runs));
         let running = Self {
             state: Arc::clone(&state),
-            worker: worker.map(|(life, current)| (Arc::clone(life), current.row, current.stage)),
+            worker: worker.map(|(life, current)| (Arc::clone(life), current.entry, current.stage)),
             task: None,
         };
         (running, Ends(state))
@@ -210,7 +210,7 @@ impl Drop for Running {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*state, Blocked::Runs) {
             let worker = self.worker.take();
-            let outlives = worker.and_then(|(life, row, stage)| Outliving::new(life, row, stage));
+            let outlives = worker.and_then(|(life, entry, stage)| Outliving::new(life, entry, stage));
             *state = Blocked::Outlives(outlives);
         }
     }
@@ -231,16 +231,16 @@ impl Drop for Ends {
 /// Counts a closure whose worker is gone among those that are alive.
 struct Outliving {
     life: Arc<Lifecycle>,
-    row: EntryId,
+    entry: EntryId,
     stage: Stage,
 }
 
 impl Outliving {
-    fn new(life: Arc<Lifecycle>, row: EntryId, stage: Stage) -> Option<Self> {
+    fn new(life: Arc<Lifecycle>, entry: EntryId, stage: Stage) -> Option<Self> {
         life.arrive(stage).then(|| {
-            let started = &life.rows.get(row).started;
+            let started = &life.registry.get(entry).started;
             started.fetch_add(1, Ordering::Relaxed);
-            Self { life, row, stage }
+            Self { life, entry, stage }
         })
     }
 }
@@ -248,7 +248,7 @@ impl Outliving {
 impl Drop for Outliving {
     fn drop(&mut self) {
         // Its worker has ended already, as far as the counters go.
-        let started = &self.life.rows.get(self.row).started;
+        let started = &self.life.registry.get(self.entry).started;
         started.fetch_sub(1, Ordering::Release);
         self.life.leave(self.stage);
     }

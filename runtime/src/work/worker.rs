@@ -134,14 +134,14 @@ impl<B: Body> Worker<B> {
             && let Some(runtime) = life.runtime()
         {
             // The short way: a function that nothing was set for, called by main or by an untracked task.
-            let row = function.row();
-            life.rows.get(row).started.fetch_add(1, Ordering::Relaxed);
+            let entry = function.entry();
+            life.registry.get(entry).started.fetch_add(1, Ordering::Relaxed);
             if life.arrive(Stage::Main) {
-                let ticket = Registration::new(Arc::clone(&life), row, Stage::Main);
-                let task = self.body.launch(ticket, runtime, None);
+                let registration = Registration::new(Arc::clone(&life), entry, Stage::Main);
+                let task = self.body.launch(registration, runtime, None);
                 return WorkerHandle::new(life, Called::Function(function), Stage::Main, Some(task));
             }
-            life.rows.get(row).refuse();
+            life.registry.get(entry).refuse();
             return WorkerHandle::new(life, Called::Function(function), Stage::Main, None);
         }
         self.spawn_with_care()
@@ -157,29 +157,29 @@ impl<B: Body> Worker<B> {
             policy.refuses() && state >= State::Stopping || policy.every().is_some() && state >= State::Draining;
         let supervised = policy.is_supervised().then(|| Box::new(policy.clone()));
         let essential = policy.is_essential();
-        let (row, name) = match self.name {
+        let (entry, name) = match self.name {
             Name::Function(function) => {
-                let row = function.row();
-                life.rows.get(row).started.fetch_add(1, Ordering::Relaxed);
-                (row, Called::Function(function))
+                let entry = function.entry();
+                life.registry.get(entry).started.fetch_add(1, Ordering::Relaxed);
+                (entry, Called::Function(function))
             }
             Name::Given(label) => {
                 let name = Called::Given(Box::new(label.name.clone()));
-                (life.rows.start_named(*label), name)
+                (life.registry.start_named(*label), name)
             }
         };
         let runtime = life.runtime().filter(|_| !refused && life.arrive(stage));
         let task = if let Some(runtime) = runtime {
-            let mut ticket = Registration::new(Arc::clone(&life), row, stage);
+            let mut registration = Registration::new(Arc::clone(&life), entry, stage);
             if essential {
-                ticket = ticket.of_essential();
+                registration = registration.of_essential();
             }
             if let Some(parent) = parent {
-                ticket = ticket.of_child(parent);
+                registration = registration.of_child(parent);
             }
-            Some(self.body.launch(ticket, runtime, supervised))
+            Some(self.body.launch(registration, runtime, supervised))
         } else {
-            life.rows.get(row).refuse();
+            life.registry.get(entry).refuse();
             None
         };
         WorkerHandle::new(life, name, stage, task)

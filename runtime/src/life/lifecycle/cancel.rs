@@ -18,16 +18,16 @@ use crate::model::state::Stage;
 use crate::say::lines;
 
 impl Lifecycle {
-    /// Tells stages to stop: those who sit by their seats first; then the tokens and whoever waits for a state, who may
+    /// Tells stages to stop: those who sit by their slots first; then the tokens and whoever waits for a state, who may
     /// be woken by code of the user's.
     pub(crate) fn cancel(self: &Arc<Self>, stages: &[Stage]) {
         let flags = of_stages(CANCELLED, stages);
         self.word.fetch_or(flags, Ordering::SeqCst);
         for &stage in stages {
-            self.trace.note(self.now(), Event::Told(stage));
+            self.timeline.note(self.now(), Event::Told(stage));
         }
         for &stage in stages {
-            self.seats.wake(stage);
+            self.slots.wake(stage);
         }
         // One that is handed out from here on is cancelled by whoever takes it, who sees the flag.
         if self.has_users_tokens.load(Ordering::SeqCst) {
@@ -40,7 +40,7 @@ impl Lifecycle {
                 self.tokens[stage.index()].cancel();
             }
         }
-        self.tell_waiters();
+        self.notify_waiters();
     }
 
     /// Has something done that calls wakers of the user's: by a thread of its own, since they may block. In a test
@@ -50,11 +50,11 @@ impl Lifecycle {
             return self.guard(|| call(self));
         }
         let life = Arc::clone(self);
-        self.telling.fetch_add(1, Ordering::AcqRel);
+        self.wakers_running.fetch_add(1, Ordering::AcqRel);
         let job = Box::new(move || {
             life.guard(|| call(&life));
-            life.telling.fetch_sub(1, Ordering::AcqRel);
-            life.ring();
+            life.wakers_running.fetch_sub(1, Ordering::AcqRel);
+            life.wake_driver();
         });
         if let Err(job) = self.helper.run("graceful-waker", job) {
             self.writer.run(job);
@@ -76,8 +76,8 @@ impl Lifecycle {
     }
 
     /// Whether wakers are being called just now that may be the user's.
-    pub(crate) fn is_telling(&self) -> bool {
-        self.telling.load(Ordering::Acquire) > 0
+    pub(crate) fn runs_wakers(&self) -> bool {
+        self.wakers_running.load(Ordering::Acquire) > 0
     }
 
     /// Whether none of these [`disturbances`](super::disturbances) has come.
@@ -95,28 +95,28 @@ impl Lifecycle {
         self.word.load(Ordering::Acquire) & ABORTING << stage.index() != 0
     }
 
-    /// Whether the worker with this seat is to stop, with its stage or by itself.
-    pub(crate) fn is_stopping(&self, stage: Stage, seat: Option<SlotKey>) -> bool {
-        self.is_cancelled(stage) || seat.is_some_and(|seat| self.seats.is_stopped(seat))
+    /// Whether the worker with this slot is to stop, with its stage or by itself.
+    pub(crate) fn is_stopping(&self, stage: Stage, slot: Option<SlotKey>) -> bool {
+        self.is_cancelled(stage) || slot.is_some_and(|slot| self.slots.is_stopped(slot))
     }
 
     /// The same for a worker that has no token: only its handle can have stopped it apart from its stage.
-    pub(crate) fn is_stopping_unscoped(&self, stage: Stage, seat: Option<SlotKey>) -> bool {
-        !self.is_undisturbed(disturbances(stage, false)) && self.is_stopping(stage, seat)
+    pub(crate) fn is_stopping_unscoped(&self, stage: Stage, slot: Option<SlotKey>) -> bool {
+        !self.is_undisturbed(disturbances(stage, false)) && self.is_stopping(stage, slot)
     }
 
     pub(crate) fn stage_token(&self, stage: Stage) -> CancellationToken {
         self.in_step(stage, || self.tokens[stage.index()].clone())
     }
 
-    /// A token for a caller who has no seat: a child of the stage's.
+    /// A token for a caller who has no slot: a child of the stage's.
     pub(crate) fn child_token(&self, stage: Stage) -> CancellationToken {
         self.in_step(stage, || self.tokens[stage.index()].child_token())
     }
 
-    /// The own token of the worker in this seat.
-    pub(crate) fn own_token(&self, stage: Stage, seat: SlotKey) -> CancellationToken {
-        self.in_step(stage, || self.seats.own_token(seat, &self.tokens[stage.index()]))
+    /// The own token of the worker in this slot.
+    pub(crate) fn own_token(&self, stage: Stage, slot: SlotKey) -> CancellationToken {
+        self.in_step(stage, || self.slots.own_token(slot, &self.tokens[stage.index()]))
     }
 
     /// The flag of a stage is up before its token is cancelled, if there is anybody who has one: a token that is handed
@@ -133,9 +133,9 @@ impl Lifecycle {
     }
 
     /// A worker has learnt that it is to stop: where its stage has not come, nobody else knows.
-    pub(crate) fn note_told(&self, stage: Stage, seat: Option<SlotKey>) {
-        if let Some(seat) = seat.filter(|_| !self.is_cancelled(stage)) {
-            self.seats.note_told(seat);
+    pub(crate) fn note_told(&self, stage: Stage, slot: Option<SlotKey>) {
+        if let Some(slot) = slot.filter(|_| !self.is_cancelled(stage)) {
+            self.slots.note_told(slot);
         }
     }
 
@@ -143,41 +143,41 @@ impl Lifecycle {
     pub(crate) fn stop_worker(&self, stage: Stage, handle: AbortHandle) {
         self.has_tokens.store(true, Ordering::SeqCst);
         self.word.fetch_or(SINGLED_OUT, Ordering::SeqCst);
-        self.seats.stop(handle, stage, &self.tokens);
+        self.slots.stop(handle, stage, &self.tokens);
     }
 
-    /// Takes a seat for the task being polled here.
+    /// Takes a slot for the task being polled here.
     /// `shard`: where the thread looks first.
-    pub(crate) fn take_seat(&self, shard: u32, row: EntryId, stage: Stage) -> SlotKey {
+    pub(crate) fn take_slot(&self, shard: u32, entry: EntryId, stage: Stage) -> SlotKey {
         let task = tokio::task::try_id();
-        let key = self.seats.take(shard, row, stage, task, None);
+        let key = self.slots.take(shard, entry, stage, task, None);
         self.hear_of_early_stop(key, stage, task);
         key
     }
 
-    /// Makes a child's seat that of the task being polled here.
-    pub(crate) fn claim_seat(&self, key: SlotKey, stage: Stage) {
+    /// Makes a child's slot that of the task being polled here.
+    pub(crate) fn claim_slot(&self, key: SlotKey, stage: Stage) {
         let task = tokio::task::try_id();
-        self.seats.claim(key, task);
+        self.slots.claim(key, task);
         self.hear_of_early_stop(key, stage, task);
     }
 
     fn hear_of_early_stop(&self, key: SlotKey, stage: Stage, task: Option<Id>) {
-        if self.word.load(Ordering::SeqCst) & SINGLED_OUT != 0 && self.seats.was_stopped_early(task) {
+        if self.word.load(Ordering::SeqCst) & SINGLED_OUT != 0 && self.slots.was_stopped_early(task) {
             self.own_token(stage, key).cancel();
         }
     }
 
-    /// Lets the worker wait in its seat. Returns whether it should look again at once: what would have
+    /// Lets the worker wait in its slot. Returns whether it should look again at once: what would have
     /// woken it may have happened while it sat down.
-    pub(crate) fn wait_in(&self, seat: SlotKey, stage: Stage, waker: &Waker) -> bool {
-        self.seats.set_waker(seat, waker);
-        !self.is_undisturbed(disturbances(stage, false)) && self.is_stopping(stage, Some(seat))
+    pub(crate) fn wait_in(&self, slot: SlotKey, stage: Stage, waker: &Waker) -> bool {
+        self.slots.set_waker(slot, waker);
+        !self.is_undisturbed(disturbances(stage, false)) && self.is_stopping(stage, Some(slot))
     }
 
     /// Who sits, by function.
     pub(crate) fn tally(&self) -> HashMap<EntryId, Parked> {
-        self.seats.tally(|stage| self.is_cancelled(stage))
+        self.slots.tally(|stage| self.is_cancelled(stage))
     }
 
     pub(crate) fn note_main_looked(&self) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Lifecycle;
-use crate::model::failure::{Failure, How, Who};
+use crate::model::failure::{Failure, FailureKind, Subject};
 use crate::model::label::EntryId;
 use crate::model::policy::OnFailure;
 use crate::model::state::Cause;
@@ -12,12 +12,12 @@ use crate::os::signal::Signal;
 use crate::say::lines;
 
 impl Lifecycle {
-    /// What the policy of a worker of this row makes of its failure.
-    pub(crate) fn fail_by_policy(&self, row: EntryId, failure: Failure) {
-        match self.rows.policy(row).on_failure() {
+    /// What the policy of a worker of this entry makes of its failure.
+    pub(crate) fn fail_by_policy(&self, entry: EntryId, failure: Failure) {
+        match self.registry.policy(entry).on_failure() {
             OnFailure::Log => self.writer.say(lines::logged(&failure)),
             // A run that failed would be followed by another one: its destructors are no more than it is.
-            OnFailure::Restart if matches!(failure.how, How::Destructor) => {
+            OnFailure::Restart if matches!(failure.kind, FailureKind::Destructor) => {
                 self.writer.say(lines::logged(&failure));
             }
             OnFailure::Stop | OnFailure::Restart => self.fail(failure),
@@ -25,9 +25,9 @@ impl Lifecycle {
     }
 
     pub(crate) fn fail(&self, failure: Failure) {
-        let cause = match &failure.who {
-            Who::Main => Cause::MainEnded,
-            Who::Worker(name, _) | Who::Hook(_, name) => Cause::Failure(Arc::clone(name)),
+        let cause = match &failure.subject {
+            Subject::Main => Cause::MainEnded,
+            Subject::Worker(name, _) | Subject::Hook(_, name) => Cause::Failure(Arc::clone(name)),
         };
         if let Some(line) = lines::failed(&failure) {
             self.writer.say(line);
@@ -44,17 +44,17 @@ impl Lifecycle {
         (self.settings.reraise && self.failures.are_mains_alone()).then_some(*signal)
     }
 
-    /// Whose failure it is that happened to a worker of this row.
-    pub(crate) fn who(&self, row: EntryId) -> Who {
-        self.rows.label(row).map_or(Who::Main, |label| {
+    /// Whose failure it is that happened to a worker of this entry.
+    pub(crate) fn subject(&self, entry: EntryId) -> Subject {
+        self.registry.label(entry).map_or(Subject::Main, |label| {
             let location = label.location();
-            Who::Worker(label.name.into(), location.into())
+            Subject::Worker(label.name.into(), location.into())
         })
     }
 
     /// A worker did not stop within its own budget and was aborted.
-    pub(crate) fn overran(&self, row: EntryId, budget: Duration) {
-        let failure = Failure::overrun(self.who(row), budget).of_task(tokio::task::try_id());
+    pub(crate) fn overran(&self, entry: EntryId, budget: Duration) {
+        let failure = Failure::overrun(self.subject(entry), budget).of_task(tokio::task::try_id());
         self.writer.say(lines::hook_failed(&failure));
         self.failures.add(failure);
     }

@@ -7,8 +7,8 @@ use std::task::Waker;
 use tokio::runtime::{Handle, RuntimeFlavor, RuntimeMetrics};
 
 use super::{Lifecycle, STATE};
-use crate::life::poll_record::{LifeId, Poll, Sample, Seen};
-use crate::life::registry::Row;
+use crate::life::poll_record::{LifeId, Poll, Sample, ThreadRecord};
+use crate::life::registry::Entry;
 use crate::life::tracker::Tracker;
 use crate::model::label::EntryId;
 use crate::model::state::{Stage, State};
@@ -28,31 +28,31 @@ impl Lifecycle {
     #[inline]
     pub(crate) fn leave(&self, stage: Stage) {
         if self.alive[stage.index()].leave() {
-            self.have_told();
+            self.note_change();
         }
     }
 
-    /// Notes when a worker of this row ended, in a stop.
+    /// Notes when a worker of this entry ended, in a stop.
     #[cold]
-    pub(crate) fn note_end(&self, row: &Row) {
+    pub(crate) fn note_end(&self, entry: &Entry) {
         if let Some(budget) = self.budget() {
             let after = u32::try_from((self.now() - budget.asked()).as_millis()).unwrap_or(u32::MAX);
-            row.ended_at.fetch_max(after.saturating_add(1), Ordering::Relaxed);
+            entry.ended_at.fetch_max(after.saturating_add(1), Ordering::Relaxed);
         }
     }
 
     /// Has the coordinator tell those who wait for something to change: a waker of theirs may block, and must not
     /// do so on the thread of a worker, of main or of the watch.
     #[cold]
-    pub(crate) fn have_told(&self) {
-        self.news.store(true, Ordering::Release);
-        self.ring();
+    pub(crate) fn note_change(&self) {
+        self.has_news.store(true, Ordering::Release);
+        self.wake_driver();
     }
 
     /// Tells those who wait, if there is news. For whoever drives the stop.
-    pub(crate) fn pass_news_on(self: &Arc<Self>) {
-        if self.news.swap(false, Ordering::AcqRel) {
-            self.tell_waiters();
+    pub(crate) fn announce_changes(self: &Arc<Self>) {
+        if self.has_news.swap(false, Ordering::AcqRel) {
+            self.notify_waiters();
         }
     }
 
@@ -62,7 +62,7 @@ impl Lifecycle {
     }
 
     /// The polls under way, by thread.
-    pub(crate) fn polls(&self) -> Vec<(Arc<Seen>, Poll)> {
+    pub(crate) fn polls(&self) -> Vec<(Arc<ThreadRecord>, Poll)> {
         self.threads.polls(self.id())
     }
 
@@ -71,9 +71,9 @@ impl Lifecycle {
         Sample::of(self.polls())
     }
 
-    /// In which beat a worker of this row was last polled, as far as the threads remember.
-    pub(crate) fn last_polled(&self, row: EntryId) -> Option<u32> {
-        self.threads.last_polled(self.id(), row)
+    /// In which tick a worker of this entry was last polled, as far as the threads remember.
+    pub(crate) fn last_polled(&self, entry: EntryId) -> Option<u32> {
+        self.threads.last_polled(self.id(), entry)
     }
 
     /// How many are alive: workers, holds, and main.
@@ -91,7 +91,7 @@ impl Lifecycle {
     pub(crate) fn close_if_empty(&self, stages: &[Stage]) -> bool {
         let alive = |stage: &Stage| &self.alive[stage.index()];
         !self.is_dropping()
-            && !self.is_telling()
+            && !self.runs_wakers()
             && stages.iter().all(|stage| alive(stage).count() == 0)
             && stages.iter().rev().all(|stage| alive(stage).close_if_empty())
     }
@@ -134,14 +134,14 @@ impl Lifecycle {
         self.end_drain();
     }
 
-    pub(crate) fn result_left(&self, row: EntryId) {
-        self.rows.get(row).results.fetch_add(1, Ordering::AcqRel);
+    pub(crate) fn result_left(&self, entry: EntryId) {
+        self.registry.get(entry).results.fetch_add(1, Ordering::AcqRel);
         self.results.leave();
     }
 
     /// Somebody took a result that had been left.
-    pub(crate) fn result_taken(&self, row: EntryId) {
-        self.rows.get(row).results.fetch_sub(1, Ordering::AcqRel);
+    pub(crate) fn result_taken(&self, entry: EntryId) {
+        self.registry.get(entry).results.fetch_sub(1, Ordering::AcqRel);
         self.results.take();
     }
 
@@ -149,12 +149,12 @@ impl Lifecycle {
         self.results.begin_dropping();
     }
 
-    pub(crate) fn result_dropped(&self, row: EntryId) {
-        self.rows.get(row).results.fetch_sub(1, Ordering::AcqRel);
+    pub(crate) fn result_dropped(&self, entry: EntryId) {
+        self.registry.get(entry).results.fetch_sub(1, Ordering::AcqRel);
         // The other half is in `close_if_empty`: one of the two sees what the other has written.
         let is_stopping = || self.word.load(Ordering::SeqCst) & STATE >= State::Draining as u32;
         if self.results.end_dropping() && is_stopping() {
-            self.ring();
+            self.wake_driver();
         }
     }
 
@@ -191,7 +191,7 @@ impl Lifecycle {
         tasks
     }
 
-    /// WaitGraph for something that `changed` announces.
+    /// Waits for something that `changed` announces.
     pub(crate) async fn until(&self, reached: impl Fn() -> bool) {
         self.has_waiters.store(true, Ordering::SeqCst);
         loop {
@@ -204,24 +204,24 @@ impl Lifecycle {
     }
 
     /// Wakes whoever drives the stop.
-    pub(crate) fn ring(&self) {
+    pub(crate) fn wake_driver(&self) {
         if self.settings.is_test {
-            self.bell.notify_one();
+            self.test_driver.notify_one();
         } else {
-            self.nudge.nudge();
+            self.wakeup.wake();
         }
     }
 
     /// Tells those who wait for something to change.
-    pub(crate) fn tell_waiters(self: &Arc<Self>) {
+    pub(crate) fn notify_waiters(self: &Arc<Self>) {
         if self.has_waiters.load(Ordering::SeqCst) {
             self.call_wakers(|life| life.changed.notify_waiters());
         }
     }
 
     /// The wake-up call of whoever drives the stop of a test.
-    pub(crate) async fn rung(&self) {
-        self.bell.notified().await;
+    pub(crate) async fn driver_woken(&self) {
+        self.test_driver.notified().await;
     }
 }
 

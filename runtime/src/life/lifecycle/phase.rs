@@ -55,14 +55,14 @@ impl Lifecycle {
             if self.state() >= State::Stopping {
                 self.wake_main();
             }
-            self.ring();
+            self.wake_driver();
         })
     }
 
     /// The stop for a signal, for whoever drives it: those who wait by their slots are woken before anything else is done.
     pub(crate) fn begin_stop_by(&self, signal: Signal, act: impl FnOnce()) -> bool {
         self.begin_stop_and(Cause::Signal(signal), || {
-            self.seats.wake_those(|_, stage| self.is_cancelled(stage));
+            self.slots.wake_those(|_, stage| self.is_cancelled(stage));
             // The signal has woken this thread on the core of another one, often main's, which is to run first.
             thread::yield_now();
             act();
@@ -114,7 +114,7 @@ impl Lifecycle {
     /// Ends the drain, if there is one.
     pub(crate) fn end_drain(&self) {
         self.word.fetch_or(DRAINED, Ordering::SeqCst);
-        self.ring();
+        self.wake_driver();
     }
 
     pub(crate) fn is_drained(&self) -> bool {
@@ -132,7 +132,7 @@ impl Lifecycle {
         let flags = of_stages(CANCELLED | ABORTING, stages);
         self.word.fetch_or(flags, Ordering::SeqCst);
         for &stage in stages {
-            self.seats.wake(stage);
+            self.slots.wake(stage);
         }
     }
 
@@ -141,7 +141,7 @@ impl Lifecycle {
         self.alive.iter().for_each(Tracker::close);
         self.advance(State::Stopped, &Stage::ALL);
         self.tell_systemd(State::Stopped);
-        self.tell_waiters();
+        self.notify_waiters();
     }
 
     /// Raises the state, never lowers it, and cancels stages.
@@ -158,6 +158,6 @@ impl Lifecycle {
     fn note(&self, state: State) {
         self.writer.say(lines::state_changed(state));
         #[cfg(feature = "metrics")]
-        self.nudge.nudge();
+        self.wakeup.wake();
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// WaitGraph until a signal came, somebody nudged, or `limit` passed (`None` waits for ever).
+    /// WaitGraph until a signal came, somebody woken, or `limit` passed (`None` waits for ever).
     pub(crate) fn wait(&mut self, limit: Option<Duration>) {
         sys::wait_readable(self.reader.as_fd(), limit);
         let _ = self.reader.read(&mut [0; 64]);
@@ -65,7 +65,7 @@ pub(crate) struct Wakeup {
 
 impl Wakeup {
     /// Wakes the watch. Never blocks: where the socket is full, the watch is about to wake anyway.
-    pub(crate) fn nudge(&self) {
+    pub(crate) fn wake(&self) {
         let _ = (&self.writer).write(&[0]);
     }
 }
@@ -105,10 +105,10 @@ impl Setup {
     /// # Errors
     ///
     /// The signal that could not be registered, with the reason. What was registered before it is undone.
-    pub(crate) fn register(&self, nudge: &Wakeup) -> Result<Handlers, (Signal, io::Error)> {
+    pub(crate) fn register(&self, wakeup: &Wakeup) -> Result<Handlers, (Signal, io::Error)> {
         let mut handlers = Handlers { ids: Vec::new(), signals: Vec::new() };
         for &signal in &self.signals {
-            handlers.add(signal, nudge).map_err(|error| (signal, error))?;
+            handlers.add(signal, wakeup).map_err(|error| (signal, error))?;
         }
         Ok(handlers)
     }
@@ -148,7 +148,7 @@ pub(crate) struct Handlers {
 
 impl Handlers {
     /// A handler for one more signal, from now on.
-    pub(crate) fn of(signal: Signal, nudge: &Wakeup) -> io::Result<Self> {
+    pub(crate) fn of(signal: Signal, wakeup: &Wakeup) -> io::Result<Self> {
         let mut handlers = Handlers { ids: Vec::new(), signals: Vec::new() };
         let number = signal.number();
         // What was ignored at the start stays ignored.
@@ -156,21 +156,21 @@ impl Handlers {
             return Ok(handlers);
         }
         let mask = Mask::block(&[number]);
-        let added = handlers.add(signal, nudge);
+        let added = handlers.add(signal, wakeup);
         // Let through on this thread, even if it was held back from the start.
         mask.without(&[number]).0.apply();
         added.map(|()| handlers)
     }
 
-    fn add(&mut self, signal: Signal, nudge: &Wakeup) -> io::Result<()> {
+    fn add(&mut self, signal: Signal, wakeup: &Wakeup) -> io::Result<()> {
         let number = signal.number();
         let mut kept_up = KEPT_UP.lock().unwrap_or_else(PoisonError::into_inner);
         if !kept_up.contains(&signal) {
             sys::keep_default_up(number, &UNATTENDED[signal as usize])?;
             kept_up.push(signal);
         }
-        let arrived = Arc::clone(&nudge.arrived[signal as usize]);
-        self.ids.push(sys::hear(number, arrived, nudge.writer.try_clone()?)?);
+        let arrived = Arc::clone(&wakeup.arrived[signal as usize]);
+        self.ids.push(sys::register(number, arrived, wakeup.writer.try_clone()?)?);
         if OURS[signal as usize].load(Ordering::SeqCst) == 0 {
             OURS[signal as usize].store(sys::handler(number), Ordering::SeqCst);
         }

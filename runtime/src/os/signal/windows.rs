@@ -44,7 +44,7 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// WaitGraph until a signal came, somebody nudged, or `limit` passed (`None` waits for ever).
+    /// WaitGraph until a signal came, somebody woken, or `limit` passed (`None` waits for ever).
     pub(crate) fn wait(&mut self, limit: Option<Duration>) {
         let limit = limit.unwrap_or(Duration::from_secs(24 * 60 * 60));
         if let Ok(Some(signal)) = self.receiver.recv_timeout(limit) {
@@ -66,7 +66,7 @@ pub(crate) struct Wakeup {
 
 impl Wakeup {
     /// Wakes the watch. Never blocks.
-    pub(crate) fn nudge(&self) {
+    pub(crate) fn wake(&self) {
         let _ = self.sender.send(None);
     }
 }
@@ -92,15 +92,15 @@ impl Setup {
     /// # Errors
     ///
     /// The signal that could not be registered, with the reason.
-    pub(crate) fn register(&self, nudge: &Wakeup) -> Result<Handlers, (Signal, io::Error)> {
+    pub(crate) fn register(&self, wakeup: &Wakeup) -> Result<Handlers, (Signal, io::Error)> {
         let handlers = Handlers { over: Arc::new(AtomicBool::new(false)) };
         for &signal in &self.signals {
             let result = match signal {
-                Signal::Interrupt => listen(signal, nudge, &handlers, windows::ctrl_c, |l| Box::pin(l.recv())),
-                Signal::Terminate => listen(signal, nudge, &handlers, windows::ctrl_break, |l| Box::pin(l.recv()))
-                    .and_then(|()| listen(signal, nudge, &handlers, windows::ctrl_close, |l| Box::pin(l.recv())))
-                    .and_then(|()| listen(signal, nudge, &handlers, windows::ctrl_shutdown, |l| Box::pin(l.recv())))
-                    .and_then(|()| listen(signal, nudge, &handlers, windows::ctrl_logoff, |l| Box::pin(l.recv()))),
+                Signal::Interrupt => listen(signal, wakeup, &handlers, windows::ctrl_c, |l| Box::pin(l.recv())),
+                Signal::Terminate => listen(signal, wakeup, &handlers, windows::ctrl_break, |l| Box::pin(l.recv()))
+                    .and_then(|()| listen(signal, wakeup, &handlers, windows::ctrl_close, |l| Box::pin(l.recv())))
+                    .and_then(|()| listen(signal, wakeup, &handlers, windows::ctrl_shutdown, |l| Box::pin(l.recv())))
+                    .and_then(|()| listen(signal, wakeup, &handlers, windows::ctrl_logoff, |l| Box::pin(l.recv()))),
                 _ => Ok(()),
             };
             result.map_err(|error| (signal, error))?;
@@ -132,7 +132,7 @@ type Received<'a> = std::pin::Pin<Box<dyn Future<Output = Option<()>> + 'a>>;
 /// A thread that turns one control event into messages for the watch.
 fn listen<L: Send + 'static>(
     signal: Signal,
-    nudge: &Wakeup,
+    wakeup: &Wakeup,
     handlers: &Handlers,
     open: fn() -> io::Result<L>,
     received: for<'a> fn(&'a mut L) -> Received<'a>,
@@ -142,7 +142,7 @@ fn listen<L: Send + 'static>(
         let _entered = runtime.enter();
         open()?
     };
-    let (sender, over) = (nudge.sender.clone(), Arc::clone(&handlers.over));
+    let (sender, over) = (wakeup.sender.clone(), Arc::clone(&handlers.over));
     std::thread::Builder::new().name(format!("graceful-{signal}")).spawn(move || {
         runtime.block_on(async {
             while received(&mut listener).await.is_some() && !over.load(Ordering::Acquire) {

@@ -10,7 +10,7 @@ use super::*;
 
 use crate::model::budget::{Budget, SETTLING};
 use crate::model::hook::HookStage;
-use crate::model::stall::Turn;
+use crate::model::stall::Grace;
 use crate::model::state::Stage;
 
 /// After how many milliseconds something ends; `None`: never.
@@ -66,7 +66,7 @@ fn cases() -> impl Strategy<Value = Case> {
 }
 
 /// A world that keeps to its case.
-struct World<'a> {
+struct Fake<'a> {
     case: &'a Case,
     asked: Instant,
     now: Cell<Instant>,
@@ -79,7 +79,7 @@ struct World<'a> {
     gone: Cell<Option<Instant>>,
 }
 
-impl<'a> World<'a> {
+impl<'a> Fake<'a> {
     fn new(case: &'a Case) -> Self {
         let asked = Instant::now();
         Self {
@@ -125,12 +125,12 @@ impl<'a> World<'a> {
     }
 }
 
-impl Scene for World<'_> {
+impl World for Fake<'_> {
     fn now(&self) -> Instant {
         self.now.get()
     }
 
-    fn put_off(&self, moment: Instant, _: Turn) -> Instant {
+    fn put_off(&self, moment: Instant, _: Grace) -> Instant {
         moment
     }
 
@@ -166,7 +166,7 @@ impl Scene for World<'_> {
 
 /// Every step of a stop, and when it was done.
 fn steps(case: &Case) -> (Budget, Vec<(Instant, Step)>) {
-    let world = World::new(case);
+    let world = Fake::new(case);
     let total = case.budget.map_or(Duration::MAX, Duration::from_millis);
     let budget = Budget::new(world.asked, total);
     let mut plan = Plan::new(budget, Duration::from_millis(case.drain));
@@ -200,7 +200,7 @@ fn steps(case: &Case) -> (Budget, Vec<(Instant, Step)>) {
                 world.now.set(next + Duration::from_millis(late));
             }
             Step::Leave => break,
-            Step::SayWhoIsLeft(_) | Step::Look | Step::Close => {}
+            Step::SayStillWaiting(_) | Step::Sample | Step::Close => {}
         }
     }
     (budget, done)
@@ -310,7 +310,7 @@ proptest! {
         let aborted = when(&done, |step| matches!(step, Step::Abort { .. }));
         if let Some(aborted) = aborted {
             prop_assert!(Some(aborted) >= budget.abort_at());
-            let looked = when(&done, |step| matches!(step, Step::Look));
+            let looked = when(&done, |step| matches!(step, Step::Sample));
             prop_assert!(looked.is_some_and(|looked| looked <= aborted));
         }
         let mut untold = None;
@@ -378,7 +378,7 @@ proptest! {
         let said: Vec<_> = done
             .iter()
             .filter_map(|(at, step)| match step {
-                Step::SayWhoIsLeft(waited) => Some((*at, *waited)),
+                Step::SayStillWaiting(waited) => Some((*at, *waited)),
                 _ => None,
             })
             .collect();

@@ -18,7 +18,7 @@ use crate::work::hold::Held;
 pub(super) struct Shared {
     pub(super) options: Options,
     /// Where requests are counted, in the lifecycle that was the first to have one.
-    pub(super) row: OnceLock<(Weak<Lifecycle>, EntryId)>,
+    pub(super) entry: OnceLock<(Weak<Lifecycle>, EntryId)>,
     /// Requests in hand; counted where they are limited.
     pub(super) requests: AtomicUsize,
 }
@@ -36,7 +36,7 @@ pub(super) struct Options {
 
 impl Shared {
     pub(super) fn new(options: Options) -> Self {
-        Self { options, row: OnceLock::new(), requests: AtomicUsize::new(0) }
+        Self { options, entry: OnceLock::new(), requests: AtomicUsize::new(0) }
     }
 
     /// Takes a request in hand, or says with which status it is to be refused.
@@ -62,11 +62,11 @@ impl Shared {
 
     /// `None` when the stage has ended: the stop would not wait for it.
     pub(super) fn hold(&self, life: &Arc<Lifecycle>) -> Option<Held> {
-        let row = || life.rows.keep_named(self.options.label.clone());
-        let (first, known) = self.row.get_or_init(|| (Arc::downgrade(life), row()));
+        let entry = || life.registry.keep_named(self.options.label.clone());
+        let (first, known) = self.entry.get_or_init(|| (Arc::downgrade(life), entry()));
         let is_first = std::ptr::eq(first.as_ptr(), Arc::as_ptr(life));
-        let row = if is_first { *known } else { row() };
-        Held::in_row(Arc::clone(life), row, self.options.stage)
+        let entry = if is_first { *known } else { entry() };
+        Held::in_row(Arc::clone(life), entry, self.options.stage)
     }
 
     /// Whether so much of the drain is over that connections should not be kept.
