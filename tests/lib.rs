@@ -193,7 +193,7 @@ impl Child {
 
 /// What ignores a signal has children that ignore it, too, and so does the background of a shell without job control,
 /// or `nohup`. What handles one has children with the default.
-fn ignore_nothing() {
+pub fn ignore_nothing() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

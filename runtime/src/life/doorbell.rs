@@ -42,7 +42,7 @@ impl Doorbell {
         self.leave(|news| news.was_ready |= state == State::Ready);
     }
 
-    /// WaitGraph until everything was told, for `limit` at the most.
+    /// Waits until everything was told, for `limit` at the most.
     pub(crate) fn finish(&self, limit: Duration) {
         let is_telling = |news: &mut News| match news.teller {
             Presence::Absent => false,

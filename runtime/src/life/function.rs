@@ -25,9 +25,6 @@ pub struct Function {
     policy: Policy,
 }
 
-/// The numbered functions of this process; number `n` at index `n - 1`.
-pub(crate) static FUNCTIONS: Mutex<Vec<&'static Function>> = Mutex::new(Vec::new());
-
 /// A name, and the place of a call with it.
 type CallKey = (&'static str, &'static str, u32);
 
@@ -171,23 +168,22 @@ impl Function {
         &self.label
     }
 
+    /// Its entry in any lifecycle.
     #[inline]
-    pub(crate) fn entry(&'static self) -> EntryId {
+    pub(crate) fn id(&self) -> EntryId {
         match self.number.load(Ordering::Relaxed) {
-            0 => self.enlist(),
+            0 => self.enrol(),
             number => EntryId::from_bits(number),
         }
     }
 
     #[cold]
-    fn enlist(&'static self) -> EntryId {
-        let mut functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.number.load(Ordering::Relaxed) == 0 {
-            functions.push(self);
-            let number = u32::try_from(functions.len()).unwrap_or(NAMED - 1);
-            self.number.store(number, Ordering::Relaxed);
-        }
-        EntryId::from_bits(self.number.load(Ordering::Relaxed))
+    fn enrol(&self) -> EntryId {
+        static LAST: AtomicU32 = AtomicU32::new(0);
+        let next = (LAST.fetch_add(1, Ordering::Relaxed) + 1).min(NAMED - 1);
+        // Another thread may have been first: then the number is given to nothing.
+        let number = self.number.compare_exchange(0, next, Ordering::Relaxed, Ordering::Relaxed);
+        EntryId::from_bits(number.map_or_else(|first| first, |_| next))
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod tracker;
 pub(crate) mod results;
 pub(crate) mod function;
+pub(crate) mod entry;
 pub(crate) mod registry;
 pub(crate) mod slot_key;
 pub(crate) mod slot_tokens;

@@ -1,171 +1,101 @@
-//! One entry of counters per worker function, per lifecycle.
+//! The entries of a lifecycle: one for each worker function, one for each name given at run time.
 //!
-//! An annotated function is a [`Function`](crate::life::function::Function) in a static, numbered once per process. Each lifecycle keeps its
-//! own entry under that number, found by two indexed loads. Names given at run time get entries of a second
-//! table, which is kept small: a name nobody runs under any more makes room for the next.
+//! A [`Function`] is a static with a number that is the same in each lifecycle: its entry is found by two indexed loads.
+//! Names given at run time are kept in a second table, which stays small: one that nothing runs under any more makes room
+//! for the next.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::life::function::FUNCTIONS;
-use crate::model::label::{EndedAs, EntryId, Label, NAMED};
-use crate::model::policy::Policy;
+use crate::life::entry::Entry;
+use crate::life::function::Function;
+use crate::model::label::{EntryId, Label, NAMED};
 
-/// The counters of one function.
-#[derive(Debug, Default)]
-pub(crate) struct Entry {
-    pub(crate) started: AtomicU64,
-    /// By [`EndedAs`].
-    ended: [AtomicU64; 4],
-    pub(crate) restarted: AtomicU64,
-    pub(crate) refused: AtomicU64,
-    /// When the last of them ended, in milliseconds since the stop was asked for, and one more; 0 before that.
-    pub(crate) ended_at: AtomicU32,
-    /// That none of them is left was said.
-    idle_said: AtomicBool,
-    /// Results that workers of this entry have left behind: their destructors run in its name.
-    pub(crate) results: AtomicU32,
-    /// Set where somebody counts without asking for the entry each time: its name makes room for no other.
-    kept: AtomicBool,
-}
-
-impl Entry {
-    /// How many are alive. Read without stopping anybody, so a moment out of date.
-    pub(crate) fn live(&self) -> u64 {
-        let ended = self.ended.iter().map(|count| count.load(Ordering::Acquire)).sum();
-        self.started.load(Ordering::Acquire).saturating_sub(ended)
-    }
-
-    /// Whether another name may have it.
-    fn is_free(&self) -> bool {
-        self.live() == 0 && self.results.load(Ordering::Acquire) == 0 && !self.kept.load(Ordering::Relaxed)
-    }
-
-    /// The count of those that ended in this way.
-    #[inline]
-    pub(crate) fn end(&self, way: EndedAs) -> &AtomicU64 {
-        &self.ended[way as usize]
-    }
-
-    /// Takes a start back: the worker was refused.
-    #[cold]
-    pub(crate) fn refuse(&self) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
-        self.started.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// Forgets everything, for a new name.
-    fn clear(&self) {
-        let counters = [&self.started, &self.restarted, &self.refused];
-        for counter in counters.into_iter().chain(&self.ended) {
-            counter.store(0, Ordering::Relaxed);
-        }
-        self.idle_said.store(false, Ordering::Relaxed);
-        self.ended_at.store(0, Ordering::Relaxed);
-    }
-
-    /// How many ended well, the first time that none is left.
-    fn is_newly_idle(&self) -> Option<u64> {
-        let ended = self.end(EndedAs::Finished).load(Ordering::Relaxed);
-        let is_idle = ended > 0 && self.live() == 0;
-        (is_idle && !self.idle_said.swap(true, Ordering::Relaxed)).then_some(ended)
-    }
-}
-
-/// Rows beyond this many run-time names are reused once nobody runs under them.
+/// Beyond this many names given at run time, those that nothing runs under are replaced.
 const NAMES_KEPT: usize = 256;
-/// How many of them are looked at when a new name comes.
-const LOOKED_AT: usize = 16;
+/// How many of them are tried when a new name comes.
+const TRIED: usize = 16;
 
 /// A lifecycle's entries.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     functions: Table,
-    names: Table,
-    named: Mutex<Names>,
+    named: Table,
+    names: Mutex<Names>,
 }
 
 #[derive(Debug, Default)]
 struct Names {
-    by_label: HashMap<Label, u32>,
-    labels: Vec<Label>,
-    /// Where the next search for an idle entry begins.
+    by_label: HashMap<Arc<Label>, u32>,
+    /// Where the next search for a free entry begins.
     next: usize,
 }
 
 impl Registry {
     #[inline]
     pub(crate) fn get(&self, id: EntryId) -> &Entry {
-        let table = if id.is_named() { &self.names } else { &self.functions };
+        let table = if id.is_named() { &self.named } else { &self.functions };
         table.get(id.number())
     }
 
-    /// Counts a start under a name given at run time, and returns its entry.
+    /// Counts a start of this function.
+    #[inline]
+    pub(crate) fn start(&self, function: &'static Function) -> EntryId {
+        let id = function.id();
+        let entry = self.functions.get(id.number());
+        entry.belongs_to(function);
+        entry.start();
+        id
+    }
+
+    /// Counts a start under a name given at run time.
     pub(crate) fn start_named(&self, label: Label) -> EntryId {
         // Counted under the lock, so that the entry cannot be given away in between.
-        self.named(label, |entry| {
-            entry.started.fetch_add(1, Ordering::Relaxed);
-        })
+        self.under(label, Entry::start)
     }
 
-    /// An entry that stays this name's, for those who count often.
+    /// The entry of a name that keeps it, for those who count often.
     #[cfg(feature = "tower")]
     pub(crate) fn keep_named(&self, label: Label) -> EntryId {
-        self.named(label, |entry| entry.kept.store(true, Ordering::Relaxed))
+        self.under(label, Entry::keep)
     }
 
-    fn named(&self, label: Label, mark: impl FnOnce(&Entry)) -> EntryId {
-        let mut names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = match names.by_label.get(&label) {
-            Some(&index) => index,
-            None => self.place(&mut names, label),
+    fn under(&self, label: Label, mark: impl FnOnce(&Entry)) -> EntryId {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = match names.by_label.get(&label) {
+            Some(&number) => number,
+            None => self.place(&mut names, Arc::new(label)),
         };
-        mark(self.names.get(index));
-        EntryId::named(index)
+        mark(self.named.get(number));
+        EntryId::named(number)
     }
 
-    /// An entry for a new name: a fresh one, or, when there are many, one that nobody runs under.
-    fn place(&self, names: &mut Names, label: Label) -> u32 {
-        if names.labels.len() >= NAMES_KEPT {
-            // A few are looked at each time, in turn, so that many live names cost no search.
-            let (total, from) = (names.labels.len(), names.next);
-            names.next = (from + LOOKED_AT) % total;
-            let idle = (from..from + LOOKED_AT)
-                .filter_map(|place| u32::try_from(place % total).ok())
-                .find(|index| self.names.get(*index).is_free());
-            if let Some(index) = idle {
-                let old = std::mem::replace(&mut names.labels[index as usize], label.clone());
-                names.by_label.remove(&old);
-                self.names.get(index).clear();
-                names.by_label.insert(label, index);
-                return index;
-            }
+    /// An entry for a new name: a fresh one, or, when there are many, one that nothing runs under.
+    fn place(&self, names: &mut Names, label: Arc<Label>) -> u32 {
+        let count = names.by_label.len();
+        let mut free = None;
+        if count >= NAMES_KEPT {
+            // A few are tried each time, in turn, so that many live names cost no search.
+            let from = names.next;
+            names.next = (from + TRIED) % count;
+            free = (from..from + TRIED)
+                .filter_map(|place| u32::try_from(place % count).ok())
+                .find(|number| self.named.get(*number).is_free());
         }
-        let index = u32::try_from(names.labels.len()).unwrap_or(NAMED - 1);
-        names.labels.push(label.clone());
-        names.by_label.insert(label, index);
-        index
+        let number = free.unwrap_or_else(|| u32::try_from(count).unwrap_or(NAMED - 1));
+        if let Some(before) = self.named.get(number).rename(Arc::clone(&label)) {
+            names.by_label.remove(&before);
+        }
+        names.by_label.insert(label, number);
+        number
     }
 
-    /// The entries in use, with their names: functions first, in the order of their first use.
+    /// The entries in use, with their names: functions first, in the order of their first use in the process.
     pub(crate) fn all(&self) -> Vec<(EntryId, Label, &Entry)> {
-        let functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all: Vec<_> = (1..)
-            .zip(functions.iter())
-            .filter_map(|(number, function)| {
-                Some((EntryId::from_bits(number), function.label().clone(), self.functions.existing(number)?))
-            })
-            .collect();
-        drop(functions);
-        let names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-        let given = (0..).zip(&names.labels);
-        all.extend(
-            given
-                .filter_map(|(index, label)| Some((EntryId::named(index), label.clone(), self.names.existing(index)?))),
-        );
-        all.retain(|(_, _, entry)| entry.started.load(Ordering::Relaxed) + entry.refused.load(Ordering::Relaxed) > 0);
-        all
+        let functions = self.functions.iter().map(|(number, entry)| (EntryId::from_bits(number), entry));
+        let named = self.named.iter().map(|(number, entry)| (EntryId::named(number), entry));
+        let used = functions.chain(named).filter(|(_, entry)| entry.is_used());
+        used.filter_map(|(id, entry)| Some((id, entry.label()?, entry))).collect()
     }
 
     /// The workers of whom none is left, and how many ended well: each once.
@@ -176,34 +106,10 @@ impl Registry {
             .collect()
     }
 
-    /// The entries somebody runs under now, with their names and how many.
+    /// The entries under which something runs now, with their names and how many.
     pub(crate) fn live(&self) -> Vec<(EntryId, Label, u64)> {
         let all = self.all().into_iter().map(|(id, label, entry)| (id, label, entry.live()));
         all.filter(|(_, _, live)| *live > 0).collect()
-    }
-
-    /// The policy behind an entry; the default for main's.
-    pub(crate) fn policy(&self, id: EntryId) -> Policy {
-        if id.is_named() {
-            let names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-            let policy = names.labels.get(id.number() as usize).and_then(|label| label.policy.as_deref());
-            policy.cloned().unwrap_or_else(Policy::new)
-        } else {
-            let functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
-            let function = (id.number() as usize).checked_sub(1).and_then(|index| functions.get(index));
-            function.map_or_else(Policy::new, |function| function.policy().clone())
-        }
-    }
-
-    /// The name behind an entry; `None` for main's.
-    pub(crate) fn label(&self, id: EntryId) -> Option<Label> {
-        if id.is_named() {
-            let names = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-            names.labels.get(id.number() as usize).cloned()
-        } else {
-            let functions = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner);
-            functions.get((id.number() as usize).checked_sub(1)?).map(|function| function.label().clone())
-        }
     }
 }
 
@@ -233,11 +139,12 @@ impl Table {
         &self.chunks[chunk].get_or_init(|| (0..16 << chunk).map(|_| Entry::default()).collect())[offset]
     }
 
-    fn existing(&self, number: u32) -> Option<&Entry> {
-        self.first.get(number as usize).or_else(|| {
-            let (chunk, offset) = Self::find(number);
-            self.chunks[chunk].get().map(|entries| &entries[offset])
-        })
+    /// Those that have been made, with their numbers.
+    fn iter(&self) -> impl Iterator<Item = (u32, &Entry)> {
+        let chunks = self.chunks.iter().filter_map(OnceLock::get);
+        // Chunks may be made in any order, and each knows its numbers by its length.
+        let far = chunks.flat_map(|chunk| (0..).map(|offset| chunk.len() as u32 + offset).zip(chunk.iter()));
+        (0..).zip(&self.first).chain(far)
     }
 
     /// The highest bit of a number beyond those at hand names its chunk, and the rest its place in it.
@@ -251,8 +158,10 @@ impl Table {
 mod tests {
     use std::borrow::Cow;
     use std::panic::Location;
+    use std::sync::atomic::Ordering;
 
     use super::*;
+    use crate::model::exit::ExitKind;
 
     fn label(name: String) -> Label {
         Label::at(Cow::Owned(name), Location::caller())
@@ -283,9 +192,9 @@ mod tests {
         let entries = Registry::default();
         for i in 0..10_000 {
             let entry = entries.start_named(label(format!("connection-{i}")));
-            entries.get(entry).end(EndedAs::Finished).fetch_add(1, Ordering::Relaxed);
+            entries.get(entry).ended(ExitKind::Returned).fetch_add(1, Ordering::Relaxed);
         }
-        assert_eq!(entries.named.lock().unwrap().labels.len(), NAMES_KEPT);
+        assert_eq!(entries.names.lock().unwrap().by_label.len(), NAMES_KEPT);
     }
 
     #[test]
@@ -293,14 +202,14 @@ mod tests {
         let entries = Registry::default();
         let culprit = entries.start_named(label("culprit".to_owned()));
         entries.get(culprit).results.fetch_add(1, Ordering::Relaxed);
-        let ended = entries.get(culprit).end(EndedAs::Finished);
+        let ended = entries.get(culprit).ended(ExitKind::Returned);
         ended.fetch_add(1, Ordering::Relaxed);
         for i in 0..1000 {
             let entry = entries.start_named(label(format!("other-{i}")));
-            let ended = entries.get(entry).end(EndedAs::Finished);
+            let ended = entries.get(entry).ended(ExitKind::Returned);
             ended.fetch_add(1, Ordering::Relaxed);
         }
-        assert_eq!(entries.label(culprit).unwrap().name, "culprit");
+        assert_eq!(entries.get(culprit).label().unwrap().name, "culprit");
     }
 
     #[cfg(feature = "tower")]
@@ -310,9 +219,9 @@ mod tests {
         let kept = entries.keep_named(label("request".to_owned()));
         for i in 0..10_000 {
             let entry = entries.start_named(label(format!("connection-{i}")));
-            entries.get(entry).end(EndedAs::Finished).fetch_add(1, Ordering::Relaxed);
+            entries.get(entry).ended(ExitKind::Returned).fetch_add(1, Ordering::Relaxed);
         }
-        assert_eq!(entries.label(kept).unwrap().name, "request");
+        assert_eq!(entries.get(kept).label().unwrap().name, "request");
         assert_eq!(entries.get(kept).started.load(Ordering::Relaxed), 0);
     }
 
@@ -321,7 +230,7 @@ mod tests {
         let entries = Registry::default();
         let ids: Vec<_> = (0..1000).map(|i| entries.start_named(label(format!("w{i}")))).collect();
         for (i, id) in ids.iter().enumerate() {
-            assert_eq!(entries.label(*id).unwrap().name, format!("w{i}"));
+            assert_eq!(entries.get(*id).label().unwrap().name, format!("w{i}"));
             assert_eq!(entries.get(*id).live(), 1);
         }
     }

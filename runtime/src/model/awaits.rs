@@ -30,7 +30,7 @@ pub(crate) struct LookedUp {
 }
 
 impl Awaits {
-    /// WaitGraph until they have been looked up, for `limit` at the most.
+    /// Waits until they have been looked up, for `limit` at the most.
     pub(crate) fn wait(&self, limit: Duration) {
         let is_under_way = |looked_up: &mut LookedUp| looked_up.is_under_way;
         drop(self.0.1.wait_timeout_while(self.lock(), limit, is_under_way));

@@ -1,4 +1,4 @@
-//! What a worker is called, where it is written, and how one ends.
+//! What a worker is called, and where it is written.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -73,13 +73,4 @@ impl EntryId {
     pub(crate) const fn from_bits(bits: u32) -> Self {
         Self(bits)
     }
-}
-
-/// How one worker of an entry ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EndedAs {
-    Finished = 0,
-    Failed = 1,
-    Panicked = 2,
-    Aborted = 3,
 }

@@ -5,6 +5,7 @@ pub(crate) mod duration;
 pub(crate) mod state;
 pub(crate) mod policy;
 pub(crate) mod label;
+pub(crate) mod exit;
 pub(crate) mod hook;
 pub(crate) mod outcome;
 pub(crate) mod failure;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// The longest.
 const A_MOMENT: Duration = Duration::from_micros(50);
 
-/// WaitGraph while `pending` says so, for a moment at the most. Other threads that can run do.
+/// Waits while `pending` says so, for a moment at the most. Other threads that can run do.
 pub(crate) fn spin_while(pending: impl Fn() -> bool) {
     if !pending() {
         return;

@@ -35,7 +35,7 @@ mod unix {
         unsafe { libc::_exit(i32::from(code)) }
     }
 
-    /// WaitGraph until there is something to read from `fd`, for `limit` at the most (`None` for ever), to the
+    /// Waits until there is something to read from `fd`, for `limit` at the most (`None` for ever), to the
     /// millisecond. A socket's own timeout is counted in ticks of the kernel, of 10 ms on many machines.
     pub(crate) fn wait_readable(fd: BorrowedFd<'_>, limit: Option<Duration>) {
         let millis = limit.map_or(-1, |limit| i32::try_from(limit.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
@@ -47,7 +47,7 @@ mod unix {
         poll(fd, libc::POLLOUT, 0) == libc::POLLOUT
     }
 
-    /// WaitGraph until something can be written to `fd`, or nothing ever will be.
+    /// Waits until something can be written to `fd`, or nothing ever will be.
     pub(crate) fn wait_writable(fd: BorrowedFd<'_>) {
         poll(fd, libc::POLLOUT, -1);
     }

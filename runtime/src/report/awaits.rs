@@ -73,7 +73,7 @@ fn collect(life: &Lifecycle) -> Said {
     };
     drop(round);
     let said = said.into_iter();
-    Said(said.map(|((entry, stacks), count)| (life.registry.label(entry), stacks, count)).collect())
+    Said(said.map(|((entry, stacks), count)| (life.registry.get(entry).label(), stacks, count)).collect())
 }
 
 /// Which functions' workers (main's, where there is none) wait where, and how many: in addresses.

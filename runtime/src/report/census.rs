@@ -61,7 +61,7 @@ pub(crate) fn workers(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Stuck> {
     // A function nobody runs any more can still hold a thread: with the destructor of a result.
     for (_, poll) in &census.polls {
         if poll.entry != EntryId::MAIN && entries.iter().all(|(entry, ..)| *entry != poll.entry) {
-            entries.extend(life.registry.label(poll.entry).map(|label| (poll.entry, label, 1)));
+            entries.extend(life.registry.get(poll.entry).label().map(|label| (poll.entry, label, 1)));
         }
     }
     let mut found = Vec::new();
@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
     use crate::model::budget::SAME_POLL;
-    use crate::model::label::EndedAs;
+    use crate::model::exit::ExitKind;
     use crate::model::label::Label;
     use crate::run::test::unit::{self, poll};
 
@@ -200,7 +200,7 @@ mod tests {
             let said = workers(&life, &[])[0].to_string();
             assert!(said.ends_with("still running"), "nothing is known of its poll: {said}");
         });
-        let ended = life.registry.get(entry).end(EndedAs::Finished);
+        let ended = life.registry.get(entry).ended(ExitKind::Returned);
         ended.fetch_add(1, Ordering::Release);
         poll(&life, entry, || {
             assert_eq!(names(), ["consume"], "its result is dropped");

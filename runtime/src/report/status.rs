@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::life::entry::Entry;
 use crate::life::lifecycle::Lifecycle;
 use crate::life::poll_record::ThreadRecord;
 use crate::life::poll_record::{Poll, Sample};
-use crate::life::registry::Entry;
 use crate::life::slots::Parked;
 use crate::model::budget::APART;
 use crate::model::budget::Budget;
 use crate::model::event::Event;
+use crate::model::exit::ExitKind;
 use crate::model::hook::{HookStage, Progress};
-use crate::model::label::{EndedAs, EntryId, Label};
+use crate::model::label::{EntryId, Label};
 use crate::model::policy::OnFailure;
 use crate::model::state::{Cause, Stage, State};
 use crate::model::still_running::Blocking;
@@ -294,8 +295,8 @@ struct Census<'a> {
 
 impl Census<'_> {
     fn worker(&self, id: EntryId, label: &Label, entry: &Entry) -> WorkerStatus {
-        let policy = self.life.registry.policy(id);
-        let ended = |way| entry.end(way).load(Ordering::Relaxed);
+        let policy = entry.policy();
+        let ended = |kind| entry.ended(kind).load(Ordering::Relaxed);
         WorkerStatus {
             name: label.name.to_string(),
             location: label.location(),
@@ -303,10 +304,10 @@ impl Census<'_> {
             stage: policy.stage(),
             live: entry.live(),
             started: entry.started.load(Ordering::Relaxed),
-            finished: ended(EndedAs::Finished),
-            failed: ended(EndedAs::Failed),
-            panicked: ended(EndedAs::Panicked),
-            aborted: ended(EndedAs::Aborted),
+            finished: ended(ExitKind::Returned),
+            failed: ended(ExitKind::Failed),
+            panicked: ended(ExitKind::Panicked),
+            aborted: ended(ExitKind::Aborted),
             restarted: entry.restarted.load(Ordering::Relaxed),
             refused: entry.refused.load(Ordering::Relaxed),
             oldest: self.slots.get(&id).map(|slots| slots.oldest),

@@ -10,6 +10,7 @@ use tokio::runtime::{Handle, Runtime};
 
 use crate::life::lifecycle::{Lifecycle, MainsThread};
 use crate::model::budget::{Budget, LAST_LINES, LAST_LINES_AT_LEAST, TASK_SETTLING, UNTRACKED};
+use crate::model::exit::Exit;
 use crate::model::failure::Failure;
 use crate::model::settings::{Options, Settings};
 use crate::model::state::Cause;
@@ -25,7 +26,6 @@ use crate::stop::driver::Driver;
 use crate::stop::watch;
 use crate::stop::watch::Others;
 use crate::work::ambient::Claim;
-use crate::work::completion::{Ending, Judgement};
 use crate::work::registration::Registration;
 use crate::work::task::Tracked;
 use crate::work::{ambient, current};
@@ -179,25 +179,25 @@ impl Drop for Attended {
 /// Runs main as the first among the tracked, and notes its exit code.
 async fn run_main<F: Future<Output = ExitCode>>(life: &Arc<Lifecycle>, main: F) {
     match track_main(life, main).await {
-        Some(Ending::Finished(code)) => match failure::number(code) {
+        Exit::Returned(code) | Exit::Failed(code) => match failure::number(code) {
             0 => {}
             code => life.fail(Failure::main_code(code)),
         },
-        Some(Ending::Panicked(payload)) => {
+        Exit::Panicked(payload) => {
             outcome::discard(payload);
         }
-        Some(Ending::Aborted) | None => {}
+        Exit::Aborted => {}
     }
 }
 
 /// Main as a tracked future; when this resolves it is gone.
-pub(crate) async fn track_main<F: Future>(life: &Arc<Lifecycle>, main: F) -> Option<Ending<F::Output>> {
+pub(crate) async fn track_main<F: Future>(life: &Arc<Lifecycle>, main: F) -> Exit<F::Output> {
     let registration = Registration::of_main(Arc::clone(life));
-    let mut main = Box::pin(Tracked::new(main, |_: &F::Output| Judgement::WELL, registration));
-    let done = main.as_mut().await;
+    let mut main = Box::pin(Tracked::new(main, |output| (Exit::Returned(output), None), registration));
+    let completion = main.as_mut().await;
     // A destructor of main's that panics is noted by its registration, and ends nothing else.
     outcome::discard(main);
-    done.take()
+    completion.take()
 }
 
 /// Shuts the runtime down without waiting for anybody, but for a moment in which untracked tasks can run their

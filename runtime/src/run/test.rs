@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::life::lifecycle::Lifecycle;
 use crate::model::budget::LAST_LINES;
+use crate::model::exit::Exit;
 use crate::model::settings::Settings;
 use crate::model::state::Cause;
 use crate::os::signal;
@@ -17,7 +18,6 @@ use crate::say::refusals;
 use crate::say::writer::Writer;
 use crate::stop::driver::Driver;
 use crate::stop::watch;
-use crate::work::completion::Ending;
 use crate::work::{ambient, current};
 
 /// Runs a test inside a lifecycle of its own.
@@ -43,28 +43,28 @@ pub fn test<F: Future>(builder: Builder, main: F) -> F::Output {
     let enlisted = ambient::enlist_runtime(runtime.handle(), &life);
     let entered = current::enter(&life);
 
-    let ending = runtime.block_on(async {
+    let exit = runtime.block_on(async {
         tokio::spawn(driver.clone().drive(Arc::clone(&life)));
-        let ending = process::track_main(&life, main).await;
+        let exit = process::track_main(&life, main).await;
         life.begin_stop(Cause::MainEnded);
         driver.joined(&life).await;
-        ending
+        exit
     });
     runtime.shutdown_background();
     life.take_kept().for_each(drop);
     drop((entered, enlisted));
     life.writer.flush(LAST_LINES);
     drop(attended);
-    verdict(&life, ending)
+    verdict(&life, exit)
 }
 
 /// The test's output, or the panic that fails it.
 #[track_caller]
-fn verdict<T>(life: &Lifecycle, ending: Option<Ending<T>>) -> T {
-    let output = match ending {
-        Some(Ending::Finished(output)) => output,
-        Some(Ending::Panicked(payload)) => resume_unwind(payload),
-        Some(Ending::Aborted) | None => panic!("{}", refusals::test_aborted(life.report.get())),
+fn verdict<T>(life: &Lifecycle, exit: Exit<T>) -> T {
+    let output = match exit {
+        Exit::Returned(output) | Exit::Failed(output) => output,
+        Exit::Panicked(payload) => resume_unwind(payload),
+        Exit::Aborted => panic!("{}", refusals::test_aborted(life.report.get())),
     };
     let (failures, more) = life.failures.unobserved();
     assert!(

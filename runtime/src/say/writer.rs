@@ -128,7 +128,7 @@ impl Writer {
         self.0.more.notify_one();
     }
 
-    /// WaitGraph until everything was written, for `limit` at the most, and says whether the report was, if there is one.
+    /// Waits until everything was written, for `limit` at the most, and says whether the report was, if there is one.
     /// Where the first thread does not come back, from a subscriber or from a lock, a second one writes the report.
     pub(crate) fn finish(&self, limit: Duration) -> bool {
         self.flush(limit / 2) || {
@@ -176,7 +176,7 @@ impl Writer {
         self.0.is_captured.store(false, Ordering::Relaxed);
     }
 
-    /// WaitGraph until everything was written, for `limit` at the most.
+    /// Waits until everything was written, for `limit` at the most.
     /// Says whether it was.
     pub(crate) fn flush(&self, limit: Duration) -> bool {
         self.wait(limit, Queue::is_busy)

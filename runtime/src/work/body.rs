@@ -8,11 +8,12 @@ use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use crate::model::exit::{Exit, Judged};
 use crate::model::policy::Policy;
-use crate::work::completion::{Done, Judgement};
+use crate::work::completion::Completion;
 use crate::work::registration::Registration;
 use crate::work::span::Span;
-use crate::work::supervise::{Judge, Next, Ran};
+use crate::work::supervise::{Judge, Next};
 use crate::work::task::Tracked;
 use crate::work::{supervise, task};
 
@@ -38,7 +39,7 @@ pub trait Body: Send + 'static {
         registration: Registration,
         runtime: &Handle,
         supervised: Option<Box<Policy>>,
-    ) -> JoinHandle<Done<Self::Output>>;
+    ) -> JoinHandle<Completion<Self::Output>>;
 }
 
 /// Spawns runs under a policy, in the worker's span. `next` makes a run, or says that there is no other.
@@ -48,7 +49,7 @@ fn supervise<Fut, J>(
     policy: Option<Box<Policy>>,
     mut next: impl FnMut() -> Option<Fut> + Send + 'static,
     judge: J,
-) -> JoinHandle<Done<Fut::Output>>
+) -> JoinHandle<Completion<Fut::Output>>
 where
     Fut: Future + Send + 'static,
     Fut::Output: Send + 'static,
@@ -65,29 +66,32 @@ fn spawn_runs<R: Send + 'static>(
     policy: Option<Box<Policy>>,
     next: Next<R>,
     judge: Judge<R>,
-) -> JoinHandle<Done<R>> {
+) -> JoinHandle<Completion<R>> {
     let (life, entry) = (Arc::clone(&registration.life), registration.entry);
-    let policy = policy.unwrap_or_else(|| Box::new(life.registry.policy(entry)));
+    let policy = policy.unwrap_or_else(|| Box::new(life.registry.get(entry).policy()));
     let span = Span::of(&registration);
     let runs = async move { supervise::supervise(&life, entry, &policy, next, judge).await };
-    let judge = |ran: &Ran<R>| Judgement::Settled(ran.way);
-    runtime.spawn(flat(Tracked::new(span.around(runs), judge, registration)))
-}
-
-async fn flat<T>(supervised: impl Future<Output = Done<Ran<T>>>) -> Done<T> {
-    supervised.await.map(supervise::last)
+    // Its errors have been dealt with, run by run.
+    runtime.spawn(Tracked::new(span.around(runs), |exit| (exit, None), registration))
 }
 
 /// Spawns one run, the short way.
 #[inline]
-fn track<F, J>(registration: Registration, runtime: &Handle, future: F, judge: J) -> JoinHandle<Done<F::Output>>
+fn track<F, J>(registration: Registration, runtime: &Handle, future: F, judge: J) -> JoinHandle<Completion<F::Output>>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
     J: Fn(&F::Output) -> Option<String> + Send + 'static,
 {
-    let judge = move |result: &_| Judgement::of(judge(result));
-    runtime.spawn(Tracked::new(future, judge, registration))
+    runtime.spawn(Tracked::new(future, settle(judge), registration))
+}
+
+/// How one run ended, by what it returned.
+fn settle<R>(judge: impl Fn(&R) -> Option<String>) -> impl Fn(R) -> Judged<R> {
+    move |result| {
+        let error = judge(&result);
+        Exit::of(result, error)
+    }
 }
 
 /// Starts one run of what blocks.
@@ -95,12 +99,12 @@ fn block<R: Send + 'static>(
     registration: Registration,
     runtime: &Handle,
     run: impl FnOnce() -> R + Send + 'static,
-    judge: impl FnOnce(&R) -> Option<String> + Send + 'static,
-) -> JoinHandle<Done<R>> {
+    judge: impl Fn(&R) -> Option<String> + Send + 'static,
+) -> JoinHandle<Completion<R>> {
     let span = Span::of(&registration);
     runtime.spawn_blocking(move || {
         let run = || span.within(run);
-        task::run_blocking(registration, run, |result| Judgement::of(judge(result)))
+        task::run_blocking(registration, run, settle(judge))
     })
 }
 
@@ -130,7 +134,7 @@ where
         registration: Registration,
         runtime: &Handle,
         supervised: Option<Box<Policy>>,
-    ) -> JoinHandle<Done<F::Output>> {
+    ) -> JoinHandle<Completion<F::Output>> {
         let Self { future, judge } = self;
         if supervised.is_none() && !Span::is_wanted() {
             return track(registration, runtime, future, judge);
@@ -168,7 +172,7 @@ where
         registration: Registration,
         runtime: &Handle,
         supervised: Option<Box<Policy>>,
-    ) -> JoinHandle<Done<Fut::Output>> {
+    ) -> JoinHandle<Completion<Fut::Output>> {
         let Self { mut make, judge } = self;
         if supervised.is_none() && !Span::is_wanted() {
             return track(registration, runtime, async move { make().await }, judge);
@@ -202,7 +206,7 @@ where
         registration: Registration,
         runtime: &Handle,
         supervised: Option<Box<Policy>>,
-    ) -> JoinHandle<Done<R>> {
+    ) -> JoinHandle<Completion<R>> {
         let Self { run, judge } = self;
         if supervised.is_none() {
             return block(registration, runtime, run, judge);
@@ -240,7 +244,7 @@ where
         registration: Registration,
         runtime: &Handle,
         supervised: Option<Box<Policy>>,
-    ) -> JoinHandle<Done<R>> {
+    ) -> JoinHandle<Completion<R>> {
         let Self { make, judge } = self;
         if supervised.is_none() {
             return block(registration, runtime, make, judge);

@@ -12,12 +12,13 @@ use tokio::task::JoinHandle;
 
 use crate::life::function::Function;
 use crate::life::lifecycle::Lifecycle;
+use crate::model::exit::Exit;
 use crate::model::outcome::Outcome;
 use crate::model::state::Stage;
 use crate::model::still_running::Wait;
 use crate::model::text;
 use crate::say::lines;
-use crate::work::completion::{Done, Ending};
+use crate::work::completion::Completion;
 use crate::work::current;
 
 /// A running worker whose function returns `R`. A future of its result.
@@ -41,7 +42,7 @@ pub struct WorkerHandle<R> {
     /// A wait that cannot end was said.
     warned: bool,
     /// `None` for a worker that was refused.
-    task: Option<JoinHandle<Done<R>>>,
+    task: Option<JoinHandle<Completion<R>>>,
 }
 
 /// What a worker is called, in the room of two words.
@@ -63,7 +64,12 @@ impl Called {
 
 impl<R> WorkerHandle<R> {
     #[inline]
-    pub(crate) fn new(life: Arc<Lifecycle>, name: Called, stage: Stage, task: Option<JoinHandle<Done<R>>>) -> Self {
+    pub(crate) fn new(
+        life: Arc<Lifecycle>,
+        name: Called,
+        stage: Stage,
+        task: Option<JoinHandle<Completion<R>>>,
+    ) -> Self {
         Self { life, name, stage, warned: false, task }
     }
 
@@ -115,7 +121,7 @@ impl<R> WorkerHandle<R> {
             return;
         };
         self.life.waits.note(Wait {
-            waiter: self.life.subject(waiting.entry).name(),
+            waiter: self.life.registry.get(waiting.entry).subject().name(),
             awaited: text::name(self.name()),
             is_later: self.stage.follows(waiting.stage),
         });
@@ -157,13 +163,13 @@ impl<R: Outcome> Future for WorkerHandle<R> {
             self.wait();
             return Poll::Pending;
         };
-        let error = match joined.map(Done::take) {
-            Ok(Some(Ending::Finished(result))) => match result.into_result() {
+        let error = match joined.map(Completion::take) {
+            Ok(Exit::Returned(result) | Exit::Failed(result)) => match result.into_result() {
                 Ok(success) => return Poll::Ready(Ok(success)),
                 Err(error) => WorkerError::Failed(error),
             },
-            Ok(Some(Ending::Panicked(payload))) => WorkerError::Panicked(Panic::new(payload)),
-            Ok(Some(Ending::Aborted) | None) => WorkerError::Aborted,
+            Ok(Exit::Panicked(payload)) => WorkerError::Panicked(Panic::new(payload)),
+            Ok(Exit::Aborted) => WorkerError::Aborted,
             Err(error) => error
                 .try_into_panic()
                 .map_or(WorkerError::Aborted, |payload| WorkerError::Panicked(Panic::new(payload))),

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::life::lifecycle::Lifecycle;
-use crate::model::label::{EndedAs, EntryId, Label};
+use crate::model::exit::ExitKind;
+use crate::model::label::{EntryId, Label};
 use crate::model::state::Stage;
 use crate::work::ambient::Caller;
 
@@ -54,8 +55,7 @@ impl Held {
     #[cfg(feature = "tower")]
     pub(crate) fn in_row(life: Arc<Lifecycle>, entry: EntryId, stage: Stage) -> Option<Self> {
         life.arrive(stage).then(|| {
-            let started = &life.registry.get(entry).started;
-            started.fetch_add(1, Ordering::Relaxed);
+            life.registry.get(entry).start();
             Self { life, entry, stage }
         })
     }
@@ -68,7 +68,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.life.registry.get(self.entry).end(EndedAs::Finished).fetch_add(1, Ordering::Release);
+        self.life.registry.get(self.entry).ended(ExitKind::Returned).fetch_add(1, Ordering::Release);
         self.life.leave(self.stage);
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 
 use crate::life::hook_list::Run;
 use crate::life::lifecycle::Lifecycle;
+use crate::model::exit::Exit;
 use crate::model::failure::{Failure, FailureKind, Subject};
 use crate::model::hook::{HookStage, Progress};
 use crate::model::outcome::Outcome;
@@ -19,7 +20,6 @@ use crate::model::text;
 use crate::say::lines;
 use crate::work::ambient;
 use crate::work::ambient::Caller;
-use crate::work::completion::Ending;
 use crate::work::supervise::guarded;
 
 /// How often an `on_stop` hook that returns an error is tried in all.
@@ -151,9 +151,9 @@ pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage) -> bool {
         async move {
             life.hooks.polled(id);
             let outcome = match guarded(run).await {
-                Ending::Finished(outcome) => outcome,
-                Ending::Panicked(payload) => Err(FailureKind::Panic(text::of_panic(payload.as_ref()).to_owned())),
-                Ending::Aborted => return,
+                Exit::Returned(outcome) | Exit::Failed(outcome) => outcome,
+                Exit::Panicked(payload) => Err(FailureKind::Panic(text::of_panic(payload.as_ref()).to_owned())),
+                Exit::Aborted => return,
             };
             let progress = progress(&outcome);
             if let Some(took) = life.hooks.end(id, progress, life.now()) {

@@ -10,11 +10,12 @@ use std::task::Context;
 use crate::life::descent::Parent;
 use crate::life::lifecycle::{Lifecycle, disturbances};
 use crate::life::slot_key::SlotKey;
-use crate::model::failure::Failure;
-use crate::model::label::{EndedAs, EntryId};
+use crate::model::exit::{Exit, ExitKind, Judged};
+use crate::model::failure::{Failure, Subject};
+use crate::model::label::EntryId;
+use crate::model::outcome;
 use crate::model::state::{Cause, Stage};
-use crate::model::{failure, outcome};
-use crate::work::completion::{Done, Ending, Judgement};
+use crate::work::completion::Completion;
 use crate::work::current;
 use crate::work::polled::Current;
 use crate::work::polled::WakerId;
@@ -28,7 +29,7 @@ pub struct Registration {
     pub(crate) entry: EntryId,
     pub(crate) stage: Stage,
     /// How it ended, as far as is known.
-    way: EndedAs,
+    kind: ExitKind,
     facts: Facts,
 }
 
@@ -67,7 +68,7 @@ impl Registration {
     /// For one more of `entry`, whose start and whose arrival have been counted.
     #[inline]
     pub(crate) fn new(life: Arc<Lifecycle>, entry: EntryId, stage: Stage) -> Self {
-        Self { life, slot: None, entry, stage, way: EndedAs::Aborted, facts: Facts::NONE }
+        Self { life, slot: None, entry, stage, kind: ExitKind::Aborted, facts: Facts::NONE }
     }
 
     /// The same for one whose end matters.
@@ -134,54 +135,45 @@ impl Registration {
 
     /// The stop has run out of time.
     #[cold]
-    pub(crate) fn aborted<T>(&mut self) -> Done<T> {
-        self.ended();
-        Done::new(Ending::Aborted, &self.life, self.entry)
+    pub(crate) fn aborted<T>(&mut self) -> Completion<T> {
+        self.ended((Exit::Aborted, None))
     }
 
-    /// Settles what the code returned, on the thread it ran on: errors are formatted here.
+    /// The code has ended. An error that nothing has been done about is what the policy makes of it.
     #[inline]
-    pub(crate) fn finished<T>(&mut self, result: T, judgement: Judgement) -> Done<T> {
-        match judgement {
-            Judgement::Settled(way) => self.way = way,
-            Judgement::Failed(text) => self.error(text),
+    pub(crate) fn ended<T>(&mut self, (exit, error): Judged<T>) -> Completion<T> {
+        self.kind = exit.kind();
+        if let Some(text) = error {
+            self.fail(Failure::error(self.subject(), text));
         }
-        self.ended();
-        Done::new(Ending::Finished(result), &self.life, self.entry)
-    }
-
-    #[inline]
-    fn ended(&mut self) {
         if self.facts.has(Facts::ESSENTIAL) {
             self.facts.set(Facts::ESSENTIAL, false);
             self.essential_ended();
         }
-    }
-
-    #[cold]
-    fn error(&mut self, text: String) {
-        self.way = EndedAs::Failed;
-        self.fail(Failure::error(self.life.subject(self.entry), text));
+        Completion::new(exit, &self.life, self.entry)
     }
 
     /// `returned`: it was a destructor that did, afterwards.
     #[cold]
-    pub(crate) fn panicked<T>(&mut self, payload: Box<dyn Any + Send>, returned: bool) -> Done<T> {
-        self.way = EndedAs::Panicked;
+    pub(crate) fn panicked<T>(&mut self, payload: Box<dyn Any + Send>, returned: bool) -> Completion<T> {
         if returned {
             self.destructor_panicked();
         } else {
-            let who = self.life.subject(self.entry);
-            self.fail(Failure::panic(who, payload.as_ref()));
+            self.fail(Failure::panic(self.subject(), payload.as_ref()));
         }
-        self.ended();
-        Done::new(Ending::Panicked(payload), &self.life, self.entry)
+        self.ended((Exit::Panicked(payload), None))
     }
 
     fn destructor_panicked(&self) {
-        self.fail(Failure::destructor(self.life.subject(self.entry)));
+        self.fail(Failure::destructor(self.subject()));
     }
 
+    /// What a failure of it is a failure of.
+    pub(crate) fn subject(&self) -> Subject {
+        self.life.registry.get(self.entry).subject()
+    }
+
+    #[cold]
     fn fail(&self, failure: Failure) {
         let failure = failure.of_task(tokio::task::try_id());
         self.life.fail_by_policy(self.entry, failure);
@@ -191,7 +183,7 @@ impl Registration {
     #[cold]
     fn essential_ended(&self) {
         if !self.life.is_stopping(self.stage, self.slot)
-            && let failure::Subject::Worker(name, _) = self.life.subject(self.entry)
+            && let Subject::Worker(name, _) = self.subject()
         {
             self.life.begin_stop(Cause::Essential(name));
         }
@@ -241,7 +233,7 @@ impl Drop for Registration {
             self.life.main_gone();
         } else {
             let entry = self.life.registry.get(self.entry);
-            entry.end(self.way).fetch_add(1, Ordering::Release);
+            entry.ended(self.kind).fetch_add(1, Ordering::Release);
             if !self.life.is_undisturbed(disturbances(self.stage, false)) && entry.live() == 0 {
                 self.life.note_end(entry);
             }

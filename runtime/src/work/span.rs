@@ -22,7 +22,7 @@ mod real {
             if !Self::is_wanted() {
                 return Self(tracing::Span::none());
             }
-            let name = registration.life.subject(registration.entry).name();
+            let name = registration.subject().name();
             Self(tracing::info_span!(target: "graceful", "worker", name))
         }
 

@@ -1,6 +1,5 @@
 //! Workers that are more than one run: restarted, repeated, or with a budget of their own.
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, RandomState};
@@ -14,40 +13,20 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::life::lifecycle::Lifecycle;
-use crate::model::failure::Failure;
-use crate::model::label::{EndedAs, EntryId};
+use crate::model::exit::{Exit, ExitKind};
+use crate::model::failure::{Failure, Subject};
+use crate::model::label::EntryId;
 use crate::model::outcome;
 use crate::model::policy::{OnFailure, Policy};
 use crate::model::state::State;
 use crate::say::lines;
 use crate::work::cancellation::{is_stopping, run_until_stopping, stopping};
-use crate::work::completion::Ending;
 
 /// Restarts are counted, and a worker counts as healthy, over this long.
 const A_MINUTE: Duration = Duration::from_secs(60);
 
-/// What a supervised worker comes to: its last run, and how that went.
-#[derive(Debug)]
-pub(crate) struct Ran<R> {
-    pub(crate) ending: Ending<R>,
-    pub(crate) way: EndedAs,
-}
-
-impl<R> Ran<R> {
-    const NONE: Self = Self { ending: Ending::Aborted, way: EndedAs::Aborted };
-}
-
-/// The ending of a supervised worker: its last run's.
-pub(crate) fn last<R>(ending: Ending<Ran<R>>) -> Ending<R> {
-    match ending {
-        Ending::Finished(ran) => ran.ending,
-        Ending::Panicked(payload) => Ending::Panicked(payload),
-        Ending::Aborted => Ending::Aborted,
-    }
-}
-
 /// A run of a worker, its panics caught.
-pub(crate) type Run<R> = Pin<Box<dyn Future<Output = Ending<R>> + Send>>;
+pub(crate) type Run<R> = Pin<Box<dyn Future<Output = Exit<R>> + Send>>;
 
 /// Makes the next run, or says that there is no other.
 pub(crate) type Next<R> = Box<dyn FnMut() -> Option<Run<R>> + Send>;
@@ -65,29 +44,40 @@ pub(crate) async fn supervise<R>(
     policy: &Policy,
     mut next: Next<R>,
     judge: Judge<R>,
-) -> Ran<R> {
+) -> Exit<R> {
     let mut supervisor = Supervisor::new(life, entry, policy);
     if policy.every().is_some() && life.state() >= State::Draining {
         // The stop came before the first run.
-        return Ran::NONE;
+        return Exit::Aborted;
     }
     loop {
         let Some(run) = next() else {
-            return Ran::NONE;
+            return Exit::Aborted;
         };
         let began = Instant::now();
-        let (ending, has_panicked) = within(supervisor.limit(), run).await;
+        let (ran, has_panicked) = within(supervisor.limit(), run).await;
         if has_panicked {
-            let failure = Failure::destructor(life.subject(entry));
+            let failure = Failure::destructor(supervisor.subject());
             life.fail_by_policy(entry, failure.of_task(tokio::task::try_id()));
         }
-        let (way, failure) = match &ending {
-            Ending::Finished(result) => supervisor.verdict(judge(result)),
-            Ending::Panicked(payload) => supervisor.panicked(payload.as_ref()),
-            Ending::Aborted => supervisor.overran(),
+        let (exit, error) = match ran {
+            Exit::Returned(result) | Exit::Failed(result) => {
+                let error = judge(&result);
+                Exit::of(result, error)
+            }
+            exit => (exit, None),
         };
-        if !supervisor.comes_again(began, way, failure).await {
-            return Ran { ending, way };
+        let failure = match &exit {
+            Exit::Returned(_) => None,
+            Exit::Failed(_) => error.map(|text| Failure::error(supervisor.subject(), text)),
+            Exit::Panicked(payload) => Some(Failure::panic(supervisor.subject(), payload.as_ref())),
+            Exit::Aborted => {
+                supervisor.overran();
+                None
+            }
+        };
+        if !supervisor.comes_again(began, exit.kind(), failure).await {
+            return exit;
         }
     }
 }
@@ -111,10 +101,10 @@ where
                 poll
             };
             match catch_unwind(AssertUnwindSafe(poll)) {
-                Ok(poll) => poll.map(Ending::Finished),
+                Ok(poll) => poll.map(Exit::Returned),
                 Err(payload) => {
                     let _ = catch_unwind(AssertUnwindSafe(|| run.set(None))).map_err(mem::forget);
-                    Poll::Ready(Ending::Panicked(payload))
+                    Poll::Ready(Exit::Panicked(payload))
                 }
             }
         })
@@ -123,19 +113,19 @@ where
 }
 
 /// Polls `run` to its end, or until `limit` is over. Says whether its destructor panicked then.
-async fn within<R>(limit: Option<Limit>, mut run: Run<R>) -> (Ending<R>, bool) {
+async fn within<R>(limit: Option<Limit>, mut run: Run<R>) -> (Exit<R>, bool) {
     let Some(mut limit) = limit else {
         return (run.await, false);
     };
-    let ending = poll_fn(|context| {
-        if let Poll::Ready(ending) = run.as_mut().poll(context) {
-            return Poll::Ready(ending);
+    let exit = poll_fn(|context| {
+        if let Poll::Ready(exit) = run.as_mut().poll(context) {
+            return Poll::Ready(exit);
         }
-        limit.as_mut().poll(context).map(|()| Ending::Aborted)
+        limit.as_mut().poll(context).map(|()| Exit::Aborted)
     })
     .await;
     let is_clean = outcome::discard(run);
-    (ending, !is_clean)
+    (exit, !is_clean)
 }
 
 /// Resolves when a run has had its time.
@@ -165,42 +155,31 @@ impl<'a> Supervisor<'a> {
         }))
     }
 
-    fn verdict(&self, error: Option<String>) -> (EndedAs, Option<Failure>) {
-        match error {
-            None => (EndedAs::Finished, None),
-            Some(text) => {
-                let failure = Failure::error(self.life.subject(self.entry), text);
-                (EndedAs::Failed, Some(failure))
-            }
-        }
+    fn subject(&self) -> Subject {
+        self.life.registry.get(self.entry).subject()
     }
 
-    fn panicked(&self, payload: &(dyn Any + Send)) -> (EndedAs, Option<Failure>) {
-        let failure = Failure::panic(self.life.subject(self.entry), payload);
-        (EndedAs::Panicked, Some(failure))
-    }
-
-    fn overran(&self) -> (EndedAs, Option<Failure>) {
-        let limit = self.policy.stop_timeout().unwrap_or_default();
-        self.life.overran(self.entry, limit);
-        (EndedAs::Aborted, None)
+    /// A run did not end within the worker's own budget.
+    fn overran(&self) {
+        let failure = Failure::overrun(self.subject(), self.policy.stop_timeout().unwrap_or_default());
+        self.life.overran(failure.of_task(tokio::task::try_id()));
     }
 
     /// Whether there is another run, once it is time for it.
     fn comes_again(
         &mut self,
         began: Instant,
-        way: EndedAs,
+        kind: ExitKind,
         failure: Option<Failure>,
     ) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
         Box::pin(async move {
-            if way == EndedAs::Aborted || !self.goes_on(began, failure.as_ref()) {
+            if kind == ExitKind::Aborted || !self.goes_on(began, failure.as_ref()) {
                 return false;
             }
             // What has run is counted, and so is the next run, unless it does not come.
             let counters = self.life.registry.get(self.entry);
             counters.started.fetch_add(1, Ordering::Relaxed);
-            counters.end(way).fetch_add(1, Ordering::Release);
+            counters.ended(kind).fetch_add(1, Ordering::Release);
             let comes = if let Some(period) = self.policy.every() {
                 self.due = after(self.due, period);
                 tick(self.life, self.due).await
@@ -213,7 +192,7 @@ impl<'a> Supervisor<'a> {
                 run_until_stopping(sleep(pause)).await.is_some()
             };
             if !comes {
-                counters.end(way).fetch_sub(1, Ordering::Release);
+                counters.ended(kind).fetch_sub(1, Ordering::Release);
                 counters.started.fetch_sub(1, Ordering::Relaxed);
             } else if self.policy.every().is_none() {
                 counters.restarted.fetch_add(1, Ordering::Relaxed);

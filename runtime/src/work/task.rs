@@ -15,9 +15,10 @@ use pin_project_lite::pin_project;
 use tokio::task::AbortHandle;
 
 use crate::life::lifecycle::Lifecycle;
+use crate::model::exit::{Exit, Judged};
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
-use crate::work::completion::{Done, Ending, Judgement};
+use crate::work::completion::Completion;
 use crate::work::current;
 use crate::work::polled::Current;
 use crate::work::polled::WakerId;
@@ -26,16 +27,16 @@ use crate::work::registration::Registration;
 
 pin_project! {
     /// A worker's future, tracked. Resolves early, to `Aborted`, when the stop has run out of time.
-    pub(crate) struct Tracked<F, J> {
+    pub(crate) struct Tracked<F, S> {
         // Dropped as soon as it is done with, in the worker's name.
         #[pin]
         future: Option<F>,
-        judge: J,
+        settle: S,
         // Last, so that the worker counts as alive until its future is dropped.
         registration: Registration,
     }
 
-    impl<F, J> PinnedDrop for Tracked<F, J> {
+    impl<F, S> PinnedDrop for Tracked<F, S> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             // Dropped from outside, by its task's abort or with its runtime.
@@ -46,22 +47,23 @@ pin_project! {
     }
 }
 
-impl<F, J> Tracked<F, J> {
+impl<F, S> Tracked<F, S> {
+    /// `settle` says how the worker ended, by what the future gave.
     #[inline]
-    pub(crate) fn new(future: F, judge: J, registration: Registration) -> Self {
-        Self { future: Some(future), judge, registration }
+    pub(crate) fn new(future: F, settle: S, registration: Registration) -> Self {
+        Self { future: Some(future), settle, registration }
     }
 }
 
-impl<F, J> Future for Tracked<F, J>
+impl<F, S, R> Future for Tracked<F, S>
 where
     F: Future,
-    J: Fn(&F::Output) -> Judgement,
+    S: Fn(F::Output) -> Judged<R>,
 {
-    type Output = Done<F::Output>;
+    type Output = Completion<R>;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Done<F::Output>> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Completion<R>> {
         let this = self.project();
         let (mut future, registration) = (this.future, this.registration);
         if registration.life.is_aborting(registration.stage) {
@@ -81,12 +83,11 @@ where
                 returned = true;
                 future.set(None);
                 // An error's `Debug` is code of the worker's as well.
-                let judgement = (this.judge)(&result);
-                (result, judgement)
+                (this.settle)(result)
             })
         };
         match registration.run(waker, run) {
-            Ok(Poll::Ready((result, judgement))) => Poll::Ready(registration.finished(result, judgement)),
+            Ok(Poll::Ready(judged)) => Poll::Ready(registration.ended(judged)),
             Ok(Poll::Pending) => {
                 if !registration.waits() {
                     registration.park(context);
@@ -98,9 +99,9 @@ where
                 Poll::Pending
             }
             Err(payload) => {
-                let done = registration.panicked(payload, returned);
+                let completion = registration.panicked(payload, returned);
                 registration.drop_early(future);
-                Poll::Ready(done)
+                Poll::Ready(completion)
             }
         }
     }
@@ -110,22 +111,17 @@ where
 pub(crate) fn run_blocking<T>(
     mut registration: Registration,
     code: impl FnOnce() -> T,
-    judge: impl FnOnce(&T) -> Judgement,
-) -> Done<T> {
+    settle: impl FnOnce(T) -> Judged<T>,
+) -> Completion<T> {
     if registration.life.is_aborting(registration.stage) {
-        return Done::new(Ending::Aborted, &registration.life, registration.entry);
+        return Completion::new(Exit::Aborted, &registration.life, registration.entry);
     }
     if registration.slot.is_none() {
         // It will be there for a while: its slot says since when.
         registration.slot = Some(registration.life.take_slot(current::shard(), registration.entry, registration.stage));
     }
-    let code = || {
-        let result = code();
-        let judgement = judge(&result);
-        (result, judgement)
-    };
-    match registration.run(WakerId::NONE, code) {
-        Ok((result, judgement)) => registration.finished(result, judgement),
+    match registration.run(WakerId::NONE, || settle(code())) {
+        Ok(judged) => registration.ended(judged),
         Err(payload) => registration.panicked(payload, false),
     }
 }
@@ -238,8 +234,7 @@ struct Outliving {
 impl Outliving {
     fn new(life: Arc<Lifecycle>, entry: EntryId, stage: Stage) -> Option<Self> {
         life.arrive(stage).then(|| {
-            let started = &life.registry.get(entry).started;
-            started.fetch_add(1, Ordering::Relaxed);
+            life.registry.get(entry).start();
             Self { life, entry, stage }
         })
     }

@@ -5,7 +5,6 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::life::descent::Parent;
@@ -134,8 +133,7 @@ impl<B: Body> Worker<B> {
             && let Some(runtime) = life.runtime()
         {
             // The short way: a function that nothing was set for, called by main or by an untracked task.
-            let entry = function.entry();
-            life.registry.get(entry).started.fetch_add(1, Ordering::Relaxed);
+            let entry = life.registry.start(function);
             if life.arrive(Stage::Main) {
                 let registration = Registration::new(Arc::clone(&life), entry, Stage::Main);
                 let task = self.body.launch(registration, runtime, None);
@@ -158,11 +156,7 @@ impl<B: Body> Worker<B> {
         let supervised = policy.is_supervised().then(|| Box::new(policy.clone()));
         let essential = policy.is_essential();
         let (entry, name) = match self.name {
-            Name::Function(function) => {
-                let entry = function.entry();
-                life.registry.get(entry).started.fetch_add(1, Ordering::Relaxed);
-                (entry, Called::Function(function))
-            }
+            Name::Function(function) => (life.registry.start(function), Called::Function(function)),
             Name::Given(label) => {
                 let name = Called::Given(Box::new(label.name.clone()));
                 (life.registry.start_named(*label), name)

@@ -1,7 +1,6 @@
 //! What went wrong, and whose failure it is.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Lifecycle;
 use crate::model::failure::{Failure, FailureKind, Subject};
@@ -14,7 +13,7 @@ use crate::say::lines;
 impl Lifecycle {
     /// What the policy of a worker of this entry makes of its failure.
     pub(crate) fn fail_by_policy(&self, entry: EntryId, failure: Failure) {
-        match self.registry.policy(entry).on_failure() {
+        match self.registry.get(entry).policy().on_failure() {
             OnFailure::Log => self.writer.say(lines::logged(&failure)),
             // A run that failed would be followed by another one: its destructors are no more than it is.
             OnFailure::Restart if matches!(failure.kind, FailureKind::Destructor) => {
@@ -44,17 +43,8 @@ impl Lifecycle {
         (self.settings.reraise && self.failures.are_mains_alone()).then_some(*signal)
     }
 
-    /// Whose failure it is that happened to a worker of this entry.
-    pub(crate) fn subject(&self, entry: EntryId) -> Subject {
-        self.registry.label(entry).map_or(Subject::Main, |label| {
-            let location = label.location();
-            Subject::Worker(label.name.into(), location.into())
-        })
-    }
-
     /// A worker did not stop within its own budget and was aborted.
-    pub(crate) fn overran(&self, entry: EntryId, budget: Duration) {
-        let failure = Failure::overrun(self.subject(entry), budget).of_task(tokio::task::try_id());
+    pub(crate) fn overran(&self, failure: Failure) {
         self.writer.say(lines::hook_failed(&failure));
         self.failures.add(failure);
     }

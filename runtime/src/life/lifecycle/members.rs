@@ -7,8 +7,8 @@ use std::task::Waker;
 use tokio::runtime::{Handle, RuntimeFlavor, RuntimeMetrics};
 
 use super::{Lifecycle, STATE};
+use crate::life::entry::Entry;
 use crate::life::poll_record::{LifeId, Poll, Sample, ThreadRecord};
-use crate::life::registry::Entry;
 use crate::life::tracker::Tracker;
 use crate::model::label::EntryId;
 use crate::model::state::{Stage, State};

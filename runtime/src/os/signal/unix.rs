@@ -43,7 +43,7 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// WaitGraph until a signal came, somebody woken, or `limit` passed (`None` waits for ever).
+    /// Waits until a signal came, somebody woken, or `limit` passed (`None` waits for ever).
     pub(crate) fn wait(&mut self, limit: Option<Duration>) {
         sys::wait_readable(self.reader.as_fd(), limit);
         let _ = self.reader.read(&mut [0; 64]);

@@ -44,7 +44,7 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// WaitGraph until a signal came, somebody woken, or `limit` passed (`None` waits for ever).
+    /// Waits until a signal came, somebody woken, or `limit` passed (`None` waits for ever).
     pub(crate) fn wait(&mut self, limit: Option<Duration>) {
         let limit = limit.unwrap_or(Duration::from_secs(24 * 60 * 60));
         if let Ok(Some(signal)) = self.receiver.recv_timeout(limit) {

@@ -1,0 +1,128 @@
+//! An entry for each worker function of a lifecycle, and for each name given at run time: what it is called, its policy,
+//! and how many there were.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use crate::life::function::Function;
+use crate::model::exit::ExitKind;
+use crate::model::failure::Subject;
+use crate::model::label::Label;
+use crate::model::policy::Policy;
+
+/// What is known of the workers of one name.
+#[derive(Debug, Default)]
+pub(crate) struct Entry {
+    /// The function, once one of it was started here.
+    function: OnceLock<&'static Function>,
+    /// The name given at run time. It changes once nothing runs under it.
+    given: Mutex<Option<Arc<Label>>>,
+    pub(crate) started: AtomicU64,
+    /// By [`ExitKind`].
+    ended: [AtomicU64; 4],
+    pub(crate) restarted: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    /// When the last of them ended, in milliseconds since the stop was asked for, and one more; 0 before that.
+    pub(crate) ended_at: AtomicU32,
+    /// A line has said that none of them is left.
+    idle_said: AtomicBool,
+    /// Results that workers of this entry have left behind: their destructors run in its name.
+    pub(crate) results: AtomicU32,
+    /// The name makes room for no other: its entry is counted in without being asked for each time.
+    kept: AtomicBool,
+}
+
+impl Entry {
+    /// How many are alive. Read without stopping any, so a moment out of date.
+    pub(crate) fn live(&self) -> u64 {
+        let ended = self.ended.iter().map(|count| count.load(Ordering::Acquire)).sum();
+        self.started.load(Ordering::Acquire).saturating_sub(ended)
+    }
+
+    /// Whether one was ever started, or refused.
+    pub(super) fn is_used(&self) -> bool {
+        self.started.load(Ordering::Relaxed) + self.refused.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether another name may have it.
+    pub(super) fn is_free(&self) -> bool {
+        self.live() == 0 && self.results.load(Ordering::Acquire) == 0 && !self.kept.load(Ordering::Relaxed)
+    }
+
+    /// The count of those that ended so.
+    #[inline]
+    pub(crate) fn ended(&self, kind: ExitKind) -> &AtomicU64 {
+        &self.ended[kind as usize]
+    }
+
+    /// Counts one more.
+    #[inline]
+    pub(crate) fn start(&self) {
+        self.started.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes a start back: the worker was refused.
+    #[cold]
+    pub(crate) fn refuse(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        self.started.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// What a failure of one of them is a failure of; main's, where it has no name.
+    pub(crate) fn subject(&self) -> Subject {
+        self.label().map_or(Subject::Main, |label| {
+            let location = label.location();
+            Subject::Worker(label.name.into(), location.into())
+        })
+    }
+
+    /// What they are called; `None` for main.
+    pub(crate) fn label(&self) -> Option<Label> {
+        match self.function.get() {
+            Some(function) => Some(function.label().clone()),
+            None => self.given().map(|label| Label::clone(&label)),
+        }
+    }
+
+    /// What the attribute or the call said; the default for main.
+    pub(crate) fn policy(&self) -> Policy {
+        match self.function.get() {
+            Some(function) => function.policy().clone(),
+            None => self.given().and_then(|label| label.policy.as_deref().cloned()).unwrap_or_else(Policy::new),
+        }
+    }
+
+    fn given(&self) -> Option<Arc<Label>> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// It is this function's.
+    #[inline]
+    pub(super) fn belongs_to(&self, function: &'static Function) {
+        self.function.get_or_init(|| function);
+    }
+
+    /// No other name gets it.
+    #[cfg(feature = "tower")]
+    pub(super) fn keep(&self) {
+        self.kept.store(true, Ordering::Relaxed);
+    }
+
+    /// Begins anew under this name. Returns the one before.
+    pub(super) fn rename(&self, label: Arc<Label>) -> Option<Arc<Label>> {
+        let counters = [&self.started, &self.restarted, &self.refused];
+        for counter in counters.into_iter().chain(&self.ended) {
+            counter.store(0, Ordering::Relaxed);
+        }
+        self.idle_said.store(false, Ordering::Relaxed);
+        self.ended_at.store(0, Ordering::Relaxed);
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).replace(label)
+    }
+
+    /// How many ended well, the first time that none is left.
+    pub(super) fn is_newly_idle(&self) -> Option<u64> {
+        let ended = self.ended(ExitKind::Returned).load(Ordering::Relaxed);
+        let is_idle = ended > 0 && self.live() == 0;
+        (is_idle && !self.idle_said.swap(true, Ordering::Relaxed)).then_some(ended)
+    }
+}

@@ -1,0 +1,46 @@
+//! How a worker ended.
+
+use std::any::Any;
+
+/// How a worker's code ended, with what is left of it.
+#[derive(Debug)]
+pub(crate) enum Exit<T> {
+    /// It returned, and all was well.
+    Returned(T),
+    /// It returned an error.
+    Failed(T),
+    /// It panicked with this payload.
+    Panicked(Box<dyn Any + Send>),
+    Aborted,
+}
+
+/// The same, to be counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExitKind {
+    Returned = 0,
+    Failed = 1,
+    Panicked = 2,
+    Aborted = 3,
+}
+
+/// An exit, and the text of an error that nothing has been done about yet.
+pub(crate) type Judged<T> = (Exit<T>, Option<String>);
+
+impl<T> Exit<T> {
+    /// What a worker returned, judged by the text of its error.
+    #[inline]
+    pub(crate) fn of(result: T, error: Option<String>) -> Judged<T> {
+        let exit = if error.is_none() { Self::Returned(result) } else { Self::Failed(result) };
+        (exit, error)
+    }
+
+    #[inline]
+    pub(crate) fn kind(&self) -> ExitKind {
+        match self {
+            Self::Returned(_) => ExitKind::Returned,
+            Self::Failed(_) => ExitKind::Failed,
+            Self::Panicked(_) => ExitKind::Panicked,
+            Self::Aborted => ExitKind::Aborted,
+        }
+    }
+}
