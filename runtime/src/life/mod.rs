@@ -15,7 +15,14 @@ pub(crate) mod hook_list;
 pub(crate) mod wait_graph;
 #[cfg(taskdump)]
 pub(crate) mod probes;
-pub(crate) mod bells;
+pub(crate) mod diagnostics;
 #[cfg(all(unix, feature = "systemd"))]
 pub(crate) mod doorbell;
+pub(crate) mod listeners;
+pub(crate) mod phase;
+pub(crate) mod members;
+pub(crate) mod stage_tokens;
+pub(crate) mod notifier;
+pub(crate) mod runtime;
+pub(crate) mod teardown;
 pub(crate) mod lifecycle;

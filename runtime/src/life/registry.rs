@@ -141,9 +141,8 @@ impl Table {
 
     /// Those that have been made, with their numbers.
     fn iter(&self) -> impl Iterator<Item = (u32, &Entry)> {
-        let chunks = self.chunks.iter().filter_map(OnceLock::get);
-        // Chunks may be made in any order, and each knows its numbers by its length.
-        let far = chunks.flat_map(|chunk| (0..).map(|offset| chunk.len() as u32 + offset).zip(chunk.iter()));
+        let chunks = (0..).zip(&self.chunks).filter_map(|(number, chunk)| Some((16 << number, chunk.get()?)));
+        let far = chunks.flat_map(|(first, chunk)| (first..).zip(chunk.iter()));
         (0..).zip(&self.first).chain(far)
     }
 

@@ -41,13 +41,13 @@ pub(crate) fn ask_at_last(life: &Lifecycle) {
 
 /// Has those who sit polled once more, so that they say where they wait. Returns how many were woken.
 fn ask(life: &Lifecycle, is_the_last: bool) -> usize {
-    let mut round = life.probes.round();
+    let mut round = life.diagnostics.probes.round();
     if round.askers == 0 {
         *round = Round::default();
     }
     round.askers += 1;
     round.is_the_last |= is_the_last;
-    life.probes.is_asking.store(true, Ordering::Release);
+    life.diagnostics.probes.is_asking.store(true, Ordering::Release);
     drop(round);
     let mut woken = HashMap::<_, usize>::new();
     let mut total = 0;
@@ -63,10 +63,10 @@ fn ask(life: &Lifecycle, is_the_last: bool) -> usize {
 
 /// What was said since it was asked.
 fn collect(life: &Lifecycle) -> Said {
-    let mut round = life.probes.round();
+    let mut round = life.diagnostics.probes.round();
     round.askers = round.askers.saturating_sub(1);
     let said = if round.askers == 0 {
-        life.probes.is_asking.store(false, Ordering::Relaxed);
+        life.diagnostics.probes.is_asking.store(false, Ordering::Relaxed);
         std::mem::take(&mut *round).waiting
     } else {
         round.waiting.clone()
@@ -148,7 +148,7 @@ impl fmt::Display for Dump {
 pub(crate) fn of(life: &Lifecycle) -> Awaits {
     let said = collect(life);
     let awaits = Awaits::default();
-    *awaits.lock() = LookedUp { is_under_way: true, awaits: life.probes.earlier().clone() };
+    *awaits.lock() = LookedUp { is_under_way: true, awaits: life.diagnostics.probes.earlier().clone() };
     let result = awaits.clone();
     let look_up = move || {
         let found = said.look_up();
@@ -169,17 +169,17 @@ pub(crate) fn of(life: &Lifecycle) -> Awaits {
 /// Has said where those who wait do so. Nobody who is stuck, and no debug info, holds up anybody but a thread of its
 /// own; a dump that is asked for meanwhile has no such lines.
 pub(crate) fn publish(life: &Arc<Lifecycle>) {
-    if life.probes.is_dumping.swap(true, Ordering::AcqRel) {
+    if life.diagnostics.probes.is_dumping.swap(true, Ordering::AcqRel) {
         return;
     }
     let dumped = Arc::clone(life);
     let dump = move || {
         let dump = Dump(find_out(&dumped));
         dumped.writer.say(Line::report(dump.to_string()));
-        dumped.probes.is_dumping.store(false, Ordering::Release);
+        dumped.diagnostics.probes.is_dumping.store(false, Ordering::Release);
     };
     if threads::start("graceful-dump", Box::new(dump)).is_err() {
-        life.probes.is_dumping.store(false, Ordering::Release);
+        life.diagnostics.probes.is_dumping.store(false, Ordering::Release);
     }
 }
 
@@ -187,7 +187,7 @@ pub(crate) fn publish(life: &Arc<Lifecycle>) {
 fn find_out(life: &Lifecycle) -> Vec<Await> {
     let woken = ask(life, false);
     let asked = Instant::now();
-    while life.probes.answered() < woken && asked.elapsed() < PATIENCE {
+    while life.diagnostics.probes.answered() < woken && asked.elapsed() < PATIENCE {
         sleep(SOON);
     }
     // They are polled once more each, which is on account of this as well.
@@ -199,7 +199,7 @@ fn find_out(life: &Lifecycle) -> Vec<Await> {
 /// the first time takes a hundred times as long as later. Returns when the coordinator is to be here again, which wants
 /// to be woken at `deadline`.
 pub(crate) fn prepare(life: &Arc<Lifecycle>, deadline: Option<Instant>) -> Option<Instant> {
-    let moments = life.budget().map(|budget| (budget.half(), budget.abort_at()));
+    let moments = life.phase.budget().map(|budget| (budget.half(), budget.abort_at()));
     let Some((Some(half), Some(abort_at))) = moments else {
         return deadline;
     };
@@ -207,14 +207,14 @@ pub(crate) fn prepare(life: &Arc<Lifecycle>, deadline: Option<Instant>) -> Optio
     if due > life.now() {
         return Some(deadline.map_or(due, |deadline| deadline.min(due)));
     }
-    if !life.probes.is_prepared.swap(true, Ordering::Relaxed) {
+    if !life.diagnostics.probes.is_prepared.swap(true, Ordering::Relaxed) {
         let life = Arc::clone(life);
         let prepare = move || {
             let mut found = find_out(&life);
             for one in &mut found {
                 one.is_earlier = true;
             }
-            *life.probes.earlier() = found;
+            *life.diagnostics.probes.earlier() = found;
         };
         // Without a thread there is nothing earlier to fall back on.
         let _ = threads::start("graceful-lookup", Box::new(prepare));

@@ -1,11 +1,12 @@
 //! Who is still there, and what they are doing: waiting in an await, or blocking a thread.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::life::lifecycle::Lifecycle;
-use crate::life::poll_record::ThreadRecord;
-use crate::life::poll_record::{Poll, Sample};
+use crate::life::poll_record::{Poll, Sample, ThreadRecord};
+use crate::life::slots::Parked;
 use crate::model::hook::Progress;
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
@@ -25,7 +26,7 @@ impl Blocking {
         let looked = looks.find_map(|look| look.since(seen, poll))?;
         // It may have begun at the very end of its tick.
         let tick = seen.last_polled(poll.entry);
-        let counted = tick.map_or(Duration::ZERO, |tick| life.clock.since(tick + 1));
+        let counted = tick.map_or(Duration::ZERO, |tick| life.time.clock.since(tick + 1));
         Some(Self { thread: seen.name.clone(), at_least: looked.max(counted) })
     }
 }
@@ -47,7 +48,7 @@ pub(crate) fn find(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Stuck> {
             });
         }
     }
-    if life.is_main_alive() {
+    if life.members.is_main_alive() {
         let census = Census::now(life, earlier);
         found.push(census.describe(EntryId::MAIN, What::Main, 1));
     }
@@ -76,8 +77,8 @@ pub(crate) fn ask_waiters(life: &Lifecycle) {
     /// So many take longer to wake than the abort can be put off.
     const TOO_MANY: usize = 10_000;
     awaits::ask_at_last(life);
-    if life.alive() < TOO_MANY {
-        life.waits.ask();
+    if life.members.count() < TOO_MANY {
+        life.diagnostics.waits.ask();
         for stage in Stage::ALL {
             life.slots.wake(stage);
         }
@@ -85,16 +86,17 @@ pub(crate) fn ask_waiters(life: &Lifecycle) {
 }
 
 /// What can be seen of a lifecycle at one moment.
-struct Census<'a> {
-    life: &'a Lifecycle,
-    polls: Vec<(Arc<ThreadRecord>, Poll)>,
-    slots: std::collections::HashMap<EntryId, crate::life::slots::Parked>,
-    earlier: &'a [&'a Sample],
+pub(super) struct Census<'a> {
+    pub(super) life: &'a Lifecycle,
+    pub(super) polls: Vec<(Arc<ThreadRecord>, Poll)>,
+    pub(super) slots: HashMap<EntryId, Parked>,
+    /// Earlier samples, the earliest first, tell a poll that blocks from one that happens to be under way.
+    pub(super) earlier: &'a [&'a Sample],
 }
 
 impl<'a> Census<'a> {
-    fn now(life: &'a Lifecycle, earlier: &'a [&'a Sample]) -> Self {
-        Self { life, polls: life.polls(), slots: life.tally(), earlier }
+    pub(super) fn now(life: &'a Lifecycle, earlier: &'a [&'a Sample]) -> Self {
+        Self { life, polls: life.polls(), slots: life.slots.tally(|stage| life.phase.is_cancelled(stage)), earlier }
     }
 
     fn describe(&self, entry: EntryId, what: What, count: u64) -> Stuck {

@@ -16,16 +16,16 @@ use crate::say::lines;
 /// Takes the facts. The look from when the stop began, and a `later` one, tell a poll that blocks from one that happens
 /// to be under way.
 pub(crate) fn take(life: &Lifecycle, later: Option<&Sample>) -> StopFacts {
-    let looks: Vec<_> = life.first_sample.get().into_iter().chain(later).collect();
+    let looks: Vec<_> = life.diagnostics.first_sample.get().into_iter().chain(later).collect();
     let stuck = census::find(life, &looks);
-    let main_never_looked = stuck.iter().any(Stuck::is_main) && !life.has_main_looked();
+    let main_never_looked = stuck.iter().any(Stuck::is_main) && !life.members.has_main_asked();
     StopFacts {
         stuck,
-        waits: life.waits.found(),
+        waits: life.diagnostics.waits.found(),
         // They were asked when the later look was taken.
         awaits: later.map_or_else(Awaits::default, |_| awaits::of(life)),
         main_never_looked,
-        is_held_up: life.runs_wakers(),
+        is_held_up: life.notifier.is_calling(),
     }
 }
 
@@ -49,11 +49,11 @@ pub(crate) struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     pub(crate) fn new(life: &'a Lifecycle, report: &'a StopFacts, code: u8, untracked: usize) -> Self {
-        let (failures, more_failures) = life.failures.list();
-        let is_decided_by_a_failure = life.failures.decisive().is_some();
+        let (failures, more_failures) = life.diagnostics.failures.list();
+        let is_decided_by_a_failure = life.diagnostics.failures.decisive().is_some();
         let is_late_at_the_end = !is_decided_by_a_failure
             && code == failure::OUT_OF_TIME
-            && life.state() == State::Stopped
+            && life.phase.state() == State::Stopped
             && report.stuck.is_empty()
             && !report.is_held_up;
         let mut hints = Vec::new();
@@ -69,7 +69,7 @@ impl<'a> Facts<'a> {
         hints.extend(handlers_replaced(life));
         Self {
             code,
-            cause: life.cause(),
+            cause: life.phase.cause(),
             timings: Timings::of(life, life.now()),
             is_decided_by_a_failure,
             failures,

@@ -29,7 +29,7 @@ fn line(facts: &Facts<'_>, format: Format, prefix: &str) -> Line {
 
 /// Waits for what the report would be the better for, as long as there is time for it. For main's thread.
 pub(crate) fn settle(life: &Lifecycle) {
-    if let (Some(report), Some(budget)) = (life.report.get(), life.budget()) {
+    if let (Some(report), Some(budget)) = (life.diagnostics.report.get(), life.phase.budget()) {
         let until = budget.report_at().unwrap_or_else(|| life.now());
         let left = until.saturating_duration_since(life.now());
         report.awaits.wait(left);
@@ -39,13 +39,13 @@ pub(crate) fn settle(life: &Lifecycle) {
 /// Has the report written, once, whoever asks first. The facts are taken now where nobody took them before. When
 /// this returns the report is in the writer's hands, even if somebody else gave it.
 pub(crate) fn publish(life: &Arc<Lifecycle>, code: u8, untracked: usize) {
-    life.report_once(|| {
-        if life.report.get().is_some() {
+    life.diagnostics.report_once(|| {
+        if life.diagnostics.report.get().is_some() {
             // The facts are known; who has begun since is given up as well.
             hook::abort_running(life);
         }
         hook::give_up_waiting(life);
-        let report = life.report.get_or_init(|| facts::take(life, None));
+        let report = life.diagnostics.report.get_or_init(|| facts::take(life, None));
         let facts = Facts::new(life, report, code, untracked);
         let took = facts.timings.since_asked();
         life.writer.say(lines::ended(code, &facts.reason(), took));

@@ -1,6 +1,5 @@
 //! A snapshot of the lifecycle, for people at 3 a.m. and for machines.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,9 +8,7 @@ use tokio::time::Instant;
 
 use crate::life::entry::Entry;
 use crate::life::lifecycle::Lifecycle;
-use crate::life::poll_record::ThreadRecord;
-use crate::life::poll_record::{Poll, Sample};
-use crate::life::slots::Parked;
+use crate::life::poll_record::Sample;
 use crate::model::budget::APART;
 use crate::model::budget::Budget;
 use crate::model::event::Event;
@@ -21,6 +18,7 @@ use crate::model::label::{EntryId, Label};
 use crate::model::policy::OnFailure;
 use crate::model::state::{Cause, Stage, State};
 use crate::model::still_running::Blocking;
+use crate::report::census::Census;
 use crate::say::line::Line;
 use crate::work::ambient;
 
@@ -215,34 +213,35 @@ impl Status {
 
     pub(crate) fn take(life: &Lifecycle, look: Option<&Sample>) -> Self {
         let now = life.now();
-        let asked = life.budget().map_or(now, Budget::asked);
+        let asked = life.phase.budget().map_or(now, Budget::asked);
         let since_asked = |at: Instant| at.saturating_duration_since(asked);
-        let census = Census { life, slots: life.tally(), polls: life.polls(), look };
+        let earlier = look.as_slice();
+        let census = Census::now(life, earlier);
         let mut status = Self {
-            state: life.state(),
-            uptime: now.saturating_duration_since(life.born),
-            cause: life.cause().map(Cause::to_string),
+            state: life.phase.state(),
+            uptime: now.saturating_duration_since(life.time.born),
+            cause: life.phase.cause().map(Cause::to_string),
             timings: Timings::of(life, now),
             main: MainStatus {
-                is_alive: life.is_main_alive(),
-                has_looked: life.has_main_looked(),
-                activity: census.activity(EntryId::MAIN),
+                is_alive: life.members.is_main_alive(),
+                has_looked: life.members.has_main_asked(),
+                activity: activity(&census, EntryId::MAIN),
             },
             ..Self::empty()
         };
-        if let Some(budget) = life.budget().filter(|budget| budget.total().is_some()) {
+        if let Some(budget) = life.phase.budget().filter(|budget| budget.total().is_some()) {
             status.remaining = Some(budget.remaining(now));
         }
         // Of the tasks on the runtime: its workers, main aside, and the hooks that run. A hold is no task.
         let alive = life.tasks_alive();
-        let mut tracked = life.workers_alive();
+        let mut tracked = life.members.workers();
         for (id, label, entry) in life.registry.all() {
             if label.is_hold {
                 let hold = HoldStatus::of(&label, entry);
                 tracked = tracked.saturating_sub(usize::try_from(hold.live).unwrap_or(0));
                 status.holds.push(hold);
             } else {
-                status.workers.push(census.worker(id, &label, entry));
+                status.workers.push(worker(&census, id, &label, entry));
             }
         }
         for hook in life.hooks.seen(now) {
@@ -256,7 +255,7 @@ impl Status {
             });
         }
         status.untracked = alive.saturating_sub(tracked);
-        for (at, event) in life.timeline.events() {
+        for (at, event) in life.phase.timeline.events() {
             let after = since_asked(at);
             status.trace.push(Moment { after, event });
         }
@@ -266,13 +265,13 @@ impl Status {
 
 impl Timings {
     pub(crate) fn of(life: &Lifecycle, now: Instant) -> Self {
-        let Some(asked) = life.budget().map(Budget::asked) else {
-            return Self { running: now.saturating_duration_since(life.born), ..Self::default() };
+        let Some(asked) = life.phase.budget().map(Budget::asked) else {
+            return Self { running: now.saturating_duration_since(life.time.born), ..Self::default() };
         };
-        let told = life.told_at().unwrap_or(now);
-        let joined = life.joined_at().unwrap_or(now);
+        let told = life.phase.told_at().unwrap_or(now);
+        let joined = life.phase.joined_at().unwrap_or(now);
         Self {
-            running: asked.saturating_duration_since(life.born),
+            running: asked.saturating_duration_since(life.time.born),
             draining: told.saturating_duration_since(asked),
             stopping: joined.saturating_duration_since(told),
             closing: now.saturating_duration_since(joined),
@@ -285,52 +284,42 @@ impl Timings {
     }
 }
 
-/// What can be seen of a lifecycle's workers at one moment.
-struct Census<'a> {
-    life: &'a Lifecycle,
-    slots: HashMap<EntryId, Parked>,
-    polls: Vec<(Arc<ThreadRecord>, Poll)>,
-    look: Option<&'a Sample>,
+fn worker(census: &Census<'_>, id: EntryId, label: &Label, entry: &Entry) -> WorkerStatus {
+    let policy = entry.policy();
+    let ended = |kind| entry.ended(kind).load(Ordering::Relaxed);
+    WorkerStatus {
+        name: label.name.to_string(),
+        location: label.location(),
+        on_failure: policy.on_failure(),
+        stage: policy.stage(),
+        live: entry.live(),
+        started: entry.started.load(Ordering::Relaxed),
+        finished: ended(ExitKind::Returned),
+        failed: ended(ExitKind::Failed),
+        panicked: ended(ExitKind::Panicked),
+        aborted: ended(ExitKind::Aborted),
+        restarted: entry.restarted.load(Ordering::Relaxed),
+        refused: entry.refused.load(Ordering::Relaxed),
+        oldest: census.slots.get(&id).map(|slots| slots.oldest),
+        ended: entry.ended_at.load(Ordering::Relaxed).checked_sub(1).map(|ms| Duration::from_millis(ms.into())),
+        activity: activity(census, id),
+    }
 }
 
-impl Census<'_> {
-    fn worker(&self, id: EntryId, label: &Label, entry: &Entry) -> WorkerStatus {
-        let policy = entry.policy();
-        let ended = |kind| entry.ended(kind).load(Ordering::Relaxed);
-        WorkerStatus {
-            name: label.name.to_string(),
-            location: label.location(),
-            on_failure: policy.on_failure(),
-            stage: policy.stage(),
-            live: entry.live(),
-            started: entry.started.load(Ordering::Relaxed),
-            finished: ended(ExitKind::Returned),
-            failed: ended(ExitKind::Failed),
-            panicked: ended(ExitKind::Panicked),
-            aborted: ended(ExitKind::Aborted),
-            restarted: entry.restarted.load(Ordering::Relaxed),
-            refused: entry.refused.load(Ordering::Relaxed),
-            oldest: self.slots.get(&id).map(|slots| slots.oldest),
-            ended: entry.ended_at.load(Ordering::Relaxed).checked_sub(1).map(|ms| Duration::from_millis(ms.into())),
-            activity: self.activity(id),
-        }
+fn activity(census: &Census<'_>, entry: EntryId) -> Activity {
+    let mut activity = Activity::default();
+    for (seen, poll) in census.polls.iter().filter(|(_, poll)| poll.entry == entry) {
+        activity.in_poll += 1;
+        let blocking = Blocking::find(census.life, census.earlier.iter().copied(), seen, *poll);
+        activity.blocking.extend(blocking);
     }
-
-    fn activity(&self, entry: EntryId) -> Activity {
-        let mut activity = Activity::default();
-        for (seen, poll) in self.polls.iter().filter(|(_, poll)| poll.entry == entry) {
-            activity.in_poll += 1;
-            let blocking = Blocking::find(self.life, self.look, seen, *poll);
-            activity.blocking.extend(blocking);
-        }
-        activity.last_polled = if activity.in_poll > 0 {
-            Some(Duration::ZERO)
-        } else {
-            let tick = self.life.last_polled(entry);
-            tick.map(|tick| self.life.clock.since(tick))
-        };
-        activity
-    }
+    activity.last_polled = if activity.in_poll > 0 {
+        Some(Duration::ZERO)
+    } else {
+        let tick = census.life.threads.last_polled(census.life.id(), entry);
+        tick.map(|tick| census.life.time.clock.since(tick))
+    };
+    activity
 }
 
 impl HoldStatus {

@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use tokio::runtime::{Handle, Runtime};
 
-use crate::life::lifecycle::{Lifecycle, MainsThread};
+use crate::life::lifecycle::Lifecycle;
+use crate::life::teardown::MainsThread;
 use crate::model::budget::{Budget, LAST_LINES, LAST_LINES_AT_LEAST, TASK_SETTLING, UNTRACKED};
 use crate::model::exit::Exit;
 use crate::model::failure::Failure;
 use crate::model::settings::{Options, Settings};
 use crate::model::state::Cause;
 use crate::model::{failure, outcome};
-use crate::os::signal::{Handlers, Setup};
+use crate::os::signal::{Handlers, Setup, Signal};
 use crate::os::{signal, sys};
 use crate::report::publish;
 use crate::run::runtime::RuntimeOptions;
@@ -87,7 +88,8 @@ impl Started {
         let life = Lifecycle::new(settings, writer, wakeup);
         let claim = ambient::claim_process(&life);
         let attended = Attended(Arc::clone(&life));
-        let handlers = setup.register(&life.wakeup).map_err(|(signal, error)| refusals::no_handler(signal, &error))?;
+        let handlers =
+            setup.register(&life.notifier.wakeup).map_err(|(signal, error)| refusals::no_handler(signal, &error))?;
 
         // The threads let them through for themselves; this one when it has them all.
         let driver = Driver::default();
@@ -124,21 +126,21 @@ impl Started {
         // The lines of the stop are written, and metrics told, before a subscriber's guard is dropped; the report comes
         // after everything.
         let untracked = tear_down(&life, runtime, is_last);
-        let fatal = life.fatal_signal();
+        let fatal = fatal_signal(&life);
         #[cfg(feature = "metrics")]
-        life.leave_to_the_user(|| crate::with::metrics::publish(&life));
-        let is_read = if life.failures.code() == 0 || fatal.is_some() {
+        life.teardown.leave_to_the_user(|| crate::with::metrics::publish(&life));
+        let is_read = if life.diagnostics.failures.code() == 0 || fatal.is_some() {
             farewell(&life, untracked);
             life.writer.finish(for_last_lines(&life))
         } else {
             life.writer.flush(until_report(&life).min(for_last_lines(&life)))
         };
-        for value in life.take_kept() {
-            if !life.leave_to_the_user(|| outcome::discard(value)) {
+        for value in life.teardown.take_kept() {
+            if !life.teardown.leave_to_the_user(|| outcome::discard(value)) {
                 life.writer.say(lines::kept_value_panicked());
             }
         }
-        let code = life.failures.code();
+        let code = life.diagnostics.failures.code();
         if code != 0 && fatal.is_none() {
             publish::settle(&life);
             publish::publish(&life, code, untracked);
@@ -148,9 +150,9 @@ impl Started {
             life.writer.finish(for_last_lines(&life));
         }
         #[cfg(all(unix, feature = "systemd"))]
-        life.systemd.finish(for_last_lines(&life));
+        life.listeners.systemd.finish(for_last_lines(&life));
         // What is left is the program's own: destructors of main's thread, exit handlers.
-        life.mains_thread_is_at(MainsThread::Leaving(std::time::Instant::now()));
+        life.teardown.mains_thread_is_at(MainsThread::Leaving(std::time::Instant::now()));
         if let Some(signal) = fatal {
             let _ = io::stdout().flush();
             sys::die_of(signal.number());
@@ -200,11 +202,19 @@ pub(crate) async fn track_main<F: Future>(life: &Arc<Lifecycle>, main: F) -> Exi
     completion.take()
 }
 
+/// The signal to die of: one caused the stop, that was asked for, and nothing failed but main because of it.
+fn fatal_signal(life: &Lifecycle) -> Option<Signal> {
+    let Some(Cause::Signal(signal)) = life.phase.cause() else {
+        return None;
+    };
+    (life.settings.reraise && life.diagnostics.failures.are_mains_alone()).then_some(*signal)
+}
+
 /// Shuts the runtime down without waiting for anybody, but for a moment in which untracked tasks can run their
 /// destructors. Returns how many of those there were. Where the process ends with it and no task is left, its threads
 /// are left asleep: to wake them all would only hold up the end.
 fn tear_down(life: &Lifecycle, runtime: Runtime, is_last: bool) -> usize {
-    let count = || life.tasks_alive().saturating_sub(life.workers_alive());
+    let count = || life.tasks_alive().saturating_sub(life.members.workers());
     let settled = std::time::Instant::now() + TASK_SETTLING;
     while count() > 0 && std::time::Instant::now() < settled {
         std::thread::yield_now();
@@ -215,20 +225,20 @@ fn tear_down(life: &Lifecycle, runtime: Runtime, is_last: bool) -> usize {
         return 0;
     }
     let limit = if untracked > 0 { until_report(life).min(UNTRACKED) } else { Duration::ZERO };
-    life.leave_to_the_user(|| runtime.shutdown_timeout(limit));
+    life.teardown.leave_to_the_user(|| runtime.shutdown_timeout(limit));
     untracked
 }
 
 /// How long it is until the watch has the report written.
 fn until_report(life: &Lifecycle) -> Duration {
-    let at = life.budget().and_then(Budget::report_at);
+    let at = life.phase.budget().and_then(Budget::report_at);
     at.map_or(Duration::MAX, |at| at.saturating_duration_since(life.now()))
 }
 
 /// How long the process stays for what is yet to be written: no longer than its budget lasts, unless that is too short
 /// for anything.
 fn for_last_lines(life: &Lifecycle) -> Duration {
-    let left = life.budget().map_or(LAST_LINES, |budget| budget.left(life.now()));
+    let left = life.phase.budget().map_or(LAST_LINES, |budget| budget.left(life.now()));
     left.clamp(LAST_LINES_AT_LEAST, LAST_LINES)
 }
 
@@ -241,6 +251,6 @@ fn farewell(life: &Lifecycle, untracked: usize) {
     if !replaced.is_empty() {
         life.writer.say(lines::unheard(&replaced));
     }
-    let took = life.budget().map_or(Duration::ZERO, |budget| life.now() - budget.asked());
-    life.writer.say_at_once(lines::stopped(life.cause(), took));
+    let took = life.phase.budget().map_or(Duration::ZERO, |budget| life.now() - budget.asked());
+    life.writer.say_at_once(lines::stopped(life.phase.cause(), took));
 }

@@ -28,7 +28,7 @@ impl RuntimeOptions {
             Some(mut own) => build(&mut own)?,
             None => build(&mut self.of_ours(life, name))?,
         };
-        life.set_runtime(runtime.handle());
+        life.runtime.set(runtime.handle());
         Ok(runtime)
     }
 

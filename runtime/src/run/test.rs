@@ -51,7 +51,7 @@ pub fn test<F: Future>(builder: Builder, main: F) -> F::Output {
         exit
     });
     runtime.shutdown_background();
-    life.take_kept().for_each(drop);
+    life.teardown.take_kept().for_each(drop);
     drop((entered, enlisted));
     life.writer.flush(LAST_LINES);
     drop(attended);
@@ -64,13 +64,13 @@ fn verdict<T>(life: &Lifecycle, exit: Exit<T>) -> T {
     let output = match exit {
         Exit::Returned(output) | Exit::Failed(output) => output,
         Exit::Panicked(payload) => resume_unwind(payload),
-        Exit::Aborted => panic!("{}", refusals::test_aborted(life.report.get())),
+        Exit::Aborted => panic!("{}", refusals::test_aborted(life.diagnostics.report.get())),
     };
-    let (failures, more) = life.failures.unobserved();
+    let (failures, more) = life.diagnostics.failures.unobserved();
     assert!(
-        failures.is_empty() && more == 0 && life.report.get().is_none(),
+        failures.is_empty() && more == 0 && life.diagnostics.report.get().is_none(),
         "{}",
-        refusals::test_failed(&failures, more, life.report.get())
+        refusals::test_failed(&failures, more, life.diagnostics.report.get())
     );
     output
 }

@@ -121,7 +121,7 @@ pub(crate) fn restarting(failure: &Failure, pause: Duration) -> Line {
     Line::warn(format!("{failure}; again in {}", span(pause))).by(&failure.subject)
 }
 
-pub(crate) fn hook_failed(failure: &Failure) -> Line {
+pub(crate) fn noted(failure: &Failure) -> Line {
     Line::error(failure.to_string()).by(&failure.subject)
 }
 

@@ -38,7 +38,7 @@ pub(crate) struct Queue {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum First {
     #[default]
-    WaitGraph,
+    Waits,
     WritesALine,
     WritesAReport,
 }
@@ -60,7 +60,7 @@ impl Queue {
 
     /// Whether there is something to write, or somebody writes.
     pub(crate) fn is_busy(&self) -> bool {
-        self.first != First::WaitGraph || self.second != Second::None || self.has_more()
+        self.first != First::Waits || self.second != Second::None || self.has_more()
     }
 
     /// Whether a report is yet to be written, by either thread.

@@ -88,7 +88,7 @@ impl Writer {
         if !lines.is_empty() {
             let text: String = lines.iter().map(|line| self.0.text(line)).collect();
             let _ = write_past_the_lock(text.as_bytes());
-            self.0.lock().first = First::WaitGraph;
+            self.0.lock().first = First::Waits;
         }
         if self.0.lock().has_more() {
             self.0.more.notify_one();
@@ -165,7 +165,7 @@ impl Writer {
     pub(crate) fn is_starved(&self) -> bool {
         let pile = self.0.lock();
         match pile.second {
-            Second::None => pile.first == First::WaitGraph && pile.has_more(),
+            Second::None => pile.first == First::Waits && pile.has_more(),
             Second::Started => true,
             Second::Writing => false,
         }
@@ -220,7 +220,7 @@ impl Desk {
             _ => None,
         };
         let length: Option<usize> = pile.lines.iter().map(length).sum();
-        let is_free = pile.first == First::WaitGraph && !pile.is_reported && pile.dropped == 0;
+        let is_free = pile.first == First::Waits && !pile.is_reported && pile.dropped == 0;
         let is_all = pile.reports.is_empty() && length.is_some_and(|length| length <= AT_ONCE);
         if !is_free || !is_all || !has_room() {
             return Vec::new();
@@ -233,7 +233,7 @@ impl Desk {
     fn write_all(&self) {
         let mut pile = self.lock();
         loop {
-            if pile.first != First::WaitGraph {
+            if pile.first != First::Waits {
                 // Somebody else, who says when it is done.
                 pile = self.more.wait(pile).unwrap_or_else(PoisonError::into_inner);
             } else if let Some((draft, is_report)) = pile.next() {
@@ -247,7 +247,7 @@ impl Desk {
                     self.write(&line, is_report);
                 }
                 pile = self.lock();
-                pile.first = First::WaitGraph;
+                pile.first = First::Waits;
             } else if pile.is_over {
                 return;
             } else {
@@ -331,7 +331,7 @@ mod tests {
         assert!(writer.is_starved());
         writer.0.lock().first = First::WritesALine;
         assert!(!writer.is_starved());
-        writer.0.lock().first = First::WaitGraph;
+        writer.0.lock().first = First::Waits;
         writer.0.lock().second = Second::Started;
         assert!(writer.is_starved());
         writer.0.lock().second = Second::Writing;
@@ -345,7 +345,7 @@ mod tests {
         writer.say(Line::info(line.clone()));
         writer.say(Line::info(line));
         assert!(writer.0.take_plain().is_empty());
-        assert_eq!(writer.0.lock().first, First::WaitGraph);
+        assert_eq!(writer.0.lock().first, First::Waits);
     }
 
     /// Whether the one line is written at once, where everything else is like this.

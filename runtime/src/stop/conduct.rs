@@ -11,13 +11,13 @@ use crate::model::budget::{Budget, LEAVING};
 use crate::model::event::Event;
 use crate::model::failure;
 use crate::model::hook::HookStage;
-use crate::model::stall::Grace;
 use crate::model::state::{Cause, Stage, State};
 use crate::model::still_running::Stuck;
 use crate::report::awaits;
 use crate::report::{census, facts};
 use crate::say::lines;
-use crate::stop::plan::{Plan, Step, World};
+use crate::stop::plan::{Plan, Step};
+use crate::stop::transitions;
 use crate::work::hook;
 
 /// How many of those who are aborted a subscriber hears of, one by one.
@@ -54,7 +54,7 @@ enum Phase {
 impl Stop {
     /// Does the next step that is due. Nothing in here blocks: what may is left to the lifecycle's helper.
     pub(crate) fn advance(&mut self, life: &Arc<Lifecycle>) -> Next {
-        life.announce_changes();
+        transitions::announce_changes(life);
         match &mut self.phase {
             Phase::NotAsked => self.begin(life),
             Phase::MainLeaves(budget) => {
@@ -71,12 +71,12 @@ impl Stop {
 
     /// State and cause have changed when whoever asked for the stop wakes the driver.
     fn begin(&mut self, life: &Arc<Lifecycle>) -> Next {
-        let Some(&budget) = life.budget().filter(|_| life.state() >= State::Draining) else {
+        let Some(&budget) = life.phase.budget().filter(|_| life.phase.state() >= State::Draining) else {
             return Next::Wait(None);
         };
-        life.watch_alive();
-        let _ = life.first_sample.set(life.sample());
-        self.phase = if matches!(life.cause(), Some(Cause::MainEnded)) {
+        life.members.watch();
+        let _ = life.diagnostics.first_sample.set(life.sample());
+        self.phase = if matches!(life.phase.cause(), Some(Cause::MainEnded)) {
             Phase::MainLeaves(budget)
         } else {
             Phase::Runs(Plan::new(budget, life.settings.drain))
@@ -87,7 +87,7 @@ impl Stop {
     /// Waits for a moment until main's future is dropped, then warns of workers that are still running.
     fn see_main_off(&mut self, life: &Arc<Lifecycle>, budget: Budget) -> Next {
         let latest = budget.asked().checked_add(LEAVING);
-        if life.is_main_alive() && latest.is_none_or(|latest| latest > life.now()) {
+        if life.members.is_main_alive() && latest.is_none_or(|latest| latest > life.now()) {
             return Next::Wait(latest);
         }
         let left = census::workers(life, &[]);
@@ -105,10 +105,10 @@ impl Stop {
             // Consumers stop pulling and the first hooks run, while everything else is served; unless there is nothing
             // to drain: then main and its workers have been told already.
             Step::Drain => {
-                if life.state() >= State::Stopping {
-                    life.cancel(&[Stage::Early, Stage::Main]);
+                if life.phase.state() >= State::Stopping {
+                    transitions::cancel(life, &[Stage::Early, Stage::Main]);
                 } else {
-                    life.cancel(&[Stage::Early]);
+                    transitions::cancel(life, &[Stage::Early]);
                 }
                 life.hooks.open(HookStage::BeforeStop);
                 hook::start(life, HookStage::BeforeStop);
@@ -118,11 +118,11 @@ impl Stop {
             // Main and its workers are told, then those whom they depend on, then those who watch. Each is joined
             // before the next is told.
             Step::Stop => {
-                life.set_stopping();
+                transitions::set_stopping(life);
                 life.hooks.open(HookStage::OnStop);
                 hook::start(life, HookStage::OnStop);
             }
-            Step::Tell(stages) => life.cancel(stages),
+            Step::Tell(stages) => transitions::cancel(life, stages),
             Step::SayStillWaiting(waited) => say_still_waiting(life, waited),
 
             // Out of time. The facts are taken first; then comes the abort that destroys them.
@@ -135,25 +135,25 @@ impl Stop {
                 for stuck in report.stuck.iter().take(ABORTS_SAID) {
                     life.writer.say(lines::aborting(stuck, remaining(life)));
                 }
-                let _ = life.report.set(report);
-                life.timeline.note(life.now(), Event::Aborted);
-                life.failures.settle(failure::OUT_OF_TIME);
-                life.begin_abort(&told);
+                let _ = life.diagnostics.report.set(report);
+                life.phase.timeline.note(life.now(), Event::Aborted);
+                life.diagnostics.failures.settle(failure::OUT_OF_TIME);
+                transitions::begin_abort(life, &told);
                 hook::abort_running(life);
-                life.cancel(&rest);
+                transitions::cancel(life, &rest);
             }
-            Step::AbortRest(rest) => life.begin_abort(&rest),
+            Step::AbortRest(rest) => transitions::begin_abort(life, &rest),
 
             // Joined, or beyond waiting for. What all others used is closed now, one after the other; then main's
             // thread may go.
             Step::Close => {
-                life.timeline.note(life.now(), Event::Joined);
-                life.set_stopped();
+                life.phase.timeline.note(life.now(), Event::Joined);
+                transitions::set_stopped(life);
             }
             Step::RunLastHook => drop(hook::start_last(life, HookStage::AfterStop)),
             Step::Leave => {
                 hook::give_up_waiting(life);
-                life.let_go();
+                life.notifier.let_main_go();
                 self.phase = Phase::Over;
                 return Next::Nothing;
             }
@@ -176,40 +176,6 @@ fn say_still_waiting(life: &Lifecycle, waited: Duration) {
 
 /// What is left until the process is gone.
 fn remaining(life: &Lifecycle) -> Option<Duration> {
-    let budget = life.budget().filter(|budget| budget.total().is_some())?;
+    let budget = life.phase.budget().filter(|budget| budget.total().is_some())?;
     Some(budget.left(life.now()))
-}
-
-impl World for Lifecycle {
-    fn now(&self) -> Instant {
-        self.now()
-    }
-
-    fn put_off(&self, moment: Instant, turn: Grace) -> Instant {
-        self.stall.put_off(moment, turn)
-    }
-
-    fn is_drained(&self) -> bool {
-        self.is_drained()
-    }
-
-    fn runs_hooks(&self, stage: HookStage) -> bool {
-        self.hooks.is_running(stage)
-    }
-
-    fn hooks_of_the_end(&self) -> usize {
-        self.hooks.waiting(HookStage::AfterStop)
-    }
-
-    fn close_if_empty(&self, stages: &[Stage]) -> bool {
-        self.close_if_empty(stages)
-    }
-
-    fn is_dropping(&self) -> bool {
-        self.is_dropping()
-    }
-
-    fn is_settled(&self) -> bool {
-        self.is_settled()
-    }
 }

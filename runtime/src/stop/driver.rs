@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::{Instant, timeout_at};
 
-use crate::life::lifecycle::{Lifecycle, MainsThread};
+use crate::life::lifecycle::Lifecycle;
+use crate::life::teardown::MainsThread;
 use crate::model::state::{Cause, State};
 use crate::os::spin;
 use crate::stop::conduct::{Next, Stop};
@@ -33,26 +34,26 @@ impl Driver {
 
     /// Resolves when everybody was joined or aborted. For main's thread alone.
     pub(crate) async fn joined(&self, life: &Arc<Lifecycle>) {
-        let runs_tasks = life.is_on_one_thread();
-        life.mains_thread_is_at(MainsThread::Ours);
-        if life.is_deserted() {
+        let runs_tasks = life.runtime.is_on_one_thread();
+        life.teardown.mains_thread_is_at(MainsThread::Ours);
+        if life.members.are_gone() {
             // Nobody is left to be waited for: it would only wait for the watch to do the same.
             if !life.settings.is_test {
                 self.advance(life);
             }
             // For when the rest is due; and for what the watch was woken for meanwhile.
-            life.wake_driver();
-            spin::spin_while(|| life.is_deserted() && life.state() < State::Stopped);
-        } else if runs_tasks && !matches!(life.cause(), Some(Cause::MainEnded)) {
+            life.notifier.wake_driver();
+            spin::spin_while(|| life.members.are_gone() && life.phase.state() < State::Stopped);
+        } else if runs_tasks && !matches!(life.phase.cause(), Some(Cause::MainEnded)) {
             // The watch is about to, from outside the runtime, where it costs more. Those whom main's end leaves
             // behind it names first.
-            life.slots.wake_those(|_, of| life.is_cancelled(of));
+            life.slots.wake_those(|_, of| life.phase.is_cancelled(of));
         }
         if runs_tasks {
-            life.mains_thread_is_at(MainsThread::Users);
+            life.teardown.mains_thread_is_at(MainsThread::Users);
         }
-        life.done.notified().await;
-        life.mains_thread_is_at(MainsThread::Ours);
+        life.notifier.main_may_go().await;
+        life.teardown.mains_thread_is_at(MainsThread::Ours);
     }
 
     /// Drives the stop of a test, on the test's clock. Between two steps the tasks run that are due at that instant.
@@ -61,8 +62,8 @@ impl Driver {
             let next = self.0.lock().unwrap_or_else(PoisonError::into_inner).advance(&life);
             match next {
                 Next::Step => tokio::task::yield_now().await,
-                Next::Wait(None) => life.driver_woken().await,
-                Next::Wait(Some(until)) => drop(timeout_at(until, life.driver_woken()).await),
+                Next::Wait(None) => life.notifier.driver_woken().await,
+                Next::Wait(Some(until)) => drop(timeout_at(until, life.notifier.driver_woken()).await),
                 Next::Nothing => return,
             }
         }

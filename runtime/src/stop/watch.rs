@@ -8,8 +8,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::life::lifecycle::{Lifecycle, MainsThread};
+use crate::life::lifecycle::Lifecycle;
 use crate::life::poll_record::Sample;
+use crate::life::teardown::MainsThread;
 use crate::model::budget::{
     Budget, LAST_LINES, LAST_LINES_AT_LEAST, LEAVING, LOOKING, OVERLOADED, PROBING, TEST_GRACE, WRITING,
 };
@@ -96,8 +97,8 @@ impl Watch {
     fn run(&mut self) {
         // A thread's first allocation takes longer than all that it does when the stop begins.
         drop(std::hint::black_box(Box::new(0_u8)));
-        while !self.life.is_over() {
-            let tick = self.life.clock.next();
+        while !self.life.teardown.is_over() {
+            let tick = self.life.time.clock.next();
             let next = [self.next(), self.conduct_at, self.probe_at];
             let next = next.into_iter().flatten();
             let next = next.fold(tick, Instant::min);
@@ -106,11 +107,11 @@ impl Watch {
             if now < next && self.deadline.is_some() {
                 self.life.woke(next.into());
             }
-            let has_beaten = self.life.clock.count();
+            let has_beaten = self.life.time.clock.count();
             if has_beaten {
                 self.look_around();
             }
-            let state = self.life.state();
+            let state = self.life.phase.state();
             if has_beaten || self.recorded.replace(state) != Some(state) {
                 (self.others.record)(&self.life);
             }
@@ -129,7 +130,7 @@ impl Watch {
     /// Ends the process where the runtime is not built, and cannot be: tokio has got some of its threads, and the system
     /// grants no other. It has panicked then, and waits for those it has, for ever.
     fn see_it_built(&mut self) {
-        if !self.life.is_building() {
+        if !self.life.runtime.is_building() {
             self.probe_at = None;
         }
         let now = Instant::now();
@@ -153,7 +154,7 @@ impl Watch {
     /// When there is something to do without being asked.
     fn next(&self) -> Option<Instant> {
         let deadline = self.deadline?;
-        let report_at = deadline.report_at().filter(|_| !self.life.is_reported());
+        let report_at = deadline.report_at().filter(|_| !self.life.diagnostics.is_reported());
         let moment = report_at.or(deadline.end());
         let now = Instant::now();
         // What puts it off can be over before that.
@@ -173,7 +174,7 @@ impl Watch {
     /// A moment of the budget, put off so far that what ends by itself at the last moment can leave, and what was due
     /// while the process stood still can end.
     fn at(&self, moment: Option<tokio::time::Instant>) -> Option<Instant> {
-        let moment = self.life.stall.put_off(moment?, Grace::End).into_std();
+        let moment = self.life.time.stall.put_off(moment?, Grace::End).into_std();
         let asked = self.deadline.map(|deadline| deadline.asked().into_std());
         let earliest = match self.life.mains_thread() {
             MainsThread::Users => asked? + LEAVING,
@@ -192,9 +193,9 @@ impl Watch {
         if !self.life.settings.signals.contains(&signal) {
             return self.heed(signal);
         }
-        let stop = match self.life.state() {
+        let stop = match self.life.phase.state() {
             State::Starting | State::Ready => Stop::NotAsked,
-            State::Draining if !self.life.is_drained() => Stop::Draining,
+            State::Draining if !self.life.phase.is_drained() => Stop::Draining,
             _ => Stop::Drained,
         };
         match self.escalation.hear(signal, Instant::now(), stop) {
@@ -226,19 +227,19 @@ impl Watch {
             status::publish(&self.life);
             awaits::publish(&self.life);
         } else if signal == Signal::Hangup {
-            self.life.reloads.add();
-            self.life.note_change();
+            self.life.listeners.reloads.add();
+            self.life.notifier.note_change();
         }
     }
 
     fn hold_deadline(&mut self) {
-        let Some(budget) = self.life.budget() else {
+        let Some(budget) = self.life.phase.budget() else {
             return;
         };
         let is_test = self.life.settings.is_test;
         let deadline = *self.deadline.get_or_insert_with(|| if is_test { in_real_time(budget) } else { *budget });
         if self.has_passed(deadline.report_at()) {
-            let code = self.life.failures.settle(failure::OUT_OF_TIME);
+            let code = self.life.diagnostics.failures.settle(failure::OUT_OF_TIME);
             publish::publish(&self.life, code, 0);
             self.reported.get_or_insert_with(Instant::now);
         }
@@ -257,7 +258,7 @@ impl Watch {
 
     /// Once a second, while there is no stop.
     fn look_around(&mut self) {
-        if self.life.state() >= State::Draining {
+        if self.life.phase.state() >= State::Draining {
             return;
         }
         if self.life.settings.is_test {
@@ -294,7 +295,7 @@ impl Watch {
 
     /// The last resort.
     fn exit(&self, code: u8) -> ! {
-        let code = self.life.failures.settle(code);
+        let code = self.life.diagnostics.failures.settle(code);
         publish::publish(&self.life, code, 0);
         let left =
             self.deadline.map_or(LAST_LINES, |deadline| deadline.left(tokio::time::Instant::from_std(Instant::now())));

@@ -10,8 +10,8 @@ use std::sync::atomic::Ordering;
 
 use ::metrics::{counter, gauge};
 
-use crate::life::bells::Recording;
 use crate::life::lifecycle::Lifecycle;
+use crate::life::listeners::Recording;
 use crate::model::hook::Progress;
 use crate::model::outcome;
 use crate::report::status::{HookStatus, Status, WorkerStatus};
@@ -23,14 +23,14 @@ struct Pending(Arc<Lifecycle>);
 impl Pending {
     /// Unless it is about to be anyway.
     fn begin(life: &Arc<Lifecycle>) -> Option<Self> {
-        let Recording(is_pending) = &life.recording;
+        let Recording(is_pending) = &life.listeners.recording;
         (!is_pending.swap(true, Ordering::AcqRel)).then(|| Self(Arc::clone(life)))
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        self.0.recording.0.store(false, Ordering::Release);
+        self.0.listeners.recording.0.store(false, Ordering::Release);
     }
 }
 

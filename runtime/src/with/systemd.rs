@@ -39,7 +39,7 @@ pub(crate) fn start(life: &Arc<Lifecycle>, prepare: impl FnOnce() + Send + 'stat
         ping_at: Instant::now(),
         is_unheard: false,
     };
-    life.systemd.leave(|news| news.teller = Presence::Busy);
+    life.listeners.systemd.leave(|news| news.teller = Presence::Busy);
     let run = move || {
         prepare();
         teller.run();
@@ -82,7 +82,7 @@ struct Teller {
 impl Teller {
     fn run(mut self) {
         loop {
-            let news = self.life.systemd.wait(self.until_next());
+            let news = self.life.listeners.systemd.wait(self.until_next());
             if news.was_ready {
                 self.tell_ready();
             }
@@ -92,7 +92,7 @@ impl Teller {
             self.tell_state();
             self.ask_for_time();
             self.feed_watchdog();
-            if self.life.is_over() {
+            if self.life.teardown.is_over() {
                 return;
             }
         }
@@ -118,13 +118,13 @@ impl Teller {
     }
 
     fn tell_state(&mut self) {
-        let state = self.life.state();
+        let state = self.life.phase.state();
         if self.told == Some(state) {
             return;
         }
         let begins = state >= State::Draining && !self.is_stopping();
         self.told = Some(state);
-        let text = lines::systemd_status(state, self.life.cause());
+        let text = lines::systemd_status(state, self.life.phase.cause());
         let stopping = begins.then_some(NotifyState::Stopping);
         let status = NotifyState::Status(&text);
         let lines: Vec<_> = stopping.into_iter().chain([status]).collect();
@@ -133,7 +133,7 @@ impl Teller {
 
     /// Has systemd wait as long as the budget lasts. What it grants it does not say; this never makes it less.
     fn ask_for_time(&mut self) {
-        let Some(budget) = self.life.budget().filter(|_| self.is_stopping()) else {
+        let Some(budget) = self.life.phase.budget().filter(|_| self.is_stopping()) else {
             return;
         };
         let left = budget.left(self.life.now());
@@ -152,13 +152,13 @@ impl Teller {
             return;
         };
         self.ping_at = next;
-        if self.life.budget().is_some_and(|budget| budget.total().is_some()) {
+        if self.life.phase.budget().is_some_and(|budget| budget.total().is_some()) {
             self.tell(&[NotifyState::Watchdog]);
-        } else if let Some(runtime) = self.life.built_runtime()
-            && self.life.systemd.ask()
+        } else if let Some(runtime) = self.life.runtime.get()
+            && self.life.listeners.systemd.ask()
         {
             let life = Arc::clone(&self.life);
-            runtime.spawn(async move { life.systemd.answer() });
+            runtime.spawn(async move { life.listeners.systemd.answer() });
         }
     }
 

@@ -215,7 +215,7 @@ impl StopBudget {
     /// and outside any lifecycle; [`Duration::MAX`] where there is no deadline.
     pub fn remaining(&self) -> Option<Duration> {
         let life = self.0.as_ref()?;
-        Some(life.budget()?.remaining(life.now()))
+        Some(life.phase.budget()?.remaining(life.now()))
     }
 }
 

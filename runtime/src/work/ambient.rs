@@ -10,6 +10,7 @@ use crate::life::lifecycle::Lifecycle;
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
 use crate::work::current;
+use crate::work::parking;
 use crate::work::polled::Current;
 
 /// The lifecycle of the process, which any thread may ask. Tests have none.
@@ -46,7 +47,7 @@ impl Caller {
 
     /// The own token of the worker, or of main, that is being polled here.
     pub(crate) fn own_token(&self, current: Current) -> CancellationToken {
-        let token = self.life.own_token(current.stage, current::slot(&self.life, current));
+        let token = parking::own_token(&self.life, current.stage, current::slot(&self.life, current));
         current::scoped();
         token
     }

@@ -18,6 +18,7 @@ use crate::model::label::EntryId;
 use crate::model::state::Stage;
 use crate::work::ambient::Caller;
 use crate::work::current;
+use crate::work::parking;
 use crate::work::probe;
 
 /// The caller's own cancellation token.
@@ -31,10 +32,10 @@ pub fn token() -> CancellationToken {
     let Some(caller) = asking() else {
         return CancellationToken::new();
     };
-    caller.life.note_users_token();
+    caller.life.tokens.note_given();
     match caller.current {
         Some(current) => caller.own_token(current),
-        None => caller.life.child_token(Stage::Main),
+        None => parking::child_token(&caller.life, Stage::Main),
     }
 }
 
@@ -53,7 +54,7 @@ pub fn is_stopping() -> bool {
 pub(crate) fn asking() -> Option<Caller> {
     let caller = Caller::find()?;
     if caller.current.is_some_and(|current| current.entry == EntryId::MAIN) {
-        caller.life.note_main_looked();
+        caller.life.members.note_main_asked();
     }
     Some(caller)
 }
@@ -63,9 +64,9 @@ fn look() -> bool {
     asking().is_some_and(|caller| {
         // With a slot, so that a worker stopped through its handle before it had one learns of it.
         let slot = caller.current.map(|current| current::slot(&caller.life, current));
-        let is_stopping = caller.life.is_stopping(caller.stage(), slot);
+        let is_stopping = parking::is_stopping(&caller.life, caller.stage(), slot);
         if is_stopping {
-            caller.life.note_told(caller.stage(), slot);
+            parking::note_told(&caller.life, caller.stage(), slot);
         }
         is_stopping
     })
@@ -113,9 +114,9 @@ impl Whose {
     /// The same for one who knows already what [`is_scoped`](Self::is_scoped) says.
     fn is_stopping_as(&self, scoped: Option<bool>) -> bool {
         if scoped == Some(false) {
-            self.life.is_stopping_unscoped(self.stage, self.slot)
+            parking::is_stopping_unscoped(&self.life, self.stage, self.slot)
         } else {
-            self.life.is_stopping(self.stage, self.slot)
+            parking::is_stopping(&self.life, self.stage, self.slot)
         }
     }
 
@@ -127,8 +128,8 @@ impl Whose {
     /// The token to wait for where the slot is not enough.
     fn token(&self) -> CancellationToken {
         match self.slot {
-            Some(slot) => self.life.own_token(self.stage, slot),
-            None => self.life.stage_token(self.stage),
+            Some(slot) => parking::own_token(&self.life, self.stage, slot),
+            None => parking::stage_token(&self.life, self.stage),
         }
     }
 }
@@ -150,7 +151,7 @@ impl Future for Stopping {
         let scoped = whose.is_scoped();
         *is_over = *is_over || whose.is_stopping_as(scoped);
         if *is_over {
-            whose.life.note_told(whose.stage, whose.slot);
+            parking::note_told(&whose.life, whose.stage, whose.slot);
             return Poll::Ready(());
         }
         // The poll that is under way will be repeated when the slot's waker is called.
@@ -161,11 +162,11 @@ impl Future for Stopping {
         }
         let waker = context.waker();
         if !current::is_mains(waker) && !current::is_workers_own(waker) {
-            whose.life.note_users_token();
+            whose.life.tokens.note_given();
         }
         let wait = elsewhere.get_or_insert_with(|| Box::pin(whose.token().cancelled_owned()));
         ready!(wait.as_mut().poll(context));
-        whose.life.note_told(whose.stage, whose.slot);
+        parking::note_told(&whose.life, whose.stage, whose.slot);
         Poll::Ready(())
     }
 }

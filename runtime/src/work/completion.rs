@@ -65,7 +65,7 @@ struct Dropping<'a> {
 
 impl<'a> Dropping<'a> {
     fn begin(life: &'a Arc<Lifecycle>, entry: EntryId) -> Self {
-        life.result_dropping();
+        life.members.begin_dropping();
         let was_panicking = std::thread::panicking();
         Self { life, entry, was_panicking, _busy: current::busy_with(life, entry) }
     }

@@ -43,7 +43,7 @@ pub fn is_ready() -> bool {
 
 /// How far the lifecycle has come. [`State::Starting`] outside any lifecycle.
 pub fn state() -> State {
-    ambient::lifecycle().map_or(State::Starting, |life| life.state())
+    ambient::lifecycle().map_or(State::Starting, |life| life.phase.state())
 }
 
 /// Resolves when the lifecycle is at `state` or past it. Never resolves outside any lifecycle.
@@ -55,7 +55,7 @@ pub fn wait_for(state: State) -> impl Future<Output = ()> + Send + 'static {
     let caller = cancellation::asking();
     async move {
         match caller {
-            Some(caller) => caller.life.reach(state).await,
+            Some(caller) => caller.life.notifier.until(|| caller.life.phase.state() >= state).await,
             None => std::future::pending().await,
         }
     }
@@ -73,21 +73,23 @@ pub fn idle() -> impl Future<Output = ()> + Send + 'static {
     let caller = Caller::find();
     async move {
         if let Some(caller) = caller {
-            caller.life.idle(usize::from(caller.worker().is_some())).await;
+            let me = usize::from(caller.worker().is_some());
+            caller.life.members.watch();
+            caller.life.notifier.until(|| caller.life.members.workers() <= me).await;
         }
     }
 }
 
 /// Why the lifecycle stops. `None` before a stop was asked for, and outside any lifecycle.
 pub fn cause() -> Option<Cause> {
-    ambient::lifecycle()?.cause().cloned()
+    ambient::lifecycle()?.phase.cause().cloned()
 }
 
 /// What is left until the caller would be aborted. `None` before a stop was asked for, and outside any
 /// lifecycle; [`Duration::MAX`] where there is no deadline.
 pub fn remaining() -> Option<Duration> {
     let life = ambient::lifecycle()?;
-    Some(life.budget()?.remaining(life.now()))
+    Some(life.phase.budget()?.remaining(life.now()))
 }
 
 /// Keeps `value` until everything else is over, then drops it: a logging guard, a profiler. Values are dropped
@@ -99,5 +101,5 @@ pub fn remaining() -> Option<Duration> {
 /// At the caller's line, outside any lifecycle.
 #[track_caller]
 pub fn keep<T: Any + Send>(value: T) {
-    Caller::expect("keep()").life.keep(Box::new(value));
+    Caller::expect("keep()").life.teardown.keep(Box::new(value));
 }

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
-use crate::life::lifecycle::{Lifecycle, disturbances};
+use crate::life::lifecycle::Lifecycle;
+use crate::life::phase::disturbances;
 use crate::life::poll_record::{LifeId, ThreadRecord, place};
 use crate::life::slot_key::SlotKey;
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
+use crate::work::parking;
 use crate::work::polled::{Current, WakerId};
 
 thread_local! {
@@ -104,7 +106,7 @@ pub(crate) fn caller() -> Option<(Arc<Lifecycle>, Option<Current>)> {
 /// looked into.
 #[inline]
 pub(crate) fn is_undisturbed() -> bool {
-    look_with_life(|here, life| life.is_undisturbed(here.disturbances.get())).unwrap_or(false)
+    look_with_life(|here, life| life.phase.is_undisturbed(here.disturbances.get())).unwrap_or(false)
 }
 
 /// The shard of slots this thread prefers.
@@ -132,7 +134,7 @@ pub(crate) fn is_scoped(life: &Arc<Lifecycle>, slot: SlotKey) -> Option<bool> {
 /// The slot of the worker being polled here, taken now if it has none.
 pub(crate) fn slot(life: &Lifecycle, current: Current) -> SlotKey {
     current.slot.unwrap_or_else(|| {
-        let key = life.take_slot(shard(), current.entry, current.stage);
+        let key = parking::take_slot(life, shard(), current.entry, current.stage);
         has_slot(key);
         key
     })
@@ -180,7 +182,7 @@ pub(crate) fn polling<T>(
             adopt(life);
         }
         let seen = here.seen();
-        let outer = here.set(seen, worker, waker, life.clock.latest());
+        let outer = here.set(seen, worker, waker, life.time.clock.latest());
         let result = run();
         let after = Current { slot: seen.slot(), scoped: here.scoped.get(), ..worker };
         here.restore(outer);
@@ -312,7 +314,7 @@ pub(crate) fn busy_with(life: &Arc<Lifecycle>, entry: EntryId) -> Busy {
     let entered = is_nobodys.then(|| enter(life));
     let worker = Current { entry, slot: None, stage: Stage::Main, scoped: false };
     let outer = look_with_life(|here, own| {
-        let tick = life.clock.latest();
+        let tick = life.time.clock.latest();
         let is_ours = Arc::ptr_eq(own, life);
         is_ours.then(|| here.set(here.seen(), worker, WakerId::NONE, tick))
     });
@@ -353,16 +355,16 @@ mod tests {
         poll(&one, EntryId::MAIN, || {
             assert_eq!(one.polls().len(), 1);
         });
-        assert_eq!(one.last_polled(EntryId::MAIN), Some(0));
+        assert_eq!(one.threads.last_polled(one.id(), EntryId::MAIN), Some(0));
         poll(&one, EntryId::MAIN, || {
             poll(&other, EntryId::MAIN, || {
                 assert_eq!(one.polls().len(), 0, "it runs the other's");
                 assert_eq!(other.polls().len(), 1);
             });
         });
-        assert_eq!(one.last_polled(EntryId::MAIN), None);
+        assert_eq!(one.threads.last_polled(one.id(), EntryId::MAIN), None);
         adopt(&one);
-        let forgotten = one.last_polled(EntryId::MAIN);
+        let forgotten = one.threads.last_polled(one.id(), EntryId::MAIN);
         assert_eq!(forgotten, None, "that was the other's");
     }
 

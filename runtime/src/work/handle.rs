@@ -20,6 +20,7 @@ use crate::model::text;
 use crate::say::lines;
 use crate::work::completion::Completion;
 use crate::work::current;
+use crate::work::parking;
 
 /// A running worker whose function returns `R`. A future of its result.
 ///
@@ -84,7 +85,7 @@ impl<R> WorkerHandle<R> {
     /// its own affair.
     pub fn stop(&self) {
         if let Some(task) = &self.task {
-            self.life.stop_worker(self.stage, task.abort_handle());
+            parking::stop_worker(&self.life, self.stage, task.abort_handle());
         }
     }
 
@@ -102,7 +103,7 @@ impl<R> WorkerHandle<R> {
     #[cold]
     fn wait(&mut self) {
         self.warn_of_a_cycle();
-        if self.life.waits.is_asked() {
+        if self.life.diagnostics.waits.is_asked() {
             self.note_waiter();
         }
     }
@@ -111,7 +112,7 @@ impl<R> WorkerHandle<R> {
     #[cold]
     fn observe(&self) {
         if let Some(task) = &self.task {
-            self.life.failures.observe(task.id());
+            self.life.diagnostics.failures.observe(task.id());
         }
     }
 
@@ -120,7 +121,7 @@ impl<R> WorkerHandle<R> {
         let Some(waiting) = current::current() else {
             return;
         };
-        self.life.waits.note(Wait {
+        self.life.diagnostics.waits.note(Wait {
             waiter: self.life.registry.get(waiting.entry).subject().name(),
             awaited: text::name(self.name()),
             is_later: self.stage.follows(waiting.stage),
@@ -137,7 +138,7 @@ impl<R> WorkerHandle<R> {
         let waits_for_itself = tokio::task::try_id() == Some(task.id());
         let waits_for_a_later_stage = || {
             let waiting = current::current().map_or(Stage::Main, |current| current.stage);
-            let is_told = |stage| self.life.is_cancelled(stage);
+            let is_told = |stage| self.life.phase.is_cancelled(stage);
             self.stage.follows(waiting) && is_told(waiting) && !is_told(self.stage)
         };
         if waits_for_itself || waits_for_a_later_stage() {

@@ -129,7 +129,7 @@ fn register(stage: HookStage, name: Cow<'static, str>, run: Run) {
     if stage != HookStage::AfterStop && life.hooks.has_begun(stage) {
         start(&life, stage);
     } else if stage == HookStage::AfterStop {
-        life.wake_driver();
+        life.notifier.wake_driver();
     }
 }
 
@@ -143,7 +143,7 @@ pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage) -> bool {
     let Some((id, name, run)) = life.hooks.begin_next(stage, life.now()) else {
         return false;
     };
-    let Some(runtime) = life.built_runtime() else {
+    let Some(runtime) = life.runtime.get() else {
         return true;
     };
     let task = runtime.spawn({
@@ -163,7 +163,7 @@ pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage) -> bool {
             if let Err(how) = outcome {
                 note(&life, stage, name, how);
             }
-            life.wake_driver();
+            life.notifier.wake_driver();
         }
     });
     life.hooks.began(id, task.abort_handle());
@@ -196,8 +196,7 @@ pub(crate) fn note(life: &Lifecycle, stage: HookStage, name: Arc<str>, how: Fail
     if is_tolerated {
         life.writer.say(lines::logged(&failure));
     } else {
-        life.writer.say(lines::hook_failed(&failure));
-        life.failures.add(failure);
+        life.note_failure(failure);
     }
 }
 

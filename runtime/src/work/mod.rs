@@ -2,6 +2,7 @@
 
 pub(crate) mod clone_args;
 pub(crate) mod polled;
+pub(crate) mod parking;
 pub(crate) mod current;
 pub(crate) mod ambient;
 pub(crate) mod completion;

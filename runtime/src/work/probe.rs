@@ -27,7 +27,7 @@ thread_local! {
 /// Whether the poll that is about to begin is to be looked at. A first one is not: who is there waits for nothing yet.
 #[inline]
 pub(crate) fn asked(life: &Arc<Lifecycle>, entry: EntryId, waits: bool) -> Asked {
-    let is_asking = life.probes.is_asking.load(Ordering::Relaxed) && waits;
+    let is_asking = life.diagnostics.probes.is_asking.load(Ordering::Relaxed) && waits;
     Asked(is_asking.then(|| Call::of(life, entry)))
 }
 
@@ -51,7 +51,7 @@ impl Call {
         Box::new(Self {
             life: Arc::clone(life),
             entry,
-            is_admitted: life.probes.admit(entry),
+            is_admitted: life.diagnostics.probes.admit(entry),
             mark: current::seen().map_or(0, |seen| seen.mark(entry)),
         })
     }
@@ -91,7 +91,7 @@ fn look<F: Future>(call: &Call, future: Pin<&mut F>, context: &mut Context<'_>) 
         },
     );
     drop(looking);
-    call.life.probes.note(call.entry, stacks);
+    call.life.diagnostics.probes.note(call.entry, stacks);
     poll
 }
 

@@ -8,7 +8,8 @@ use std::sync::atomic::Ordering;
 use std::task::Context;
 
 use crate::life::descent::Parent;
-use crate::life::lifecycle::{Lifecycle, disturbances};
+use crate::life::lifecycle::Lifecycle;
+use crate::life::phase::disturbances;
 use crate::life::slot_key::SlotKey;
 use crate::model::exit::{Exit, ExitKind, Judged};
 use crate::model::failure::{Failure, Subject};
@@ -17,6 +18,7 @@ use crate::model::outcome;
 use crate::model::state::{Cause, Stage};
 use crate::work::completion::Completion;
 use crate::work::current;
+use crate::work::parking;
 use crate::work::polled::Current;
 use crate::work::polled::WakerId;
 
@@ -104,7 +106,7 @@ impl Registration {
     fn claim(&mut self) {
         self.facts.set(Facts::UNCLAIMED, false);
         if let Some(slot) = self.slot {
-            self.life.claim_slot(slot, self.stage);
+            parking::claim_slot(&self.life, slot, self.stage);
         }
     }
 
@@ -182,7 +184,7 @@ impl Registration {
     /// An essential worker that ends by itself ends the process. One that was told to stop does not.
     #[cold]
     fn essential_ended(&self) {
-        if !self.life.is_stopping(self.stage, self.slot)
+        if !parking::is_stopping(&self.life, self.stage, self.slot)
             && let Subject::Worker(name, _) = self.subject()
         {
             self.life.begin_stop(Cause::Essential(name));
@@ -206,14 +208,14 @@ impl Registration {
     pub(crate) fn park(&mut self, context: &Context<'_>) {
         let slot = match self.slot {
             Some(slot) => slot,
-            None => self.life.take_slot(current::shard(), self.entry, self.stage),
+            None => parking::take_slot(&self.life, current::shard(), self.entry, self.stage),
         };
         self.slot = Some(slot);
         self.facts.set(Facts::WAITS, true);
         if self.entry == EntryId::MAIN {
-            self.life.main_waits(context.waker());
+            self.life.members.main_waits(context.waker());
         }
-        if self.life.wait_in(slot, self.stage, context.waker()) {
+        if parking::wait_in(&self.life, slot, self.stage, context.waker()) {
             context.waker().wake_by_ref();
         }
     }
@@ -234,7 +236,7 @@ impl Drop for Registration {
         } else {
             let entry = self.life.registry.get(self.entry);
             entry.ended(self.kind).fetch_add(1, Ordering::Release);
-            if !self.life.is_undisturbed(disturbances(self.stage, false)) && entry.live() == 0 {
+            if !self.life.phase.is_undisturbed(disturbances(self.stage, false)) && entry.live() == 0 {
                 self.life.note_end(entry);
             }
             self.life.leave(self.stage);

@@ -27,11 +27,11 @@ pub fn reloads() -> Reloads {
     let life = Caller::expect("reloads()").life;
     assert!(!life.settings.signals.contains(&Signal::Hangup), "{}", refusals::SIGHUP_STOPS);
     if !life.settings.is_test
-        && let Err(error) = life.reloads.listen(&life.wakeup)
+        && let Err(error) = life.listeners.reloads.listen(&life.notifier.wakeup)
     {
         panic!("{}", refusals::no_handler(Signal::Hangup, &error));
     }
-    Reloads { seen: life.reloads.count(), next: None, life }
+    Reloads { seen: life.listeners.reloads.count(), next: None, life }
 }
 
 /// The stream [`reloads`] returns.
@@ -78,6 +78,6 @@ impl std::fmt::Debug for Reloads {
 
 /// The count of reloads once it is beyond `seen`; `None` once a stop was asked for.
 async fn next(life: &Lifecycle, seen: u64) -> Option<u64> {
-    life.until(|| life.reloads.count() != seen || life.state() >= State::Draining).await;
-    Some(life.reloads.count()).filter(|count| *count != seen && life.state() < State::Draining)
+    life.notifier.until(|| life.listeners.reloads.count() != seen || life.phase.state() >= State::Draining).await;
+    Some(life.listeners.reloads.count()).filter(|count| *count != seen && life.phase.state() < State::Draining)
 }

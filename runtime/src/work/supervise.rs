@@ -46,7 +46,7 @@ pub(crate) async fn supervise<R>(
     judge: Judge<R>,
 ) -> Exit<R> {
     let mut supervisor = Supervisor::new(life, entry, policy);
-    if policy.every().is_some() && life.state() >= State::Draining {
+    if policy.every().is_some() && life.phase.state() >= State::Draining {
         // The stop came before the first run.
         return Exit::Aborted;
     }
@@ -162,7 +162,7 @@ impl<'a> Supervisor<'a> {
     /// A run did not end within the worker's own budget.
     fn overran(&self) {
         let failure = Failure::overrun(self.subject(), self.policy.stop_timeout().unwrap_or_default());
-        self.life.overran(failure.of_task(tokio::task::try_id()));
+        self.life.note_failure(failure.of_task(tokio::task::try_id()));
     }
 
     /// Whether there is another run, once it is time for it.
@@ -237,7 +237,7 @@ fn after(due: Instant, period: Duration) -> Instant {
 async fn tick(life: &Lifecycle, due: Instant) -> bool {
     let mut events: [Pin<Box<dyn Future<Output = bool> + Send + '_>>; 3] = [
         Box::pin(async {
-            life.reach(State::Draining).await;
+            life.notifier.until(|| life.phase.state() >= State::Draining).await;
             false
         }),
         Box::pin(async {

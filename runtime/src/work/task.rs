@@ -20,6 +20,7 @@ use crate::model::label::EntryId;
 use crate::model::state::Stage;
 use crate::work::completion::Completion;
 use crate::work::current;
+use crate::work::parking;
 use crate::work::polled::Current;
 use crate::work::polled::WakerId;
 use crate::work::probe;
@@ -66,7 +67,7 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Completion<R>> {
         let this = self.project();
         let (mut future, registration) = (this.future, this.registration);
-        if registration.life.is_aborting(registration.stage) {
+        if registration.life.phase.is_aborting(registration.stage) {
             registration.drop_early(future);
             return Poll::Ready(registration.aborted());
         }
@@ -113,12 +114,13 @@ pub(crate) fn run_blocking<T>(
     code: impl FnOnce() -> T,
     settle: impl FnOnce(T) -> Judged<T>,
 ) -> Completion<T> {
-    if registration.life.is_aborting(registration.stage) {
+    if registration.life.phase.is_aborting(registration.stage) {
         return Completion::new(Exit::Aborted, &registration.life, registration.entry);
     }
     if registration.slot.is_none() {
         // It will be there for a while: its slot says since when.
-        registration.slot = Some(registration.life.take_slot(current::shard(), registration.entry, registration.stage));
+        registration.slot =
+            Some(parking::take_slot(&registration.life, current::shard(), registration.entry, registration.stage));
     }
     match registration.run(WakerId::NONE, || settle(code())) {
         Ok(judged) => registration.ended(judged),

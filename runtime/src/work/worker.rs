@@ -130,7 +130,7 @@ impl<B: Body> Worker<B> {
         if let Name::Function(function) = self.name
             && function.policy().is_plain()
             && let Some(life) = current::spawner()
-            && let Some(runtime) = life.runtime()
+            && let Some(runtime) = life.runtime.wait()
         {
             // The short way: a function that nothing was set for, called by main or by an untracked task.
             let entry = life.registry.start(function);
@@ -150,7 +150,7 @@ impl<B: Body> Worker<B> {
     fn spawn_with_care(self) -> WorkerHandle<B::Output> {
         let policy = self.name.policy();
         let Spawner { life, stage, parent } = Spawner::find(policy);
-        let state = life.state();
+        let state = life.phase.state();
         let refused =
             policy.refuses() && state >= State::Stopping || policy.every().is_some() && state >= State::Draining;
         let supervised = policy.is_supervised().then(|| Box::new(policy.clone()));
@@ -162,7 +162,7 @@ impl<B: Body> Worker<B> {
                 (life.registry.start_named(*label), name)
             }
         };
-        let runtime = life.runtime().filter(|_| !refused && life.arrive(stage));
+        let runtime = life.runtime.wait().filter(|_| !refused && life.arrive(stage));
         let task = if let Some(runtime) = runtime {
             let mut registration = Registration::new(Arc::clone(&life), entry, stage);
             if essential {

@@ -7,7 +7,6 @@ use crate::model::failure::{Failure, FailureKind, Subject};
 use crate::model::label::EntryId;
 use crate::model::policy::OnFailure;
 use crate::model::state::Cause;
-use crate::os::signal::Signal;
 use crate::say::lines;
 
 impl Lifecycle {
@@ -31,21 +30,13 @@ impl Lifecycle {
         if let Some(line) = lines::failed(&failure) {
             self.writer.say(line);
         }
-        self.failures.add(failure);
+        self.diagnostics.failures.add(failure);
         self.begin_stop(cause);
     }
 
-    /// The signal to die of: one caused the stop, that was asked for, and nothing failed but main because of it.
-    pub(crate) fn fatal_signal(&self) -> Option<Signal> {
-        let Some(Cause::Signal(signal)) = self.cause() else {
-            return None;
-        };
-        (self.settings.reraise && self.failures.are_mains_alone()).then_some(*signal)
-    }
-
-    /// A worker did not stop within its own budget and was aborted.
-    pub(crate) fn overran(&self, failure: Failure) {
-        self.writer.say(lines::hook_failed(&failure));
-        self.failures.add(failure);
+    /// Notes a failure that asks for no stop: it came in one.
+    pub(crate) fn note_failure(&self, failure: Failure) {
+        self.writer.say(lines::noted(&failure));
+        self.diagnostics.failures.add(failure);
     }
 }

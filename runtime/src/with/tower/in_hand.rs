@@ -57,7 +57,7 @@ impl Shared {
 
     pub(super) fn turns_away(&self, life: &Lifecycle) -> bool {
         let Options { stage, refuses, .. } = self.options;
-        life.is_aborting(stage) || refuses && life.is_cancelled(stage)
+        life.phase.is_aborting(stage) || refuses && life.phase.is_cancelled(stage)
     }
 
     /// `None` when the stage has ended: the stop would not wait for it.
@@ -71,13 +71,13 @@ impl Shared {
 
     /// Whether so much of the drain is over that connections should not be kept.
     pub(super) fn is_closing(&self, life: &Lifecycle) -> bool {
-        let Some(budget) = life.budget() else {
+        let Some(budget) = life.phase.budget() else {
             return false;
         };
         let longest = budget.total().map_or(Duration::MAX, |total| total / 2);
         let drain = life.settings.drain.min(longest);
         let after = self.options.close_after.unwrap_or(drain / 2).min(drain);
-        life.is_drained() || life.now() - budget.asked() >= after
+        life.phase.is_drained() || life.now() - budget.asked() >= after
     }
 
     pub(super) fn refusal<B>(&self, status: StatusCode) -> Response<ResponseBody<B>> {

@@ -1,8 +1,9 @@
-//! What others listen to: the count of reloads, and whether the recorder of metrics is about to be told.
+//! What listens to a lifecycle from elsewhere: reloads, systemd, the recorder of metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use crate::model::state::State;
 use crate::os::signal::Handlers;
 use crate::os::signal::Signal;
 use crate::os::signal::Wakeup;
@@ -43,7 +44,30 @@ impl std::fmt::Debug for Reloading {
         f.debug_tuple("Reloading").field(&self.count).finish()
     }
 }
+
 /// Whether the recorder is about to be told.
 #[cfg(feature = "metrics")]
 #[derive(Debug, Default)]
 pub(crate) struct Recording(pub(crate) std::sync::atomic::AtomicBool);
+
+#[derive(Debug, Default)]
+pub(crate) struct Listeners {
+    pub(crate) reloads: Reloading,
+    /// Whether the recorder of metrics is about to be told.
+    #[cfg(feature = "metrics")]
+    pub(crate) recording: Recording,
+    /// Wakes systemd's thread.
+    #[cfg(all(unix, feature = "systemd"))]
+    pub(crate) systemd: crate::life::doorbell::Doorbell,
+}
+
+impl Listeners {
+    #[cfg(all(unix, feature = "systemd"))]
+    pub(crate) fn tell_systemd(&self, state: State) {
+        self.systemd.ring(state);
+    }
+
+    #[cfg(not(all(unix, feature = "systemd")))]
+    #[allow(clippy::unused_self)]
+    pub(crate) fn tell_systemd(&self, _: State) {}
+}

@@ -1,0 +1,38 @@
+//! What is noted for the report of a bad end.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use crate::life::poll_record::Sample;
+use crate::life::wait_graph::WaitGraph;
+use crate::model::failure::Failures;
+use crate::model::still_running::StopFacts;
+
+#[derive(Debug, Default)]
+pub(crate) struct Diagnostics {
+    pub(crate) failures: Failures,
+    /// Which worker waits for whose handle, once that is asked for.
+    pub(crate) waits: WaitGraph,
+    /// Where those that wait do so, once that is asked for.
+    #[cfg(taskdump)]
+    pub(crate) probes: crate::life::probes::Probes,
+    /// The polls that were under way when the stop began.
+    pub(crate) first_sample: OnceLock<Sample>,
+    /// The facts of a stop that ran out of time, taken before the abort.
+    pub(crate) report: OnceLock<StopFacts>,
+    /// Whether the report has been given to the writer. Held while it is made.
+    reported: Mutex<bool>,
+}
+
+impl Diagnostics {
+    /// Has the report given to the writer, unless that has been done.
+    pub(crate) fn report_once(&self, give: impl FnOnce()) {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if !std::mem::replace(&mut *reported, true) {
+            give();
+        }
+    }
+
+    pub(crate) fn is_reported(&self) -> bool {
+        *self.reported.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

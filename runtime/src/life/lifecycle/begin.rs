@@ -1,0 +1,111 @@
+//! Readiness, and the beginning of a stop. What follows is the driver's.
+
+use std::thread;
+
+use super::Lifecycle;
+use crate::model::budget::Budget;
+use crate::model::settings::Source;
+use crate::model::state::{Cause, Stage, State};
+use crate::os::signal::Signal;
+use crate::say::lines;
+
+impl Lifecycle {
+    /// Moves between `Starting` and `Ready`; nothing once a stop was asked for.
+    pub(crate) fn set_ready(&self, ready: bool) {
+        if let Some(state) = self.phase.set_ready(ready) {
+            self.introduce();
+            self.note(state);
+            self.notifier.notify_waiters();
+            self.listeners.tell_systemd(state);
+        }
+    }
+
+    /// Says once what is in force: when main has had the time to set a subscriber that can receive it.
+    fn introduce(&self) {
+        if self.phase.introduce() && !self.settings.is_test {
+            self.writer.say(lines::started(&self.settings));
+        }
+    }
+
+    /// Asks for the stop. The first cause is kept and starts the budget; when this returns, the state has
+    /// changed, whichever caller came first.
+    pub(crate) fn begin_stop(&self, cause: Cause) -> bool {
+        self.begin_stop_and(cause, || {
+            if self.phase.state() >= State::Stopping {
+                self.members.wake_main();
+            }
+            self.notifier.wake_driver();
+        })
+    }
+
+    /// The stop for a signal, for the driver: workers that wait by their slots are woken before anything else is done.
+    pub(crate) fn begin_stop_by(&self, signal: Signal, act: impl FnOnce()) -> bool {
+        self.begin_stop_and(Cause::Signal(signal), || {
+            self.slots.wake_those(|_, stage| self.phase.is_cancelled(stage));
+            // The signal has woken this thread on the core of another one, often main's, which is to run first.
+            thread::yield_now();
+            act();
+        })
+    }
+
+    /// The line is left before the state changes, so that no end of the process is faster; the writer is woken
+    /// after `act`.
+    fn begin_stop_and(&self, cause: Cause, act: impl FnOnce()) -> bool {
+        let drains = self.drains(&cause);
+        let Some((cause, drains, is_first)) = self.phase.set_cause(cause, drains) else {
+            return false;
+        };
+        let budget = self.phase.begin_budget(|| Budget::new(self.now(), self.settings.stop_timeout));
+        let change = || {
+            if is_first && !drains {
+                self.phase.end_drain();
+            }
+            if drains || self.hooks.must_be_heard_first() {
+                self.advance(State::Draining, &[Stage::Early]);
+            } else {
+                self.advance(State::Stopping, &[Stage::Early, Stage::Main]);
+            }
+        };
+        if is_first {
+            self.introduce();
+            let line = lines::stopping(cause, drains.then_some(self.settings.drain), budget);
+            self.writer.say_before(line, || {
+                change();
+                act();
+            });
+            self.listeners.tell_systemd(State::Draining);
+        } else {
+            change();
+        }
+        is_first
+    }
+
+    /// Whether the service goes on for a while after this cause.
+    fn drains(&self, cause: &Cause) -> bool {
+        let was_ready = self.phase.state() == State::Ready;
+        !self.settings.drain.is_zero()
+            && !matches!(cause, Cause::MainEnded)
+            && !lines::is_pressed(cause)
+            && (was_ready || matches!(self.settings.drain_from, Source::Code | Source::Environment))
+    }
+
+    /// Ends the drain, if there is one.
+    pub(crate) fn end_drain(&self) {
+        self.phase.end_drain();
+        self.notifier.wake_driver();
+    }
+
+    /// Raises the state, never lowers it, and cancels stages.
+    pub(crate) fn advance(&self, to: State, stages: &[Stage]) {
+        if self.phase.advance(to, stages) {
+            self.note(to);
+        }
+    }
+
+    /// Tells subscribers, and recorders of metrics, by the watch.
+    fn note(&self, state: State) {
+        self.writer.say(lines::state_changed(state));
+        #[cfg(feature = "metrics")]
+        self.notifier.wakeup.wake();
+    }
+}

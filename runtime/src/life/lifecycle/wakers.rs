@@ -1,0 +1,41 @@
+//! Calling wakers that may be the user's, which may block or panic.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::Lifecycle;
+use crate::say::lines;
+
+impl Lifecycle {
+    /// Has something done that calls wakers of the user's: by a thread of its own, since they may block. In a test
+    /// everything is done right here.
+    pub(crate) fn call_wakers(self: &Arc<Self>, call: impl FnOnce(&Self) + Send + 'static) {
+        if self.settings.is_test {
+            return self.guard(|| call(self));
+        }
+        let life = Arc::clone(self);
+        self.notifier.begin_calling();
+        let job = Box::new(move || {
+            life.guard(|| call(&life));
+            life.notifier.end_calling();
+            life.notifier.wake_driver();
+        });
+        if let Err(job) = self.notifier.helper.run("graceful-waker", job) {
+            self.writer.run(job);
+        }
+    }
+
+    /// A waker that panics ends nothing.
+    fn guard(&self, call: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(call)).is_err() {
+            self.writer.say(lines::waker_panicked());
+        }
+    }
+
+    /// Notifies what waits for a change.
+    pub(crate) fn notify_waiters(self: &Arc<Self>) {
+        if self.notifier.has_waiters() {
+            self.call_wakers(|life| life.notifier.notify_waiters());
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What is alive in a lifecycle: main, workers and holds by stage, and the results that workers leave behind.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
+
+use crate::life::results::Results;
+use crate::life::tracker::Tracker;
+use crate::model::state::Stage;
+
+#[derive(Debug)]
+pub(crate) struct Members {
+    /// How many are alive, by stage. Main counts in its own.
+    alive: [Tracker; 4],
+    pub(super) results: Results,
+    /// Set until main is gone.
+    main_alive: AtomicBool,
+    /// What wakes main's thread: the runtime's own waker, so any thread may call it.
+    main_waker: OnceLock<Waker>,
+    /// Set when main asks for its token, its flag or its future.
+    main_asked: AtomicBool,
+}
+
+impl Members {
+    /// Main counts as alive from the beginning.
+    pub(super) fn with_main() -> Self {
+        let alive: [Tracker; 4] = Default::default();
+        alive[Stage::Main.index()].arrive();
+        Self {
+            alive,
+            results: Results::default(),
+            main_alive: AtomicBool::new(true),
+            main_waker: OnceLock::new(),
+            main_asked: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn of(&self, stage: Stage) -> &Tracker {
+        &self.alive[stage.index()]
+    }
+
+    /// How many are alive: workers, holds, and main.
+    pub(crate) fn count(&self) -> usize {
+        self.alive.iter().map(Tracker::count).sum()
+    }
+
+    /// How many workers and holds are alive.
+    pub(crate) fn workers(&self) -> usize {
+        self.count().saturating_sub(usize::from(self.is_main_alive()))
+    }
+
+    /// Whether none is left, and no result is being dropped.
+    pub(crate) fn are_gone(&self) -> bool {
+        self.count() == 0 && !self.results.are_dropping()
+    }
+
+    /// Whether none is left in these stages. From then on newcomers to them are refused.
+    pub(crate) fn close_if_empty(&self, stages: &[Stage]) -> bool {
+        stages.iter().all(|stage| self.of(*stage).count() == 0)
+            && stages.iter().rev().all(|stage| self.of(*stage).close_if_empty())
+    }
+
+    /// Refuses newcomers from now on.
+    pub(crate) fn close(&self) {
+        self.alive.iter().for_each(Tracker::close);
+    }
+
+    /// From now on, a count that becomes small wakes the driver of the stop.
+    pub(crate) fn watch(&self) {
+        self.alive.iter().for_each(Tracker::watch);
+    }
+
+    pub(crate) fn is_main_alive(&self) -> bool {
+        self.main_alive.load(Ordering::Acquire)
+    }
+
+    pub(super) fn main_left(&self) {
+        self.main_alive.store(false, Ordering::Release);
+    }
+
+    /// Main waits, and this wakes it.
+    pub(crate) fn main_waits(&self, waker: &Waker) {
+        let _ = self.main_waker.set(waker.clone());
+    }
+
+    /// Has main polled once more, if it waits.
+    pub(crate) fn wake_main(&self) {
+        if let Some(waker) = self.main_waker.get() {
+            waker.wake_by_ref();
+        }
+    }
+
+    pub(crate) fn note_main_asked(&self) {
+        self.main_asked.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_main_asked(&self) -> bool {
+        self.main_asked.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn are_results_gone(&self) -> bool {
+        self.results.are_gone()
+    }
+
+    pub(crate) fn is_dropping(&self) -> bool {
+        self.results.are_dropping()
+    }
+
+    pub(crate) fn begin_dropping(&self) {
+        self.results.begin_dropping();
+    }
+}

@@ -1,0 +1,64 @@
+//! The token of each stage: parents of all that are handed out.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::life::phase::Phase;
+use crate::model::state::Stage;
+
+#[derive(Debug, Default)]
+pub(crate) struct StageTokens {
+    tokens: [CancellationToken; 4],
+    /// One was taken: there is something to cancel.
+    are_taken: AtomicBool,
+    /// The user's code was given one, and may wait for it with a waker of its own.
+    are_given: AtomicBool,
+}
+
+impl StageTokens {
+    /// Hands one out. The flag of a stage is up before its token is cancelled, where any was taken; so a token that is
+    /// handed out in between agrees with the flag.
+    pub(crate) fn take(
+        &self,
+        phase: &Phase,
+        stage: Stage,
+        make: impl FnOnce(&CancellationToken) -> CancellationToken,
+    ) -> CancellationToken {
+        if !self.are_taken.load(Ordering::Relaxed) {
+            self.note_taken();
+        }
+        let token = make(&self.tokens[stage.index()]);
+        if phase.is_cancelled(stage) {
+            token.cancel();
+        }
+        token
+    }
+
+    pub(crate) fn note_taken(&self) {
+        self.are_taken.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on a waker of the user's may wait for a token.
+    pub(crate) fn note_given(&self) {
+        if !self.are_given.load(Ordering::Relaxed) {
+            self.are_given.store(true, Ordering::SeqCst);
+        }
+    }
+
+    pub(crate) fn are_taken(&self) -> bool {
+        self.are_taken.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn are_given(&self) -> bool {
+        self.are_given.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn all(&self) -> &[CancellationToken; 4] {
+        &self.tokens
+    }
+
+    pub(crate) fn cancel(&self, stage: Stage) {
+        self.tokens[stage.index()].cancel();
+    }
+}

@@ -1,0 +1,80 @@
+//! The last part of a lifecycle: what main's thread is at, and what is dropped last.
+
+use std::any::Any;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// Whose code main's thread is at.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum MainsThread {
+    /// The user's, or it may be.
+    #[default]
+    Users,
+    /// The user's, since then: all have ended, and what is left is destructors and exit handlers.
+    Leaving(Instant),
+    /// Ours, on the way out. Only the machine can hold it up.
+    Ours,
+}
+
+#[derive(Debug)]
+pub(crate) struct Teardown {
+    /// As far as main's thread says so.
+    mains_thread: Mutex<MainsThread>,
+    /// What is dropped last of all; `None` once that has happened.
+    kept: Mutex<Option<Vec<Box<dyn Any + Send>>>>,
+    /// Set when the watch has nothing to watch any more.
+    over: AtomicBool,
+}
+
+impl Default for Teardown {
+    fn default() -> Self {
+        Self { mains_thread: Mutex::default(), kept: Mutex::new(Some(Vec::new())), over: AtomicBool::new(false) }
+    }
+}
+
+impl Teardown {
+    pub(crate) fn mains_thread_is_at(&self, code: MainsThread) {
+        *self.mains_thread.lock().unwrap_or_else(PoisonError::into_inner) = code;
+    }
+
+    pub(super) fn mains_thread(&self) -> MainsThread {
+        *self.mains_thread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs code of the user's on main's thread, when all have ended.
+    pub(crate) fn leave_to_the_user<T>(&self, run: impl FnOnce() -> T) -> T {
+        self.mains_thread_is_at(MainsThread::Leaving(Instant::now()));
+        let result = run();
+        self.mains_thread_is_at(MainsThread::Ours);
+        result
+    }
+
+    /// Keeps a value, or drops it here when it is too late.
+    pub(crate) fn keep(&self, value: Box<dyn Any + Send>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let too_late = match &mut *kept {
+            Some(kept) => {
+                kept.push(value);
+                None
+            }
+            None => Some(value),
+        };
+        drop(kept);
+        drop(too_late);
+    }
+
+    /// What was kept, in the order in which it is dropped: the last first.
+    pub(crate) fn take_kept(&self) -> impl Iterator<Item = Box<dyn Any + Send>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.take().unwrap_or_default().into_iter().rev()
+    }
+
+    pub(super) fn end(&self) {
+        self.over.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+}

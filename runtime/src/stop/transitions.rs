@@ -1,0 +1,58 @@
+//! What the steps of a stop change in the lifecycle.
+
+use std::sync::Arc;
+
+use crate::life::lifecycle::Lifecycle;
+use crate::model::event::Event;
+use crate::model::state::{Stage, State};
+
+/// Tells stages to stop: workers that wait by their slots first; then the tokens, and what waits for a state, which may
+/// be woken by code of the user's.
+pub(super) fn cancel(life: &Arc<Lifecycle>, stages: &[Stage]) {
+    life.phase.cancel(stages);
+    for &stage in stages {
+        life.phase.timeline.note(life.now(), Event::Told(stage));
+    }
+    for &stage in stages {
+        life.slots.wake(stage);
+    }
+    // A token that is handed out from here on is cancelled by the code that takes it, which sees the flag.
+    for &stage in stages {
+        if life.tokens.are_given() {
+            life.call_wakers(move |life| life.tokens.cancel(stage));
+        } else if life.tokens.are_taken() {
+            // What waits for one does so with a waker of the runtime's.
+            life.tokens.cancel(stage);
+        }
+    }
+    life.notify_waiters();
+}
+
+/// Notifies what waits for a change, if there was one.
+pub(super) fn announce_changes(life: &Arc<Lifecycle>) {
+    if life.notifier.take_change() {
+        life.notify_waiters();
+    }
+}
+
+pub(super) fn set_stopping(life: &Lifecycle) {
+    life.phase.set_told_at(life.now());
+    life.advance(State::Stopping, &[Stage::Early, Stage::Main]);
+    life.listeners.tell_systemd(State::Stopping);
+}
+
+/// Ends what still runs in these stages at its next poll.
+pub(super) fn begin_abort(life: &Lifecycle, stages: &[Stage]) {
+    life.phase.abort(stages);
+    for &stage in stages {
+        life.slots.wake(stage);
+    }
+}
+
+pub(super) fn set_stopped(life: &Arc<Lifecycle>) {
+    life.phase.set_joined_at(life.now());
+    life.members.close();
+    life.advance(State::Stopped, &Stage::ALL);
+    life.listeners.tell_systemd(State::Stopped);
+    life.notify_waiters();
+}

@@ -1,0 +1,71 @@
+//! What the plan sees of a lifecycle.
+
+use tokio::runtime::{Handle, RuntimeFlavor, RuntimeMetrics};
+use tokio::time::Instant;
+
+use crate::life::lifecycle::Lifecycle;
+use crate::model::hook::HookStage;
+use crate::model::stall::Grace;
+use crate::model::state::Stage;
+use crate::stop::plan::World;
+
+impl World for Lifecycle {
+    fn now(&self) -> Instant {
+        self.now()
+    }
+
+    fn put_off(&self, moment: Instant, grace: Grace) -> Instant {
+        self.time.stall.put_off(moment, grace)
+    }
+
+    fn is_drained(&self) -> bool {
+        self.phase.is_drained()
+    }
+
+    fn runs_hooks(&self, stage: HookStage) -> bool {
+        self.hooks.is_running(stage)
+    }
+
+    fn hooks_of_the_end(&self) -> usize {
+        self.hooks.waiting(HookStage::AfterStop)
+    }
+
+    fn close_if_empty(&self, stages: &[Stage]) -> bool {
+        !self.members.is_dropping() && !self.notifier.is_calling() && self.members.close_if_empty(stages)
+    }
+
+    fn is_dropping(&self) -> bool {
+        self.members.is_dropping()
+    }
+
+    /// No result was left behind, no task is alive that could be dropping one, or no thread is at a task.
+    fn is_settled(&self) -> bool {
+        self.members.are_results_gone() || self.tasks_alive() == 0 || is_asleep(self.runtime.get())
+    }
+}
+
+/// Whether the threads that run tasks are at none, but for the one that asks. A thread that has run a worker to its
+/// end is done with the result before it goes to sleep.
+fn is_asleep(runtime: Option<&Handle>) -> bool {
+    let Some(runtime) = runtime else {
+        return true;
+    };
+    let is_here = Handle::try_current().is_ok_and(|here| here.id() == runtime.id());
+    if is_here && runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+        return true;
+    }
+    let me = usize::from(is_here && tokio::task::try_id().is_some());
+    awake(&runtime.metrics()) <= me
+}
+
+/// How many threads of a runtime are not parked. Each counts a park and the end of one.
+#[cfg(target_has_atomic = "64")]
+fn awake(runtime: &RuntimeMetrics) -> usize {
+    (0..runtime.num_workers()).filter(|worker| runtime.worker_park_unpark_count(*worker).is_multiple_of(2)).count()
+}
+
+/// Where that cannot be counted, all of them may be.
+#[cfg(not(target_has_atomic = "64"))]
+fn awake(runtime: &RuntimeMetrics) -> usize {
+    runtime.num_workers() + 1
+}
