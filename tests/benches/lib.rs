@@ -89,8 +89,8 @@ pub fn start_up() {
     thread::sleep(Duration::from_millis(n() as u64));
 }
 
-/// Says when this is, for the program that noted when it started this one.
-pub fn first_line() {
+/// Says when this is, for the program that noted when it started or signalled this one.
+pub fn say_when() {
     say(&now().as_nanos().to_string());
 }
 

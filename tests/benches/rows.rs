@@ -6,6 +6,7 @@ mod instructions;
 mod memory;
 mod starts;
 mod stops;
+mod wakes;
 
 use crate::contenders::Contender;
 use crate::options::Options;
@@ -54,6 +55,12 @@ pub(crate) const GROUPS: &[Group] = &[
         measure: stops::million,
     },
     Group { name: "idle", what: "SIGTERM until an idle process is gone", takes_long: false, measure: stops::idle },
+    Group {
+        name: "wake",
+        what: "SIGTERM until a worker runs that waited for it",
+        takes_long: false,
+        measure: wakes::wake,
+    },
     Group { name: "deaths", what: "deaths by a SIGTERM during the start", takes_long: false, measure: starts::deaths },
     Group {
         name: "swallowed",

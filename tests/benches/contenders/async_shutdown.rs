@@ -6,7 +6,7 @@ use std::process;
 
 use async_shutdown::ShutdownManager;
 use graceful_benches::{
-    DEADLINE, block, first_line, in_batches, n, park, resident, say, sigterm, start_up, task, unknown, until_parked,
+    DEADLINE, block, in_batches, n, park, resident, say, say_when, sigterm, start_up, task, unknown, until_parked,
 };
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -86,7 +86,7 @@ async fn bytes() {
 
 #[tokio::main]
 async fn starts() {
-    first_line();
+    say_when();
 }
 
 #[tokio::main]

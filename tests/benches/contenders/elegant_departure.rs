@@ -5,8 +5,7 @@ use std::future::pending;
 use elegant_departure::get_shutdown_guard;
 use elegant_departure::tokio::depart;
 use graceful_benches::{
-    DEADLINE, block, first_line, grow, in_batches, n, park, resident, say, sigterm, start_up, task, unknown,
-    until_parked,
+    DEADLINE, block, grow, in_batches, n, park, resident, say, say_when, sigterm, start_up, task, unknown, until_parked,
 };
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
@@ -67,7 +66,7 @@ async fn bytes() {
 
 #[tokio::main]
 async fn starts() {
-    first_line();
+    say_when();
 }
 
 #[tokio::main]

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::hint::black_box;
 use std::process::ExitCode;
 
-use graceful_benches::{block, first_line, in_batches, n, park, resident, say, task, unknown, until_parked};
+use graceful_benches::{block, in_batches, n, park, resident, say, say_when, task, unknown, until_parked};
 
 fn main() -> ExitCode {
     match &*task() {
@@ -17,6 +17,8 @@ fn main() -> ExitCode {
         "bytes-token" => bytes_token(),
         "first-line" => starts(),
         "parked" => parked_until_sigterm(),
+        "woken" => woken(),
+        "woken-current-thread" => woken_current_thread(),
         "ignoring" => ignoring(),
         "blocking" => blocking(),
         "endless" => endless(),
@@ -107,7 +109,7 @@ async fn bytes_token() {
 
 #[graceful::main]
 async fn starts() {
-    first_line();
+    say_when();
 }
 
 #[graceful::main]
@@ -115,6 +117,25 @@ async fn parked_until_sigterm() {
     parked().await;
     say("ready");
     graceful::stopping().await;
+}
+
+#[graceful::worker]
+async fn wakes() {
+    park();
+    graceful::stopping().await;
+    say_when();
+}
+
+#[graceful::main(worker_threads = 2)]
+async fn woken() {
+    wakes().spawn();
+    until_told().await;
+}
+
+#[graceful::main(flavor = "current_thread")]
+async fn woken_current_thread() {
+    wakes().spawn();
+    until_told().await;
 }
 
 #[graceful::worker(name = "held up")]

@@ -4,8 +4,7 @@ use std::future::pending;
 use std::hint::black_box;
 
 use graceful_benches::{
-    DEADLINE, block, first_line, grow, in_batches, n, park, resident, say, sigterm, start_up, task, unknown,
-    until_parked,
+    DEADLINE, block, grow, in_batches, n, park, resident, say, say_when, sigterm, start_up, task, unknown, until_parked,
 };
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +22,8 @@ fn main() {
         "first-line" => starts(),
         "idle" => idle(),
         "parked" => parked_until_sigterm(),
+        "woken" => woken(),
+        "woken-current-thread" => woken_current_thread(),
         "ignoring" => ignoring(),
         "blocking" => blocking(),
         "endless" => endless(),
@@ -109,7 +110,7 @@ async fn bytes_token() {
 
 #[tokio::main]
 async fn starts() {
-    first_line();
+    say_when();
 }
 
 #[tokio::main]
@@ -124,6 +125,30 @@ async fn idle() {
 #[tokio::main]
 async fn parked_until_sigterm() {
     let (tracker, token) = parked().await;
+    sigterm().await;
+    stop(&tracker, &token).await;
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn woken() {
+    one_woken().await;
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn woken_current_thread() {
+    one_woken().await;
+}
+
+async fn one_woken() {
+    let tracker = TaskTracker::new();
+    let token = CancellationToken::new();
+    let told = token.clone();
+    tracker.spawn(async move {
+        park();
+        told.cancelled().await;
+        say_when();
+    });
+    until_parked(1).await;
     sigterm().await;
     stop(&tracker, &token).await;
 }

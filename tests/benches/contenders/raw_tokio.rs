@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use graceful_benches::{
-    DEADLINE, block, first_line, in_batches, n, park, resident, say, sigterm, start_up, task, unknown, until_parked,
+    DEADLINE, block, in_batches, n, park, resident, say, say_when, sigterm, start_up, task, unknown, until_parked,
 };
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
@@ -85,7 +85,7 @@ async fn bytes() {
 
 #[tokio::main]
 async fn starts() {
-    first_line();
+    say_when();
 }
 
 #[tokio::main]

@@ -3,7 +3,7 @@
 use std::future::pending;
 
 use graceful_benches::{
-    DEADLINE, block, first_line, in_batches, n, park, resident, say, start_up, task, unknown, until_parked,
+    DEADLINE, block, in_batches, n, park, resident, say, say_when, start_up, task, unknown, until_parked,
 };
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
@@ -59,7 +59,7 @@ async fn bytes() {
 
 #[tokio::main]
 async fn starts() {
-    first_line();
+    say_when();
 }
 
 #[tokio::main]

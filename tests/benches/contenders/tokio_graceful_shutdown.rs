@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use graceful_benches::{
-    DEADLINE, block, first_line, in_batches, n, park, resident, say, start_up, task, unknown, until_parked,
+    DEADLINE, block, in_batches, n, park, resident, say, say_when, start_up, task, unknown, until_parked,
 };
 use tokio::task::spawn_blocking;
 use tokio_graceful_shutdown::{AsyncSubsysFn, SubsystemBuilder, SubsystemHandle, Toplevel};
@@ -92,7 +92,7 @@ async fn bytes(tree: &mut SubsystemHandle) {
 
 #[tokio::main]
 async fn starts() {
-    first_line();
+    say_when();
 }
 
 #[tokio::main]
