@@ -1,11 +1,12 @@
 //! What is noted for the report of a bad end.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use crate::life::poll_record::Sample;
 use crate::life::wait_graph::WaitGraph;
 use crate::model::failure::Failures;
 use crate::model::still_running::StopFacts;
+use crate::os::lock::Lock;
 
 #[derive(Debug, Default)]
 pub(crate) struct Diagnostics {
@@ -20,19 +21,19 @@ pub(crate) struct Diagnostics {
     /// The facts of a stop that ran out of time, taken before the abort.
     pub(crate) report: OnceLock<StopFacts>,
     /// Whether the report has been given to the writer. Held while it is made.
-    reported: Mutex<bool>,
+    reported: Lock<bool>,
 }
 
 impl Diagnostics {
     /// Has the report given to the writer, unless that has been done.
     pub(crate) fn report_once(&self, give: impl FnOnce()) {
-        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reported = self.reported.lock();
         if !std::mem::replace(&mut *reported, true) {
             give();
         }
     }
 
     pub(crate) fn is_reported(&self) -> bool {
-        *self.reported.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.reported.lock()
     }
 }

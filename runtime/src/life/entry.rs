@@ -2,13 +2,14 @@
 //! and how many there were.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use crate::life::function::Function;
 use crate::model::exit::ExitKind;
 use crate::model::failure::Subject;
 use crate::model::label::Label;
 use crate::model::policy::Policy;
+use crate::os::lock::Lock;
 
 /// What is known of the workers of one name.
 #[derive(Debug, Default)]
@@ -16,7 +17,7 @@ pub(crate) struct Entry {
     /// The function, once one of it was started here.
     function: OnceLock<&'static Function>,
     /// The name given at run time. It changes once nothing runs under it.
-    given: Mutex<Option<Arc<Label>>>,
+    given: Lock<Option<Arc<Label>>>,
     pub(crate) started: AtomicU64,
     /// By [`ExitKind`].
     ended: [AtomicU64; 4],
@@ -93,7 +94,7 @@ impl Entry {
     }
 
     fn given(&self) -> Option<Arc<Label>> {
-        self.given.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.given.lock().clone()
     }
 
     /// It is this function's.
@@ -116,7 +117,7 @@ impl Entry {
         }
         self.idle_said.store(false, Ordering::Relaxed);
         self.ended_at.store(0, Ordering::Relaxed);
-        self.given.lock().unwrap_or_else(PoisonError::into_inner).replace(label)
+        self.given.lock().replace(label)
     }
 
     /// How many ended well, the first time that none is left.

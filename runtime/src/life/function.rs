@@ -7,12 +7,12 @@ use std::collections::HashMap;
 use std::panic::Location;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::model::label::{EntryId, Label, NAMED};
 use crate::model::policy::{OnFailure, Policy};
 use crate::model::state::Stage;
+use crate::os::lock::Lock;
 
 /// What the attribute knows of a function: its name and where it stands.
 ///
@@ -29,7 +29,7 @@ pub struct Function {
 type CallKey = (&'static str, &'static str, u32);
 
 /// What stands for the calls with a name that stands in the code.
-static CALLS: Mutex<Option<HashMap<CallKey, &'static Function>>> = Mutex::new(None);
+static CALLS: Lock<Option<HashMap<CallKey, &'static Function>>> = Lock::new(None);
 
 /// More of them were hardly written by hand.
 const MOST_CALLS: usize = 1024;
@@ -141,7 +141,7 @@ impl Function {
 
     #[cold]
     fn look_up(name: &'static str, place: &'static Location<'static>) -> Option<&'static Self> {
-        let mut calls = CALLS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut calls = CALLS.lock();
         let calls = calls.get_or_insert_default();
         let key = (name, place.file(), place.line());
         let function = match calls.get(&key) {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
@@ -11,13 +11,14 @@ use tokio::time::Instant;
 
 use crate::model::failure::FailureKind;
 use crate::model::hook::{HookStage, Progress};
+use crate::os::lock::Lock;
 
 /// What a hook comes to. Nothing of it runs before it is polled.
 pub(crate) type Run = Pin<Box<dyn Future<Output = Result<(), FailureKind>> + Send>>;
 
 /// The hooks of a lifecycle, in the order of their registration.
 #[derive(Default)]
-pub(crate) struct Hooks(Mutex<List>);
+pub(crate) struct Hooks(Lock<List>);
 
 /// A hook's number in its lifecycle. A name can be given to a second hook while the first one runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,7 +186,7 @@ impl Hooks {
     }
 
     fn lock(&self) -> MutexGuard<'_, List> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -1,9 +1,9 @@
 //! What listens to a lifecycle from elsewhere: reloads, systemd, the recorder of metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use crate::model::state::State;
+use crate::os::lock::Lock;
 use crate::os::signal::Handlers;
 use crate::os::signal::Signal;
 use crate::os::signal::Wakeup;
@@ -12,12 +12,12 @@ use crate::os::signal::Wakeup;
 #[derive(Default)]
 pub(crate) struct Reloading {
     count: AtomicU64,
-    handlers: Mutex<Option<Handlers>>,
+    handlers: Lock<Option<Handlers>>,
 }
 
 impl Reloading {
     pub(crate) fn listen(&self, wakeup: &Wakeup) -> std::io::Result<()> {
-        let mut handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut handlers = self.handlers.lock();
         if handlers.is_none() {
             *handlers = Some(Handlers::of(Signal::Hangup, wakeup)?);
         }
@@ -26,7 +26,7 @@ impl Reloading {
 
     /// Hears no more: the signal means again what it means by default.
     pub(crate) fn end(&self) {
-        drop(self.handlers.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.handlers.lock().take());
     }
 
     /// One more came.

@@ -3,14 +3,15 @@
 //! That is how a report tells a worker that waits in an await from one that blocks its thread.
 
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::life::slot_key::SlotKey;
 use crate::model::budget::SAME_POLL;
 use crate::model::label::EntryId;
 use crate::model::text;
+use crate::os::lock::Lock;
 
 /// Which lifecycle, by its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,19 +129,19 @@ impl ThreadRecord {
 /// The threads that ran a lifecycle's code.
 #[derive(Debug, Default)]
 pub(crate) struct Threads {
-    seen: Mutex<Vec<Arc<ThreadRecord>>>,
+    seen: Lock<Vec<Arc<ThreadRecord>>>,
 }
 
 impl Threads {
     pub(crate) fn add(&self, new: &Arc<ThreadRecord>) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock();
         seen.retain(|thread| Arc::strong_count(thread) > 1 && !Arc::ptr_eq(thread, new));
         seen.push(Arc::clone(new));
     }
 
     /// Those that run this lifecycle's code now.
     pub(crate) fn of(&self, life: LifeId) -> Vec<Arc<ThreadRecord>> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = self.seen.lock();
         let all = seen.iter().filter(|thread| thread.is_about(life));
         all.cloned().collect()
     }

@@ -1,14 +1,15 @@
 //! Who has said where it waits, while a dump or a report asks (feature `taskdump`).
 
 use std::collections::{HashMap, HashSet};
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::Id;
 
 use crate::model::awaits::Await;
 use crate::model::label::EntryId;
+use crate::os::lock::Lock;
 
 /// How many of one entry, and in all, are looked at. Looking takes some 20 µs each, on the threads of the runtime.
 pub(crate) const LOOKED_AT: (usize, usize) = (64, 512);
@@ -28,13 +29,13 @@ pub(crate) type Stack = Vec<usize>;
 #[derive(Debug, Default)]
 pub(crate) struct Probes {
     pub(crate) is_asking: AtomicBool,
-    pub(crate) round: Mutex<Round>,
+    pub(crate) round: Lock<Round>,
     /// Whether a dump is being made.
     pub(crate) is_dumping: AtomicBool,
     /// Whether what reports look up has been looked up before.
     pub(crate) is_prepared: AtomicBool,
     /// What was found out then, for those who have no time to answer once more.
-    pub(crate) earlier: Mutex<Vec<Await>>,
+    pub(crate) earlier: Lock<Vec<Await>>,
 }
 
 #[derive(Debug, Default)]
@@ -55,7 +56,7 @@ pub(crate) struct Round {
 
 impl Probes {
     pub(crate) fn round(&self) -> MutexGuard<'_, Round> {
-        self.round.lock().unwrap_or_else(PoisonError::into_inner)
+        self.round.lock()
     }
 
     /// Takes a place among those who are looked at, once a task, while there are any.
@@ -83,7 +84,7 @@ impl Probes {
     }
 
     pub(crate) fn earlier(&self) -> MutexGuard<'_, Vec<Await>> {
-        self.earlier.lock().unwrap_or_else(PoisonError::into_inner)
+        self.earlier.lock()
     }
 
     /// How many have answered so far.

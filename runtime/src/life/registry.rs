@@ -5,11 +5,12 @@
 //! for the next.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use crate::life::entry::Entry;
 use crate::life::function::Function;
 use crate::model::label::{EntryId, Label, NAMED};
+use crate::os::lock::Lock;
 
 /// Beyond this many names given at run time, those that nothing runs under are replaced.
 const NAMES_KEPT: usize = 256;
@@ -21,7 +22,7 @@ const TRIED: usize = 16;
 pub(crate) struct Registry {
     functions: Table,
     named: Table,
-    names: Mutex<Names>,
+    names: Lock<Names>,
 }
 
 #[derive(Debug, Default)]
@@ -61,7 +62,7 @@ impl Registry {
     }
 
     fn under(&self, label: Label, mark: impl FnOnce(&Entry)) -> EntryId {
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = self.names.lock();
         let number = match names.by_label.get(&label) {
             Some(&number) => number,
             None => self.place(&mut names, Arc::new(label)),
@@ -193,7 +194,7 @@ mod tests {
             let entry = entries.start_named(label(format!("connection-{i}")));
             entries.get(entry).ended(ExitKind::Returned).fetch_add(1, Ordering::Relaxed);
         }
-        assert_eq!(entries.names.lock().unwrap().by_label.len(), NAMES_KEPT);
+        assert_eq!(entries.names.lock().by_label.len(), NAMES_KEPT);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
+
+use crate::os::lock::Lock;
 
 /// Whose code main's thread is at.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,26 +21,26 @@ pub(crate) enum MainsThread {
 #[derive(Debug)]
 pub(crate) struct Teardown {
     /// As far as main's thread says so.
-    mains_thread: Mutex<MainsThread>,
+    mains_thread: Lock<MainsThread>,
     /// What is dropped last of all; `None` once that has happened.
-    kept: Mutex<Option<Vec<Box<dyn Any + Send>>>>,
+    kept: Lock<Option<Vec<Box<dyn Any + Send>>>>,
     /// Set when the watch has nothing to watch any more.
     over: AtomicBool,
 }
 
 impl Default for Teardown {
     fn default() -> Self {
-        Self { mains_thread: Mutex::default(), kept: Mutex::new(Some(Vec::new())), over: AtomicBool::new(false) }
+        Self { mains_thread: Lock::default(), kept: Lock::new(Some(Vec::new())), over: AtomicBool::new(false) }
     }
 }
 
 impl Teardown {
     pub(crate) fn mains_thread_is_at(&self, code: MainsThread) {
-        *self.mains_thread.lock().unwrap_or_else(PoisonError::into_inner) = code;
+        *self.mains_thread.lock() = code;
     }
 
     pub(super) fn mains_thread(&self) -> MainsThread {
-        *self.mains_thread.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.mains_thread.lock()
     }
 
     /// Runs code of the user's on main's thread, when all have ended.
@@ -52,7 +53,7 @@ impl Teardown {
 
     /// Keeps a value, or drops it here when it is too late.
     pub(crate) fn keep(&self, value: Box<dyn Any + Send>) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock();
         let too_late = match &mut *kept {
             Some(kept) => {
                 kept.push(value);
@@ -66,7 +67,7 @@ impl Teardown {
 
     /// What was kept, in the order in which it is dropped: the last first.
     pub(crate) fn take_kept(&self) -> impl Iterator<Item = Box<dyn Any + Send>> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.lock();
         kept.take().unwrap_or_default().into_iter().rev()
     }
 

@@ -4,9 +4,9 @@
 //! more, and a handle that is polled then and has no result yet says who is waiting for it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use crate::model::still_running::{Found, Wait};
+use crate::os::lock::Lock;
 
 /// More of them than this are not noted.
 const NOTED: usize = 64;
@@ -15,7 +15,7 @@ const NOTED: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct WaitGraph {
     is_asked: AtomicBool,
-    list: Mutex<Vec<Wait>>,
+    list: Lock<Vec<Wait>>,
 }
 
 impl WaitGraph {
@@ -29,7 +29,7 @@ impl WaitGraph {
     }
 
     pub(crate) fn note(&self, wait: Wait) {
-        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut list = self.list.lock();
         if list.len() < NOTED && !list.contains(&wait) {
             list.push(wait);
         }
@@ -37,7 +37,7 @@ impl WaitGraph {
 
     /// What was noted: the waits that go round in a circle first.
     pub(crate) fn found(&self) -> Vec<Found> {
-        let list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        let list = self.list.lock();
         let mut found: Vec<Found> = Vec::new();
         for wait in &*list {
             let Some(round) = around(&list, wait) else {

@@ -1,9 +1,10 @@
 //! In which await a worker waits, by file and line, where that is known (feature `taskdump`).
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, MutexGuard};
 use std::time::Duration;
 
 use crate::model::label::Label;
+use crate::os::lock::Lock;
 
 /// Workers of one function, or main, that wait in the same place.
 #[derive(Clone, Debug)]
@@ -21,7 +22,7 @@ pub(crate) struct Await {
 
 /// The places of those who were stuck, from when they have been looked up.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Awaits(pub(crate) Arc<(Mutex<LookedUp>, Condvar)>);
+pub(crate) struct Awaits(pub(crate) Arc<(Lock<LookedUp>, Condvar)>);
 
 #[derive(Debug, Default)]
 pub(crate) struct LookedUp {
@@ -44,6 +45,6 @@ impl Awaits {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, LookedUp> {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.0.lock()
     }
 }

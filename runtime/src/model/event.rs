@@ -1,10 +1,9 @@
 //! What happened in a stop, and when: for whoever wants to see it afterwards.
 
-use std::sync::{Mutex, PoisonError};
-
 use tokio::time::Instant;
 
 use crate::model::state::Stage;
+use crate::os::lock::Lock;
 
 /// Something that happened to the stop itself. What its hooks and workers did is in their own entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,18 +20,18 @@ pub enum Event {
 
 /// The events of a stop, in order.
 #[derive(Debug, Default)]
-pub(crate) struct Timeline(Mutex<Vec<(Instant, Event)>>);
+pub(crate) struct Timeline(Lock<Vec<(Instant, Event)>>);
 
 impl Timeline {
     /// A stage is told twice where it is early: the first time counts.
     pub(crate) fn note(&self, now: Instant, event: Event) {
-        let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut events = self.0.lock();
         if events.iter().all(|(_, other)| *other != event) {
             events.push((now, event));
         }
     }
 
     pub(crate) fn events(&self) -> Vec<(Instant, Event)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().clone()
     }
 }

@@ -3,13 +3,14 @@
 use std::any::Any;
 use std::collections::HashSet;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use tokio::task::Id;
 
 use crate::model::hook::HookStage;
 use crate::model::text;
+use crate::os::lock::Lock;
 use crate::os::signal::Signal;
 
 /// A worker failed and the policy was to stop; also what std gives for main's `Err`.
@@ -115,7 +116,7 @@ impl Failure {
 
 /// What went wrong, in order. The first decides the exit code.
 #[derive(Debug, Default)]
-pub(crate) struct Failures(Mutex<List>);
+pub(crate) struct Failures(Lock<List>);
 
 #[derive(Debug, Default)]
 struct List {
@@ -193,7 +194,7 @@ impl Failures {
     }
 
     fn lock(&self) -> MutexGuard<'_, List> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -5,10 +5,12 @@
 //! aborted, and another one before the process is ended. That is granted once in a stop: a process that is stopped
 //! again and again does not outlive its budget by more.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::os::lock::Lock;
 
 /// Whoever wakes this much too late has stood still. A busy machine takes less, and so does a CPU quota, which lets a
 /// process wait for the rest of a period: 100 ms, unless somebody changed it.
@@ -19,7 +21,7 @@ const MOMENT: Duration = Duration::from_millis(50);
 
 /// When the process went on after it had stood still.
 #[derive(Debug, Default)]
-pub(crate) struct Stall(Mutex<Standstill>);
+pub(crate) struct Stall(Lock<Standstill>);
 
 #[derive(Debug, Default)]
 struct Standstill {
@@ -70,7 +72,7 @@ impl Stall {
     }
 
     fn lock(&self) -> MutexGuard<'_, Standstill> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The machine: signals, masks, `_exit`, threads of ours. Nothing here knows what a lifecycle is.
 
 pub(crate) mod loom;
+pub(crate) mod lock;
 pub(crate) mod sys;
 pub(crate) mod spin;
 pub(crate) mod threads;

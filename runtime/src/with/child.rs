@@ -6,13 +6,14 @@ use std::fs;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessGroup};
 use tokio::process::Command;
 use tokio::time::sleep;
 
+use crate::os::lock::Lock;
 use crate::os::sys;
 use crate::say::lines;
 use crate::work::body::Body;
@@ -23,7 +24,7 @@ use crate::work::worker::Worker;
 const LOOK: Duration = Duration::from_millis(50);
 
 /// The groups that may be alive.
-static GROUPS: Mutex<Vec<i32>> = Mutex::new(Vec::new());
+static GROUPS: Lock<Vec<i32>> = Lock::new(Vec::new());
 
 /// A worker that runs `command` as a child process, called `name` in reports. Feature `process`, on Unix.
 ///
@@ -76,7 +77,7 @@ pub fn child(
 ) -> Worker<impl Body<Output = Result<ExitStatus, ChildError>>> {
     let mut command = CommandWrap::from(command.into());
     command.wrap(ProcessGroup::leader());
-    let command = Arc::new(Mutex::new(command));
+    let command = Arc::new(Lock::new(command));
     Worker::new(name, move || run(Arc::clone(&command)))
 }
 
@@ -90,7 +91,7 @@ pub enum ChildError {
 }
 
 /// One child from its start to the end of its group.
-async fn run(command: Arc<Mutex<CommandWrap>>) -> Result<ExitStatus, ChildError> {
+async fn run(command: Arc<Lock<CommandWrap>>) -> Result<ExitStatus, ChildError> {
     let mut group = Group::start(&command)?;
     let by_itself = run_until_stopping(group.leader()).await;
     let is_told = by_itself.is_none();
@@ -136,7 +137,7 @@ pub(crate) fn kill_all() {
 }
 
 fn groups() -> MutexGuard<'static, Vec<i32>> {
-    GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
+    GROUPS.lock()
 }
 
 /// A child and the processes it has started. Killed when dropped, unless it has ended.
@@ -149,8 +150,8 @@ struct Group {
 }
 
 impl Group {
-    fn start(command: &Mutex<CommandWrap>) -> io::Result<Self> {
-        let mut command = command.lock().unwrap_or_else(PoisonError::into_inner);
+    fn start(command: &Lock<CommandWrap>) -> io::Result<Self> {
+        let mut command = command.lock();
         let child = command.spawn()?;
         let id = child.id().and_then(|id| i32::try_from(id).ok());
         let id = id.expect("a child that nobody has waited for has a number");

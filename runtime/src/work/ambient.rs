@@ -1,6 +1,6 @@
 //! Which lifecycle, and which worker of it, is asking: found without a handle being passed around.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use tokio::runtime::{self, Handle};
 use tokio_util::sync::CancellationToken;
@@ -9,6 +9,7 @@ use crate::life::descent::Parent;
 use crate::life::lifecycle::Lifecycle;
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
+use crate::os::lock::Lock;
 use crate::work::current;
 use crate::work::parking;
 use crate::work::polled::Current;
@@ -17,7 +18,7 @@ use crate::work::polled::Current;
 static PROCESS: RwLock<Option<Arc<Lifecycle>>> = RwLock::new(None);
 
 /// Lifecycles by the runtime they run on, for tasks on threads that no lifecycle has marked yet.
-static RUNTIMES: Mutex<Vec<(runtime::Id, Weak<Lifecycle>)>> = Mutex::new(Vec::new());
+static RUNTIMES: Lock<Vec<(runtime::Id, Weak<Lifecycle>)>> = Lock::new(Vec::new());
 
 /// Who is asking.
 #[derive(Debug)]
@@ -85,7 +86,7 @@ fn elsewhere() -> Option<(Arc<Lifecycle>, Option<Current>)> {
 
 fn of_runtime() -> Option<Arc<Lifecycle>> {
     let id = Handle::try_current().ok()?.id();
-    let runtimes = RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner);
+    let runtimes = RUNTIMES.lock();
     runtimes.iter().find(|(runtime, _)| *runtime == id).and_then(|(_, life)| life.upgrade())
 }
 
@@ -122,7 +123,7 @@ impl Drop for Claim {
 /// Lets tasks of `handle`'s runtime find `life`, while the guard lives.
 pub(crate) fn enlist_runtime(handle: &Handle, life: &Arc<Lifecycle>) -> Enlisted {
     let id = handle.id();
-    RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner).push((id, Arc::downgrade(life)));
+    RUNTIMES.lock().push((id, Arc::downgrade(life)));
     Enlisted(id)
 }
 
@@ -131,6 +132,6 @@ pub(crate) struct Enlisted(runtime::Id);
 
 impl Drop for Enlisted {
     fn drop(&mut self) {
-        RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner).retain(|(id, _)| *id != self.0);
+        RUNTIMES.lock().retain(|(id, _)| *id != self.0);
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::task::JoinHandle;
@@ -17,6 +17,7 @@ use crate::model::outcome::Outcome;
 use crate::model::state::Stage;
 use crate::model::still_running::Wait;
 use crate::model::text;
+use crate::os::lock::Lock;
 use crate::say::lines;
 use crate::work::completion::Completion;
 use crate::work::current;
@@ -260,13 +261,13 @@ pub struct Panic(Box<Panicked>);
 struct Panicked {
     message: String,
     // The payload need not be `Sync`; behind a lock the error is.
-    payload: Mutex<Box<dyn Any + Send>>,
+    payload: Lock<Box<dyn Any + Send>>,
 }
 
 impl Panic {
     #[cold]
     fn new(payload: Box<dyn Any + Send>) -> Self {
-        Self(Box::new(Panicked { message: text::of_panic(payload.as_ref()).to_owned(), payload: Mutex::new(payload) }))
+        Self(Box::new(Panicked { message: text::of_panic(payload.as_ref()).to_owned(), payload: Lock::new(payload) }))
     }
 
     /// The text given to `panic!`, or a stand-in where the payload is not text.
@@ -276,7 +277,7 @@ impl Panic {
 
     /// The payload, for [`resume_unwind`](std::panic::resume_unwind).
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        self.0.payload.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.0.payload.into_inner()
     }
 }
 

@@ -7,8 +7,8 @@ use std::future::Future;
 use std::mem::{self, needs_drop};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
@@ -18,6 +18,7 @@ use crate::life::lifecycle::Lifecycle;
 use crate::model::exit::{Exit, Judged};
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
+use crate::os::lock::Lock;
 use crate::work::completion::Completion;
 use crate::work::current;
 use crate::work::parking;
@@ -167,7 +168,7 @@ pub(crate) async fn blocking_run<R: Send + 'static>(code: impl FnOnce() -> R + S
 /// A closure that blocks, as its worker sees it. Where the worker is dropped first, the closure goes on, and is waited
 /// for: nothing can abort it.
 struct Running {
-    state: Arc<Mutex<Blocked>>,
+    state: Arc<Lock<Blocked>>,
     worker: Option<(Arc<Lifecycle>, EntryId, Stage)>,
     task: Option<AbortHandle>,
 }
@@ -184,7 +185,7 @@ enum Blocked {
 impl Running {
     /// For this worker; and what the closure keeps until it ends.
     fn new(worker: Option<&(Arc<Lifecycle>, Current)>) -> (Self, Ends) {
-        let state = Arc::new(Mutex::new(Blocked::Runs));
+        let state = Arc::new(Lock::new(Blocked::Runs));
         let running = Self {
             state: Arc::clone(&state),
             worker: worker.map(|(life, current)| (Arc::clone(life), current.entry, current.stage)),
@@ -205,7 +206,7 @@ impl Drop for Running {
         if let Some(task) = &self.task {
             task.abort();
         }
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         if matches!(*state, Blocked::Runs) {
             let worker = self.worker.take();
             let outlives = worker.and_then(|(life, entry, stage)| Outliving::new(life, entry, stage));
@@ -215,11 +216,11 @@ impl Drop for Running {
 }
 
 /// Dropped with the closure: when it has run, or when it is not to run any more.
-struct Ends(Arc<Mutex<Blocked>>);
+struct Ends(Arc<Lock<Blocked>>);
 
 impl Drop for Ends {
     fn drop(&mut self) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock();
         let before = mem::replace(&mut *state, Blocked::Ended);
         drop(state);
         drop(before);

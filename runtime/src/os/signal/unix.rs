@@ -3,13 +3,14 @@
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use signal_hook_registry::SigId;
 
 use super::Signal;
+use crate::os::lock::Lock;
 use crate::os::sys;
 use crate::os::sys::Mask;
 
@@ -125,7 +126,7 @@ impl Drop for Setup {
 static UNATTENDED: [AtomicBool; 6] = [const { AtomicBool::new(true) }; 6];
 
 /// The signals whose default is kept up in this way. The registration is for the life of the process.
-static KEPT_UP: Mutex<Vec<Signal>> = Mutex::new(Vec::new());
+static KEPT_UP: Lock<Vec<Signal>> = Lock::new(Vec::new());
 
 /// What stands for each signal since our first registration for it; 0 where there was none.
 static OURS: [AtomicUsize; 6] = [const { AtomicUsize::new(0) }; 6];
@@ -164,7 +165,7 @@ impl Handlers {
 
     fn add(&mut self, signal: Signal, wakeup: &Wakeup) -> io::Result<()> {
         let number = signal.number();
-        let mut kept_up = KEPT_UP.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept_up = KEPT_UP.lock();
         if !kept_up.contains(&signal) {
             sys::keep_default_up(number, &UNATTENDED[signal as usize])?;
             kept_up.push(signal);
