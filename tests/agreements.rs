@@ -9,6 +9,11 @@ mod os {
 }
 
 mod model {
+    pub(crate) mod failure {
+        #[derive(Debug)]
+        pub(crate) struct Failure;
+    }
+
     pub(crate) mod label {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub(crate) struct EntryId;
@@ -34,8 +39,10 @@ mod model {
 
 #[path = "../runtime/src/life/results.rs"]
 mod results;
-#[path = "../runtime/src/life/descent.rs"]
-mod descent;
+#[path = "../runtime/src/life/orders.rs"]
+mod orders;
+#[path = "../runtime/src/life/scope.rs"]
+mod scope;
 #[path = "../runtime/src/life/shard.rs"]
 mod shard;
 #[path = "../runtime/src/life/slot_key.rs"]
@@ -43,7 +50,7 @@ mod slot_key;
 #[path = "../runtime/src/life/slot_tokens.rs"]
 mod slot_tokens;
 mod life {
-    pub(crate) use crate::{descent, shard, slot_key, slot_tokens};
+    pub(crate) use crate::{orders, scope, shard, slot_key, slot_tokens};
 }
 #[path = "../runtime/src/life/slots.rs"]
 mod slots;
@@ -52,15 +59,17 @@ mod tracker;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering as Plain};
-use std::task::{Wake, Waker};
+use std::task::{Context, Wake, Waker};
 
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 use tokio_util::sync::CancellationToken;
 
+use crate::model::failure::Failure;
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
 use crate::results::Results;
+use crate::scope::{Kin, Scope};
 use crate::slots::Slots;
 use crate::tracker::Tracker;
 
@@ -151,7 +160,7 @@ fn whoever_sits_down_while_the_stop_comes_is_woken_or_sees_it() {
             let (seats, is_cancelled) = (Arc::clone(&seats), Arc::clone(&is_cancelled));
             let waker = Waker::from(Arc::clone(&calls));
             thread::spawn(move || {
-                let seat = seats.take(0, EntryId, Stage::Main, None, None);
+                let seat = seats.take(0, EntryId, Stage::Main, None, &Kin::NONE);
                 seats.set_waker(seat, &waker);
                 is_cancelled.load(Ordering::SeqCst)
             })
@@ -164,18 +173,89 @@ fn whoever_sits_down_while_the_stop_comes_is_woken_or_sees_it() {
 }
 
 #[test]
+fn an_owner_that_waits_is_woken_by_the_last_member_or_sees_that_none_is_left() {
+    loom::model(|| {
+        let scope = Arc::new(Scope::new(None, EntryId, None));
+        let calls = Arc::new(Calls::default());
+        scope.arrive();
+        let member = {
+            let scope = Arc::clone(&scope);
+            thread::spawn(move || scope.leave())
+        };
+        let waker = Waker::from(Arc::clone(&calls));
+        let is_gone = scope.poll_gone(&Context::from_waker(&waker)).is_ready();
+        assert!(member.join().expect("it ends"), "it was the last one");
+        assert!(is_gone || calls.0.load(Plain::SeqCst) == 1);
+    });
+}
+
+#[test]
+fn an_owner_is_woken_by_a_members_failure_or_sees_it() {
+    loom::model(|| {
+        let scope = Arc::new(Scope::new(None, EntryId, None));
+        let calls = Arc::new(Calls::default());
+        let member = {
+            let scope = Arc::clone(&scope);
+            thread::spawn(move || scope.fail(Failure).is_ok())
+        };
+        scope.set_waker(&Waker::from(Arc::clone(&calls)));
+        let seen = scope.take_failure().is_some();
+        assert!(member.join().expect("it ends"));
+        assert!(seen || calls.0.load(Plain::SeqCst) == 1);
+    });
+}
+
+#[test]
+fn a_failure_is_left_for_the_owner_or_given_back() {
+    loom::model(|| {
+        let scope = Arc::new(Scope::new(None, EntryId, None));
+        let member = {
+            let scope = Arc::clone(&scope);
+            thread::spawn(move || scope.fail(Failure).is_err())
+        };
+        let found = scope.orphan().is_some();
+        let is_given_back = member.join().expect("it ends");
+        assert!(found != is_given_back);
+    });
+}
+
+#[test]
+fn a_member_that_comes_to_wait_while_its_scope_is_stopped_is_woken_or_sees_it() {
+    loom::model(|| {
+        let slots = Arc::new(Slots::default());
+        let top = Arc::new(Scope::new(None, EntryId, None));
+        let scope = Arc::new(Scope::new(Some(Arc::clone(&top)), EntryId, None));
+        let calls = Arc::new(Calls::default());
+        let member = {
+            let slots = Arc::clone(&slots);
+            let waker = Waker::from(Arc::clone(&calls));
+            thread::spawn(move || {
+                let kin = Kin { parent: Some(scope), children: None };
+                let slot = slots.take(0, EntryId, Stage::Main, None, &kin);
+                slots.set_waker(slot, &waker);
+                slots.is_stopped(slot)
+            })
+        };
+        let tokens: [CancellationToken; 4] = Default::default();
+        slots.stop_scope(&top, &tokens);
+        let has_seen = member.join().expect("it ends");
+        assert!(has_seen || calls.0.load(Plain::SeqCst) == 1);
+    });
+}
+
+#[test]
 fn whoever_has_left_is_not_woken_for_the_next_in_its_place() {
     loom::model(|| {
         let seats = Arc::new(Slots::default());
         let (old, new) = (Arc::new(Calls::default()), Arc::new(Calls::default()));
-        let first = seats.take(0, EntryId, Stage::Main, None, None);
+        let first = seats.take(0, EntryId, Stage::Main, None, &Kin::NONE);
         seats.set_waker(first, &Waker::from(Arc::clone(&old)));
         let mover = {
             let seats = Arc::clone(&seats);
             let waker = Waker::from(Arc::clone(&new));
             thread::spawn(move || {
                 seats.leave(first);
-                let second = seats.take(0, EntryId, Stage::Main, None, None);
+                let second = seats.take(0, EntryId, Stage::Main, None, &Kin::NONE);
                 // The old key opens nothing any more.
                 seats.set_waker(first, &waker);
                 second
@@ -194,7 +274,7 @@ fn whoever_asks_at_once_for_a_workers_token_gets_the_same() {
     loom::model(|| {
         let seats = Arc::new(Slots::default());
         let stage = CancellationToken::new();
-        let seat = seats.take(0, EntryId, Stage::Main, None, None);
+        let seat = seats.take(0, EntryId, Stage::Main, None, &Kin::NONE);
         let other = {
             let (seats, stage) = (Arc::clone(&seats), stage.clone());
             thread::spawn(move || seats.own_token(seat, &stage))
@@ -214,7 +294,7 @@ fn an_old_key_says_how_it_was_left_until_the_place_is_anothers() {
     loom::model(|| {
         let seats = Slots::default();
         let stage = CancellationToken::new();
-        let take = || seats.take(0, EntryId, Stage::Main, None, None);
+        let take = || seats.take(0, EntryId, Stage::Main, None, &Kin::NONE);
         let first = take();
         seats.leave(first);
         assert!(!seats.is_stopped(first));

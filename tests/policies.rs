@@ -294,18 +294,22 @@ async fn what_a_blocking_worker_starts_that_can_be_restarted_is_its_child() {
 }
 
 #[graceful::test]
-async fn children_outlive_a_parent_that_ends_by_itself() {
+async fn children_go_on_when_their_parent_returns_and_it_ends_with_them() {
     let (send, receive) = oneshot::channel();
-    graceful::spawn("parent", async move {
+    let (go, wait) = oneshot::channel::<()>();
+    let parent = graceful::spawn("parent", async move {
         let _ = send.send(graceful::spawn("child", async {
-            graceful::stopping().await;
+            let _ = wait.await;
+            assert!(!graceful::is_stopping());
         }));
-    })
-    .await
-    .unwrap();
+    });
     let child = receive.await.unwrap();
     tokio::task::yield_now().await;
     assert!(!child.is_finished());
+    assert!(!parent.is_finished());
+    let _ = go.send(());
+    parent.await.unwrap();
+    assert!(child.is_finished());
 }
 
 #[graceful::test]

@@ -301,7 +301,7 @@ pub use tokio_util::sync::CancellationToken;
 pub use model::event::Event;
 pub use model::hook::{HookStage, Progress};
 pub use model::outcome::Outcome;
-pub use model::policy::OnFailure;
+pub use model::policy::{OnFailure, OnTimeout};
 pub use model::state::{Cause, Stage, State};
 pub use model::still_running::Blocking;
 pub use os::signal::Signal;

@@ -66,7 +66,8 @@ pub(crate) enum Kind {
 
 const FLAVOR: Kind = Kind::Word(&["multi_thread", "current_thread"]);
 const PAUSED: Kind = Kind::FlagWith("PausedClock");
-const FAILURE: Kind = Kind::Variant("OnFailure", &["stop", "log", "restart"]);
+const FAILURE: Kind = Kind::Variant("OnFailure", &["stop", "log", "restart", "parent"]);
+const TIMEOUT: Kind = Kind::Variant("OnTimeout", &["fail", "log"]);
 const STAGE: Kind = Kind::Variant("Stage", &["early", "late", "last"]);
 const WHEN: Kind = Kind::Word(&["refuse"]);
 
@@ -90,6 +91,7 @@ const WORKER: &[Spec] = &[
     call("essential", "true", Flag, "essential"),
     call("every", "\"60s\"", Duration, "every"),
     call("stop_timeout", "\"5s\"", Duration, "stop_timeout"),
+    call("on_timeout", "\"log\"", TIMEOUT, "on_timeout"),
     call("stop", "\"early\"", STAGE, "stage"),
     call("when_stopping", "\"refuse\"", WHEN, "refuse_when_stopping"),
     other("blocking", "true", Flag),

@@ -5,11 +5,15 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::life::function::Function;
+use crate::life::scope::Scope;
 use crate::model::exit::ExitKind;
 use crate::model::failure::Subject;
-use crate::model::label::Label;
+use crate::model::label::{EntryId, Label};
 use crate::model::policy::Policy;
 use crate::os::lock::Lock;
+
+/// They were started under several entries.
+const SEVERAL: u32 = u32::MAX;
 
 /// What is known of the workers of one name.
 #[derive(Debug, Default)]
@@ -25,6 +29,12 @@ pub(crate) struct Entry {
     pub(crate) refused: AtomicU64,
     /// When the last of them ended, in milliseconds since the stop was asked for, and one more; 0 before that.
     pub(crate) ended_at: AtomicU32,
+    /// How many of them have returned, and wait for what they have started.
+    pub(crate) lingering: AtomicU32,
+    /// Under which entry the worker ran that has started them, and one more; 0 for none, the highest for several.
+    parent: AtomicU32,
+    /// One of them was stopped, apart from its stage.
+    was_stopped: AtomicBool,
     /// A line has said that none of them is left.
     idle_said: AtomicBool,
     /// Results that workers of this entry have left behind: their destructors run in its name.
@@ -33,11 +43,25 @@ pub(crate) struct Entry {
     kept: AtomicBool,
 }
 
+/// A worker that waits for what it has started.
+pub(crate) struct Lingering<'a>(&'a Entry);
+
+impl Drop for Lingering<'_> {
+    fn drop(&mut self) {
+        self.0.lingering.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Entry {
     /// How many are alive. Read without stopping any, so a moment out of date.
     pub(crate) fn live(&self) -> u64 {
         let ended = self.ended.iter().map(|count| count.load(Ordering::Acquire)).sum();
         self.started.load(Ordering::Acquire).saturating_sub(ended)
+    }
+
+    /// How many run code of their own.
+    pub(crate) fn running(&self) -> u64 {
+        self.live().saturating_sub(self.lingering.load(Ordering::Relaxed).into())
     }
 
     /// Whether one was ever started, or refused.
@@ -67,6 +91,33 @@ impl Entry {
     pub(crate) fn refuse(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
         self.started.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn note_stopped(&self) {
+        self.was_stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// One of them is started by a worker of this entry.
+    #[inline]
+    pub(crate) fn note_parent(&self, parent: EntryId) {
+        let mark = parent.to_bits() + 1;
+        let known = self.parent.load(Ordering::Relaxed);
+        if known != mark && known != SEVERAL {
+            self.parent.store(if known == 0 { mark } else { SEVERAL }, Ordering::Relaxed);
+        }
+    }
+
+    /// The entry of the workers that have started them, where it is one.
+    pub(crate) fn parent(&self) -> Option<EntryId> {
+        let mark = self.parent.load(Ordering::Relaxed);
+        (mark != SEVERAL).then(|| mark.checked_sub(1).map(EntryId::from_bits)).flatten()
+    }
+
+    /// One of them waits for what it has started, while this lives.
+    pub(crate) fn linger(&self, children: &Scope) -> Lingering<'_> {
+        children.linger();
+        self.lingering.fetch_add(1, Ordering::Relaxed);
+        Lingering(self)
     }
 
     /// What a failure of one of them is a failure of; main's, where it has no name.
@@ -116,6 +167,8 @@ impl Entry {
             counter.store(0, Ordering::Relaxed);
         }
         self.idle_said.store(false, Ordering::Relaxed);
+        self.was_stopped.store(false, Ordering::Relaxed);
+        self.parent.store(0, Ordering::Relaxed);
         self.ended_at.store(0, Ordering::Relaxed);
         self.given.lock().replace(label)
     }
@@ -123,7 +176,7 @@ impl Entry {
     /// How many ended well, the first time that none is left.
     pub(super) fn is_newly_idle(&self) -> Option<u64> {
         let ended = self.ended(ExitKind::Returned).load(Ordering::Relaxed);
-        let is_idle = ended > 0 && self.live() == 0;
+        let is_idle = ended > 0 && self.live() == 0 && !self.was_stopped.load(Ordering::Relaxed);
         (is_idle && !self.idle_said.swap(true, Ordering::Relaxed)).then_some(ended)
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::model::label::{EntryId, Label, NAMED};
-use crate::model::policy::{OnFailure, Policy};
+use crate::model::policy::{OnFailure, OnTimeout, Policy};
 use crate::model::state::Stage;
 use crate::os::lock::Lock;
 
@@ -111,6 +111,13 @@ impl Function {
     #[must_use]
     pub const fn stop_timeout(mut self, budget: Duration) -> Self {
         self.policy.set_stop_timeout(budget);
+        self
+    }
+
+    /// What it means that it does not end within that.
+    #[must_use]
+    pub const fn on_timeout(mut self, on_timeout: OnTimeout) -> Self {
+        self.policy.set_on_timeout(on_timeout);
         self
     }
 

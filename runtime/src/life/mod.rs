@@ -3,11 +3,12 @@
 pub(crate) mod tracker;
 pub(crate) mod results;
 pub(crate) mod function;
+pub(crate) mod scope;
 pub(crate) mod entry;
 pub(crate) mod registry;
 pub(crate) mod slot_key;
 pub(crate) mod slot_tokens;
-pub(crate) mod descent;
+pub(crate) mod orders;
 pub(crate) mod shard;
 pub(crate) mod slots;
 pub(crate) mod poll_record;

@@ -36,6 +36,8 @@ const ABORTING: u32 = 1 << 7;
 const SINGLED_OUT: u32 = 1 << 11;
 /// Nothing is served any longer than it has to be: an interrupt, or main's end, ended the drain.
 const DRAINED: u32 = 1 << 12;
+/// A worker was aborted through its handle, or as one below another, and has yet to learn it.
+const ABORT_PENDING: u32 = 1 << 13;
 /// Always set: a caller with its own token never takes the fast path.
 const ALWAYS: u32 = 1 << 31;
 
@@ -53,7 +55,7 @@ fn of_stages(flag: u32, stages: &[Stage]) -> u32 {
 
 #[derive(Debug)]
 pub(crate) struct Phase {
-    /// State and flags. Each bit but `Ready`'s is set once and stays.
+    /// State and flags. Each bit but `Ready`'s and `ABORT_PENDING` is set once and stays.
     word: AtomicU32,
     /// The first cause, and whether the service goes on for a while after it.
     cause: OnceLock<(Cause, bool)>,
@@ -123,6 +125,20 @@ impl Phase {
     #[inline]
     pub(crate) fn is_aborting(&self, stage: Stage) -> bool {
         self.word.load(Ordering::Acquire) & ABORTING << stage.index() != 0
+    }
+
+    /// Whether a worker of this stage has to look, before it is polled, into whether it is aborted.
+    #[inline]
+    pub(crate) fn may_be_aborted(&self, stage: Stage) -> bool {
+        self.word.load(Ordering::Acquire) & (ABORTING << stage.index() | ABORT_PENDING) != 0
+    }
+
+    pub(crate) fn set_abort_pending(&self) {
+        self.word.fetch_or(ABORT_PENDING, Ordering::SeqCst);
+    }
+
+    pub(crate) fn clear_abort_pending(&self) {
+        self.word.fetch_and(!ABORT_PENDING, Ordering::SeqCst);
     }
 
     pub(crate) fn is_drained(&self) -> bool {

@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 use crate::life::entry::Entry;
 use crate::life::function::Function;
 use crate::model::label::{EntryId, Label, NAMED};
+use crate::model::text;
 use crate::os::lock::Lock;
 
 /// Beyond this many names given at run time, those that nothing runs under are replaced.
@@ -99,6 +100,17 @@ impl Registry {
         used.filter_map(|(id, entry)| Some((id, entry.label()?, entry))).collect()
     }
 
+    /// The names of the workers that those of an entry were started under, the outermost first.
+    pub(crate) fn parents(&self, id: EntryId) -> Vec<String> {
+        let mut ids = vec![id];
+        while let Some(parent) = ids.last().and_then(|id| self.get(*id).parent())
+            && !ids.contains(&parent)
+        {
+            ids.push(parent);
+        }
+        ids.iter().skip(1).rev().filter_map(|id| Some(text::name(&self.get(*id).label()?.name))).collect()
+    }
+
     /// The workers of whom none is left, and how many ended well: each once.
     pub(crate) fn newly_idle(&self) -> Vec<(Label, u64)> {
         let all = self.all().into_iter();
@@ -107,9 +119,10 @@ impl Registry {
             .collect()
     }
 
-    /// The entries under which something runs now, with their names and how many.
-    pub(crate) fn live(&self) -> Vec<(EntryId, Label, u64)> {
-        let all = self.all().into_iter().map(|(id, label, entry)| (id, label, entry.live()));
+    /// The entries under which something runs now, with their names and how many: those aside that only wait for what they
+    /// have started.
+    pub(crate) fn running(&self) -> Vec<(EntryId, Label, u64)> {
+        let all = self.all().into_iter().map(|(id, label, entry)| (id, label, entry.running()));
         all.filter(|(_, _, live)| *live > 0).collect()
     }
 }

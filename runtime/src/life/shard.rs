@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::task::Waker;
 
 use tokio::task::Id;
 
+use crate::life::scope::Scope;
 use crate::life::slot_key::{SHARDS, SlotKey};
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
@@ -22,27 +24,29 @@ pub(crate) struct Place {
 pub(crate) struct Slot {
     pub(crate) entry: EntryId,
     pub(crate) stage: Stage,
+    /// It has a token of its own.
+    pub(crate) has_token: bool,
+    /// It was stopped through its handle.
+    pub(crate) is_stopped: bool,
+    /// It was told to stop before its stage: through its handle, its token or a worker above it.
+    pub(crate) is_told: bool,
     /// Milliseconds between the first slot's time and this one's: a quarter of an `Instant`, of which there may be
     /// a million.
     pub(crate) since: u32,
-    /// It has a token, its own or its parent's.
-    pub(crate) has_token: bool,
-    /// It was told to stop before its stage: through its handle, its token or its parent.
-    pub(crate) is_told: bool,
     /// Set once the worker waits.
     pub(crate) waker: Option<Waker>,
-    /// The tokio task, from its first poll on; main has none.
+    /// The tokio task; main has none.
     pub(crate) task: Option<Id>,
-    /// The task that has spawned it, if that is a worker's.
-    pub(crate) parent: Option<Id>,
-    /// It has spawned workers.
-    pub(crate) has_children: bool,
+    /// The scope that it belongs to.
+    pub(crate) parent: Option<Arc<Scope>>,
+    /// The scope of what it has started.
+    pub(crate) children: Option<Arc<Scope>>,
 }
 
 impl Slot {
-    /// A child's slot is taken when it is spawned, before it runs. Main has no task.
-    pub(crate) fn is_taken_in_person(&self) -> bool {
-        self.task.is_some() || self.entry == EntryId::MAIN
+    /// Whether it was stopped through its handle, or a worker above it was.
+    pub(crate) fn is_stopped_by_flag(&self) -> bool {
+        self.is_stopped || self.parent.as_ref().is_some_and(Scope::is_line_stopped)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What stops a worker before its stage: its own token if somebody asked for it, else its parent's.
+//! The own tokens of workers that asked for one.
 //!
 //! Apart from the slots, whose locks the watch takes. A token's tree has locks of its own, and who cancels it holds them
 //! until the whole tree is cancelled, however large it is: that holds up whoever copies a token, or asks whether it is
@@ -20,24 +20,12 @@ pub(crate) struct SlotTokens(Mutex<Vec<Held>>);
 struct Held {
     /// Which of those that have had the slot.
     generation: u32,
-    /// Whether the token is the worker's own (and not its parent's).
-    is_own: bool,
     /// The worker is gone, and had been stopped: a future of its that lives on means that.
     left_stopped: bool,
     token: Option<CancellationToken>,
 }
 
 impl SlotTokens {
-    /// The worker in this slot stops with this token, its parent's.
-    pub(crate) fn set_parents(&self, index: u32, generation: NonZeroU32, token: CancellationToken) {
-        let before = std::mem::replace(
-            self.lock().at(index),
-            Held { generation: generation.get(), token: Some(token), ..Held::default() },
-        );
-        // The last copy takes its tree's locks.
-        drop(before);
-    }
-
     /// Whether the worker that has this slot, or had it last, was stopped by its token.
     pub(crate) fn is_stopped(&self, index: u32, generation: NonZeroU32) -> bool {
         let mut tokens = self.lock();
@@ -50,30 +38,30 @@ impl SlotTokens {
         }
     }
 
-    /// The own token of the worker that has this slot, made now if this is the first time: a child of its parent's or of
-    /// `stage`.
+    /// The own token of the worker that has this slot, made now if this is the first time: a child of `stage`'s.
     pub(crate) fn own(&self, index: u32, generation: NonZeroU32, stage: &CancellationToken) -> CancellationToken {
         let mut tokens = self.lock();
         let held = tokens.at(index);
-        if held.generation != generation.get() {
-            *held = Held { generation: generation.get(), ..Held::default() };
-        }
-        if !held.is_own || held.token.is_none() {
-            held.token = Some(held.token.as_ref().unwrap_or(stage).child_token());
-            held.is_own = true;
-        }
-        held.token.clone().unwrap_or_default()
+        let before = if held.generation == generation.get() {
+            None
+        } else {
+            std::mem::replace(held, Held { generation: generation.get(), ..Held::default() }).token
+        };
+        let token = held.token.get_or_insert_with(|| stage.child_token()).clone();
+        drop(tokens);
+        // The last copy takes its tree's locks.
+        drop(before);
+        token
     }
 
-    /// The worker has left its slot.
-    pub(crate) fn leave(&self, index: u32, generation: NonZeroU32) {
+    /// The worker has left its slot. `was_stopped`: by other means than its token.
+    pub(crate) fn leave(&self, index: u32, generation: NonZeroU32, was_stopped: bool) {
         let mut tokens = self.lock();
         let held = tokens.at(index);
-        if held.generation != generation.get() {
-            return;
-        }
         let token = held.token.take();
-        held.left_stopped = token.as_ref().is_some_and(CancellationToken::is_cancelled);
+        let is_its_own = held.generation == generation.get();
+        let is_cancelled = is_its_own && token.as_ref().is_some_and(CancellationToken::is_cancelled);
+        *held = Held { generation: generation.get(), left_stopped: was_stopped || is_cancelled, token: None };
         drop(tokens);
         drop(token);
     }

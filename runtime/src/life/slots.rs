@@ -4,16 +4,19 @@
 //! token it stops by. A worker that never waits takes none. Only wakers of tokio's own tasks are kept
 //! here, so that waking everybody runs no code of the user's.
 
-use std::collections::{HashMap, HashSet};
-use std::iter::successors;
-use std::sync::{OnceLock, PoisonError};
+#[path = "slots/stopping.rs"]
+mod stopping;
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use tokio::task::{AbortHandle, Id};
+use tokio::task::Id;
 use tokio_util::sync::CancellationToken;
 
-use crate::life::descent::{Early, Ended, Parent};
+use crate::life::orders::Orders;
+use crate::life::scope::{Kin, Scope};
 use crate::life::shard::{Place, Shard, Slot};
 use crate::life::slot_key::{SHARDS, SlotKey};
 use crate::life::slot_tokens::SlotTokens;
@@ -40,28 +43,15 @@ pub(crate) struct Slots {
     /// When the first slot was taken.
     first: OnceLock<Instant>,
     shards: [Mutex<Shard>; SHARDS as usize],
-    /// What stops those that have a token. Never asked under a shard's lock.
+    /// The own tokens of those that have one. Never locked under a shard's lock.
     tokens: [SlotTokens; SHARDS as usize],
-    /// Workers stopped one by one before they had a slot.
-    early: Mutex<Early>,
-    /// Workers whose handles stop their children, and nobody else any more.
-    ended: Mutex<Ended>,
+    /// What single workers have yet to learn.
+    orders: Mutex<Orders>,
 }
 
 impl Slots {
     /// Takes a slot in the shard this thread prefers.
-    pub(crate) fn take(
-        &self,
-        preferred: u32,
-        entry: EntryId,
-        stage: Stage,
-        task: Option<Id>,
-        parent: Option<Parent>,
-    ) -> SlotKey {
-        let (token, parent) = match parent {
-            Some(Parent { token, task }) => (Some(token), task),
-            None => (None, None),
-        };
+    pub(crate) fn take(&self, preferred: u32, entry: EntryId, stage: Stage, task: Option<Id>, kin: &Kin) -> SlotKey {
         let number = preferred % SHARDS;
         let mut shard = self.lock(number as usize);
         let index = shard.free_place();
@@ -73,37 +63,31 @@ impl Slots {
             entry,
             stage,
             since: self.millis(),
-            has_token: token.is_some(),
+            has_token: false,
+            is_stopped: false,
             is_told: false,
             waker: None,
             task,
-            parent,
-            has_children: false,
+            parent: kin.parent.clone(),
+            children: kin.children.clone(),
         });
-        let key = SlotKey::new(index * SHARDS + number, place.taken);
-        drop(shard);
-        if let Some(token) = token {
-            self.tokens[key.shard()].set_parents(key.index(), key.generation(), token);
-        }
-        key
+        SlotKey::new(index * SHARDS + number, place.taken)
     }
 
-    /// The slot that was taken for a child before it ran is this task's.
-    pub(crate) fn claim(&self, key: SlotKey, task: Option<Id>) {
-        let mut shard = self.lock(key.shard());
-        if let Some(place) = shard.place(key)
-            && let Some(slot) = &mut place.slot
-        {
-            slot.task = task;
-            if let (Some(by_task), Some(task)) = (&mut shard.by_task, task) {
-                by_task.insert(task, key.index());
-            }
-        }
-    }
-
-    /// Leaves how to wake the worker, for as long as it sits here.
+    /// Leaves how to wake the worker, for as long as it waits here.
     pub(crate) fn set_waker(&self, key: SlotKey, waker: &Waker) {
         self.with(key, |slot| slot.waker = Some(waker.clone()));
+    }
+
+    /// The worker starts others, in this scope.
+    pub(crate) fn set_children(&self, key: SlotKey, children: &Arc<Scope>) {
+        let before = self.with(key, |slot| {
+            let is_stopped = slot.is_stopped;
+            (is_stopped, slot.children.replace(Arc::clone(children)))
+        });
+        if let Some((true, _)) = before {
+            children.stop();
+        }
     }
 
     pub(crate) fn leave(&self, key: SlotKey) {
@@ -116,127 +100,41 @@ impl Slots {
             by_task.remove(&task);
         }
         drop(shard);
-        if let (true, Some(task)) = (slot.has_children, slot.task) {
-            self.note_ended_parent(task, slot.parent);
-        }
-        if slot.has_token {
-            self.tokens[key.shard()].leave(key.index(), key.generation());
+        let was_stopped = slot.is_stopped_by_flag();
+        if was_stopped || slot.has_token {
+            self.tokens[key.shard()].leave(key.index(), key.generation(), was_stopped);
         }
         // A waker's last clone may free a task: not under our lock.
         drop(slot);
     }
 
-    /// Whether the worker was stopped apart from its stage: through its handle, its token or its parent.
+    /// Whether the worker was stopped apart from its stage: through its handle, its token or a worker above it.
     pub(crate) fn is_stopped(&self, key: SlotKey) -> bool {
-        self.tokens[key.shard()].is_stopped(key.index(), key.generation())
+        match self.with(key, |slot| (slot.is_stopped_by_flag(), slot.has_token)) {
+            Some((true, _)) => true,
+            Some((false, false)) => false,
+            Some((false, true)) | None => self.tokens[key.shard()].is_stopped(key.index(), key.generation()),
+        }
     }
 
-    /// The worker's own token, made now if this is the first time: a child of its parent's or of `stage`.
+    /// The worker's own token, made now if this is the first time: a child of `stage`'s.
     pub(crate) fn own_token(&self, key: SlotKey, stage: &CancellationToken) -> CancellationToken {
-        if self.with(key, |slot| slot.has_token = true).is_some() {
-            self.tokens[key.shard()].own(key.index(), key.generation(), stage)
-        } else {
-            stage.child_token()
+        if self.with(key, |slot| slot.has_token = true).is_none() {
+            return stage.child_token();
         }
+        let token = self.tokens[key.shard()].own(key.index(), key.generation(), stage);
+        if self.with(key, |slot| slot.is_stopped_by_flag()).unwrap_or(false) {
+            token.cancel();
+        }
+        token
     }
 
-    /// The worker in this slot spawns another one. Returns its task.
-    pub(crate) fn spawns(&self, key: SlotKey) -> Option<Id> {
-        self.with(key, |slot| {
-            slot.has_children = true;
-            slot.task
-        })
-        .flatten()
-    }
-
-    /// Keeps in mind whose child it was, for as long as it has any of its own.
-    #[cold]
-    fn note_ended_parent(&self, task: Id, parent: Option<Id>) {
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.parents.insert(task, parent);
-        if ended.parents.len() > 2 * ended.swept {
-            self.sweep(&mut ended);
-        }
-    }
-
-    /// Forgets those that nobody descends from any more.
-    fn sweep(&self, ended: &mut Ended) {
-        let mut wanted = HashSet::new();
-        for number in 0..self.shards.len() {
-            let shard = self.lock(number);
-            let slots = shard.places.iter().filter_map(|place| place.slot.as_ref());
-            for parent in slots.map(|slot| slot.parent) {
-                let line = successors(parent, |one| ended.parents.get(one).copied().flatten());
-                wanted.extend(line);
-            }
-        }
-        ended.parents.retain(|task, _| wanted.contains(task));
-        ended.swept = ended.parents.len().max(16);
-    }
-
-    /// Stops the workers that come from one that has ended.
-    fn stop_children(&self, task: Id, tokens: &[CancellationToken; 4]) {
-        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        if !ended.parents.contains_key(&task) {
-            return;
-        }
-        let mut children = Vec::new();
-        for number in 0..self.shards.len() {
-            let shard = self.lock(number);
-            let first = u32::try_from(number).unwrap_or(0);
-            for (place, number) in shard.places.iter().zip((first..).step_by(SHARDS as usize)) {
-                let slot = place.slot.as_ref();
-                if let Some(slot) = slot.filter(|slot| ended.descends(slot.parent, task)) {
-                    children.push((SlotKey::new(number, place.taken), slot.stage));
-                }
-            }
-        }
-        drop(ended);
-        for (key, stage) in children {
-            self.stop_slot(key, &tokens[stage.index()]);
-        }
-    }
-
-    /// The worker knows that it is to stop, whoever told it.
+    /// The worker knows that it is stopping, whatever has stopped it.
     pub(crate) fn note_told(&self, key: SlotKey) {
         self.with(key, |slot| slot.is_told = true);
     }
 
-    fn stop_slot(&self, key: SlotKey, stage: &CancellationToken) {
-        self.note_told(key);
-        self.own_token(key, stage).cancel();
-        // Whoever waits by the slot alone does not hear the token.
-        if let Some(waker) = self.with(key, |slot| slot.waker.clone()).flatten() {
-            waker.wake();
-        }
-    }
-
-    /// Stops one worker of this stage, by its task, and those it has spawned. `tokens` are those of the stages.
-    pub(crate) fn stop(&self, handle: AbortHandle, stage: Stage, tokens: &[CancellationToken; 4]) {
-        // Under this lock, so that a worker that takes its slot meanwhile is found by one of the two looks.
-        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = (0..)
-            .zip(&self.shards)
-            .find_map(|(number, shard)| shard.lock().unwrap_or_else(PoisonError::into_inner).find(handle.id(), number));
-        if let Some(key) = found {
-            drop(early);
-            self.stop_slot(key, &tokens[stage.index()]);
-        } else {
-            let task = handle.id();
-            early.add(handle);
-            drop(early);
-            self.stop_children(task, tokens);
-        }
-    }
-
-    /// Whether this worker was stopped before it had a slot; forgets it.
-    pub(crate) fn was_stopped_early(&self, task: Option<Id>) -> bool {
-        let Some(task) = task else { return false };
-        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
-        early.tasks.remove(&task).is_some()
-    }
-
-    /// Wakes everybody of a stage who waits. New ones that sit down meanwhile look for themselves.
+    /// Wakes everything of a stage that waits. What comes to wait meanwhile asks for itself.
     pub(crate) fn wake(&self, stage: Stage) {
         self.wake_those(|_, of| of == stage);
     }
@@ -276,9 +174,6 @@ impl Slots {
         for number in 0..self.shards.len() {
             let shard = self.lock(number);
             for slot in shard.places.iter().filter_map(|place| place.slot.as_ref()) {
-                if !slot.is_taken_in_person() {
-                    continue;
-                }
                 let age = Duration::from_millis(now.saturating_sub(slot.since).into());
                 let entry = tally.entry(slot.entry).or_insert(Parked { count: 0, untold: 0, oldest: age });
                 entry.count += 1;
@@ -294,7 +189,7 @@ impl Slots {
         u32::try_from(age.as_millis()).unwrap_or(u32::MAX)
     }
 
-    fn with<T>(&self, key: SlotKey, act: impl FnOnce(&mut Slot) -> T) -> Option<T> {
+    pub(super) fn with<T>(&self, key: SlotKey, act: impl FnOnce(&mut Slot) -> T) -> Option<T> {
         self.lock(key.shard()).place(key).and_then(|place| place.slot.as_mut()).map(act)
     }
 

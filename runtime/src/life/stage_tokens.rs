@@ -1,6 +1,7 @@
 //! The token of each stage: parents of all that are handed out.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +15,17 @@ pub(crate) struct StageTokens {
     are_taken: AtomicBool,
     /// The user's code was given one, and may wait for it with a waker of its own.
     are_given: AtomicBool,
+    /// How many tasks of ours wait for a worker's own token.
+    watchers: Arc<AtomicUsize>,
+}
+
+/// Counts a task of ours while it lives.
+pub(crate) struct Watcher(Arc<AtomicUsize>);
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl StageTokens {
@@ -52,6 +64,16 @@ impl StageTokens {
 
     pub(crate) fn are_given(&self) -> bool {
         self.are_given.load(Ordering::SeqCst)
+    }
+
+    /// One more task of ours.
+    pub(crate) fn count_watcher(&self) -> Watcher {
+        self.watchers.fetch_add(1, Ordering::AcqRel);
+        Watcher(Arc::clone(&self.watchers))
+    }
+
+    pub(crate) fn watchers(&self) -> usize {
+        self.watchers.load(Ordering::Acquire)
     }
 
     pub(crate) fn all(&self) -> &[CancellationToken; 4] {

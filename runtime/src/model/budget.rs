@@ -7,6 +7,8 @@ use tokio::time::Instant;
 /// The most that is set aside for aborting, reporting and leaving.
 const MAX_RESERVE: Duration = Duration::from_secs(2);
 
+/// The first of the lines that say what a stop, a restart or a handle waits for; each later one takes twice as long.
+pub(crate) const FIRST_LINE: Duration = Duration::from_secs(1);
 /// How long a result may be on its way from its worker to whoever drops it, on a busy machine.
 pub(crate) const SETTLING: Duration = Duration::from_millis(50);
 

@@ -12,6 +12,8 @@ pub(crate) enum Exit<T> {
     /// It panicked with this payload.
     Panicked(Box<dyn Any + Send>),
     Aborted,
+    /// What it has started has failed, and that was its failure: this text.
+    ChildFailed(String),
 }
 
 /// The same, to be counted by.
@@ -38,7 +40,7 @@ impl<T> Exit<T> {
     pub(crate) fn kind(&self) -> ExitKind {
         match self {
             Self::Returned(_) => ExitKind::Returned,
-            Self::Failed(_) => ExitKind::Failed,
+            Self::Failed(_) | Self::ChildFailed(_) => ExitKind::Failed,
             Self::Panicked(_) => ExitKind::Panicked,
             Self::Aborted => ExitKind::Aborted,
         }

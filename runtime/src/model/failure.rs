@@ -54,6 +54,8 @@ pub(crate) enum FailureKind {
     Panic(String),
     /// It did not stop within its own budget, or its share, and was aborted.
     Overrun(Duration),
+    /// A worker that it has started has failed, and its policy passes that up.
+    Child(Box<Failure>),
     /// It was not run: no time was left, or it came too late.
     NotRun,
     /// A destructor panicked; the panic hook has printed the text.
@@ -91,6 +93,11 @@ impl Failure {
     pub(crate) fn of_hook(subject: Subject, kind: FailureKind) -> Self {
         let code = if matches!(kind, FailureKind::Overrun(_)) { OUT_OF_TIME } else { FAILED };
         Self { subject, kind, code, task: None }
+    }
+
+    pub(crate) fn of_child(subject: Subject, child: Self) -> Self {
+        let code = child.code;
+        Self { subject, kind: FailureKind::Child(Box::new(child)), code, task: None }
     }
 
     pub(crate) fn main_code(code: u8) -> Self {

@@ -13,15 +13,33 @@ pub enum OnFailure {
     Stop,
     /// A line is written, and that is all. For work that may be lost. The default of `every`: the next tick comes.
     Log,
+    /// The failure is that of the worker that has started this one: what that one has started is told to stop, and its
+    /// policy decides. Of a worker that no worker has started: as `Stop`.
+    Parent,
     /// The worker is run again, after a pause that grows with each failure. For a consumer whose broker comes
     /// and goes.
     Restart,
+}
+
+/// What it means that a worker does not end within its own `stop_timeout`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub enum OnTimeout {
+    /// In a stop of the process a failure, with exit code 124; else what `on_failure` says. The default.
+    Fail,
+    /// A line is written, and that is all. For work that may be cut off, such as a slow client's connection.
+    Log,
 }
 
 /// Everything an attribute or a call can say about a worker, its name aside.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Policy {
     on_failure: Option<OnFailure>,
+    /// What a failure of the workers that it starts means, where they do not say so.
+    children: Option<OnFailure>,
+    /// What it means that it does not end within its own budget.
+    on_timeout: OnTimeout,
     /// Restarts within a minute; unlimited if not set.
     pub(crate) max_restarts: Option<u32>,
     /// The first pause before a restart, and the longest.
@@ -45,6 +63,8 @@ impl Policy {
     pub(crate) const fn new() -> Self {
         Self {
             on_failure: None,
+            children: None,
+            on_timeout: OnTimeout::Fail,
             max_restarts: None,
             backoff: (Duration::from_millis(100), Duration::from_secs(10)),
             essential: false,
@@ -59,6 +79,16 @@ impl Policy {
     pub(crate) const fn set_on_failure(&mut self, on_failure: OnFailure) {
         self.on_failure = Some(on_failure);
         self.is_plain &= !matches!(on_failure, OnFailure::Restart);
+    }
+
+    /// What a failure of what it starts means, where that does not say so.
+    pub(crate) const fn set_children(&mut self, on_failure: OnFailure) {
+        self.children = Some(on_failure);
+    }
+
+    /// What it means that it does not end within its own budget.
+    pub(crate) const fn set_on_timeout(&mut self, on_timeout: OnTimeout) {
+        self.on_timeout = on_timeout;
     }
 
     /// Its end is the process's stop.
@@ -93,8 +123,21 @@ impl Policy {
     }
 
     pub(crate) fn on_failure(&self) -> OnFailure {
-        let default = if self.every.is_some() { OnFailure::Log } else { OnFailure::Stop };
-        self.on_failure.unwrap_or(default)
+        self.on_failure_or(None)
+    }
+
+    /// What a failure means, where the worker above it has a `default` for what it starts.
+    pub(crate) fn on_failure_or(&self, default: Option<OnFailure>) -> OnFailure {
+        let own = if self.every.is_some() { OnFailure::Log } else { OnFailure::Stop };
+        self.on_failure.or(default.filter(|_| self.every.is_none())).unwrap_or(own)
+    }
+
+    pub(crate) fn children(&self) -> Option<OnFailure> {
+        self.children
+    }
+
+    pub(crate) fn on_timeout(&self) -> OnTimeout {
+        self.on_timeout
     }
 
     pub(crate) fn is_essential(&self) -> bool {

@@ -13,6 +13,8 @@ use crate::model::text::{listed, span};
 /// Workers of one function that are still there, holds of one name, a hook, or main.
 #[derive(Clone, Debug)]
 pub(crate) struct Stuck {
+    /// The names of the workers that have started them, the outermost first, as far as they are always the same.
+    pub(crate) parents: Vec<String>,
     pub(crate) what: What,
     pub(crate) count: u64,
     /// For how long the oldest of them is known to run.
@@ -91,7 +93,12 @@ impl fmt::Display for Stuck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.what {
             What::Main => f.write_str("main: ")?,
-            What::Worker(label) => write!(f, "{label}: ")?,
+            What::Worker(label) => {
+                for parent in &self.parents {
+                    write!(f, "{parent} > ")?;
+                }
+                write!(f, "{label}: ")?;
+            }
             What::Hook(stage, name) => write!(f, "{stage} hook `{}`: ", text::name(name))?,
         }
         if self.count > 1 {
@@ -128,6 +135,17 @@ impl fmt::Display for Blocking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} for {} at least", self.thread, span(self.at_least))
     }
+}
+
+/// Why a wait for a worker's handle holds itself up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cycle {
+    /// The worker waits for itself.
+    Itself,
+    /// The worker waits for one that has started it, which ends after it.
+    Above,
+    /// The awaited one is told to stop only when the waiter has ended.
+    LaterStage,
 }
 
 /// Somebody waits for a worker's handle. Names as reports show them.
@@ -190,6 +208,7 @@ mod tests {
         let label = Label { name: "consume".into(), file: "src/main.rs", line: 7, is_hold: false, policy: None };
         let blocking = Blocking { thread: "tokio-rt-worker".to_owned(), at_least: Duration::from_millis(900) };
         let stuck = Stuck {
+            parents: Vec::new(),
             what: What::Worker(label),
             count: 3,
             oldest: Some(Duration::from_secs(12)),

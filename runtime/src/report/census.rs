@@ -38,6 +38,7 @@ pub(crate) fn find(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Stuck> {
     for hook in life.hooks.seen(life.now()) {
         if hook.progress == Progress::Running {
             found.push(Stuck {
+                parents: Vec::new(),
                 what: What::Hook(hook.stage, hook.name),
                 count: 1,
                 oldest: hook.took,
@@ -58,7 +59,7 @@ pub(crate) fn find(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Stuck> {
 /// Which workers are there now.
 pub(crate) fn workers(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Stuck> {
     let census = Census::now(life, earlier);
-    let mut entries = life.registry.live();
+    let mut entries = life.registry.running();
     // A function nobody runs any more can still hold a thread: with the destructor of a result.
     for (_, poll) in &census.polls {
         if poll.entry != EntryId::MAIN && entries.iter().all(|(entry, ..)| *entry != poll.entry) {
@@ -112,6 +113,7 @@ impl<'a> Census<'a> {
         let slots = self.slots.get(&entry);
         let is_hold = matches!(&what, What::Worker(label) if label.is_hold);
         Stuck {
+            parents: self.life.registry.parents(entry),
             what,
             count,
             oldest: slots.map(|slots| slots.oldest),

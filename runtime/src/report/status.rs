@@ -114,6 +114,9 @@ pub struct Activity {
 pub struct WorkerStatus {
     /// Its name.
     pub name: String,
+    /// The names of the workers that have started them, the outermost first. Empty for those that main or an untracked
+    /// task has started, and where several kinds of workers have.
+    pub parents: Vec<String>,
     /// Where it is written: `src/main.rs:7`.
     pub location: String,
     /// What a failure means.
@@ -122,6 +125,8 @@ pub struct WorkerStatus {
     pub stage: Option<Stage>,
     /// How many are alive.
     pub live: u64,
+    /// How many of those have returned, and wait for what they have started.
+    pub waiting: u64,
     /// How many were started in all.
     pub started: u64,
     /// How many ended well.
@@ -289,10 +294,12 @@ fn worker(census: &Census<'_>, id: EntryId, label: &Label, entry: &Entry) -> Wor
     let ended = |kind| entry.ended(kind).load(Ordering::Relaxed);
     WorkerStatus {
         name: label.name.to_string(),
+        parents: census.life.registry.parents(id),
         location: label.location(),
         on_failure: policy.on_failure(),
         stage: policy.stage(),
         live: entry.live(),
+        waiting: entry.lingering.load(Ordering::Relaxed).into(),
         started: entry.started.load(Ordering::Relaxed),
         finished: ended(ExitKind::Returned),
         failed: ended(ExitKind::Failed),

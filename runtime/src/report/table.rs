@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::still_running::Blocking;
 use crate::model::text::{listed, name, span};
-use crate::report::status::{Activity, Status};
+use crate::report::status::{Activity, Status, WorkerStatus};
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,7 +33,7 @@ impl fmt::Display for Status {
                 _ => worker.activity.to_string(),
             };
             workers.add(&[
-                &name(&worker.name),
+                &path(worker),
                 &worker.stage.unwrap_or_default(),
                 &worker.live,
                 &or_dash(worker.oldest),
@@ -60,6 +60,12 @@ impl fmt::Display for Status {
         }
         holds.write(f)
     }
+}
+
+/// `serve > connection`: what it was started by, and its name.
+fn path(worker: &WorkerStatus) -> String {
+    let parents = worker.parents.iter().map(String::as_str);
+    parents.chain([&*name(&worker.name)]).collect::<Vec<_>>().join(" > ")
 }
 
 fn or_dash(duration: Option<Duration>) -> String {

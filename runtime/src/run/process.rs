@@ -188,7 +188,7 @@ async fn run_main<F: Future<Output = ExitCode>>(life: &Arc<Lifecycle>, main: F) 
         Exit::Panicked(payload) => {
             outcome::discard(payload);
         }
-        Exit::Aborted => {}
+        Exit::Aborted | Exit::ChildFailed(_) => {}
     }
 }
 

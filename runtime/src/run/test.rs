@@ -64,7 +64,7 @@ fn verdict<T>(life: &Lifecycle, exit: Exit<T>) -> T {
     let output = match exit {
         Exit::Returned(output) | Exit::Failed(output) => output,
         Exit::Panicked(payload) => resume_unwind(payload),
-        Exit::Aborted => panic!("{}", refusals::test_aborted(life.diagnostics.report.get())),
+        Exit::Aborted | Exit::ChildFailed(_) => panic!("{}", refusals::test_aborted(life.diagnostics.report.get())),
     };
     let (failures, more) = life.diagnostics.failures.unobserved();
     assert!(
@@ -79,6 +79,7 @@ fn verdict<T>(life: &Lifecycle, exit: Exit<T>) -> T {
 #[cfg(test)]
 pub(crate) mod unit {
     use super::*;
+    use crate::life::scope::Kin;
     use crate::model::label::EntryId;
     use crate::model::settings::Options;
     use crate::model::state::Stage;
@@ -95,6 +96,6 @@ pub(crate) mod unit {
     /// This thread is inside a poll of a worker of this entry while `during` runs.
     pub(crate) fn poll(life: &Arc<Lifecycle>, entry: EntryId, during: impl FnOnce()) {
         let worker = Current { entry, slot: None, stage: Stage::Main, scoped: false };
-        current::polling(life, worker, WakerId::NONE, during);
+        current::polling(life, worker, &mut Kin::default(), WakerId::NONE, during);
     }
 }

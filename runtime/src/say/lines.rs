@@ -12,7 +12,7 @@ use crate::model::hook::Progress;
 use crate::model::label::Label;
 use crate::model::settings::{NO_LIMIT, Settings};
 use crate::model::state::{Cause, State};
-use crate::model::still_running::Stuck;
+use crate::model::still_running::{Cycle, Stuck};
 use crate::model::text::{append, cut, listed, name, span};
 use crate::os::signal::Signal;
 use crate::say::line::{Level, Line, To};
@@ -93,14 +93,27 @@ pub(crate) fn failed(failure: &Failure) -> Option<Line> {
     (!matches!(failure.kind, FailureKind::Code(_))).then(|| Line::error(failure.to_string()).by(&failure.subject))
 }
 
-pub(crate) fn waits_in_a_cycle(worker: &str, is_itself: bool) -> Line {
+pub(crate) fn waits_in_a_cycle(worker: &str, cycle: Cycle) -> Line {
     let worker = name(worker);
-    let why = if is_itself {
-        "by itself: this wait cannot end"
-    } else {
-        "by somebody who is to stop before it is told: this wait ends at the deadline"
+    let why = match cycle {
+        Cycle::Itself => "by itself: this wait cannot end",
+        Cycle::Above => "by a worker that it has started, and ends after that one: this wait ends at the deadline",
+        Cycle::LaterStage => "by somebody who is to stop before it is told: this wait ends at the deadline",
     };
     Line::warn(format!("worker `{worker}` is waited for {why}")).named(&worker)
+}
+
+/// What a worker's next run, or its handle, waits for.
+pub(crate) fn waits_for_children(
+    worker: &str,
+    is_restart: bool,
+    children: impl Iterator<Item = String>,
+    waited: Duration,
+) -> Line {
+    let what = if is_restart { format!("restart of {worker}") } else { worker.to_owned() };
+    let children: Vec<_> = children.collect();
+    let children = if children.is_empty() { "what it has started".to_owned() } else { listed(children.into_iter()) };
+    Line::warn(format!("{what} waits for {children} ({})", span(waited))).named(worker)
 }
 
 /// Said once a function, so that workers that come and go fill no log.
@@ -199,6 +212,7 @@ impl fmt::Display for Failure {
             FailureKind::Overrun(budget) => {
                 write!(f, "did not end within {} and was aborted", span(*budget))
             }
+            FailureKind::Child(child) => write!(f, "failed: {child}"),
             FailureKind::NotRun => f.write_str("was not run: no time was left"),
             FailureKind::Destructor => f.write_str("panicked in a destructor"),
         }

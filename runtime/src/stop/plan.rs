@@ -7,7 +7,7 @@
 //!                                        out of time   └────────▶ Aborting ──────┘
 //! ```
 
-use crate::model::budget::{LAST_SAMPLE, SETTLING, SETTLING_POLL};
+use crate::model::budget::{FIRST_LINE, LAST_SAMPLE, SETTLING, SETTLING_POLL};
 
 #[cfg(test)]
 mod tests;
@@ -20,9 +20,6 @@ use crate::model::budget::Budget;
 use crate::model::hook::HookStage;
 use crate::model::stall::Grace;
 use crate::model::state::Stage;
-
-/// The first of the lines that say for whom the stop waits; each later one takes twice as long.
-const FIRST_LINE: Duration = Duration::from_secs(1);
 
 /// Who is told to stop in one go, in order. Each is joined before the next is told.
 const TURNS: [&[Stage]; 3] = [&[Stage::Early, Stage::Main], &[Stage::Late], &[Stage::Last]];

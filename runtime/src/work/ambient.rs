@@ -5,7 +5,6 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 use tokio::runtime::{self, Handle};
 use tokio_util::sync::CancellationToken;
 
-use crate::life::descent::Parent;
 use crate::life::lifecycle::Lifecycle;
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
@@ -49,16 +48,8 @@ impl Caller {
     /// The own token of the worker, or of main, that is being polled here.
     pub(crate) fn own_token(&self, current: Current) -> CancellationToken {
         let token = parking::own_token(&self.life, current.stage, current::slot(&self.life, current));
-        current::scoped();
+        current::scoped(&self.life, &token);
         token
-    }
-
-    /// The worker that is being polled here, as the parent of one that it spawns.
-    pub(crate) fn as_parent(&self, current: Current) -> Parent {
-        let slot = current::slot(&self.life, current);
-        let token = self.own_token(Current { slot: Some(slot), ..current });
-        let task = self.life.slots.spawns(slot);
-        Parent { token, task }
     }
 
     /// The stage the caller's token belongs to.

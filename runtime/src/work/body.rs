@@ -15,7 +15,7 @@ use crate::work::registration::Registration;
 use crate::work::span::Span;
 use crate::work::supervise::{Judge, Next};
 use crate::work::task::Tracked;
-use crate::work::{supervise, task};
+use crate::work::{blocking, supervise};
 
 /// What a [`Worker`](crate::Worker) holds. Implemented by this crate only: nobody else can launch one.
 pub trait Body: Send + 'static {
@@ -27,6 +27,10 @@ pub trait Body: Send + 'static {
     /// One run, right here.
     #[doc(hidden)]
     fn inline(self) -> Self::Future;
+
+    /// Whether it runs on a thread of its own, where nothing can abort it once it has begun.
+    #[doc(hidden)]
+    const BLOCKS: bool = false;
 
     /// Whether it can be run more than once.
     #[doc(hidden)]
@@ -67,10 +71,12 @@ fn spawn_runs<R: Send + 'static>(
     next: Next<R>,
     judge: Judge<R>,
 ) -> JoinHandle<Completion<R>> {
-    let (life, entry) = (Arc::clone(&registration.life), registration.entry);
+    let parts = (Arc::clone(&registration.life), registration.entry, registration.kin.parent.clone());
+    let (life, entry, parent) = parts;
     let policy = policy.unwrap_or_else(|| Box::new(life.registry.get(entry).policy()));
     let span = Span::of(&registration);
-    let runs = async move { supervise::supervise(&life, entry, &policy, next, judge).await };
+    let registration = registration.of_supervised();
+    let runs = async move { supervise::supervise(&life, entry, parent.as_ref(), &policy, next, judge).await };
     // Its errors have been dealt with, run by run.
     runtime.spawn(Tracked::new(span.around(runs), |exit| (exit, None), registration))
 }
@@ -104,7 +110,7 @@ fn block<R: Send + 'static>(
     let span = Span::of(&registration);
     runtime.spawn_blocking(move || {
         let run = || span.within(run);
-        task::run_blocking(registration, run, settle(judge))
+        blocking::run(registration, run, settle(judge))
     })
 }
 
@@ -197,6 +203,8 @@ where
     type Output = R;
     type Future = Unsupervised<F, R>;
 
+    const BLOCKS: bool = true;
+
     fn inline(self) -> Unsupervised<F, R> {
         Unsupervised::NotStarted(Some(self.run))
     }
@@ -212,7 +220,7 @@ where
             return block(registration, runtime, run, judge);
         }
         let mut run = Some(run);
-        let next = move || run.take().map(task::blocking_run);
+        let next = move || run.take().map(blocking::supervised_run);
         supervise(registration, runtime, supervised, next, judge)
     }
 }
@@ -234,6 +242,7 @@ where
     type Future = Unsupervised<M, R>;
 
     const REPEATS: bool = true;
+    const BLOCKS: bool = true;
 
     fn inline(self) -> Unsupervised<M, R> {
         Unsupervised::NotStarted(Some(self.make))
@@ -249,7 +258,7 @@ where
         if supervised.is_none() {
             return block(registration, runtime, make, judge);
         }
-        let next = move || Some(task::blocking_run(make.clone()));
+        let next = move || Some(blocking::supervised_run(make.clone()));
         supervise(registration, runtime, supervised, next, judge)
     }
 }

@@ -7,8 +7,8 @@ use crate::life::lifecycle::Lifecycle;
 use crate::model::exit::Exit;
 use crate::model::failure::Failure;
 use crate::model::label::EntryId;
-use crate::work::current;
 use crate::work::current::Busy;
+use crate::work::{current, failing};
 
 /// What a worker leaves behind for its handle.
 ///
@@ -75,7 +75,7 @@ impl Drop for Dropping<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() && !self.was_panicking {
             let failure = Failure::destructor(self.life.registry.get(self.entry).subject());
-            self.life.fail_by_policy(self.entry, failure);
+            failing::by_policy(self.life, self.entry, None, failure);
         }
         self.life.result_dropped(self.entry);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::model::state::{Cause, State};
 use crate::work::ambient::Caller;
-use crate::work::{ambient, cancellation};
+use crate::work::{ambient, cancellation, current};
 
 /// Asks for the stop of the whole lifecycle, from any thread. Returns at once.
 ///
@@ -75,7 +75,9 @@ pub fn idle() -> impl Future<Output = ()> + Send + 'static {
         if let Some(caller) = caller {
             let me = usize::from(caller.worker().is_some());
             caller.life.members.watch();
-            caller.life.notifier.until(|| caller.life.members.workers() <= me).await;
+            // What the caller was started by and has returned waits for the caller.
+            let is_idle = || caller.life.members.workers() <= me + current::waiting_above();
+            caller.life.notifier.until(is_idle).await;
         }
     }
 }

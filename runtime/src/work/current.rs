@@ -3,19 +3,28 @@
 //! The second half can be read from other threads. That is how a report tells a worker that waits in an
 //! await from one that blocks its thread.
 
+mod busy;
+mod kin;
+
 use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::life::lifecycle::Lifecycle;
 use crate::life::phase::disturbances;
 use crate::life::poll_record::{LifeId, ThreadRecord, place};
+use crate::life::scope::{Kin, Scope};
 use crate::life::slot_key::SlotKey;
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
 use crate::work::parking;
 use crate::work::polled::{Current, WakerId};
+
+pub(crate) use busy::{Busy, busy_with};
+pub(crate) use kin::{children, childs_failure, is_below, share_kin, take_children, waiting_above};
 
 thread_local! {
     static HERE: Here = const { Here::new() };
@@ -28,6 +37,8 @@ struct Here {
     /// The same, to be compared.
     id: Cell<LifeId>,
     seen: OnceCell<Arc<ThreadRecord>>,
+    /// The scopes of the worker being polled.
+    kin: RefCell<Kin>,
     /// The stage of the worker being polled; main's between polls.
     stage: Cell<Stage>,
     /// Whether the worker being polled can be stopped apart from its stage.
@@ -86,14 +97,19 @@ impl Drop for Entered {
     }
 }
 
-/// The lifecycle this thread belongs to, unless a worker of it, main aside, is being polled here.
+/// Where a worker is that code of this thread spawns: in which lifecycle, in which stage, and in the scope of the worker
+/// being polled here, if one is, main aside.
 #[inline]
-pub(crate) fn spawner() -> Option<Arc<Lifecycle>> {
+pub(crate) fn spawner() -> Option<(Arc<Lifecycle>, Stage, Option<Arc<Scope>>)> {
     look_with_life(|here, life| {
         let entry = here.seen().entry.load(Ordering::Relaxed);
-        (entry <= EntryId::MAIN.to_bits() + 1).then(|| Arc::clone(life))
+        let (stage, scope) = if entry <= EntryId::MAIN.to_bits() + 1 {
+            (Stage::Main, None)
+        } else {
+            (here.stage.get(), Some(here.children(life)))
+        };
+        (Arc::clone(life), stage, scope)
     })
-    .flatten()
 }
 
 /// The lifecycle this thread belongs to, and which worker of it is being polled here, if one is.
@@ -134,7 +150,9 @@ pub(crate) fn is_scoped(life: &Arc<Lifecycle>, slot: SlotKey) -> Option<bool> {
 /// The slot of the worker being polled here, taken now if it has none.
 pub(crate) fn slot(life: &Lifecycle, current: Current) -> SlotKey {
     current.slot.unwrap_or_else(|| {
-        let key = parking::take_slot(life, shard(), current.entry, current.stage);
+        let take =
+            |here: &Here| parking::take_slot(life, here.seen().shard, current.entry, current.stage, &here.kin.borrow());
+        let key = look(take).unwrap_or_else(|| parking::take_slot(life, 0, current.entry, current.stage, &Kin::NONE));
         has_slot(key);
         key
     })
@@ -145,9 +163,19 @@ pub(crate) fn has_slot(key: SlotKey) {
     look(|here| here.seen().slot.store(key.to_bits(), Ordering::Relaxed));
 }
 
-/// Notes that the worker being polled has a token.
-pub(crate) fn scoped() {
+/// Notes that the worker being polled may have a token of its own.
+pub(crate) fn maybe_scoped() {
     look(|here| here.belongs(here.stage.get(), true));
+}
+
+/// Notes that the worker being polled has a token of its own, by which what it has started stops as well.
+pub(crate) fn scoped(life: &Arc<Lifecycle>, token: &CancellationToken) {
+    look(|here| {
+        here.belongs(here.stage.get(), true);
+        if let Some(children) = &here.kin.borrow().children {
+            parking::watch_token(life, children, token.clone());
+        }
+    });
 }
 
 /// Whether `waker` is the one the current worker itself is polled with.
@@ -172,6 +200,7 @@ pub(crate) fn is_mains(waker: &Waker) -> bool {
 pub(crate) fn polling<T>(
     life: &Arc<Lifecycle>,
     worker: Current,
+    kin: &mut Kin,
     waker: WakerId,
     run: impl FnOnce() -> T,
 ) -> (T, Current) {
@@ -183,7 +212,9 @@ pub(crate) fn polling<T>(
         }
         let seen = here.seen();
         let outer = here.set(seen, worker, waker, life.time.clock.latest());
+        std::mem::swap(&mut *here.kin.borrow_mut(), kin);
         let result = run();
+        std::mem::swap(&mut *here.kin.borrow_mut(), kin);
         let after = Current { slot: seen.slot(), scoped: here.scoped.get(), ..worker };
         here.restore(outer);
         Some((result, after))
@@ -210,6 +241,7 @@ impl Here {
             life: RefCell::new(None),
             id: Cell::new(LifeId::NONE),
             seen: OnceCell::new(),
+            kin: RefCell::new(Kin::NONE),
             stage: Cell::new(Stage::Main),
             scoped: Cell::new(false),
             disturbances: Cell::new(disturbances(Stage::Main, false)),
@@ -241,6 +273,32 @@ impl Here {
         let seen = self.seen();
         let entry = EntryId::from_bits(seen.entry.load(Ordering::Relaxed).checked_sub(1)?);
         Some(Current { entry, slot: seen.slot(), stage: self.stage.get(), scoped: self.scoped.get() })
+    }
+
+    /// The scope of what the worker being polled starts, made now if this is the first time.
+    #[inline]
+    fn children(&self, life: &Arc<Lifecycle>) -> Arc<Scope> {
+        if let Some(children) = &self.kin.borrow().children {
+            return Arc::clone(children);
+        }
+        self.make_children(life)
+    }
+
+    #[cold]
+    fn make_children(&self, life: &Arc<Lifecycle>) -> Arc<Scope> {
+        let parent = self.kin.borrow().parent.clone();
+        let current = self.current();
+        let entry = current.map_or(EntryId::MAIN, |current| current.entry);
+        let children = Arc::new(Scope::new(parent, entry, tokio::task::try_id()));
+        self.kin.borrow_mut().children = Some(Arc::clone(&children));
+        if let Some(Current { slot: Some(slot), stage, scoped, .. }) = current {
+            life.slots.set_children(slot, &children);
+            if scoped {
+                let token = parking::own_token(life, stage, slot);
+                parking::watch_token(life, &children, token);
+            }
+        }
+        children
     }
 
     /// Begins a poll, in this tick.
@@ -305,43 +363,6 @@ impl Here {
 #[cfg(taskdump)]
 pub(crate) fn seen() -> Option<Arc<ThreadRecord>> {
     look(|here| Arc::clone(here.seen.get_or_init(ThreadRecord::of_this_thread)))
-}
-
-/// Marks this thread as busy with what a worker of `entry` left behind, while the guard lives. A thread that is no
-/// lifecycle's is this one's meanwhile; one of another's stays unmarked.
-pub(crate) fn busy_with(life: &Arc<Lifecycle>, entry: EntryId) -> Busy {
-    let is_nobodys = look(|here| here.id.get().is_none()).unwrap_or(false);
-    let entered = is_nobodys.then(|| enter(life));
-    let worker = Current { entry, slot: None, stage: Stage::Main, scoped: false };
-    let outer = look_with_life(|here, own| {
-        let tick = life.time.clock.latest();
-        let is_ours = Arc::ptr_eq(own, life);
-        is_ours.then(|| here.set(here.seen(), worker, WakerId::NONE, tick))
-    });
-    Busy { outer: outer.flatten(), _entered: entered }
-}
-
-/// The record says what it did before once this is dropped.
-pub(crate) struct Busy {
-    outer: Option<Outer>,
-    // Dropped after that.
-    _entered: Option<Entered>,
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        if let Some(outer) = self.outer.take() {
-            let left = look_with_life(|here, life| {
-                let slot = here.seen().slot();
-                here.restore(outer);
-                Some((Arc::clone(life), slot?))
-            });
-            // A destructor that asked about the stop has taken a slot.
-            if let Some((life, slot)) = left.flatten() {
-                life.slots.leave(slot);
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::life::lifecycle::Lifecycle;
 use crate::model::exit::Exit;
 use crate::model::outcome::Outcome;
 use crate::model::state::Stage;
-use crate::model::still_running::Wait;
+use crate::model::still_running::{Cycle, Wait};
 use crate::model::text;
 use crate::os::lock::Lock;
 use crate::say::lines;
@@ -41,6 +41,8 @@ pub struct WorkerHandle<R> {
     life: Arc<Lifecycle>,
     name: Called,
     stage: Stage,
+    /// Its code runs on a thread of its own.
+    blocks: bool,
     /// A wait that cannot end was said.
     warned: bool,
     /// `None` for a worker that was refused.
@@ -70,9 +72,10 @@ impl<R> WorkerHandle<R> {
         life: Arc<Lifecycle>,
         name: Called,
         stage: Stage,
+        blocks: bool,
         task: Option<JoinHandle<Completion<R>>>,
     ) -> Self {
-        Self { life, name, stage, warned: false, task }
+        Self { life, name, stage, blocks, warned: false, task }
     }
 
     /// The worker's name, as reports show it.
@@ -86,7 +89,7 @@ impl<R> WorkerHandle<R> {
     /// its own affair.
     pub fn stop(&self) {
         if let Some(task) = &self.task {
-            parking::stop_worker(&self.life, self.stage, task.abort_handle());
+            parking::stop_worker(&self.life, task.abort_handle());
         }
     }
 
@@ -96,7 +99,11 @@ impl<R> WorkerHandle<R> {
     /// it begins.
     pub fn abort(&self) {
         if let Some(task) = &self.task {
-            task.abort();
+            if self.blocks {
+                // Where it has not begun, it never does.
+                task.abort();
+            }
+            parking::abort_worker(&self.life, task.abort_handle());
         }
     }
 
@@ -137,15 +144,24 @@ impl<R> WorkerHandle<R> {
             return;
         };
         let waits_for_itself = tokio::task::try_id() == Some(task.id());
+        let waits_for_one_above = || current::is_below(task.id());
         let waits_for_a_later_stage = || {
             let waiting = current::current().map_or(Stage::Main, |current| current.stage);
             let is_told = |stage| self.life.phase.is_cancelled(stage);
-            self.stage.follows(waiting) && is_told(waiting) && !is_told(self.stage)
+            let is_told_alone = || self.life.slots.is_singled_out(task.id());
+            self.stage.follows(waiting) && is_told(waiting) && !is_told(self.stage) && !is_told_alone()
         };
-        if waits_for_itself || waits_for_a_later_stage() {
-            self.warned = true;
-            self.life.writer.say(lines::waits_in_a_cycle(self.name(), waits_for_itself));
-        }
+        let cycle = if waits_for_itself {
+            Cycle::Itself
+        } else if waits_for_one_above() {
+            Cycle::Above
+        } else if waits_for_a_later_stage() {
+            Cycle::LaterStage
+        } else {
+            return;
+        };
+        self.warned = true;
+        self.life.writer.say(lines::waits_in_a_cycle(self.name(), cycle));
     }
 
     /// Whether the worker has ended, in whatever way.
@@ -171,6 +187,7 @@ impl<R: Outcome> Future for WorkerHandle<R> {
                 Err(error) => WorkerError::Failed(error),
             },
             Ok(Exit::Panicked(payload)) => WorkerError::Panicked(Panic::new(payload)),
+            Ok(Exit::ChildFailed(text)) => WorkerError::ChildFailed(text),
             Ok(Exit::Aborted) => WorkerError::Aborted,
             Err(error) => error
                 .try_into_panic()
@@ -199,6 +216,8 @@ pub enum WorkerError<E> {
     Failed(E),
     /// It panicked.
     Panicked(Panic),
+    /// What it had started failed, with `on_failure = "parent"`, and that was its failure: this text.
+    ChildFailed(String),
     /// It was aborted: through its handle, or because the stop ran out of time.
     Aborted,
     /// It never ran: the lifecycle was over, or as good as over, when it was spawned.
@@ -231,6 +250,7 @@ impl<E> WorkerError<E> {
         match self {
             Self::Failed(_) => "the worker failed".to_owned(),
             Self::Panicked(panic) => format!("the worker panicked: {}", panic.message()),
+            Self::ChildFailed(text) => text.clone(),
             Self::Aborted => "the worker was aborted".to_owned(),
             Self::Refused => "the worker was refused: the lifecycle is over".to_owned(),
         }

@@ -153,7 +153,7 @@ pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage) -> bool {
             let outcome = match guarded(run).await {
                 Exit::Returned(outcome) | Exit::Failed(outcome) => outcome,
                 Exit::Panicked(payload) => Err(FailureKind::Panic(text::of_panic(payload.as_ref()).to_owned())),
-                Exit::Aborted => return,
+                Exit::Aborted | Exit::ChildFailed(_) => return,
             };
             let progress = progress(&outcome);
             if let Some(took) = life.hooks.end(id, progress, life.now()) {

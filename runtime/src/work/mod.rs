@@ -5,12 +5,17 @@ pub(crate) mod polled;
 pub(crate) mod parking;
 pub(crate) mod current;
 pub(crate) mod ambient;
+pub(crate) mod failing;
+pub(crate) mod linger;
 pub(crate) mod completion;
 #[cfg_attr(not(taskdump), path = "probe/off.rs")]
 pub(crate) mod probe;
 pub(crate) mod cancellation;
+pub(crate) mod code;
 pub(crate) mod registration;
 pub(crate) mod task;
+pub(crate) mod blocking;
+pub(crate) mod restarts;
 pub(crate) mod supervise;
 pub(crate) mod span;
 pub(crate) mod body;

@@ -1,12 +1,14 @@
 //! How a worker waits in its slot, and how it learns that it is stopping: with its stage, or by itself.
 
+use std::sync::Arc;
 use std::task::Waker;
 
-use tokio::task::{AbortHandle, Id};
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::life::lifecycle::Lifecycle;
 use crate::life::phase::disturbances;
+use crate::life::scope::{Kin, Scope};
 use crate::life::slot_key::SlotKey;
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
@@ -43,32 +45,88 @@ pub(crate) fn note_told(life: &Lifecycle, stage: Stage, slot: Option<SlotKey>) {
     }
 }
 
-/// Stops one worker and its children.
-pub(crate) fn stop_worker(life: &Lifecycle, stage: Stage, handle: AbortHandle) {
+/// Stops one worker and those below it.
+pub(crate) fn stop_worker(life: &Lifecycle, handle: AbortHandle) {
     life.tokens.note_taken();
     life.phase.single_out();
-    life.slots.stop(handle, stage, life.tokens.all());
+    life.slots.stop(handle, life.tokens.all());
+}
+
+/// Stops what a worker has started.
+pub(crate) fn stop_scope(life: &Lifecycle, scope: &Arc<Scope>) {
+    life.tokens.note_taken();
+    life.phase.single_out();
+    life.slots.stop_scope(scope, life.tokens.all());
+}
+
+/// Ends one worker, and those below it, at their next polls.
+pub(crate) fn abort_worker(life: &Lifecycle, handle: AbortHandle) {
+    life.slots.abort(handle, || life.phase.set_abort_pending());
+}
+
+/// Ends what a worker has started, at the next polls.
+pub(crate) fn abort_scope(life: &Lifecycle, scope: &Arc<Scope>) {
+    life.phase.single_out();
+    life.slots.hold_abort(|| life.phase.set_abort_pending());
+    if !scope.abort() {
+        // It was aborted before.
+        life.slots.release_abort(|| life.phase.clear_abort_pending());
+    } else if scope.count() == 0 {
+        release(life, scope);
+    }
+    life.slots.wake_below(scope);
+}
+
+/// A scope is aborted and empty: nothing has to look into it any more.
+pub(crate) fn release(life: &Lifecycle, scope: &Scope) {
+    if scope.release() {
+        life.slots.release_abort(|| life.phase.clear_abort_pending());
+    }
+}
+
+/// Whether a worker ends now: with its stage, through its handle, or as one below another that does.
+#[inline]
+pub(crate) fn is_aborted(life: &Lifecycle, stage: Stage, kin: &Kin) -> bool {
+    life.phase.may_be_aborted(stage) && is_really_aborted(life, stage, kin)
+}
+
+#[cold]
+fn is_really_aborted(life: &Lifecycle, stage: Stage, kin: &Kin) -> bool {
+    life.phase.is_aborting(stage) || forget_abort(life) || kin.parent.as_ref().is_some_and(Scope::is_line_aborted)
+}
+
+/// Whether the task being polled here was aborted through its handle; forgets it.
+pub(crate) fn forget_abort(life: &Lifecycle) -> bool {
+    life.slots.take_abort(tokio::task::try_id(), || life.phase.clear_abort_pending())
+}
+
+/// Has what a worker has started stop with the worker's own token.
+pub(crate) fn watch_token(life: &Arc<Lifecycle>, scope: &Arc<Scope>, token: CancellationToken) {
+    let Some(runtime) = life.runtime.get() else { return };
+    // From now on a member has to ask along its line.
+    life.phase.single_out();
+    scope.watch(&token.clone(), || {
+        let (life, scope) = (Arc::clone(life), Arc::downgrade(scope));
+        let ours = life.tokens.count_watcher();
+        let watch = async move {
+            let _ours = ours;
+            token.cancelled().await;
+            if let Some(scope) = scope.upgrade() {
+                stop_scope(&life, &scope);
+            }
+        };
+        runtime.spawn(watch).abort_handle()
+    });
 }
 
 /// Takes a slot for the task being polled here, in the `shard` that the thread prefers.
-pub(crate) fn take_slot(life: &Lifecycle, shard: u32, entry: EntryId, stage: Stage) -> SlotKey {
+pub(crate) fn take_slot(life: &Lifecycle, shard: u32, entry: EntryId, stage: Stage, kin: &Kin) -> SlotKey {
     let task = tokio::task::try_id();
-    let key = life.slots.take(shard, entry, stage, task, None);
-    learn_of_early_stop(life, key, stage, task);
-    key
-}
-
-/// Makes a child's slot that of the task being polled here.
-pub(crate) fn claim_slot(life: &Lifecycle, key: SlotKey, stage: Stage) {
-    let task = tokio::task::try_id();
-    life.slots.claim(key, task);
-    learn_of_early_stop(life, key, stage, task);
-}
-
-fn learn_of_early_stop(life: &Lifecycle, key: SlotKey, stage: Stage, task: Option<Id>) {
-    if life.phase.is_one_singled_out() && life.slots.was_stopped_early(task) {
-        own_token(life, stage, key).cancel();
+    let key = life.slots.take(shard, entry, stage, task, kin);
+    if life.phase.is_one_singled_out() && life.slots.take_stop(task) {
+        life.slots.stop_slot(key, life.tokens.all());
     }
+    key
 }
 
 /// Lets the worker wait in its slot. Returns whether it should look again at once: what would have

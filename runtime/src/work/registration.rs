@@ -5,19 +5,23 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Context;
+use std::task::{Context, Waker};
 
-use crate::life::descent::Parent;
 use crate::life::lifecycle::Lifecycle;
 use crate::life::phase::disturbances;
+use crate::life::scope::{Kin, Scope};
 use crate::life::slot_key::SlotKey;
 use crate::model::exit::{Exit, ExitKind, Judged};
 use crate::model::failure::{Failure, Subject};
 use crate::model::label::EntryId;
 use crate::model::outcome;
-use crate::model::state::{Cause, Stage};
+use crate::model::state::Stage;
+use crate::work::code::Code;
 use crate::work::completion::Completion;
 use crate::work::current;
+use crate::work::failing;
+use crate::work::linger;
+use crate::work::linger::Linger;
 use crate::work::parking;
 use crate::work::polled::Current;
 use crate::work::polled::WakerId;
@@ -28,6 +32,7 @@ use crate::work::polled::WakerId;
 pub struct Registration {
     pub(crate) life: Arc<Lifecycle>,
     pub(crate) slot: Option<SlotKey>,
+    pub(crate) kin: Kin,
     pub(crate) entry: EntryId,
     pub(crate) stage: Stage,
     /// How it ended, as far as is known.
@@ -45,10 +50,12 @@ impl Facts {
     const ESSENTIAL: Self = Self(1);
     /// It can be stopped apart from its stage: it has a token, its own or its parent's.
     const SCOPED: Self = Self(1 << 1);
-    /// Its slot was taken when it was spawned, and is not its task's yet.
-    const UNCLAIMED: Self = Self(1 << 2);
+    /// Its own code has ended, and what it has started has not.
+    const LINGERS: Self = Self(1 << 2);
     /// The slot knows how to wake this task.
     const WAITS: Self = Self(1 << 3);
+    /// What becomes of its runs is settled by a supervisor inside it.
+    const SUPERVISED: Self = Self(1 << 4);
 
     #[inline]
     fn has(self, fact: Self) -> bool {
@@ -64,13 +71,17 @@ impl Facts {
 impl Registration {
     /// Main's, which the lifecycle counts by itself.
     pub(crate) fn of_main(life: Arc<Lifecycle>) -> Self {
-        Self::new(life, EntryId::MAIN, Stage::Main)
+        Self::new(life, EntryId::MAIN, Stage::Main, None)
     }
 
     /// For one more of `entry`, whose start and whose arrival have been counted.
     #[inline]
-    pub(crate) fn new(life: Arc<Lifecycle>, entry: EntryId, stage: Stage) -> Self {
-        Self { life, slot: None, entry, stage, kind: ExitKind::Aborted, facts: Facts::NONE }
+    pub(crate) fn new(life: Arc<Lifecycle>, entry: EntryId, stage: Stage, parent: Option<Arc<Scope>>) -> Self {
+        if let Some(parent) = &parent {
+            parent.arrive();
+        }
+        let kin = Kin { parent, children: None };
+        Self { life, slot: None, kin, entry, stage, kind: ExitKind::Aborted, facts: Facts::NONE }
     }
 
     /// The same for one whose end matters.
@@ -79,35 +90,21 @@ impl Registration {
         self
     }
 
-    /// The same for a child: its slot keeps the parent's token.
-    pub(crate) fn of_child(mut self, parent: Parent) -> Self {
-        let (entry, stage) = (self.entry, self.stage);
-        self.slot = Some(self.life.slots.take(current::shard(), entry, stage, None, Some(parent)));
-        self.facts.set(Facts::SCOPED, true);
-        self.facts.set(Facts::UNCLAIMED, true);
+    /// The same for one whose runs are supervised.
+    pub(crate) fn of_supervised(mut self) -> Self {
+        self.facts.set(Facts::SUPERVISED, true);
         self
     }
 
     /// Runs a worker's code: a poll, the whole of a blocking one, or its destructors.
     #[inline]
     pub(crate) fn run<T>(&mut self, waker: WakerId, code: impl FnOnce() -> T) -> std::thread::Result<T> {
-        if self.facts.has(Facts::UNCLAIMED) {
-            self.claim();
-        }
         let guarded = || catch_unwind(AssertUnwindSafe(code));
-        let (ran, worker) = current::polling(&self.life, self.current(), waker, guarded);
+        let (current, kin) = (self.current(), &mut self.kin);
+        let (ran, worker) = current::polling(&self.life, current, kin, waker, guarded);
         self.slot = worker.slot;
         self.facts.set(Facts::SCOPED, worker.scoped);
         ran
-    }
-
-    /// The slot is this task's from its first poll on.
-    #[cold]
-    fn claim(&mut self) {
-        self.facts.set(Facts::UNCLAIMED, false);
-        if let Some(slot) = self.slot {
-            parking::claim_slot(&self.life, slot, self.stage);
-        }
     }
 
     #[inline]
@@ -128,17 +125,84 @@ impl Registration {
 
     /// Drops the future in the worker's name, so that a destructor that blocks or panics is seen for what it is.
     #[cold]
-    pub(crate) fn drop_early<F>(&mut self, mut future: Pin<&mut Option<F>>) {
-        if let Err(payload) = self.run(WakerId::NONE, || future.set(None)) {
+    pub(crate) fn drop_early<F, R>(&mut self, mut body: Pin<&mut Code<F, R>>) {
+        if let Err(payload) = self.run(WakerId::NONE, || body.set(Code::Gone)) {
             self.destructor_panicked();
             outcome::discard(payload);
         }
     }
 
-    /// The stop has run out of time.
+    /// Whether it ends now: with its stage, through its handle, or with a worker above it.
+    #[inline]
+    pub(crate) fn is_aborted(&self) -> bool {
+        parking::is_aborted(&self.life, self.stage, &self.kin)
+    }
+
+    /// It was aborted, and what it has started is.
     #[cold]
     pub(crate) fn aborted<T>(&mut self) -> Completion<T> {
+        self.abort_children();
         self.ended((Exit::Aborted, None))
+    }
+
+    #[cold]
+    pub(crate) fn abort_children(&self) {
+        if let Some(children) = &self.kin.children {
+            parking::abort_scope(&self.life, children);
+        }
+    }
+
+    /// From now on this wakes the worker when what it has started has ended or failed.
+    #[inline]
+    pub(crate) fn wait_for_children(&self, waker: &Waker) {
+        if let Some(children) = &self.kin.children {
+            children.set_waker(waker);
+        }
+    }
+
+    /// A failure of what it has started that is its own, unless a supervisor deals with it: that one is woken.
+    #[inline]
+    pub(crate) fn childs_failure(&self, waker: &Waker) -> Option<Failure> {
+        let children = self.kin.children.as_ref().filter(|children| children.has_failed())?;
+        if !self.facts.has(Facts::SUPERVISED) || self.facts.has(Facts::LINGERS) {
+            return children.take_failure();
+        }
+        waker.wake_by_ref();
+        None
+    }
+
+    /// It has failed by what it has started.
+    #[cold]
+    pub(crate) fn failed_by_child<T>(&mut self, child: Failure) -> Completion<T> {
+        let failure = Failure::of_child(self.subject(), child);
+        let text = failure.to_string();
+        self.fail(failure);
+        self.ended((Exit::ChildFailed(text), None))
+    }
+
+    /// The same after its own code has ended.
+    #[cold]
+    pub(crate) fn failed_by_child_later(&self, child: Failure) {
+        self.fail(Failure::of_child(self.subject(), child));
+        if let Some(children) = &self.kin.children {
+            parking::stop_scope(&self.life, children);
+        }
+    }
+
+    /// What to wait for before it has ended: what it has started has not.
+    #[inline]
+    pub(crate) fn lingers(&mut self) -> Option<Linger> {
+        let children = self.kin.children.as_ref().filter(|children| children.count() > 0)?;
+        let children = Arc::clone(children);
+        Some(self.linger(children))
+    }
+
+    #[cold]
+    fn linger(&mut self, children: Arc<Scope>) -> Linger {
+        self.facts.set(Facts::LINGERS, true);
+        children.linger();
+        self.life.registry.get(self.entry).lingering.fetch_add(1, Ordering::Relaxed);
+        linger::children_gone(Arc::clone(&self.life), self.entry, children, false)
     }
 
     /// The code has ended. An error that nothing has been done about is what the policy makes of it.
@@ -147,6 +211,9 @@ impl Registration {
         self.kind = exit.kind();
         if let Some(text) = error {
             self.fail(Failure::error(self.subject(), text));
+        }
+        if let (false, Some(children)) = (matches!(exit, Exit::Returned(_)), &self.kin.children) {
+            parking::stop_scope(&self.life, children);
         }
         if self.facts.has(Facts::ESSENTIAL) {
             self.facts.set(Facts::ESSENTIAL, false);
@@ -178,17 +245,12 @@ impl Registration {
     #[cold]
     fn fail(&self, failure: Failure) {
         let failure = failure.of_task(tokio::task::try_id());
-        self.life.fail_by_policy(self.entry, failure);
+        failing::by_policy(&self.life, self.entry, self.kin.parent.as_ref(), failure);
     }
 
-    /// An essential worker that ends by itself ends the process. One that was told to stop does not.
     #[cold]
     fn essential_ended(&self) {
-        if !parking::is_stopping(&self.life, self.stage, self.slot)
-            && let Subject::Worker(name, _) = self.subject()
-        {
-            self.life.begin_stop(Cause::Essential(name));
-        }
+        failing::essential_ended(&self.life, self.entry, self.stage, self.slot);
     }
 
     /// The waker by which whoever waits inside this worker may rely on its slot. Main's thread may be polled by
@@ -203,20 +265,29 @@ impl Registration {
         }
     }
 
-    /// Sits down to wait. Wakes the worker at once if the stop came while it did.
+    /// Waits in a slot. Wakes the worker at once if the stop came meanwhile.
     #[cold]
     pub(crate) fn park(&mut self, context: &Context<'_>) {
-        let slot = match self.slot {
-            Some(slot) => slot,
-            None => parking::take_slot(&self.life, current::shard(), self.entry, self.stage),
-        };
+        let slot = self.slot.unwrap_or_else(|| self.take_slot());
         self.slot = Some(slot);
         self.facts.set(Facts::WAITS, true);
         if self.entry == EntryId::MAIN {
             self.life.members.main_waits(context.waker());
         }
-        if parking::wait_in(&self.life, slot, self.stage, context.waker()) {
+        if parking::wait_in(&self.life, slot, self.stage, context.waker()) || self.life.phase.may_be_aborted(self.stage)
+        {
             context.waker().wake_by_ref();
+        }
+    }
+
+    fn take_slot(&self) -> SlotKey {
+        parking::take_slot(&self.life, current::shard(), self.entry, self.stage, &self.kin)
+    }
+
+    /// One that is there for a while, and is not polled: its slot says since when.
+    pub(crate) fn sit_down(&mut self) {
+        if self.slot.is_none() {
+            self.slot = Some(self.take_slot());
         }
     }
 }
@@ -228,18 +299,46 @@ impl Drop for Registration {
             // Dropped from outside, before it has ended by itself.
             self.essential_ended();
         }
+        if self.life.phase.may_be_aborted(self.stage) {
+            parking::forget_abort(&self.life);
+        }
+        if !self.life.phase.is_undisturbed(disturbances(self.stage, self.is_scoped())) {
+            self.note_stopped();
+        }
         if let Some(slot) = self.slot {
             self.life.slots.leave(slot);
         }
         if self.entry == EntryId::MAIN {
             self.life.main_gone();
-        } else {
-            let entry = self.life.registry.get(self.entry);
-            entry.ended(self.kind).fetch_add(1, Ordering::Release);
-            if !self.life.phase.is_undisturbed(disturbances(self.stage, false)) && entry.live() == 0 {
-                self.life.note_end(entry);
-            }
-            self.life.leave(self.stage);
+            return;
+        }
+        let entry = self.life.registry.get(self.entry);
+        if self.facts.has(Facts::LINGERS) {
+            entry.lingering.fetch_sub(1, Ordering::Relaxed);
+        }
+        entry.ended(self.kind).fetch_add(1, Ordering::Release);
+        if !self.life.phase.is_undisturbed(disturbances(self.stage, false)) && entry.live() == 0 {
+            self.life.note_end(entry);
+        }
+        if let Some(child) = self.kin.orphan() {
+            self.fail(Failure::of_child(self.subject(), child));
+        }
+        if let Some(parent) = &self.kin.parent
+            && parent.leave()
+            && parent.is_aborted()
+        {
+            parking::release(&self.life, parent);
+        }
+        self.life.leave(self.stage);
+    }
+}
+
+impl Registration {
+    /// One that ends because it was stopped does not end by itself: nothing is said of that.
+    #[cold]
+    fn note_stopped(&self) {
+        if parking::is_stopping(&self.life, self.stage, self.slot) {
+            self.life.registry.get(self.entry).note_stopped();
         }
     }
 }

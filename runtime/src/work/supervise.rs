@@ -1,29 +1,28 @@
 //! Workers that are more than one run: restarted, repeated, or with a budget of their own.
 
-use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::hash::{BuildHasher, RandomState};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::life::lifecycle::Lifecycle;
+use crate::life::scope::Scope;
 use crate::model::exit::{Exit, ExitKind};
 use crate::model::failure::{Failure, Subject};
 use crate::model::label::EntryId;
 use crate::model::outcome;
-use crate::model::policy::{OnFailure, Policy};
+use crate::model::policy::{OnFailure, OnTimeout, Policy};
 use crate::model::state::State;
 use crate::say::lines;
 use crate::work::cancellation::{is_stopping, run_until_stopping, stopping};
-
-/// Restarts are counted, and a worker counts as healthy, over this long.
-const A_MINUTE: Duration = Duration::from_secs(60);
+use crate::work::restarts::{A_MINUTE, Restarts};
+use crate::work::{current, failing, linger, parking};
 
 /// A run of a worker, its panics caught.
 pub(crate) type Run<R> = Pin<Box<dyn Future<Output = Exit<R>> + Send>>;
@@ -35,17 +34,19 @@ pub(crate) type Next<R> = Box<dyn FnMut() -> Option<Run<R>> + Send>;
 pub(crate) type Judge<R> = Box<dyn Fn(&R) -> Option<String> + Send>;
 
 /// A worker's runs, one after the other, as its policy has it. `next` makes a run, or says that there is no
-/// other. Runs inside the worker's own task: what it asks, the worker asks.
+/// other. Runs inside the worker's own task: what it asks, the worker asks. A run has ended when what it has started has
+/// ended as well.
 ///
 /// Every program has a copy of this for each type of result, so what does not depend on it is elsewhere.
 pub(crate) async fn supervise<R>(
-    life: &Lifecycle,
+    life: &Arc<Lifecycle>,
     entry: EntryId,
+    parent: Option<&Arc<Scope>>,
     policy: &Policy,
     mut next: Next<R>,
     judge: Judge<R>,
 ) -> Exit<R> {
-    let mut supervisor = Supervisor::new(life, entry, policy);
+    let mut supervisor = Supervisor::new(life, entry, parent, policy);
     if policy.every().is_some() && life.phase.state() >= State::Draining {
         // The stop came before the first run.
         return Exit::Aborted;
@@ -54,32 +55,44 @@ pub(crate) async fn supervise<R>(
         let Some(run) = next() else {
             return Exit::Aborted;
         };
-        let began = Instant::now();
-        let (ran, has_panicked) = within(supervisor.limit(), run).await;
+        supervisor.begin();
+        let (ran, has_panicked) = within(&mut supervisor.limit, run).await;
         if has_panicked {
-            let failure = Failure::destructor(supervisor.subject());
-            life.fail_by_policy(entry, failure.of_task(tokio::task::try_id()));
+            supervisor.destructor_panicked();
         }
-        let (exit, error) = match ran {
-            Exit::Returned(result) | Exit::Failed(result) => {
+        let (exit, failure) = match ran {
+            Ran::Ended(Exit::Returned(result) | Exit::Failed(result)) => {
                 let error = judge(&result);
-                Exit::of(result, error)
+                let failure = error.as_ref().map(|text| Failure::error(supervisor.subject(), text.clone()));
+                (Exit::of(result, error).0, failure)
             }
-            exit => (exit, None),
-        };
-        let failure = match &exit {
-            Exit::Returned(_) => None,
-            Exit::Failed(_) => error.map(|text| Failure::error(supervisor.subject(), text)),
-            Exit::Panicked(payload) => Some(Failure::panic(supervisor.subject(), payload.as_ref())),
-            Exit::Aborted => {
+            Ran::Ended(Exit::Panicked(payload)) => {
+                let failure = Failure::panic(supervisor.subject(), payload.as_ref());
+                (Exit::Panicked(payload), Some(failure))
+            }
+            Ran::Ended(exit) => (exit, None),
+            Ran::OutOfTime => {
                 supervisor.overran();
-                None
+                (Exit::Aborted, None)
+            }
+            Ran::ChildFailed(child) => {
+                let failure = Failure::of_child(supervisor.subject(), child);
+                (Exit::ChildFailed(failure.to_string()), Some(failure))
             }
         };
-        if !supervisor.comes_again(began, exit.kind(), failure).await {
+        if !supervisor.comes_again(exit.kind(), failure).await {
             return exit;
         }
     }
+}
+
+/// How a run came to its end.
+enum Ran<R> {
+    Ended(Exit<R>),
+    /// The worker's own budget is over.
+    OutOfTime,
+    /// What it has started has failed, and that is its failure.
+    ChildFailed(Failure),
 }
 
 /// A run, its panics caught, and those of its destructor.
@@ -112,73 +125,124 @@ where
     })
 }
 
-/// Polls `run` to its end, or until `limit` is over. Says whether its destructor panicked then.
-async fn within<R>(limit: Option<Limit>, mut run: Run<R>) -> (Exit<R>, bool) {
-    let Some(mut limit) = limit else {
-        return (run.await, false);
-    };
-    let exit = poll_fn(|context| {
+/// Polls `run` to its end, until `limit` is over, or until what it has started has failed for it. Says whether its
+/// destructor panicked then.
+async fn within<R>(limit: &mut Option<Limit>, mut run: Run<R>) -> (Ran<R>, bool) {
+    let ran = poll_fn(|context| {
         if let Poll::Ready(exit) = run.as_mut().poll(context) {
-            return Poll::Ready(exit);
+            return Poll::Ready(Ran::Ended(exit));
         }
-        limit.as_mut().poll(context).map(|()| Exit::Aborted)
+        if let Some(failure) = current::childs_failure() {
+            return Poll::Ready(Ran::ChildFailed(failure));
+        }
+        is_over(limit, context).map(|()| Ran::OutOfTime)
     })
     .await;
-    let is_clean = outcome::discard(run);
-    (exit, !is_clean)
+    (ran, !outcome::discard(run))
 }
 
 /// Resolves when a run has had its time.
 type Limit = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// Whether a run has had its time; said once.
+fn is_over(limit: &mut Option<Limit>, context: &mut Context<'_>) -> Poll<()> {
+    let Some(running) = limit else {
+        return Poll::Pending;
+    };
+    running.as_mut().poll(context).map(|()| *limit = None)
+}
+
 /// What goes on between the runs of a worker.
 struct Supervisor<'a> {
-    life: &'a Lifecycle,
+    life: &'a Arc<Lifecycle>,
     entry: EntryId,
+    /// The scope that the worker belongs to.
+    parent: Option<&'a Arc<Scope>>,
     policy: &'a Policy,
     restarts: Restarts<'a>,
     /// When the last tick was due.
     due: Instant,
+    /// When the run began.
+    began: Instant,
+    /// The worker's own budget, from when it is told to stop.
+    limit: Option<Limit>,
 }
 
 impl<'a> Supervisor<'a> {
-    fn new(life: &'a Lifecycle, entry: EntryId, policy: &'a Policy) -> Self {
-        Self { life, entry, policy, restarts: Restarts::new(policy), due: Instant::now() }
+    fn new(life: &'a Arc<Lifecycle>, entry: EntryId, parent: Option<&'a Arc<Scope>>, policy: &'a Policy) -> Self {
+        let now = Instant::now();
+        Self { life, entry, parent, policy, restarts: Restarts::new(policy), due: now, began: now, limit: None }
     }
 
-    /// The worker's own budget, which begins when it is told to stop.
-    fn limit(&self) -> Option<Limit> {
-        let limit = self.policy.stop_timeout()?;
-        Some(Box::pin(async move {
-            stopping().await;
-            sleep(limit).await;
-        }))
+    /// A run begins.
+    fn begin(&mut self) {
+        self.began = Instant::now();
+        self.limit = self.policy.stop_timeout().map(|limit| -> Limit {
+            Box::pin(async move {
+                stopping().await;
+                sleep(limit).await;
+            })
+        });
     }
 
     fn subject(&self) -> Subject {
         self.life.registry.get(self.entry).subject()
     }
 
-    /// A run did not end within the worker's own budget.
-    fn overran(&self) {
-        let failure = Failure::overrun(self.subject(), self.policy.stop_timeout().unwrap_or_default());
-        self.life.note_failure(failure.of_task(tokio::task::try_id()));
+    fn fail(&self, failure: Failure) {
+        let failure = failure.of_task(tokio::task::try_id());
+        failing::by_policy(self.life, self.entry, self.parent, failure);
     }
 
-    /// Whether there is another run, once it is time for it.
+    fn destructor_panicked(&self) {
+        self.fail(Failure::destructor(self.subject()));
+    }
+
+    /// A run, with what it has started, did not end within the worker's own budget.
+    fn overran(&self) {
+        let failure = Failure::overrun(self.subject(), self.policy.stop_timeout().unwrap_or_default());
+        let failure = failure.of_task(tokio::task::try_id());
+        let on_failure = failing::meaning(self.life, self.entry, self.parent);
+        if self.policy.on_timeout() == OnTimeout::Log {
+            self.life.writer.say(lines::logged(&failure));
+        } else if self.life.phase.is_stop_begun() {
+            self.life.note_failure(failure);
+        } else if on_failure == OnFailure::Restart {
+            // It was told to stop: it does not come again.
+            self.life.writer.say(lines::logged(&failure));
+        } else {
+            failing::by_policy(self.life, self.entry, self.parent, failure);
+        }
+    }
+
+    /// Whether there is another run, once it is time for it and what the last one has started has ended.
     fn comes_again(
         &mut self,
-        began: Instant,
         kind: ExitKind,
         failure: Option<Failure>,
     ) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
         Box::pin(async move {
-            if kind == ExitKind::Aborted || !self.goes_on(began, failure.as_ref()) {
+            let mut goes_on = kind != ExitKind::Aborted && self.goes_on(failure.as_ref());
+            let mut failure = failure;
+            if let Some(children) = current::take_children() {
+                if kind == ExitKind::Aborted {
+                    parking::abort_scope(self.life, &children);
+                } else if kind != ExitKind::Returned {
+                    parking::stop_scope(self.life, &children);
+                }
+                while let Some(child) = self.children_gone(&children, goes_on).await {
+                    parking::stop_scope(self.life, &children);
+                    let later = Failure::of_child(self.subject(), child);
+                    goes_on = kind != ExitKind::Aborted && self.goes_on(Some(&later));
+                    failure.get_or_insert(later);
+                }
+            }
+            if !goes_on {
                 return false;
             }
             // What has run is counted, and so is the next run, unless it does not come.
             let counters = self.life.registry.get(self.entry);
-            counters.started.fetch_add(1, Ordering::Relaxed);
+            counters.start();
             counters.ended(kind).fetch_add(1, Ordering::Release);
             let comes = if let Some(period) = self.policy.every() {
                 self.due = after(self.due, period);
@@ -201,13 +265,39 @@ impl<'a> Supervisor<'a> {
         })
     }
 
+    /// Waits until what a run has started has ended; within the worker's own budget, then it is aborted. Returns early
+    /// with a failure of it that is the worker's.
+    async fn children_gone(&mut self, children: &Arc<Scope>, is_restart: bool) -> Option<Failure> {
+        let lingering = self.life.registry.get(self.entry).linger(children);
+        let mut gone = linger::children_gone(Arc::clone(self.life), self.entry, Arc::clone(children), is_restart);
+        let failure = loop {
+            let ended = poll_fn(|context| {
+                let gone = gone.as_mut().poll(context);
+                if let Some(failure) = children.take_failure() {
+                    return Poll::Ready(Some(Some(failure)));
+                }
+                if gone.is_ready() {
+                    return Poll::Ready(Some(None));
+                }
+                is_over(&mut self.limit, context).map(|()| None)
+            });
+            if let Some(failure) = ended.await {
+                break failure;
+            }
+            self.overran();
+            parking::abort_scope(self.life, children);
+        };
+        drop(lingering);
+        failure
+    }
+
     /// What the policy makes of how a run ended: whether another one may follow.
-    fn goes_on(&mut self, began: Instant, failure: Option<&Failure>) -> bool {
+    fn goes_on(&mut self, failure: Option<&Failure>) -> bool {
         let repeats = self.policy.every().is_some();
         let Some(failure) = failure else {
             return repeats;
         };
-        match self.policy.on_failure() {
+        match failing::meaning(self.life, self.entry, self.parent) {
             OnFailure::Log => {
                 self.life.writer.say(lines::logged(failure));
                 repeats
@@ -216,7 +306,11 @@ impl<'a> Supervisor<'a> {
                 self.life.writer.say(lines::logged(failure));
                 false
             }
-            OnFailure::Restart if self.restarts.allow(began) => true,
+            OnFailure::Restart if self.restarts.allow(self.began) => true,
+            OnFailure::Parent => {
+                failing::pass_up(self.life, self.parent, failure.clone().of_task(tokio::task::try_id()));
+                false
+            }
             OnFailure::Stop | OnFailure::Restart => {
                 self.life.fail(failure.clone().of_task(tokio::task::try_id()));
                 false
@@ -259,105 +353,9 @@ async fn tick(life: &Lifecycle, due: Instant) -> bool {
     .await
 }
 
-/// The bookkeeping of restarts.
-struct Restarts<'a> {
-    policy: &'a Policy,
-    /// When the restarts of the last minute were.
-    recent: VecDeque<Instant>,
-    /// The next pause, before the jitter.
-    pause: Duration,
-}
-
-impl<'a> Restarts<'a> {
-    fn new(policy: &'a Policy) -> Self {
-        Self { policy, recent: VecDeque::new(), pause: policy.backoff.0 }
-    }
-
-    /// Whether one more is within the limit. `began`: when the run that failed did; one that was healthy for a
-    /// minute is forgiven.
-    fn allow(&mut self, began: Instant) -> bool {
-        let now = Instant::now();
-        if now.duration_since(began) >= A_MINUTE {
-            self.pause = self.policy.backoff.0;
-        }
-        while self.recent.front().is_some_and(|earlier| now.duration_since(*earlier) >= A_MINUTE) {
-            self.recent.pop_front();
-        }
-        let Some(limit) = self.policy.max_restarts else {
-            return true;
-        };
-        let allowed = self.recent.len() < limit as usize;
-        if allowed {
-            self.recent.push_back(now);
-        }
-        allowed
-    }
-
-    /// The pause before the next run: doubled each time, with a jitter of up to a half, so that many do not come
-    /// back together.
-    fn pause(&mut self) -> Duration {
-        let (first, longest) = self.policy.backoff;
-        let pause = self.pause.clamp(first, longest);
-        self.pause = pause.saturating_mul(2).min(longest);
-        // The standard library's only source of chance; good enough to spread restarts.
-        let chance = RandomState::new().hash_one(Instant::now()) % 1024;
-        pause / 2 + pause.mul_f64(chance_of(chance)) / 2
-    }
-}
-
-/// A number below 1024 as a part of one.
-fn chance_of(number: u64) -> f64 {
-    f64::from(u32::try_from(number).unwrap_or_default()) / 1024.0
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
-
-    #[test]
-    fn pauses_double_up_to_the_longest() {
-        let mut policy = Policy::new();
-        policy.backoff = (Duration::from_millis(100), Duration::from_millis(500));
-        let mut restarts = Restarts::new(&policy);
-        for longest in [100, 200, 400, 500, 500] {
-            let pause = restarts.pause().as_millis();
-            assert!((longest / 2..=longest).contains(&pause), "{pause} of {longest}");
-        }
-    }
-
-    #[test]
-    fn a_run_that_was_well_for_a_minute_is_forgiven_and_a_shorter_one_is_not() {
-        let mut policy = Policy::new();
-        policy.backoff = (Duration::from_millis(100), Duration::from_millis(800));
-        let mut restarts = Restarts::new(&policy);
-        restarts.pause();
-        restarts.pause();
-        let now = Instant::now();
-        restarts.allow(now);
-        assert!(restarts.pause() >= Duration::from_millis(200));
-        restarts.allow(now.checked_sub(A_MINUTE).unwrap());
-        assert!(restarts.pause() <= Duration::from_millis(100));
-    }
-
-    #[test]
-    fn many_that_fail_at_once_do_not_come_back_together() {
-        let mut policy = Policy::new();
-        policy.backoff = (Duration::from_secs(1), Duration::from_secs(1));
-        let pauses: HashSet<_> = (0..100).map(|_| Restarts::new(&policy).pause().as_millis()).collect();
-        // By chance alike: about as many as people of the same birthday.
-        assert!(pauses.len() > 50, "{pauses:?}");
-    }
-
-    #[test]
-    fn restarts_beyond_the_limit_are_refused() {
-        let mut policy = Policy::new();
-        policy.max_restarts = Some(2);
-        let mut restarts = Restarts::new(&policy);
-        let now = Instant::now();
-        assert_eq!([(); 3].map(|()| restarts.allow(now)), [true, true, false]);
-    }
 
     #[test]
     fn a_tick_that_was_missed_is_skipped() {

@@ -7,12 +7,10 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::life::descent::Parent;
 use crate::life::function::Function;
-use crate::life::lifecycle::Lifecycle;
 use crate::model::label::Label;
 use crate::model::outcome::{Outcome, judge};
-use crate::model::policy::{OnFailure, Policy};
+use crate::model::policy::{OnFailure, OnTimeout, Policy};
 use crate::model::state::{Stage, State};
 use crate::say::refusals;
 use crate::work::ambient::Caller;
@@ -85,6 +83,22 @@ impl<B> Worker<B> {
         self
     }
 
+    /// What it means that this one does not end within its own `stop_timeout`: a failure, or a line in the log.
+    pub fn on_timeout(mut self, on_timeout: OnTimeout) -> Self {
+        self.policy().set_on_timeout(on_timeout);
+        self
+    }
+
+    /// What a failure of a worker below this one means, where that worker does not say so: below this one are the workers
+    /// that it starts, those that they start, and so on.
+    ///
+    /// With [`OnFailure::Parent`] a failure stays inside the part that this worker is: a worker whose helper fails has
+    /// failed, and its policy decides.
+    pub fn children_on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.policy().set_children(on_failure);
+        self
+    }
+
     fn policy(&mut self) -> &mut Policy {
         Arc::make_mut(self.label().policy.get_or_insert_with(|| Arc::new(Policy::new())))
     }
@@ -129,18 +143,21 @@ impl<B: Body> Worker<B> {
     pub fn spawn(self) -> WorkerHandle<B::Output> {
         if let Name::Function(function) = self.name
             && function.policy().is_plain()
-            && let Some(life) = current::spawner()
+            && let Some((life, stage, scope)) = current::spawner()
             && let Some(runtime) = life.runtime.wait()
         {
-            // The short way: a function that nothing was set for, called by main or by an untracked task.
+            // The short way: a function that nothing was set for.
             let entry = life.registry.start(function);
-            if life.arrive(Stage::Main) {
-                let registration = Registration::new(Arc::clone(&life), entry, Stage::Main);
+            if life.arrive(stage) {
+                if let Some(scope) = &scope {
+                    life.registry.get(entry).note_parent(scope.owner());
+                }
+                let registration = Registration::new(Arc::clone(&life), entry, stage, scope);
                 let task = self.body.launch(registration, runtime, None);
-                return WorkerHandle::new(life, Called::Function(function), Stage::Main, Some(task));
+                return WorkerHandle::new(life, Called::Function(function), stage, B::BLOCKS, Some(task));
             }
             life.registry.get(entry).refuse();
-            return WorkerHandle::new(life, Called::Function(function), Stage::Main, None);
+            return WorkerHandle::new(life, Called::Function(function), stage, B::BLOCKS, None);
         }
         self.spawn_with_care()
     }
@@ -149,10 +166,14 @@ impl<B: Body> Worker<B> {
     #[track_caller]
     fn spawn_with_care(self) -> WorkerHandle<B::Output> {
         let policy = self.name.policy();
-        let Spawner { life, stage, parent } = Spawner::find(policy);
-        let state = life.phase.state();
-        let refused =
-            policy.refuses() && state >= State::Stopping || policy.every().is_some() && state >= State::Draining;
+        let caller = Caller::expect("spawning a worker");
+        // A worker that is spawned by a worker is its child, unless it has a stage of its own.
+        let parent = caller.worker().filter(|_| policy.stage().is_none());
+        let stage = policy.stage().or(parent.map(|parent| parent.stage)).unwrap_or_default();
+        let scope = parent.and_then(|_| current::children());
+        let life = caller.life;
+        let is_at = |state| life.phase.state() >= state;
+        let refused = policy.refuses() && is_at(State::Stopping) || policy.every().is_some() && is_at(State::Draining);
         let supervised = policy.is_supervised().then(|| Box::new(policy.clone()));
         let essential = policy.is_essential();
         let (entry, name) = match self.name {
@@ -164,41 +185,19 @@ impl<B: Body> Worker<B> {
         };
         let runtime = life.runtime.wait().filter(|_| !refused && life.arrive(stage));
         let task = if let Some(runtime) = runtime {
-            let mut registration = Registration::new(Arc::clone(&life), entry, stage);
+            if let Some(scope) = &scope {
+                life.registry.get(entry).note_parent(scope.owner());
+            }
+            let mut registration = Registration::new(Arc::clone(&life), entry, stage, scope);
             if essential {
                 registration = registration.of_essential();
-            }
-            if let Some(parent) = parent {
-                registration = registration.of_child(parent);
             }
             Some(self.body.launch(registration, runtime, supervised))
         } else {
             life.registry.get(entry).refuse();
             None
         };
-        WorkerHandle::new(life, name, stage, task)
-    }
-}
-
-/// Where a worker is spawned.
-struct Spawner {
-    life: Arc<Lifecycle>,
-    stage: Stage,
-    /// The worker that is spawning, whose token stops its children.
-    parent: Option<Parent>,
-}
-
-impl Spawner {
-    /// A worker that is spawned by a worker is its child, unless it has a stage of its own.
-    #[track_caller]
-    fn find(policy: &Policy) -> Self {
-        let caller = Caller::expect("spawning a worker");
-        let parent = caller.worker().filter(|_| policy.stage().is_none());
-        Self {
-            stage: policy.stage().or(parent.map(|parent| parent.stage)).unwrap_or_default(),
-            parent: parent.map(|parent| caller.as_parent(parent)),
-            life: caller.life,
-        }
+        WorkerHandle::new(life, name, stage, B::BLOCKS, task)
     }
 }
 

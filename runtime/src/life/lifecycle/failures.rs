@@ -3,25 +3,11 @@
 use std::sync::Arc;
 
 use super::Lifecycle;
-use crate::model::failure::{Failure, FailureKind, Subject};
-use crate::model::label::EntryId;
-use crate::model::policy::OnFailure;
+use crate::model::failure::{Failure, Subject};
 use crate::model::state::Cause;
 use crate::say::lines;
 
 impl Lifecycle {
-    /// What the policy of a worker of this entry makes of its failure.
-    pub(crate) fn fail_by_policy(&self, entry: EntryId, failure: Failure) {
-        match self.registry.get(entry).policy().on_failure() {
-            OnFailure::Log => self.writer.say(lines::logged(&failure)),
-            // A run that failed would be followed by another one: its destructors are no more than it is.
-            OnFailure::Restart if matches!(failure.kind, FailureKind::Destructor) => {
-                self.writer.say(lines::logged(&failure));
-            }
-            OnFailure::Stop | OnFailure::Restart => self.fail(failure),
-        }
-    }
-
     pub(crate) fn fail(&self, failure: Failure) {
         let cause = match &failure.subject {
             Subject::Main => Cause::MainEnded,

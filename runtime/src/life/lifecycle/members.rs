@@ -66,6 +66,6 @@ impl Lifecycle {
         let tasks = self.runtime.get().map_or(0, |runtime| runtime.metrics().num_alive_tasks());
         #[cfg(all(unix, feature = "systemd"))]
         let tasks = tasks.saturating_sub(self.listeners.systemd.tasks());
-        tasks
+        tasks.saturating_sub(self.tokens.watchers())
     }
 }

@@ -1,0 +1,194 @@
+//! Workers that block their thread: a worker that is one closure, and a run of a supervised one.
+
+use std::future::poll_fn;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::task::AbortHandle;
+
+use crate::life::lifecycle::Lifecycle;
+use crate::life::scope::{Kin, Scope};
+use crate::model::exit::{Exit, Judged};
+use crate::model::label::EntryId;
+use crate::model::state::Stage;
+use crate::os::lock::Lock;
+use crate::work::completion::Completion;
+use crate::work::polled::{Current, WakerId};
+use crate::work::registration::Registration;
+use crate::work::{current, parking};
+
+/// Runs a blocking worker on the thread tokio gave it.
+pub(crate) fn run<T>(
+    mut registration: Registration,
+    code: impl FnOnce() -> T,
+    settle: impl FnOnce(T) -> Judged<T>,
+) -> Completion<T> {
+    if registration.is_aborted() {
+        return Completion::new(Exit::Aborted, &registration.life, registration.entry);
+    }
+    registration.sit_down();
+    let completion = match registration.run(WakerId::NONE, || settle(code())) {
+        Ok(judged) => registration.ended(judged),
+        Err(payload) => registration.panicked(payload, false),
+    };
+    if let Some(mut wait) = registration.lingers() {
+        let wait = poll_fn(|context| {
+            if registration.is_aborted() {
+                registration.abort_children();
+            }
+            let gone = wait.as_mut().poll(context);
+            if let Some(failure) = registration.childs_failure(context.waker()) {
+                registration.failed_by_child_later(failure);
+            }
+            gone
+        });
+        if let Some(runtime) = registration.life.runtime.get() {
+            runtime.block_on(wait);
+        }
+    }
+    completion
+}
+
+/// One run of a blocking body inside a supervised worker: on tokio's pool, in the worker's name.
+pub(crate) async fn supervised_run<R: Send + 'static>(code: impl FnOnce() -> R + Send + 'static) -> R {
+    // The worker sits down first: on the other thread the code finds it by its slot, and takes none of its own. It may
+    // ask for the worker's token there.
+    let worker = current::caller().and_then(|(life, current)| {
+        let (current, scoped) = (current?, true);
+        let slot = Some(current::slot(&life, current));
+        Some((life, Current { slot, scoped, ..current }, current::share_kin()))
+    });
+    let (running, ends) = Running::new(worker.as_ref());
+    let run = move || {
+        let _ends = ends;
+        match worker {
+            Some((life, current, mut kin)) => {
+                // Caught in here, so that the thread's record is put back.
+                let guarded = || catch_unwind(AssertUnwindSafe(code));
+                let (ran, _) = current::polling(&life, current, &mut kin, WakerId::NONE, guarded);
+                ran.unwrap_or_else(|payload| resume_unwind(payload))
+            }
+            None => code(),
+        }
+    };
+    let mut task = tokio::task::spawn_blocking(run);
+    let _running = running.aborting(task.abort_handle());
+    let ran = (&mut task).await;
+    current::maybe_scoped();
+    match ran {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(payload) => resume_unwind(payload),
+            // The runtime is shutting down, and this future with it.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+/// A closure that blocks, as its worker sees it. Where the worker is dropped first, the closure goes on, and is waited
+/// for: nothing can abort it.
+struct Running {
+    state: Arc<Lock<Blocked>>,
+    worker: Option<Place>,
+    task: Option<AbortHandle>,
+}
+
+/// How far the closure has come.
+enum Blocked {
+    /// It has not ended, and its worker waits for it.
+    Runs,
+    /// It has not ended, and its worker is gone.
+    Outlives(#[allow(dead_code)] Option<Outliving>), // for its destructor
+    Ended,
+}
+
+impl Running {
+    /// For this worker; and what the closure keeps until it ends.
+    fn new(worker: Option<&(Arc<Lifecycle>, Current, Kin)>) -> (Self, Ends) {
+        let state = Arc::new(Lock::new(Blocked::Runs));
+        let running = Self {
+            state: Arc::clone(&state),
+            worker: worker.map(|(life, current, kin)| Place {
+                life: Arc::clone(life),
+                entry: current.entry,
+                stage: current.stage,
+                scope: kin.children.clone(),
+            }),
+            task: None,
+        };
+        (running, Ends(state))
+    }
+
+    /// Where it has not begun by then, this takes it back.
+    fn aborting(mut self, task: AbortHandle) -> Self {
+        self.task = Some(task);
+        self
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+        let mut state = self.state.lock();
+        if matches!(*state, Blocked::Runs) {
+            let worker = self.worker.take();
+            let outlives = worker.and_then(Outliving::new);
+            *state = Blocked::Outlives(outlives);
+        }
+    }
+}
+
+/// Dropped with the closure: when it has run, or when it is not to run any more.
+struct Ends(Arc<Lock<Blocked>>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        let before = mem::replace(&mut *state, Blocked::Ended);
+        drop(state);
+        drop(before);
+    }
+}
+
+/// Where a worker is counted, and the scope of what it has started.
+struct Place {
+    life: Arc<Lifecycle>,
+    entry: EntryId,
+    stage: Stage,
+    scope: Option<Arc<Scope>>,
+}
+
+/// Counts a closure whose worker was dropped among those that are alive, and among what that worker has started: the
+/// worker has ended when the closure has.
+struct Outliving(Place);
+
+impl Outliving {
+    fn new(place: Place) -> Option<Self> {
+        place.life.arrive(place.stage).then(|| {
+            place.life.registry.get(place.entry).start();
+            if let Some(scope) = &place.scope {
+                scope.arrive();
+            }
+            Self(place)
+        })
+    }
+}
+
+impl Drop for Outliving {
+    fn drop(&mut self) {
+        let Place { life, entry, stage, scope } = &self.0;
+        // Its worker has ended already, as far as the counters go.
+        life.registry.get(*entry).started.fetch_sub(1, Ordering::Release);
+        if let Some(scope) = scope
+            && scope.leave()
+            && scope.is_aborted()
+        {
+            parking::release(life, scope);
+        }
+        life.leave(*stage);
+    }
+}

@@ -1,0 +1,39 @@
+//! A worker's own code, and what is left of the worker after it.
+
+use std::pin::Pin;
+
+use pin_project_lite::pin_project;
+
+use crate::work::completion::Completion;
+use crate::work::linger::Linger;
+
+pin_project! {
+    /// How far the worker's own code has come.
+    #[project = CodeProjection]
+    pub(crate) enum Code<F, R> {
+        Running { #[pin] future: F },
+        /// It has ended. What it has started has not.
+        Lingering { rest: Box<Lingering<R>> },
+        Gone,
+    }
+}
+
+/// What is left of a worker whose own code has ended.
+pub(crate) struct Lingering<R> {
+    pub(crate) wait: Linger,
+    pub(crate) completion: Option<Completion<R>>,
+}
+
+impl<F, R> Code<F, R> {
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self, Self::Running { .. })
+    }
+
+    #[inline]
+    pub(crate) fn future(self: Pin<&mut Self>) -> Option<Pin<&mut F>> {
+        match self.project() {
+            CodeProjection::Running { future } => Some(future),
+            CodeProjection::Lingering { .. } | CodeProjection::Gone => None,
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The scopes of the worker being polled on this thread.
+
+use std::sync::Arc;
+
+use tokio::task::Id;
+
+use super::{look, look_with_life};
+use crate::life::scope::{Kin, Scope};
+use crate::model::failure::Failure;
+
+/// The scope of what the worker being polled here starts.
+pub(crate) fn children() -> Option<Arc<Scope>> {
+    look_with_life(|here, life| here.current().map(|_| here.children(life))).flatten()
+}
+
+/// The same, if it has started anything; what it starts after that is in another scope.
+pub(crate) fn take_children() -> Option<Arc<Scope>> {
+    look(|here| here.kin.borrow_mut().children.take()).flatten()
+}
+
+/// A failure of what the worker being polled here has started that is its own.
+pub(crate) fn childs_failure() -> Option<Failure> {
+    look(|here| here.kin.borrow().children.as_ref()?.take_failure()).flatten()
+}
+
+/// The scopes of the worker being polled here, for another thread that runs code of its own.
+pub(crate) fn share_kin() -> Kin {
+    let children = children();
+    look(|here| Kin { parent: here.kin.borrow().parent.clone(), children }).unwrap_or_default()
+}
+
+/// Whether the worker being polled here belongs to what this task has started.
+pub(crate) fn is_below(task: Id) -> bool {
+    let is_below = |parent: &Arc<Scope>| parent.is_owned_by(task);
+    look(|here| here.kin.borrow().parent.as_ref().is_some_and(is_below)).unwrap_or(false)
+}
+
+/// How many workers above the one being polled here only wait for what they have started.
+pub(crate) fn waiting_above() -> usize {
+    let count = |parent: &Arc<Scope>| parent.line().filter(|scope| scope.is_lingering()).count();
+    look(|here| here.kin.borrow().parent.as_ref().map(count)).flatten().unwrap_or(0)
+}

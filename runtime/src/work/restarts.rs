@@ -1,0 +1,113 @@
+//! How often a worker is restarted, and after which pauses.
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::model::policy::Policy;
+
+/// Restarts are counted, and a worker counts as healthy, over this long.
+pub(crate) const A_MINUTE: Duration = Duration::from_secs(60);
+
+/// The bookkeeping of restarts.
+pub(crate) struct Restarts<'a> {
+    policy: &'a Policy,
+    /// When the restarts of the last minute were.
+    recent: VecDeque<Instant>,
+    /// The next pause, before the jitter.
+    pause: Duration,
+}
+
+impl<'a> Restarts<'a> {
+    pub(crate) fn new(policy: &'a Policy) -> Self {
+        Self { policy, recent: VecDeque::new(), pause: policy.backoff.0 }
+    }
+
+    /// Whether one more is within the limit. `began`: when the run that failed did; one that was healthy for a
+    /// minute is forgiven.
+    pub(crate) fn allow(&mut self, began: Instant) -> bool {
+        let now = Instant::now();
+        if now.duration_since(began) >= A_MINUTE {
+            self.pause = self.policy.backoff.0;
+        }
+        while self.recent.front().is_some_and(|earlier| now.duration_since(*earlier) >= A_MINUTE) {
+            self.recent.pop_front();
+        }
+        let Some(limit) = self.policy.max_restarts else {
+            return true;
+        };
+        let allowed = self.recent.len() < limit as usize;
+        if allowed {
+            self.recent.push_back(now);
+        }
+        allowed
+    }
+
+    /// The pause before the next run: doubled each time, with a jitter of up to a half, so that many do not come
+    /// back together.
+    pub(crate) fn pause(&mut self) -> Duration {
+        let (first, longest) = self.policy.backoff;
+        let pause = self.pause.clamp(first, longest);
+        self.pause = pause.saturating_mul(2).min(longest);
+        // The standard library's only source of chance; good enough to spread restarts.
+        let chance = RandomState::new().hash_one(Instant::now()) % 1024;
+        pause / 2 + pause.mul_f64(chance_of(chance)) / 2
+    }
+}
+
+/// A number below 1024 as a part of one.
+fn chance_of(number: u64) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or_default()) / 1024.0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let mut policy = Policy::new();
+        policy.backoff = (Duration::from_millis(100), Duration::from_millis(500));
+        let mut restarts = Restarts::new(&policy);
+        for longest in [100, 200, 400, 500, 500] {
+            let pause = restarts.pause().as_millis();
+            assert!((longest / 2..=longest).contains(&pause), "{pause} of {longest}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_was_well_for_a_minute_is_forgiven_and_a_shorter_one_is_not() {
+        let mut policy = Policy::new();
+        policy.backoff = (Duration::from_millis(100), Duration::from_millis(800));
+        let mut restarts = Restarts::new(&policy);
+        restarts.pause();
+        restarts.pause();
+        let now = Instant::now();
+        restarts.allow(now);
+        assert!(restarts.pause() >= Duration::from_millis(200));
+        restarts.allow(now.checked_sub(A_MINUTE).unwrap());
+        assert!(restarts.pause() <= Duration::from_millis(100));
+    }
+
+    #[test]
+    fn many_that_fail_at_once_do_not_come_back_together() {
+        let mut policy = Policy::new();
+        policy.backoff = (Duration::from_secs(1), Duration::from_secs(1));
+        let pauses: HashSet<_> = (0..100).map(|_| Restarts::new(&policy).pause().as_millis()).collect();
+        // By chance alike: about as many as people of the same birthday.
+        assert!(pauses.len() > 50, "{pauses:?}");
+    }
+
+    #[test]
+    fn restarts_beyond_the_limit_are_refused() {
+        let mut policy = Policy::new();
+        policy.max_restarts = Some(2);
+        let mut restarts = Restarts::new(&policy);
+        let now = Instant::now();
+        assert_eq!([(); 3].map(|()| restarts.allow(now)), [true, true, false]);
+    }
+}

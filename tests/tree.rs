@@ -1,0 +1,412 @@
+//! A worker's life includes what it has started: stop, abort, wait, time out, restart and fail by subtree.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use graceful::{OnFailure, OnTimeout, Stage, WorkerError, WorkerHandle};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, timeout};
+
+const SECOND: Duration = Duration::from_secs(1);
+const TENTH: Duration = Duration::from_millis(100);
+
+/// How many are alive, and the most that were at once.
+#[derive(Clone, Default)]
+struct Alive(Arc<(AtomicUsize, AtomicUsize)>);
+
+impl Alive {
+    fn enter(&self) -> Inside {
+        let now = self.0.0.fetch_add(1, Ordering::SeqCst) + 1;
+        self.0.1.fetch_max(now, Ordering::SeqCst);
+        Inside(self.clone())
+    }
+
+    fn count(&self) -> usize {
+        self.0.0.load(Ordering::SeqCst)
+    }
+
+    fn most(&self) -> usize {
+        self.0.1.load(Ordering::SeqCst)
+    }
+}
+
+struct Inside(Alive);
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.0.0.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Ends a while after it is told to stop.
+async fn lingers(alive: Alive, after: Duration) {
+    let _inside = alive.enter();
+    graceful::stopping().await;
+    sleep(after).await;
+}
+
+/// Never ends by itself.
+async fn stuck(alive: Alive) {
+    let _inside = alive.enter();
+    std::future::pending::<()>().await;
+}
+
+#[graceful::worker(on_failure = "restart", backoff = "100ms..100ms")]
+async fn fails_with_a_helper(alive: Alive, runs: Arc<AtomicUsize>) -> Result<(), &'static str> {
+    graceful::spawn("helper", lingers(alive.clone(), SECOND));
+    sleep(TENTH).await;
+    if runs.fetch_add(1, Ordering::SeqCst) == 15 {
+        return Ok(());
+    }
+    Err("no luck")
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_restart_begins_when_what_the_last_run_started_has_ended() {
+    let (alive, runs) = (Alive::default(), Arc::new(AtomicUsize::new(0)));
+    let handle = fails_with_a_helper(alive.clone(), Arc::clone(&runs)).spawn();
+    while runs.load(Ordering::SeqCst) < 16 {
+        sleep(TENTH).await;
+    }
+    assert_eq!(alive.most(), 1, "no two generations at once");
+    sleep(TENTH).await;
+    assert!(!handle.is_finished(), "the last run returned well: its helper goes on");
+    handle.stop();
+    handle.await.unwrap();
+    assert_eq!(alive.count(), 0);
+}
+
+#[graceful::worker(every = "1s")]
+async fn ticks(alive: Alive, begun: mpsc::UnboundedSender<Instant>) {
+    let _ = begun.send(Instant::now());
+    graceful::spawn("sweep", async move {
+        let _inside = alive.enter();
+        sleep(Duration::from_millis(2500)).await;
+    });
+}
+
+#[graceful::test(start_paused = true)]
+async fn the_next_tick_comes_when_what_the_last_one_started_has_ended() {
+    let (alive, (begun, mut ticks_begun)) = (Alive::default(), mpsc::unbounded_channel());
+    let handle = ticks(alive.clone(), begun).spawn();
+    let first = ticks_begun.recv().await.unwrap();
+    let second = ticks_begun.recv().await.unwrap();
+    assert_eq!((second - first).as_secs(), 3, "two were missed");
+    assert_eq!(alive.most(), 1);
+    handle.stop();
+    handle.await.unwrap();
+    assert_eq!(alive.count(), 0);
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_component_that_is_replaced_is_gone_before_the_next_one_begins() {
+    let alive = Alive::default();
+    let sink = |alive: Alive| async move {
+        for _ in 0..3 {
+            graceful::spawn("connection", lingers(alive.clone(), 3 * TENTH));
+        }
+        graceful::stopping().await;
+    };
+    let old = graceful::spawn("sink", sink(alive.clone()));
+    sleep(TENTH).await;
+    old.stop();
+    old.await.unwrap();
+    assert_eq!(alive.count(), 0);
+    let new = graceful::spawn("sink", sink(alive.clone()));
+    sleep(TENTH).await;
+    assert_eq!(alive.most(), 3);
+    new.stop();
+    new.await.unwrap();
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_handle_stops_what_a_worker_has_started_when_its_body_has_returned() {
+    let alive = Alive::default();
+    let mut parent = graceful::spawn("parent", {
+        let alive = alive.clone();
+        async move {
+            graceful::spawn("child", async move {
+                graceful::spawn("grandchild", lingers(alive, TENTH));
+            });
+        }
+    });
+    assert!(timeout(SECOND, &mut parent).await.is_err(), "it has not ended");
+    parent.stop();
+    parent.await.unwrap();
+    assert_eq!(alive.count(), 0);
+}
+
+#[graceful::test(start_paused = true)]
+async fn an_abort_reaches_the_subtree() {
+    let alive = Alive::default();
+    let parent = graceful::spawn("parent", {
+        let alive = alive.clone();
+        async move {
+            graceful::spawn("child", {
+                let alive = alive.clone();
+                async move {
+                    graceful::spawn("grandchild", stuck(alive));
+                }
+            });
+            stuck(alive).await;
+        }
+    });
+    sleep(TENTH).await;
+    assert_eq!(alive.count(), 2);
+    parent.abort();
+    assert!(matches!(timeout(SECOND, parent).await.unwrap(), Err(WorkerError::Aborted)));
+    assert_eq!(alive.count(), 0);
+    graceful::idle().await;
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_worker_that_has_returned_can_be_aborted_with_what_it_has_started() {
+    let alive = Alive::default();
+    let parent = graceful::spawn("parent", {
+        let alive = alive.clone();
+        async move {
+            graceful::spawn("child", stuck(alive));
+        }
+    });
+    sleep(TENTH).await;
+    parent.abort();
+    timeout(SECOND, parent).await.unwrap().unwrap();
+    assert_eq!(alive.count(), 0);
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_worker_that_is_aborted_before_its_first_poll_never_runs() {
+    let alive = Alive::default();
+    let worker = graceful::spawn("worker", stuck(alive.clone()));
+    worker.abort();
+    assert!(matches!(worker.await, Err(WorkerError::Aborted)));
+    assert_eq!(alive.most(), 0);
+}
+
+#[graceful::test(start_paused = true)]
+async fn the_bound_of_a_worker_covers_what_it_has_started() {
+    let alive = Alive::default();
+    let worker = graceful::Worker::new("part", {
+        let alive = alive.clone();
+        move || {
+            let alive = alive.clone();
+            async move {
+                graceful::spawn("helper", stuck(alive));
+                graceful::stopping().await;
+            }
+        }
+    });
+    let part = worker.stop_timeout(5 * TENTH).on_failure(OnFailure::Log).spawn();
+    sleep(TENTH).await;
+    let told = Instant::now();
+    part.stop();
+    part.await.unwrap();
+    assert_eq!(told.elapsed().as_millis() / 100, 5);
+    assert_eq!(alive.count(), 0);
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_body_that_fails_has_what_it_has_started_told_to_stop() {
+    for panics in [false, true] {
+        let alive = Alive::default();
+        let part = graceful::Worker::new("part", {
+            let alive = alive.clone();
+            move || {
+                let alive = alive.clone();
+                async move {
+                    graceful::spawn("helper", lingers(alive, TENTH));
+                    tokio::task::yield_now().await;
+                    assert!(!panics, "on purpose");
+                    Err::<(), _>("on purpose")
+                }
+            }
+        });
+        let ended = timeout(SECOND, part.on_failure(OnFailure::Log).spawn()).await.unwrap();
+        assert!(ended.is_err());
+        assert_eq!((alive.count(), alive.most()), (0, 1));
+    }
+}
+
+/// A part of two: what it does itself, and a helper that may fail.
+fn part(
+    alive: Alive,
+    runs: Arc<AtomicUsize>,
+    fail: mpsc::UnboundedReceiver<()>,
+) -> graceful::Worker<impl graceful::__private::Body<Output = ()>> {
+    let fail = Arc::new(tokio::sync::Mutex::new(fail));
+    graceful::Worker::new("part", move || {
+        let (alive, runs, fail) = (alive.clone(), Arc::clone(&runs), Arc::clone(&fail));
+        async move {
+            runs.fetch_add(1, Ordering::SeqCst);
+            graceful::spawn("sibling", lingers(alive.clone(), TENTH));
+            graceful::spawn("helper", async move {
+                let _inside = alive.enter();
+                match fail.lock().await.recv().await {
+                    Some(()) => Err("the helper failed"),
+                    None => Ok(()),
+                }
+            });
+            graceful::stopping().await;
+        }
+    })
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_helpers_failure_restarts_the_part_that_it_belongs_to() {
+    let (alive, runs, (fail, failures)) = (Alive::default(), Arc::new(AtomicUsize::new(0)), mpsc::unbounded_channel());
+    let part = part(alive.clone(), Arc::clone(&runs), failures).children_on_failure(OnFailure::Parent);
+    let part = part.on_failure(OnFailure::Restart).spawn();
+    for run in 1..=3 {
+        while runs.load(Ordering::SeqCst) < run {
+            sleep(TENTH).await;
+        }
+        sleep(TENTH).await;
+        assert_eq!(alive.count(), 2);
+        fail.send(()).unwrap();
+    }
+    while runs.load(Ordering::SeqCst) < 4 {
+        sleep(TENTH).await;
+    }
+    assert_eq!(alive.most(), 2, "the last pair was gone");
+    assert!(graceful::cause().is_none());
+    part.stop();
+    drop(fail);
+    part.await.unwrap();
+    assert_eq!(alive.count(), 0);
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_failure_can_be_kept_inside_the_part_that_it_happened_in() {
+    let (alive, runs, (fail, failures)) = (Alive::default(), Arc::new(AtomicUsize::new(0)), mpsc::unbounded_channel());
+    let part = part(alive.clone(), runs, failures).children_on_failure(OnFailure::Parent);
+    let part = part.on_failure(OnFailure::Log).spawn();
+    sleep(TENTH).await;
+    fail.send(()).unwrap();
+    let Err(WorkerError::ChildFailed(text)) = part.await else {
+        panic!("it has failed by its helper");
+    };
+    assert_eq!(text, "worker `part` failed: worker `helper` failed: \"the helper failed\"");
+    assert_eq!(alive.count(), 0);
+    assert!(graceful::cause().is_none());
+}
+
+#[graceful::worker(on_failure = "parent")]
+async fn passes_it_up(after: Duration) -> Result<(), &'static str> {
+    sleep(after).await;
+    Err("deep down")
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_failure_goes_up_until_a_policy_deals_with_it() {
+    let top = graceful::Worker::new("top", || async {
+        let middle = graceful::Worker::new("middle", || async {
+            passes_it_up(TENTH).spawn();
+            graceful::stopping().await;
+        });
+        middle.on_failure(OnFailure::Parent).spawn();
+        graceful::stopping().await;
+    });
+    let ended = top.on_failure(OnFailure::Log).spawn().await;
+    let Err(WorkerError::ChildFailed(text)) = ended else {
+        panic!("{ended:?}");
+    };
+    assert!(text.contains("`top` failed: worker `middle` failed: worker `passes_it_up` failed"), "{text}");
+    assert!(graceful::cause().is_none());
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_failure_of_what_a_worker_started_that_has_returned_is_its_own() {
+    let top = graceful::Worker::new("top", || async {
+        passes_it_up(TENTH).spawn();
+    });
+    top.on_failure(OnFailure::Log).spawn().await.unwrap();
+    assert!(graceful::cause().is_none(), "it was logged");
+}
+
+#[graceful::test(start_paused = true)]
+#[should_panic = "deep down"]
+async fn without_a_parent_it_is_the_process_that_fails() {
+    passes_it_up(TENTH).spawn();
+    graceful::stopping().await;
+}
+
+#[graceful::test(start_paused = true)]
+async fn an_overrun_that_is_tolerated_is_no_failure() {
+    let alive = Alive::default();
+    let worker = graceful::Worker::new("client", {
+        let alive = alive.clone();
+        move || stuck(alive.clone())
+    });
+    let slow = worker.stop_timeout(TENTH).on_timeout(OnTimeout::Log).spawn();
+    sleep(TENTH).await;
+    graceful::stop();
+    assert!(matches!(slow.await, Err(WorkerError::Aborted)));
+    assert_eq!(alive.count(), 0);
+}
+
+#[graceful::test(start_paused = true)]
+async fn an_overrun_apart_from_the_stop_is_what_the_policy_says() {
+    let worker = graceful::Worker::new("client", || stuck(Alive::default()));
+    let slow = worker.stop_timeout(TENTH).on_failure(OnFailure::Log).spawn();
+    sleep(TENTH).await;
+    slow.stop();
+    assert!(matches!(slow.await, Err(WorkerError::Aborted)));
+    graceful::stop();
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_child_of_another_stage_is_nobodys_child() {
+    let alive = Alive::default();
+    let (send, receive) = oneshot::channel::<WorkerHandle<()>>();
+    let parent = graceful::spawn("parent", {
+        let alive = alive.clone();
+        async move {
+            let child = graceful::Worker::new("child", move || lingers(alive.clone(), TENTH));
+            let _ = send.send(child.stage(Stage::Late).spawn());
+        }
+    });
+    parent.await.unwrap();
+    let child = receive.await.unwrap();
+    sleep(TENTH).await;
+    assert_eq!(alive.count(), 1);
+    child.stop();
+    child.await.unwrap();
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_worker_that_waits_for_its_children_is_seen_so() {
+    let parent = graceful::spawn("serve", async {
+        graceful::spawn("connection", async {
+            graceful::spawn("query", lingers(Alive::default(), TENTH));
+            graceful::stopping().await;
+        });
+    });
+    sleep(TENTH).await;
+    let status = graceful::status();
+    let worker = |name: &str| status.workers.iter().find(|worker| worker.name == name).unwrap();
+    assert_eq!((worker("serve").live, worker("serve").waiting), (1, 1));
+    assert_eq!((worker("connection").live, worker("connection").waiting), (1, 0));
+    assert_eq!(worker("query").parents, ["serve", "connection"]);
+    assert!(status.to_string().contains("serve > connection > query"), "{status}");
+    parent.stop();
+    parent.await.unwrap();
+}
+
+#[graceful::test]
+async fn a_child_of_a_blocking_worker_is_part_of_it() {
+    let alive = Alive::default();
+    let parent = graceful::spawn_blocking("parent", {
+        let alive = alive.clone();
+        move || {
+            graceful::spawn("child", lingers(alive, TENTH));
+        }
+    });
+    while alive.count() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!parent.is_finished());
+    parent.stop();
+    parent.await.unwrap();
+    assert_eq!(alive.count(), 0);
+}
