@@ -63,11 +63,11 @@ use proc_macro::TokenStream;
 /// | `stop_timeout = "25s"` | The budget of a stop: from its beginning until the process has ended. `"none"` removes the limit. Set it a little shorter than your supervisor's timeout; use `"none"` under a debugger. | 25 s |
 /// | `drain = "5s"` | How long the process goes on serving at the beginning of a stop, while readiness is already false; a part of the budget, half of it at the most. Set it to the time that your load balancer takes to notice. | 5 s inside Kubernetes, else none |
 /// | `signals = ["SIGTERM", "SIGINT"]` | The complete list of signals that start a stop: `SIGTERM`, `SIGINT`, `SIGQUIT`, `SIGHUP`, `SIGUSR1`, `SIGUSR2`. Set it when another program stops yours with one of the others. | `SIGTERM` and `SIGINT` |
-/// | `reraise` | After a clean stop by a signal, the process ends by that signal. For command-line tools, whose shell looks at the cause. | off |
+/// | `reraise` | After a clean stop by a signal, the process ends by that signal. For command-line tools, whose shell checks the cause. | off |
 /// | `dump = "SIGUSR1"` | A signal that prints `status()`: the state of every worker, which one blocks which thread, and for how long, even while every thread of the runtime is blocked; it stops nothing. With the feature `taskdump` it also prints where workers wait. The JVM and Go use `"SIGQUIT"`. For a service that seems to hang. | none |
 /// | `flavor = "current_thread"` | tokio's runtime with one thread; `"multi_thread"` for several. One thread is enough for a process that mostly waits. | `"multi_thread"` |
 /// | `worker_threads = 4` | How many threads poll tasks: a number above zero, or any expression of type `usize`. Set it when the process shares its machine. | one for each core |
-/// | `name = "api"` | The name of the process in its log lines (`graceful[api]: …`) and reports: text, or any expression that turns into a string. Set it when several programs write to the same place. | none |
+/// | `name = "api"` | The name of the process in its log lines (`graceful[api]: …`) and reports: text, or any expression that converts into a string. Set it when several programs write to the same place. | none |
 /// | `crate = my_crate::graceful` | Where to find `graceful`, bare or as a string. Set it when the crate is renamed or re-exported, or in a macro that expands to this attribute. | `::graceful` |
 ///
 /// # Another name than `main`

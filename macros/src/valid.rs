@@ -127,7 +127,7 @@ fn own_type(function: &Function, errors: &mut Errors) {
 fn no_generics(message: &str, function: &Function, errors: &mut Errors) {
     let generics = &function.sig.generics;
     if !generics.params.is_empty() {
-        let message = format!("{message}: nobody chooses its types; remove the parameters");
+        let message = format!("{message}: no caller chooses its types; remove the parameters");
         errors.at(generics, message);
     } else if let Some(clause) = &generics.where_clause {
         errors.at(clause, format!("{message}: remove the `where` clause"));

@@ -1,4 +1,4 @@
-//! Tells literals from other expressions.
+//! Distinguishes literals from other expressions.
 
 use syn::{Expr, Lit, LitStr, UnOp};
 

@@ -134,9 +134,8 @@ fn built(function: &Function, options: &Options, graceful: &TokenStream, params:
     quote_spanned!(here=> #graceful::__private::#how(&__GRACEFUL_FUNCTION, #body, #judge))
 }
 
-/// The function that copies an argument for the next run. Its name, which rustc
-/// prints if the type is not `Clone`, tells which option needs the copy. The
-/// `clone_` ones are for type parameters, where rustc's own message is the best.
+/// The function that copies an argument for the next run. Its name, which rustc prints if the type is not `Clone`,
+/// shows which option needs the copy. The `clone_` ones are for type parameters, where rustc's own message is the best.
 fn copy(function: &Function, options: &Options, graceful: &TokenStream, param: &Param<'_>) -> TokenStream {
     let copy = match (options.restarts(), param.is_generic(function)) {
         (true, false) => "copy_for_restart",

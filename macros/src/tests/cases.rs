@@ -1,5 +1,5 @@
-//! The mistakes of `tests/ui/fail` without rustc: what the attributes say about each is what was recorded there.
-//! A compiler takes minutes for them, this takes moments, and so do mutants.
+//! The mistakes of `tests/ui/fail` without rustc: the attributes report for each what was recorded there. rustc takes
+//! minutes for them, this takes moments, which makes mutation tests fast too.
 
 use std::fs;
 use std::path::Path;
@@ -9,10 +9,10 @@ use syn::LitStr;
 
 use crate::pipeline;
 
-/// What another attribute made of the item before, and what rustc says of the body, only rustc knows.
-const BEYOND_US: [&str; 2] = ["main_below_tokio_main", "body_does_not_parse"];
+/// Cases that need rustc: one has an item that another attribute has expanded, one an error in the body.
+const NEED_RUSTC: [&str; 2] = ["main_below_tokio_main", "body_does_not_parse"];
 
-/// An attribute of ours on an item: its name, its arguments, and the item with what else is written on it.
+/// An attribute of ours on an item: its name, its arguments, and the item with its other attributes.
 type Use = (String, TokenStream, TokenStream);
 
 #[test]
@@ -26,7 +26,7 @@ fn the_attributes_say_what_is_recorded() {
     for file in files {
         let file = file.expect("the folder can be read").path();
         let name = file.file_stem().unwrap_or_default().to_string_lossy();
-        if file.extension().is_some_and(|it| it == "rs") && !BEYOND_US.contains(&&*name) {
+        if file.extension().is_some_and(|it| it == "rs") && !NEED_RUSTC.contains(&&*name) {
             let read = |path: &Path| fs::read_to_string(path).expect("a case can be read");
             let recorded = read(&file.with_extension("stderr"));
             let (said, recorded) = (said(&read(&file)), errors_of_ours(&recorded));
@@ -46,7 +46,7 @@ fn errors_of_ours(recorded: &str) -> Vec<String> {
     sorted(errors.map(str::to_owned).collect())
 }
 
-/// What the attributes in a file say, sorted: where rustc is not there, nobody knows which comes first.
+/// The errors of the attributes in a file, sorted: without rustc their source order is unknown.
 fn said(source: &str) -> Vec<String> {
     let tokens: TokenStream = source.parse().expect("a case is made of tokens");
     let mut found = Vec::new();
@@ -69,7 +69,7 @@ fn sorted(mut messages: Vec<String>) -> Vec<String> {
     messages
 }
 
-/// Whatever ends in a semicolon or in braces is an item; one without an attribute of ours may have some inside.
+/// Tokens up to a semicolon or braces are an item; one without an attribute of ours may have some inside.
 fn find_uses(tokens: TokenStream, found: &mut Vec<Use>) {
     let mut item = Vec::new();
     let mut ours = None;

@@ -1,6 +1,5 @@
-//! Throws thousands of damaged attributes and items at the attributes: none
-//! of them may panic, and each gives either code that parses or an error that
-//! says something.
+//! Throws thousands of damaged attributes and items at the attributes: none of them may panic, and each gives either
+//! code that parses or an error with a text.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use syn::{File, Item, LitStr};
@@ -68,7 +67,7 @@ const STRAY: &[&str] = &[
     "use",
 ];
 
-/// A small generator of numbers that are random enough (xorshift).
+/// A small generator of pseudo-random numbers (xorshift).
 struct Dice(u64);
 
 impl Dice {

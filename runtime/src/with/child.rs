@@ -20,8 +20,8 @@ use crate::work::body::Body;
 use crate::work::cancellation::run_until_stopping;
 use crate::work::worker::Worker;
 
-/// How often a group without its leader is looked at. Nobody tells when the last of it has gone.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often a group without its leader is checked: nothing notifies this process when the last of it ends.
+const CHECK_PERIOD: Duration = Duration::from_millis(50);
 
 /// The groups that may be alive.
 static GROUPS: Lock<Vec<i32>> = Lock::new(Vec::new());
@@ -35,8 +35,8 @@ static GROUPS: Lock<Vec<i32>> = Lock::new(Vec::new());
 ///
 /// The worker's result is the child's:
 ///
-/// * `Ok` with its status, if that is a success. After it was told to stop, an end by SIGTERM is fine too, and exit
-///   code 143, which is how shells put it.
+/// * `Ok` with its status, if that is a success. After it was told to stop, an end by SIGTERM is a success too, and so
+///   is exit code 143, which is how shells report it.
 /// * [`ChildError::Ended`] with any other: a failure like that of any worker, settled by
 ///   [`on_failure`](Worker::on_failure).
 /// * [`ChildError::Io`] if it could not be started.
@@ -53,7 +53,7 @@ static GROUPS: Lock<Vec<i32>> = Lock::new(Vec::new());
 /// # }
 /// ```
 ///
-/// What only an attribute can say, such as `essential` or `backoff`, is said by one around it:
+/// For options that only the attribute has, such as `essential` or `backoff`, put it on a worker around the child:
 ///
 /// ```
 /// # use std::process::{Command, ExitStatus};
@@ -84,7 +84,7 @@ pub fn child(
 /// Why a child process is a failure. See [`child`].
 #[non_exhaustive]
 pub enum ChildError {
-    /// It could not be started, or not be waited for.
+    /// It could not be started, or waiting for it failed.
     Io(io::Error),
     /// It ended with this status, which is not a success.
     Ended(ExitStatus),
@@ -99,7 +99,7 @@ async fn run(command: Arc<Lock<CommandWrap>>) -> Result<ExitStatus, ChildError> 
         group.kill();
         status?
     } else {
-        group.tell();
+        group.terminate();
         group.leader().await?
     };
     group.end().await?;
@@ -110,7 +110,7 @@ fn is_death_by_sigterm(status: ExitStatus) -> bool {
     status.signal() == Some(libc::SIGTERM) || status.code() == Some(128 + libc::SIGTERM)
 }
 
-/// Whether a process of this group is alive. A zombie is not; in a container there may be nobody who ever reaps it.
+/// Whether a process of this group is alive. A zombie is not: in a container it may never be reaped.
 fn is_alive(group: i32) -> bool {
     let exists = sys::has_group(group);
     if !exists || cfg!(not(target_os = "linux")) {
@@ -129,7 +129,7 @@ fn is_alive(group: i32) -> bool {
     processes.flatten().any(|entry| is_living_member(entry).unwrap_or(false))
 }
 
-/// Kills whoever was started here, when the process ends without dropping its workers.
+/// Kills every group started here, when the process ends without dropping its workers.
 pub(crate) fn kill_all() {
     for &id in &*groups() {
         sys::kill_group(id);
@@ -145,7 +145,7 @@ struct Group {
     child: Box<dyn ChildWrapper>,
     /// The number of the group, and of the child.
     id: i32,
-    /// Set once it was seen empty: its number may then be another's.
+    /// Set once the group is empty: its number may then be another group's.
     has_ended: bool,
 }
 
@@ -154,34 +154,34 @@ impl Group {
         let mut command = command.lock();
         let child = command.spawn()?;
         let id = child.id().and_then(|id| i32::try_from(id).ok());
-        let id = id.expect("a child that nobody has waited for has a number");
+        let id = id.expect("a child that was not waited for has a number");
         // Not locked before: starting a program can take its time, and the watch does not wait for it.
         groups().push(id);
         Ok(Self { child, id, has_ended: false })
     }
 
-    /// Waits for the child, whatever the others do. Cancel safe.
+    /// Waits for the child, whatever the rest of the group does. Cancel safe.
     async fn leader(&mut self) -> io::Result<ExitStatus> {
         self.child.inner_mut().wait().await
     }
 
-    /// Tells all of them to stop. None may be left.
-    fn tell(&self) {
+    /// Sends SIGTERM and SIGCONT to the whole group, which may be empty.
+    fn terminate(&self) {
         let _ = self.child.signal(libc::SIGTERM);
         let _ = self.child.signal(libc::SIGCONT);
     }
 
-    /// Kills all of them. None may be left.
+    /// Kills the whole group, which may be empty.
     fn kill(&mut self) {
         let _ = self.child.start_kill();
     }
 
-    /// Waits for those that the child has left behind.
+    /// Waits for the processes that the child has left behind.
     async fn end(mut self) -> io::Result<()> {
-        // As PID 1 it is up to this process to reap them: that is done here.
+        // As PID 1 this process has to reap them: this call does.
         self.child.wait().await?;
         while is_alive(self.id) {
-            sleep(LOOK).await;
+            sleep(CHECK_PERIOD).await;
         }
         self.has_ended = true;
         Ok(())

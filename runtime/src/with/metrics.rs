@@ -1,8 +1,8 @@
-//! How things are, for the recorder of the [`metrics`](https://docs.rs/metrics) facade, where one is installed.
+//! Counters and gauges for the recorder of the [`metrics`](https://docs.rs/metrics) facade, where one is installed.
 //! Feature `metrics`.
 //!
-//! The counters are kept anyway: the recorder is told once a second and whenever the state has changed, by the
-//! thread that writes, so that workers pay nothing and a recorder that blocks holds nobody up.
+//! The crate keeps the numbers anyway. The writer thread hands them to the recorder once a second and whenever the
+//! state has changed, so that workers pay nothing and a recorder that blocks holds up none of them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,12 +16,11 @@ use crate::model::hook::Progress;
 use crate::model::outcome;
 use crate::report::status::{HookStatus, Status, WorkerStatus};
 
-/// The recorder is about to be told: until the thread that writes comes to it, or has so much to write that it never
-/// does.
+/// A recording is queued: until the writer thread comes to it, or drops it because its queue is full.
 struct Pending(Arc<Lifecycle>);
 
 impl Pending {
-    /// Unless it is about to be anyway.
+    /// `None` where one is queued already.
     fn begin(life: &Arc<Lifecycle>) -> Option<Self> {
         let Recording(is_pending) = &life.listeners.recording;
         (!is_pending.swap(true, Ordering::AcqRel)).then(|| Self(Arc::clone(life)))
@@ -34,21 +33,21 @@ impl Drop for Pending {
     }
 }
 
-/// Has the recorder told, unless it is about to be.
+/// Queues a recording, unless one is queued already.
 pub(crate) fn publish(life: &Arc<Lifecycle>) {
     if let Some(pending) = Pending::begin(life) {
         life.writer.run(move || {
             let life = Arc::clone(&pending.0);
             drop(pending);
-            let told = catch_unwind(AssertUnwindSafe(|| tell(&Status::take(&life, None))));
-            if let Err(payload) = told {
+            let recorded = catch_unwind(AssertUnwindSafe(|| record(&Status::take(&life, None))));
+            if let Err(payload) = recorded {
                 outcome::discard(payload);
             }
         });
     }
 }
 
-fn tell(status: &Status) {
+fn record(status: &Status) {
     gauge!("graceful_state").set(f64::from(status.state as u8));
     let timings = [
         ("running", status.timings.running),
@@ -59,12 +58,12 @@ fn tell(status: &Status) {
     for (state, took) in timings {
         gauge!("graceful_stop_seconds", "state" => state).set(took);
     }
-    status.workers.iter().for_each(tell_of_workers);
-    status.hooks.iter().for_each(tell_of_hook);
+    status.workers.iter().for_each(record_workers);
+    status.hooks.iter().for_each(record_hook);
 }
 
-#[allow(clippy::cast_precision_loss)] // nobody has 2^52 workers
-fn tell_of_workers(worker: &WorkerStatus) {
+#[allow(clippy::cast_precision_loss)] // no process has 2^52 workers
+fn record_workers(worker: &WorkerStatus) {
     let name = || worker.name.clone();
     let outcomes = [
         ("finished", worker.finished),
@@ -81,7 +80,7 @@ fn tell_of_workers(worker: &WorkerStatus) {
     counter!("graceful_aborted_total", "worker" => name()).absolute(worker.aborted);
 }
 
-fn tell_of_hook(hook: &HookStatus) {
+fn record_hook(hook: &HookStatus) {
     let labels = [("hook", hook.name.clone()), ("stage", hook.stage.to_string())];
     if let Some(took) = hook.took {
         gauge!("graceful_hook_seconds", &labels).set(took);

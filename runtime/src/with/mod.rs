@@ -1,4 +1,4 @@
-//! Other people's crates, a feature each.
+//! Integrations with other crates, a feature each.
 
 #[cfg(all(unix, feature = "systemd"))]
 pub(crate) mod systemd;

@@ -1,7 +1,7 @@
-//! What systemd is told, where it asked to be: a unit of `Type=notify`, or one with `WatchdogSec=`.
+//! Notifies systemd, where the unit asks for it: one of `Type=notify`, or one with `WatchdogSec=`.
 //!
-//! A thread of its own tells it, since systemd may be slow to take a message. Nobody waits for that thread but the
-//! end of the process, for a bounded moment.
+//! A thread of its own does that, since systemd may be slow to take a message. Only the end of the process waits for
+//! that thread, for a bounded moment.
 
 use std::env;
 use std::io;
@@ -16,33 +16,33 @@ use crate::model::state::State;
 use crate::os::threads;
 use crate::say::lines;
 
-/// The longest extension that is asked for at once. It is asked for anew when half of it is over.
+/// The longest extension of one request. The next request follows when half of it is over.
 const EXTENSION: Duration = Duration::from_secs(60);
 
-/// What an extension has beyond the budget: the kernel's time to clear a process away.
+/// What an extension adds to the budget: the kernel's time to clear a process away.
 const LEAVING: Duration = Duration::from_secs(1);
 
 /// How long the thread sleeps when it has nothing to do.
 const A_WHILE: Duration = Duration::from_secs(3600);
 
-/// Starts the thread, if systemd wants to hear anything.
+/// Starts the thread, if systemd wants notifications.
 pub(crate) fn start(life: &Arc<Lifecycle>, prepare: impl FnOnce() + Send + 'static) -> io::Result<()> {
     if env::var_os("NOTIFY_SOCKET").is_none() {
         return Ok(());
     }
-    let teller = Teller {
+    let thread = NotifyThread {
         life: Arc::clone(life),
-        told: None,
+        notified: None,
         is_ready: false,
         extend_at: None,
         watchdog: sd_notify::watchdog_enabled().map(period),
         ping_at: Instant::now(),
-        is_unheard: false,
+        has_failed: false,
     };
     life.listeners.systemd.leave(|news| news.teller = Presence::Busy);
     let run = move || {
         prepare();
-        teller.run();
+        thread.run();
     };
     threads::start("graceful-notify", Box::new(run)).map(drop)
 }
@@ -57,39 +57,39 @@ fn next_ping(due: Instant, period: Duration, now: Instant) -> Option<Instant> {
     (due <= now).then(|| now + period)
 }
 
-/// How much time to ask for, and when to ask anew, where it is time to ask. `left`: of the budget.
+/// How much time to request, and when to request more; `None` before `due`. `left`: of the budget.
 fn extension(due: Option<Instant>, left: Duration, now: Instant) -> Option<(Duration, Instant)> {
     due.is_none_or(|at| at <= now).then(|| (left.min(EXTENSION) + LEAVING, now + EXTENSION / 2))
 }
 
-/// Tells systemd.
-struct Teller {
+/// The thread that sends the notifications.
+struct NotifyThread {
     life: Arc<Lifecycle>,
-    /// The state it was told last.
-    told: Option<State>,
-    /// Whether it was told that the service is ready.
+    /// The state that was sent last.
+    notified: Option<State>,
+    /// Whether `READY=1` was sent.
     is_ready: bool,
-    /// When to ask for more time again. Set in a stop.
+    /// When to request more time again. Set during a stop.
     extend_at: Option<Instant>,
-    /// How often it wants to hear that the service is well.
+    /// The time between two pings, where the unit has a watchdog.
     watchdog: Option<Duration>,
-    /// When to tell it so next, or to find out.
+    /// When the next ping, or the next check of the runtime, is due.
     ping_at: Instant,
-    /// Set when systemd could not be told something, which was said.
-    is_unheard: bool,
+    /// Set when a notification has failed, which is logged once.
+    has_failed: bool,
 }
 
-impl Teller {
+impl NotifyThread {
     fn run(mut self) {
         loop {
             let news = self.life.listeners.systemd.wait(self.until_next());
             if news.was_ready {
-                self.tell_ready();
+                self.notify_ready();
             }
             if news.has_answered {
-                self.tell(&[NotifyState::Watchdog]);
+                self.notify(&[NotifyState::Watchdog]);
             }
-            self.tell_state();
+            self.notify_state();
             self.ask_for_time();
             self.feed_watchdog();
             if self.life.teardown.is_over() {
@@ -98,7 +98,7 @@ impl Teller {
         }
     }
 
-    /// How long there is nothing to do, unless there is news.
+    /// The time until something is due, unless an event comes first.
     fn until_next(&self) -> Duration {
         let ping_at = self.watchdog.map(|_| self.ping_at);
         let next = ping_at.into_iter().chain(self.extend_at).min();
@@ -106,32 +106,32 @@ impl Teller {
     }
 
     /// Once, and before the stop: a service that was ready for a moment only has not failed to start.
-    fn tell_ready(&mut self) {
+    fn notify_ready(&mut self) {
         if !self.is_stopping() && !std::mem::replace(&mut self.is_ready, true) {
-            self.tell(&[NotifyState::Ready]);
+            self.notify(&[NotifyState::Ready]);
         }
     }
 
     /// Whether systemd knows of the stop.
     fn is_stopping(&self) -> bool {
-        self.told >= Some(State::Draining)
+        self.notified >= Some(State::Draining)
     }
 
-    fn tell_state(&mut self) {
+    fn notify_state(&mut self) {
         let state = self.life.phase.state();
-        if self.told == Some(state) {
+        if self.notified == Some(state) {
             return;
         }
         let begins = state >= State::Draining && !self.is_stopping();
-        self.told = Some(state);
+        self.notified = Some(state);
         let text = lines::systemd_status(state, self.life.phase.cause());
         let stopping = begins.then_some(NotifyState::Stopping);
         let status = NotifyState::Status(&text);
         let lines: Vec<_> = stopping.into_iter().chain([status]).collect();
-        self.tell(&lines);
+        self.notify(&lines);
     }
 
-    /// Has systemd wait as long as the budget lasts. What it grants it does not say; this never makes it less.
+    /// Has systemd wait as long as the budget lasts. systemd does not say what it grants; this never makes it less.
     fn ask_for_time(&mut self) {
         let Some(budget) = self.life.phase.budget().filter(|_| self.is_stopping()) else {
             return;
@@ -139,13 +139,13 @@ impl Teller {
         let left = budget.left(self.life.now());
         if let Some((more, again)) = extension(self.extend_at, left, Instant::now()) {
             let micros = u32::try_from(more.as_micros()).unwrap_or(u32::MAX);
-            self.tell(&[NotifyState::ExtendTimeoutUsec(micros)]);
+            self.notify(&[NotifyState::ExtendTimeoutUsec(micros)]);
             self.extend_at = Some(again);
         }
     }
 
-    /// Asks the runtime for an answer, upon which systemd is told that all is well. In a stop nobody is asked: the
-    /// deadline ends what is stuck, and says what it was.
+    /// Spawns a task on the runtime; the ping follows when that task has run. In a stop with a deadline it is sent at
+    /// once: the deadline ends what is stuck, and reports it.
     fn feed_watchdog(&mut self) {
         let Some(period) = self.watchdog else { return };
         let Some(next) = next_ping(self.ping_at, period, Instant::now()) else {
@@ -153,7 +153,7 @@ impl Teller {
         };
         self.ping_at = next;
         if self.life.phase.budget().is_some_and(|budget| budget.total().is_some()) {
-            self.tell(&[NotifyState::Watchdog]);
+            self.notify(&[NotifyState::Watchdog]);
         } else if let Some(runtime) = self.life.runtime.get()
             && self.life.listeners.systemd.ask()
         {
@@ -162,10 +162,10 @@ impl Teller {
         }
     }
 
-    fn tell(&mut self, lines: &[NotifyState<'_>]) {
-        let told = sd_notify::notify(lines);
-        if let Err(error) = told
-            && !std::mem::replace(&mut self.is_unheard, true)
+    fn notify(&mut self, lines: &[NotifyState<'_>]) {
+        let sent = sd_notify::notify(lines);
+        if let Err(error) = sent
+            && !std::mem::replace(&mut self.has_failed, true)
         {
             self.life.writer.say(lines::not_notified(&error));
         }

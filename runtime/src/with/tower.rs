@@ -32,7 +32,7 @@ use crate::model::state::Stage;
 use crate::work::ambient;
 use crate::work::ambient::Caller;
 
-/// Has the stop wait for the requests in hand, and clients leave before the listener closes.
+/// Makes the stop wait for the requests in hand, and clients leave before the listener closes.
 ///
 /// * Each request is a [`hold`](crate::hold()) from its arrival until its response body has ended or was dropped:
 ///   the stop waits for streams too, names them, and [`status()`](crate::status()) counts them.
@@ -47,9 +47,9 @@ use crate::work::ambient::Caller;
 ///
 /// A refusal has `Retry-After` and an empty body. gRPC clients take both codes for `UNAVAILABLE`.
 ///
-/// The requests belong to the stage of whoever makes the layer: main's, or that of the worker that serves. Make it
-/// once and put it outermost; its clones, and the services it wraps, count together. Outside any lifecycle
-/// it only limits.
+/// The requests belong to the stage of the code that makes the layer: main's, or that of the worker that serves. Make
+/// it once and put it outermost; its clones, and the services it wraps, count together. Outside any lifecycle it only
+/// limits.
 ///
 /// It costs no allocation but the extension's, and no lock: four counters that all requests share.
 ///
@@ -116,32 +116,32 @@ impl GracefulLayer {
         self.with(|options| options.label.name = name.into())
     }
 
-    /// At most so many requests in hand, bodies of responses included. One more is answered 429 at once; to
-    /// queue it instead, take tower's `ConcurrencyLimitLayer`.
+    /// The most requests in hand at a time, response bodies included. One more is answered 429 at once; to queue it
+    /// instead, take tower's `ConcurrencyLimitLayer`.
     #[must_use = "it returns the changed layer"]
     pub fn concurrency_limit(self, requests: usize) -> Self {
         self.with(|options| options.limit = Some(requests))
     }
 
-    /// From how long after the stop was asked for HTTP/1 responses get `Connection: close`; half of the drain
+    /// How long after the beginning of a stop HTTP/1 responses start to carry `Connection: close`; half of the drain
     /// unless set, and never later than its end.
     ///
-    /// It should be what your load balancer takes to take the instance out: a client that is sent away sooner comes
-    /// back on a fresh connection.
+    /// Set it to the time that your load balancer needs to take the instance out: a client that is sent away sooner
+    /// comes back on a fresh connection.
     #[must_use = "it returns the changed layer"]
     pub fn close_after(self, delay: Duration) -> Self {
         self.with(|options| options.close_after = Some(delay))
     }
 
-    /// What `Retry-After` says, in whole seconds, rounded up; 1 s unless set.
+    /// The value of `Retry-After`, in whole seconds, rounded up; 1 s unless set.
     #[must_use = "it returns the changed layer"]
     pub fn retry_after(self, delay: Duration) -> Self {
         self.with(|options| options.retry_after = delay)
     }
 
-    /// Answers 503 as soon as the stage is told to stop. Otherwise requests that still arrive then are served as
-    /// long as the stop waits for them: few do, on connections that were open or being opened, and most clients
-    /// do not try a 503 again.
+    /// Answers 503 as soon as the stage is told to stop. Otherwise requests that still arrive then are served as long
+    /// as the stop waits for them: few do, on connections that were open or being opened, and most clients do not retry
+    /// a 503.
     #[must_use = "it returns the changed layer"]
     pub fn refuse_when_stopping(self) -> Self {
         self.with(|options| options.refuses = true)
@@ -191,7 +191,7 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let life = ambient::lifecycle();
-        // HTTP/2 has `GOAWAY`; and a tunnel is no connection that could be kept for another request.
+        // HTTP/2 has `GOAWAY`; and a tunnel cannot be kept for another request.
         let is_kept = request.version() < Version::HTTP_2 && request.method() != Method::CONNECT;
         let progress = match self.shared.admit(life.as_ref()) {
             Ok(in_hand) => {
@@ -211,8 +211,8 @@ where
 pub struct StopBudget(Option<Arc<Lifecycle>>);
 
 impl StopBudget {
-    /// What is left, at this moment, until the stop would give the request up. `None` while no stop was asked for,
-    /// and outside any lifecycle; [`Duration::MAX`] where there is no deadline.
+    /// The time left, at this moment, until the stop would give the request up. `None` while no stop was asked for, and
+    /// outside any lifecycle; [`Duration::MAX`] where there is no deadline.
     pub fn remaining(&self) -> Option<Duration> {
         let life = self.0.as_ref()?;
         Some(life.phase.budget()?.remaining(life.now()))
@@ -233,7 +233,7 @@ pin_project! {
         #[pin]
         progress: Progress<F>,
         shared: Arc<Shared>,
-        // Whether the client may use the connection again, unless it is told not to.
+        // Whether the client may use the connection again, unless the response forbids it.
         is_kept: bool,
     }
 }
@@ -285,7 +285,7 @@ where
     }
 }
 
-/// Asks the client not to keep the connection, beside whatever else `Connection` says.
+/// Asks the client not to keep the connection, and leaves other options of `Connection` as they are.
 fn close(headers: &mut HeaderMap) {
     let says_so = |value: &HeaderValue| {
         let value = value.to_str().unwrap_or_default();
@@ -303,7 +303,7 @@ pin_project! {
     pub struct ResponseBody<B> {
         #[pin]
         body: Option<B>,
-        // Given up when the body has ended.
+        // Released when the body has ended.
         in_hand: Option<InHand>,
     }
 }

@@ -1,9 +1,9 @@
-//! How an argument gets into each run of a worker that runs more than once. The names and bounds tell, in an
-//! error, which option asks for the copy.
+//! How an argument gets into each run of a worker that runs more than once. In an error, the names and bounds show
+//! which option needs the copy.
 //!
 //! Not public API. Used by generated code.
 
-/// What `on_failure = "restart"` asks of an argument.
+/// What `on_failure = "restart"` requires of an argument.
 #[diagnostic::on_unimplemented(
     message = "`on_failure = \"restart\"` runs the worker again with copies of its arguments, and `{Self}` is not `Clone`",
     label = "this argument cannot be copied for the next run",
@@ -22,7 +22,7 @@ impl<T: Clone> Restart for T {
     }
 }
 
-/// What `every` asks of an argument.
+/// What `every` requires of an argument.
 #[diagnostic::on_unimplemented(
     message = "`every` runs the worker again with copies of its arguments, and `{Self}` is not `Clone`",
     label = "this argument cannot be copied for the next run",

@@ -1,4 +1,4 @@
-//! What code anywhere in the process asks of its lifecycle, and tells it.
+//! Functions with which code anywhere in the process controls its lifecycle, and reads its state.
 
 use std::any::Any;
 use std::panic::Location;
@@ -10,8 +10,8 @@ use crate::work::{ambient, cancellation, current};
 
 /// Asks for the stop of the whole lifecycle, from any thread. Returns at once.
 ///
-/// When it returns the state has changed: [`is_stopping`](crate::is_stopping) is true on the next line, for
-/// main and its workers. Asking twice is asking once; the first cause is kept.
+/// When it returns the state has changed: [`is_stopping`](crate::is_stopping) is true on the next line, for main and
+/// its workers. A second call has no effect: the first cause is kept.
 ///
 /// # Panics
 ///
@@ -21,8 +21,8 @@ pub fn stop() {
     Caller::expect("stop()").life.begin_stop(Cause::Request(Location::caller()));
 }
 
-/// Says that the service is ready: [`is_ready`] and [`State::Ready`] from now on, until the stop or
-/// [`not_ready`]. No effect the second time, once a stop was asked for, and outside any lifecycle.
+/// Marks the service as ready: [`is_ready`] and [`State::Ready`] from now on, until the stop or [`not_ready`]. No
+/// effect when it is ready already, once a stop was asked for, and outside any lifecycle.
 pub fn ready() {
     if let Some(life) = ambient::lifecycle() {
         life.set_ready(true);
@@ -64,7 +64,8 @@ pub fn wait_for(state: State) -> impl Future<Output = ()> + Send + 'static {
 /// Resolves when no worker is left, without stopping any: how a batch program or a command-line tool waits
 /// for what it started.
 ///
-/// Called from a worker it waits for the others; two workers that call it wait for each other. Outside any lifecycle it resolves at once.
+/// Called from a worker, it waits for the others; two workers that call it wait for each other. Outside any lifecycle
+/// it resolves at once.
 ///
 /// # Cancel safety
 ///
@@ -87,16 +88,16 @@ pub fn cause() -> Option<Cause> {
     ambient::lifecycle()?.phase.cause().cloned()
 }
 
-/// What is left until the caller would be aborted. `None` before a stop was asked for, and outside any
-/// lifecycle; [`Duration::MAX`] where there is no deadline.
+/// The time left until the caller would be aborted. `None` before a stop was asked for, and outside any lifecycle;
+/// [`Duration::MAX`] where there is no deadline.
 pub fn remaining() -> Option<Duration> {
     let life = ambient::lifecycle()?;
     Some(life.phase.budget()?.remaining(life.now()))
 }
 
-/// Keeps `value` until everything else is over, then drops it: a logging guard, a profiler. Values are dropped
-/// in reverse order, on main's thread, after the runtime is gone. Where the watch has to end the process, they are
-/// not dropped. Given when all is over, a value is dropped at once.
+/// Keeps `value` until everything else is over, then drops it: a logging guard, a profiler. Values are dropped in
+/// reverse order, on main's thread, after the runtime is gone. Where the watch has to end the process, they are not
+/// dropped. A value given when all is over is dropped at once.
 ///
 /// # Panics
 ///

@@ -51,7 +51,7 @@ impl Held {
         })
     }
 
-    /// The same in an entry that is kept: no name is looked up.
+    /// The same, in an entry that is known: no name is looked up.
     #[cfg(feature = "tower")]
     pub(crate) fn in_row(life: Arc<Lifecycle>, entry: EntryId, stage: Stage) -> Option<Self> {
         life.arrive(stage).then(|| {

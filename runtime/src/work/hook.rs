@@ -1,7 +1,7 @@
-//! Hooks: what is run once at a certain point of the stop, by name.
+//! Hooks: named futures that run once, at a certain point of the stop.
 //!
-//! A hook runs on the user's runtime, as a task of its own. It may fail, panic or hang: that is noted, and keeps
-//! nobody else from running.
+//! A hook runs on the user's runtime, as a task of its own. It may fail, panic or hang: that is noted, and keeps no
+//! other hook from running.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -22,18 +22,17 @@ use crate::work::ambient;
 use crate::work::ambient::Caller;
 use crate::work::supervise::guarded;
 
-/// How often an `on_stop` hook that returns an error is tried in all.
+/// How many tries an `on_stop` hook that returns errors has in all.
 const TRIES: u32 = 3;
 /// The pause before the second try; doubled before the third.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Runs when the stop is asked for, while everything is still being served, all hooks at once.
 ///
-/// The drain lasts at least until these hooks are done, but never longer than half the budget. The place to
-/// leave a registry or to tell a load balancer. An error or a panic is a warning: it does not change the exit
-/// code. One that is still running when half the budget is gone is aborted, and the exit code is 124 if that is the
-/// first failure. The same name replaces an earlier hook that has not begun. Registered later than
-/// its moment, it runs at once.
+/// The drain lasts at least until these hooks are done, but never longer than half the budget. The place to leave a
+/// registry or to notify a load balancer. An error or a panic is a warning: it does not change the exit code. One that
+/// is still running when half the budget is gone is aborted, and the exit code is 124 if that is the first failure. The
+/// same name replaces an earlier hook that has not begun. One that is registered after its moment runs at once.
 ///
 /// # Panics
 ///
@@ -49,9 +48,9 @@ where
 
 /// Runs when main and its workers are told to stop, beside them, all hooks at once.
 ///
-/// The stop waits for it as for a worker. A hook that returns an error is tried up to three times, with growing
-/// pauses, while time remains. A failure makes the exit code 1 if it is the first. The same name replaces an
-/// earlier hook that has not begun. Registered later than its moment, it runs at once.
+/// The stop waits for it as for a worker. A hook that returns an error is tried up to three times, with growing pauses,
+/// while time remains. A failure makes the exit code 1 if it is the first. The same name replaces an earlier hook that
+/// has not begun. One that is registered after its moment runs at once.
 ///
 /// # Panics
 ///
@@ -63,14 +62,14 @@ where
     Fut: Future<Output: Outcome> + Send + 'static,
 {
     let name = name.into();
-    let who: Arc<str> = name.as_ref().into();
+    let hook_name: Arc<str> = name.as_ref().into();
     let run = async move {
         let mut pause = PAUSE;
         for _ in 1..TRIES {
             match verdict(hook()).await {
                 Err(how @ FailureKind::Error(_)) => {
-                    let who = Subject::Hook(HookStage::OnStop, Arc::clone(&who));
-                    retry_after(&Failure::of_hook(who, how), pause).await;
+                    let subject = Subject::Hook(HookStage::OnStop, Arc::clone(&hook_name));
+                    retry_after(&Failure::of_hook(subject, how), pause).await;
                 }
                 settled => return settled,
             }
@@ -81,12 +80,12 @@ where
     register(HookStage::OnStop, name, Box::pin(run));
 }
 
-/// Runs when everybody was joined or aborted, one hook after the other, the last registered first, each with
-/// its share of what is left of the budget.
+/// Runs when main and all workers have been joined or aborted, one hook after the other, the last registered first,
+/// each with its share of what is left of the budget.
 ///
-/// The place to close what all others used: a database pool. A failure makes the exit code 1 if it is the
-/// first. The same name replaces an earlier hook. Registered while these hooks run, it is the next; later, it
-/// is not run, and a line says so.
+/// The place to close what the others used: a database pool. A failure makes the exit code 1 if it is the first. The
+/// same name replaces an earlier hook. One that is registered while these hooks run is the next; a later one is not
+/// run, and a line says so.
 ///
 /// # Panics
 ///
@@ -138,7 +137,7 @@ pub(crate) fn start(life: &Arc<Lifecycle>, stage: HookStage) {
     while start_last(life, stage) {}
 }
 
-/// Starts the hook registered last among those that wait, if any does.
+/// Starts the hook registered last among those not yet started. Returns whether there was one.
 pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage) -> bool {
     let Some((id, name, run)) = life.hooks.begin_next(stage, life.now()) else {
         return false;
@@ -157,8 +156,8 @@ pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage) -> bool {
             };
             let progress = progress(&outcome);
             if let Some(took) = life.hooks.end(id, progress, life.now()) {
-                let who = Subject::Hook(stage, Arc::clone(&name));
-                life.writer.say(lines::hook_ended(&who, progress, took));
+                let subject = Subject::Hook(stage, Arc::clone(&name));
+                life.writer.say(lines::hook_ended(&subject, progress, took));
             }
             if let Err(how) = outcome {
                 note(&life, stage, name, how);
@@ -170,7 +169,7 @@ pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage) -> bool {
     true
 }
 
-/// Aborts the hooks that are running, and says so.
+/// Aborts the hooks that are running, and notes each.
 pub(crate) fn abort_running(life: &Lifecycle) {
     for hook in life.hooks.abort(life.now()) {
         let how = match hook.progress {
@@ -181,7 +180,7 @@ pub(crate) fn abort_running(life: &Lifecycle) {
     }
 }
 
-/// Nothing is run any more. Notes those that were never started.
+/// From now on no hook is started. Notes those that never were.
 pub(crate) fn give_up_waiting(life: &Lifecycle) {
     for hook in life.hooks.close(life.now()) {
         note(life, hook.stage, hook.name, FailureKind::NotRun);
@@ -200,7 +199,7 @@ pub(crate) fn note(life: &Lifecycle, stage: HookStage, name: Arc<str>, how: Fail
     }
 }
 
-/// How far a hook has come that has ended so.
+/// The progress of a hook that has ended with this outcome.
 fn progress(outcome: &Result<(), FailureKind>) -> Progress {
     match outcome {
         Ok(()) => Progress::Done,

@@ -1,4 +1,4 @@
-//! A poll within which a worker says where it waits, with tokio's task dumps (feature `taskdump`).
+//! Polls that record where a worker waits, with tokio's task dumps (feature `taskdump`).
 
 use std::cell::Cell;
 use std::future::Future;
@@ -14,37 +14,37 @@ use crate::life::probes::Stack;
 use crate::model::label::EntryId;
 use crate::work::current;
 
-/// How many futures of one worker are looked at: the arms of its `select!`.
+/// How many futures of one worker are recorded: the arms of its `select!`.
 const LEAVES: usize = 16;
 /// How far up a stack is followed.
 const DEEPEST: usize = 256;
 
 thread_local! {
-    /// Whether the poll under way on this thread is one that is looked at.
-    static LOOKING: Cell<bool> = const { Cell::new(false) };
+    /// Whether the poll under way on this thread is traced.
+    static IS_TRACING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the poll that is about to begin is to be looked at. A first one is not: who is there waits for nothing yet.
+/// Whether to trace the poll that is about to begin. A worker's first poll is not traced: it waits for nothing yet.
 #[inline]
 pub(crate) fn asked(life: &Arc<Lifecycle>, entry: EntryId, waits: bool) -> Asked {
     let is_asking = life.diagnostics.probes.is_asking.load(Ordering::Relaxed) && waits;
     Asked(is_asking.then(|| Call::of(life, entry)))
 }
 
-/// What [`asked`] found out.
+/// The answer of [`asked`].
 pub(crate) struct Asked(Option<Box<Call>>);
 
-/// A poll while somebody asks.
+/// A poll during a dump.
 struct Call {
     life: Arc<Lifecycle>,
     entry: EntryId,
     is_admitted: bool,
-    /// What the thread knew of the entry before. That the worker was asked is not what anybody means by its last poll.
+    /// The entry's last-polled mark before this poll, which does not count as the worker's last.
     mark: u64,
 }
 
 impl Call {
-    /// In a box, so that a poll that nobody asked for has little to carry.
+    /// In a box, so that an ordinary poll has little to carry.
     #[cold]
     #[allow(clippy::unnecessary_box_returns)] // the hot path has nothing but the pointer
     fn of(life: &Arc<Lifecycle>, entry: EntryId) -> Box<Self> {
@@ -58,22 +58,22 @@ impl Call {
 }
 
 impl Asked {
-    /// Polls the future, and looks at it first where that was asked for.
+    /// Polls the future; during a dump, traces it first.
     #[inline]
     pub(crate) fn poll<F: Future>(self, mut future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
         if let Some(call) = self.0
-            && let ready @ Poll::Ready(_) = look(&call, future.as_mut(), context)
+            && let ready @ Poll::Ready(_) = trace(&call, future.as_mut(), context)
         {
             return ready;
         }
-        // Those who were looked at may have left nobody to wake them.
+        // Traced futures may have registered no waker.
         future.poll(context)
     }
 }
 
-/// Polls a future whose leaves say where they are.
+/// Polls a future whose leaves record where they are.
 #[cold]
-fn look<F: Future>(call: &Call, future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
+fn trace<F: Future>(call: &Call, future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
     if let Some(seen) = current::seen() {
         seen.put_mark_back(call.entry, call.mark);
     }
@@ -81,7 +81,7 @@ fn look<F: Future>(call: &Call, future: Pin<&mut F>, context: &mut Context<'_>) 
         return Poll::Pending;
     }
     let mut stacks = Vec::new();
-    let looking = Looking::begin();
+    let tracing = Tracing::begin();
     let poll = trace_with(
         || future.poll(context),
         |meta| {
@@ -90,7 +90,7 @@ fn look<F: Future>(call: &Call, future: Pin<&mut F>, context: &mut Context<'_>) 
             }
         },
     );
-    drop(looking);
+    drop(tracing);
     call.life.diagnostics.probes.note(call.entry, stacks);
     poll
 }
@@ -113,26 +113,26 @@ fn stack(meta: &TraceMeta) -> Stack {
     stack
 }
 
-/// The poll under way is one that is looked at, while this lives.
-struct Looking;
+/// The poll under way is traced while this lives.
+struct Tracing;
 
-impl Looking {
+impl Tracing {
     fn begin() -> Self {
-        LOOKING.set(true);
+        IS_TRACING.set(true);
         Self
     }
 }
 
-impl Drop for Looking {
+impl Drop for Tracing {
     fn drop(&mut self) {
-        LOOKING.set(false);
+        IS_TRACING.set(false);
     }
 }
 
-/// A future of ours, which waits for nothing of tokio's, says where it is as if it did.
+/// Called by a future of this crate, which waits for nothing of tokio's: records where it is as if it did.
 #[inline]
 pub(crate) fn leaf(context: &mut Context<'_>) {
-    if LOOKING.get() {
+    if IS_TRACING.get() {
         let _ = pin!(tokio::task::yield_now()).poll(context);
     }
 }

@@ -15,13 +15,13 @@ use crate::work::ambient::Caller;
 
 /// SIGHUP as a stream that ends when a stop is asked for.
 ///
-/// From the first call on the process hears SIGHUP; before it, and in a process that never calls this, SIGHUP
-/// keeps its default meaning. Several that come close together may be one. In a test none ever comes.
+/// From the first call on the process handles SIGHUP; before it, and in a process that never calls this, SIGHUP keeps
+/// its default action. Several that arrive close together may be one. In a test none ever arrives.
 ///
 /// # Panics
 ///
-/// At the caller's line: outside any lifecycle, when SIGHUP is among the signals that ask for the stop, and when
-/// the system grants no handler.
+/// At the caller's line: outside any lifecycle, when SIGHUP is among the signals that ask for the stop, and when the
+/// system refuses the handler.
 #[track_caller]
 pub fn reloads() -> Reloads {
     let life = Caller::expect("reloads()").life;
@@ -37,7 +37,7 @@ pub fn reloads() -> Reloads {
 /// The stream [`reloads`] returns.
 pub struct Reloads {
     life: Arc<Lifecycle>,
-    /// How many there had been when the last was given out.
+    /// How many had arrived when the last was returned.
     seen: u64,
     /// The wait for the next one.
     next: Option<Pin<Box<dyn Future<Output = Option<u64>> + Send>>>,

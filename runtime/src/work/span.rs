@@ -1,4 +1,4 @@
-//! The `tracing` span that a worker runs in, named after it. Where nobody listens, there is none.
+//! The `tracing` span that a worker runs in, named after it. Without a subscriber there is none.
 
 #[cfg(feature = "tracing")]
 mod real {
@@ -8,11 +8,11 @@ mod real {
 
     use crate::work::registration::Registration;
 
-    /// A worker's span, if somebody wants to hear of it.
+    /// A worker's span; a disabled one where no subscriber wants it.
     pub(crate) struct Span(tracing::Span);
 
     impl Span {
-        /// Whether somebody might want to hear of one.
+        /// Whether a subscriber may want one.
         #[inline]
         pub(crate) fn is_wanted() -> bool {
             tracing::span_enabled!(target: "graceful", tracing::Level::INFO)

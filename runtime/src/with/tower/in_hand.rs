@@ -17,9 +17,9 @@ use crate::work::hold::Held;
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) options: Options,
-    /// Where requests are counted, in the lifecycle that was the first to have one.
+    /// Where requests are counted, in the lifecycle that had the first one.
     pub(super) entry: OnceLock<(Weak<Lifecycle>, EntryId)>,
-    /// Requests in hand; counted where they are limited.
+    /// Requests in hand; counted only where they are limited.
     pub(super) requests: AtomicUsize,
 }
 
@@ -30,7 +30,7 @@ pub(super) struct Options {
     pub(super) limit: Option<usize>,
     pub(super) close_after: Option<Duration>,
     pub(super) retry_after: Duration,
-    /// Whether requests are refused from when the stage is told.
+    /// Whether requests are refused once the stage is told to stop.
     pub(super) refuses: bool,
 }
 
@@ -39,7 +39,7 @@ impl Shared {
         Self { options, entry: OnceLock::new(), requests: AtomicUsize::new(0) }
     }
 
-    /// Takes a request in hand, or says with which status it is to be refused.
+    /// Takes a request in hand, or returns the status with which to refuse it.
     pub(super) fn admit(self: &Arc<Self>, life: Option<&Arc<Lifecycle>>) -> Result<InHand, StatusCode> {
         if life.is_some_and(|life| self.turns_away(life)) {
             return Err(StatusCode::SERVICE_UNAVAILABLE);
@@ -69,7 +69,7 @@ impl Shared {
         Held::in_row(Arc::clone(life), entry, self.options.stage)
     }
 
-    /// Whether so much of the drain is over that connections should not be kept.
+    /// Whether enough of the drain is over to close connections.
     pub(super) fn is_closing(&self, life: &Lifecycle) -> bool {
         let Some(budget) = life.phase.budget() else {
             return false;
@@ -94,7 +94,7 @@ impl Shared {
 /// A request in hand.
 #[derive(Debug)]
 pub(super) struct InHand {
-    /// Has the stop wait.
+    /// Makes the stop wait.
     pub(super) held: Option<Held>,
     /// Counts towards the limit.
     pub(super) _place: Option<Place>,

@@ -1,4 +1,4 @@
-//! Where there are no task dumps: a poll is a poll. In place of `probe.rs`.
+//! In place of `probe.rs` where there are no task dumps: a poll, and nothing else.
 
 use std::future::Future;
 use std::pin::Pin;
