@@ -1,4 +1,4 @@
-//! gRPC with tonic: calls in hand are answered during the stop, streams end by themselves, health is told from the
+//! gRPC with tonic: calls in hand are answered during the stop, streams end by themselves, health is reported from the
 //! first moment on.
 
 use std::env;
@@ -38,7 +38,7 @@ async fn count(_: Request<()>) -> Result<Response<impl Stream<Item = Result<u32,
     Ok(Response::new(numbers.take_until(graceful::stopping())))
 }
 
-/// What tonic's code generator makes, where there is protoc, of
+/// What tonic's code generator, which needs protoc, makes of
 ///
 /// ```proto
 /// service Demo {
@@ -58,7 +58,7 @@ fn demo() -> Router {
     Router::new().route("/Demo/Reverse", post(call_reverse)).route("/Demo/Count", post(call_count))
 }
 
-/// Told by the lifecycle, for clients and balancers that ask `grpc.health.v1.Health`.
+/// Reports the state of the lifecycle to clients and load balancers that ask `grpc.health.v1.Health`.
 #[graceful::worker]
 async fn health(mut reporter: HealthReporter) {
     reporter.set_service_status("", ServingStatus::NotServing).await;
@@ -68,7 +68,7 @@ async fn health(mut reporter: HealthReporter) {
     }
     graceful::wait_for(State::Draining).await;
     reporter.set_service_status("", ServingStatus::NotServing).await;
-    // Whoever watches the status has been told. The stop would wait for these streams, which know no end but this.
+    // Every watcher has received the status. This ends their streams, for which the stop would otherwise wait.
     graceful::stopping().await;
     reporter.clear_service_status("").await;
 }
@@ -86,7 +86,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     health(reporter).spawn();
     graceful::ready();
     println!("ready; press Ctrl-C");
-    // Each call is waited for to the end of its stream, and named. Idle connections are told to go, and closed.
+    // The stop waits for each call to the end of its stream, and names it. Idle connections get a `GOAWAY` and close.
     let mut server =
         Server::builder().layer(GracefulLayer::new()).http2_keepalive_interval(Some(Duration::from_secs(5)));
     let routes = Routes::from(demo()).add_service(health_service);

@@ -14,7 +14,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-/// How long a client may take for the head of a request: so long can it hold the stop up.
+/// How long a client may take for the head of a request, and so the longest that it can hold up the stop.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 async fn answer(request: Request<Incoming>) -> Result<Response<String>, Infallible> {
@@ -50,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 let stream = TokioIo::new(stream);
                 let connection = server.serve_connection(stream, service_fn(answer));
                 let connection = connections.watch(connection.into_owned());
-                // A worker, so that reports name it. What goes wrong with one client is no failure of the service.
+                // A worker, so that reports name it. An error of one client is no failure of the service.
                 graceful::spawn("connection", async { drop(connection.await) });
             }
             Err(error) => {
@@ -61,7 +61,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     drop(listener);
-    // Idle connections are closed, requests in hand answered. No time limit of its own: the stop has one for all.
+    // Closes idle connections and answers requests in hand. It needs no time limit: the stop has one.
     connections.shutdown().await;
     println!("every connection is closed");
     Ok(())

@@ -31,7 +31,7 @@ impl Drop for LogGuard {
     }
 }
 
-/// A row, and whom to tell that it is written.
+/// A row, and the sender that reports it written.
 type Row = (&'static str, oneshot::Sender<()>);
 
 /// Adds a row. Returns when it is written.
@@ -41,7 +41,7 @@ async fn add(rows: &mpsc::Sender<Row>, row: &'static str) -> Result<(), &'static
     written.await.map_err(|_| "the writer is gone")
 }
 
-/// Late: handlers and consumers need it until they are done. It ends when none is left who could add a row.
+/// Late: handlers and consumers need it until they are done. It ends when no sender of rows is left.
 #[graceful::worker(stop = "late")]
 async fn write(_pool: Pool, mut rows: mpsc::Receiver<Row>) {
     let mut batch = Vec::new();
@@ -89,7 +89,7 @@ async fn readyz() -> Result<&'static str, StatusCode> {
     ready.ok_or(StatusCode::SERVICE_UNAVAILABLE)
 }
 
-/// Last: it answers until all others are gone. Ready is over as soon as the stop is asked for.
+/// Last: it answers until all others are gone. Readiness ends as soon as the stop is asked for.
 #[graceful::worker(stop = "last")]
 async fn health(listener: TcpListener) -> std::io::Result<()> {
     let status = async || graceful::status().to_string();

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 async fn echo(mut stream: TcpStream) {
     let (reader, mut writer) = stream.split();
     let mut lines = BufReader::new(reader).lines();
-    // Waiting for a line is given up at the stop. Typing one back is not.
+    // A stop ends the wait for a line, but not the typing.
     while let Some(Ok(Some(line))) = graceful::run_until_stopping(lines.next_line()).await {
         for byte in line.bytes().chain([b'\n']) {
             if writer.write_u8(byte).await.is_err() {

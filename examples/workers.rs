@@ -21,7 +21,7 @@ async fn produce(queue: Sender<u32>) {
     }
 }
 
-/// Needs no word of the stop: `recv` gives `None` once the queue is empty and its sender gone.
+/// Does not check for the stop: `recv` returns `None` once the queue is empty and its sender is gone.
 #[graceful::worker]
 async fn consume(mut queue: Receiver<u32>) {
     while let Some(job) = queue.recv().await {

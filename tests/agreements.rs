@@ -1,5 +1,5 @@
-//! What threads agree on by atomics and locks of the crate's own, in every order they can come: the files themselves,
-//! with `loom`'s synchronisation in the place of the standard library's.
+//! The crate's own atomics and locks under every interleaving of threads: the source files themselves, with `loom`'s
+//! synchronisation in place of the standard library's.
 #![allow(dead_code, unreachable_pub)] // the files are used in part, and elsewhere
 
 mod os {
@@ -89,7 +89,7 @@ fn whoever_is_let_in_is_waited_for() {
         };
         let closed = alive.close_if_empty();
         let is_welcome = newcomer.join().expect("it ends");
-        // Refused if and only if the door was closed before it came.
+        // Refused if and only if the door was closed before it arrived.
         assert_eq!(alive.count(), usize::from(is_welcome));
         assert_ne!(closed, is_welcome);
     });
@@ -256,7 +256,7 @@ fn whoever_has_left_is_not_woken_for_the_next_in_its_place() {
             thread::spawn(move || {
                 seats.leave(first);
                 let second = seats.take(0, EntryId, Stage::Main, None, &Kin::NONE);
-                // The old key opens nothing any more.
+                // The old key is no longer valid.
                 seats.set_waker(first, &waker);
                 second
             })
@@ -290,7 +290,7 @@ fn whoever_asks_at_once_for_a_workers_token_gets_the_same() {
 
 #[test]
 fn an_old_key_says_how_it_was_left_until_the_place_is_anothers() {
-    // One thread: these are no agreements, but loom's locks are only to be had here.
+    // One thread, so nothing interleaves; but loom's locks only work inside a model.
     loom::model(|| {
         let seats = Slots::default();
         let stage = CancellationToken::new();

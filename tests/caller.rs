@@ -13,7 +13,7 @@ use graceful::{Stopping, WorkerHandle};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
-/// Counts nothing, wakes nobody: for polling by hand.
+/// A waker that does nothing: for polling by hand.
 struct Deaf;
 
 impl Wake for Deaf {
@@ -201,7 +201,7 @@ async fn a_worker_stopped_in_the_middle_of_a_poll_learns_of_it() {
     handle.await.unwrap();
 }
 
-/// A worker that waits, and a `stopping` of its making.
+/// A worker that waits, and a `stopping` made by it.
 async fn maker() -> (WorkerHandle<()>, Stopping) {
     let (send, receive) = oneshot::channel();
     let handle = graceful::spawn("maker", async move {
@@ -328,7 +328,7 @@ async fn several_workers_can_be_stopped_before_they_have_begun() {
 
 #[graceful::test]
 async fn a_thread_that_enters_the_runtime_finds_its_lifecycle_and_no_other() {
-    // One that has been and gone changes nothing.
+    // One that has come and gone changes nothing.
     let another = std::thread::spawn(|| {
         let builder = graceful::Builder::new().current_thread();
         graceful::__private::test(builder, async {});

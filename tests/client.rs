@@ -1,4 +1,4 @@
-//! What a client of a child does, over a plain socket: nothing happens that the test has not written.
+//! A client of a child, over a plain socket: it does nothing but what the test says.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -19,7 +19,7 @@ pub fn address_after(service: &Child, words: &str) -> SocketAddr {
     address.unwrap_or_else(|| panic!("no address and port: {line}"))
 }
 
-/// Connects; what is read arrives in time.
+/// Connects. Reads have a timeout.
 pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).expect("the child listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("not zero");
@@ -54,7 +54,7 @@ pub fn is_silent(stream: &TcpStream) -> bool {
     seen.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 
-/// What is still to come, up to an end in good order.
+/// Everything that still arrives, up to an orderly end.
 pub fn rest_of(mut stream: TcpStream) -> String {
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("the stream ends in good order");

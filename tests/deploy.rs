@@ -1,4 +1,4 @@
-//! What `examples/deploy/` says, held against itself and against the example that it starts.
+//! Checks the files of `examples/deploy/` against each other and against the example that they start.
 #![cfg(unix)]
 
 use std::io::{ErrorKind, Write, stderr};
@@ -13,8 +13,8 @@ const HTTP: &str = env!("CARGO_BIN_EXE_example-http");
 const DEPLOYMENT: &str = include_str!("../examples/deploy/deployment.yaml");
 const DOCKERFILE: &str = include_str!("../examples/deploy/Dockerfile");
 
-/// From the order to delete a pod until SIGTERM, and from the end of the process until the pod is gone: so much of the
-/// grace period is not the process's.
+/// From the order to delete a pod until SIGTERM, and from the end of the process until the pod is gone: the part of the
+/// grace period that the process does not have.
 const SLACK: Duration = Duration::from_secs(3);
 
 /// How long the example lets an answer take.
@@ -84,7 +84,7 @@ fn port(deployment: &Yaml<'static>, name: &str) -> u64 {
     number(port.unwrap_or_else(|| panic!("no port {name}")), "containerPort")
 }
 
-/// No name is misspelt, and no value is of another kind than its name has.
+/// No name is misspelt, and every value has the type that belongs to its name.
 #[test]
 fn the_deployment_is_one_by_the_schemas_of_kubernetes() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/deploy/deployment.yaml");
@@ -93,7 +93,7 @@ fn the_deployment_is_one_by_the_schemas_of_kubernetes() {
         Ok(output) => assert!(output.status.success(), "{output:?}"),
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
-            // Past the capture of output: nobody should take this for a success.
+            // Bypasses the capture of output: a skipped test must not look like a success.
             let _ = writeln!(
                 stderr(),
                 "\n*** SKIPPED: the schemas of Kubernetes. To have them: pip install kubernetes-validate ***\n"
@@ -108,7 +108,7 @@ fn the_budget_of_the_stop_fits_into_the_grace_period() {
     let grace = seconds(&deployment, "spec/template/spec/terminationGracePeriodSeconds");
     let budget = setting(&deployment, "GRACEFUL_STOP_TIMEOUT");
     let container = at(&deployment, CONTAINER);
-    // A hook would be paid from the grace period.
+    // A hook would use up a part of the grace period.
     assert!(container.as_mapping_get("lifecycle").is_none());
     assert!(budget + SLACK < grace, "{budget:?} of {grace:?}");
 }
@@ -118,7 +118,7 @@ fn the_drain_and_the_longest_answer_fit_into_the_budget() {
     let deployment = deployment();
     let budget = setting(&deployment, "GRACEFUL_STOP_TIMEOUT");
     let drain = setting(&deployment, "GRACEFUL_DRAIN");
-    // What the drain may take at the most; and what is kept back for the abort is not for answers.
+    // The drain takes half the budget at the most; and the reserve for the abort is not for answers.
     assert!(drain <= budget / 2, "{drain:?} of {budget:?}");
     let reserve = (budget / 10).min(Duration::from_secs(2));
     assert!(drain + LONGEST_ANSWER + reserve < budget, "{drain:?} of {budget:?}");
@@ -130,7 +130,7 @@ fn probes_have_noticed_before_the_drain_is_half_over() {
     let drain = setting(&deployment, "GRACEFUL_DRAIN");
     let of = |part: &str| number(&deployment, &format!("{CONTAINER}/readinessProbe/{part}"));
     let noticed = Duration::from_secs(of("periodSeconds") * of("failureThreshold"));
-    // From then on keep-alive connections are closed, and nobody should come back on a fresh one.
+    // From then on keep-alive connections are closed, and no client should come back on a fresh one.
     assert!(noticed <= drain / 2, "{noticed:?} of {drain:?}");
 }
 
@@ -144,7 +144,7 @@ fn nobody_leaves_before_somebody_else_is_ready() {
     assert_eq!(at(&deployment, "spec/selector/matchLabels"), labels);
 }
 
-/// Started with the environment of the deployment, it answers the probes as they are configured, and is gone in time.
+/// Started with the environment of the deployment, it answers the probes as they are configured, and exits in time.
 #[test]
 fn the_example_answers_the_probes_until_it_is_gone() {
     let deployment = deployment();
@@ -214,7 +214,7 @@ fn the_example_listens_where_the_image_says() {
     let mut command = Command::new(HTTP);
     for variable in in_the_image("ENV").split(' ') {
         let (name, value) = variable.split_once('=').expect("a value");
-        // Other tests may have the image's ports.
+        // Other tests may use the image's ports.
         let value = if name.ends_with("PORT") { "0" } else { value };
         command.env(name, value);
     }

@@ -1,4 +1,4 @@
-//! How long a process serves on after it was asked to stop, and what ends that.
+//! How long a process keeps serving after it was asked to stop, and what ends that.
 #![cfg(unix)]
 
 use std::fs::File;
@@ -55,7 +55,7 @@ fn in_kubernetes(flavour: &str) -> Command {
     command
 }
 
-/// It is there as long as it drains, and not much longer.
+/// It lives as long as it drains, and not much longer.
 #[track_caller]
 fn drained_for(end: &End, asked: Instant, drain: Duration) {
     end.assert_gone_between(asked, drain, drain + PROMPTLY);
@@ -228,7 +228,7 @@ fn an_interrupt_without_a_terminal_drains_as_any_signal() {
     drained_for(&end, asked, SHORT);
 }
 
-/// Starts it with a terminal on standard error, lets `stop` stop it, and returns how it ended and what it said.
+/// Starts it with a terminal on standard error, lets `stop` stop it, and returns how it ended and what it printed.
 #[track_caller]
 fn at_a_terminal(mut command: Command, stop: impl FnOnce(&Child)) -> (End, String) {
     let terminal = openpty(None, None).expect("a terminal");
@@ -238,7 +238,7 @@ fn at_a_terminal(mut command: Command, stop: impl FnOnce(&Child)) -> (End, Strin
     drop(command);
     let end = child.end();
     let mut said = Vec::new();
-    // Where the last of a terminal's writers is gone, Linux reads an error after what it wrote.
+    // Once a terminal's last writer is gone, Linux returns an error after the last of its output.
     let _ = File::from(terminal.master).read_to_end(&mut said);
     (end, String::from_utf8_lossy(&said).into_owned())
 }

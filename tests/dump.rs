@@ -1,4 +1,4 @@
-//! A signal that asks a process how it is, and changes nothing.
+//! A signal that makes a process print its status, and changes nothing.
 #![cfg(unix)]
 
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use graceful_tests::{Child, End, FLAVOURS, Signal};
 
-/// How long the table takes to be there, at the most.
+/// The longest that the table takes to arrive.
 const PROMPTLY: Duration = Duration::from_millis(300);
 
 fn service(case: &str, flavour: &str) -> Child {
@@ -74,7 +74,7 @@ fn it_can_be_asked_for_again_and_while_it_stops() {
 
 #[test]
 fn who_blocks_the_runtime_is_named_with_its_thread() {
-    // What a worker thread is called is tokio's affair, but for the service's name.
+    // tokio chooses the name of a worker thread, except for the service's name in it.
     for (flavour, case, thread) in [
         ("multi_thread", "spins", "orders"),
         ("multi_thread", "all_spin", "orders"),
@@ -106,7 +106,7 @@ fn who_blocks_the_runtime_is_named_with_for_how_long() {
         };
         let child = service(case, flavour);
         let began = child.prints("spinning");
-        // Before it has been there for a second, only what was seen in the dump itself is known.
+        // In its first second, only what the dump itself has sampled is known.
         child.send(signal);
         child.says(" ms at least");
         while !child.to_string().contains("for 1 s at least") {

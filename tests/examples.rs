@@ -1,5 +1,4 @@
-//! The examples as a stranger runs them: compiled from the same files, stopped by a real signal while work is
-//! in hand.
+//! The examples as a new user runs them: compiled from the same files, stopped by a real signal while work is in hand.
 #![cfg(unix)]
 
 use std::io::{Read, Write};

@@ -85,7 +85,7 @@ async fn health_is_not_serving_from_the_drain_on_and_who_watches_it_holds_nothin
     let ask = || HealthCheckRequest { service: String::new() };
     let watched = client.watch(ask()).await.expect("the stream begins");
     let mut watched = watched.into_inner();
-    // The reporter may be told a moment after the first client connects.
+    // The reporter may change the status a moment after the first client connects.
     let mut next = async || watched.message().await.expect("in good order");
     while next().await.expect("the stream goes on").status != SERVING {}
 

@@ -1,4 +1,4 @@
-//! What is run at the stop of a process, in which order, and what a bad hook comes to.
+//! Which hooks run at the stop of a process, in which order, and what becomes of a bad one.
 #![cfg(unix)]
 
 use std::process::Command;
@@ -8,7 +8,7 @@ use graceful_tests::{Child, End, FLAVOURS};
 
 const PROMPTLY: Duration = Duration::from_millis(300);
 
-/// The budget of the program, and a tenth of it kept back.
+/// The budget of the program, and the tenth of it that is kept back.
 const BUDGET: Duration = Duration::from_millis(600);
 
 fn service(case: &str, flavour: &str) -> Child {
@@ -29,7 +29,7 @@ const BEFORE: [&str; 2] = ["before_stop cache: draining", "before_stop pool: dra
 const ON: [&str; 2] = ["on_stop cache: stopping", "on_stop pool: stopping"];
 const AFTER: [&str; 2] = ["after_stop cache: stopped", "after_stop pool: stopped"];
 
-/// Each ran once: those before the stop, those beside it in any order, and those after it in theirs.
+/// Each ran once: those before the stop, those beside it in any order, and those after it in their order.
 #[track_caller]
 fn the_others_ran(end: &End) {
     let mut printed: Vec<_> = end.printed().into_iter().filter(|line| line.contains("_stop ")).collect();
@@ -145,7 +145,7 @@ fn on_a_blocked_runtime_those_after_the_stop_are_named_as_not_run() {
     for name in ["pool", "cache"] {
         end.assert_said(&format!("after_stop hook `{name}` was not run: no time was left"));
     }
-    // Those that had no thread are not to blame for it.
+    // Hooks that had no thread are not reported for it.
     end.assert_silent_about("did not end within");
     end.assert_said("graceful: exit code 124: out of time, still running: ");
     assert_eq!(end.printed(), ["up", "blocking"], "{end}");

@@ -20,17 +20,17 @@ const HTTP: &str = env!("CARGO_BIN_EXE_example-http");
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What a busy machine may add.
+/// The delay that a busy machine may add.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// How many the example lets be slow at once.
+/// How many requests may be slow at once in the example.
 const SLOW_AT_ONCE: usize = 8;
 
-/// How long the example lets a client take for the head of a request, and for a request.
+/// How long a client of the example may take for the head of a request, and for a request.
 const FOR_A_HEAD: Duration = Duration::from_secs(5);
 const FOR_A_REQUEST: Duration = Duration::from_secs(10);
 
-/// The example, where it listens, and where it tells its health.
+/// The example, where it listens, and where it reports its health.
 struct Service {
     child: Child,
     address: SocketAddr,
@@ -69,7 +69,7 @@ impl Service {
         asked
     }
 
-    /// What it says of itself.
+    /// Its own status.
     fn status(&self, accept: &str) -> String {
         let mut client = connect(self.health);
         write!(client, "GET /debug/graceful HTTP/1.0\r\naccept: {accept}\r\n\r\n").expect("the request is sent");
@@ -82,7 +82,7 @@ impl Service {
 
 const ROOT: &str = "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-/// Reads the answer to [`ROOT`], and says whether the connection is closed after it.
+/// Reads the answer to [`ROOT`], and returns whether the connection is closed after it.
 fn is_last(client: &mut TcpStream) -> bool {
     let head = read_up_to(client, "\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
@@ -132,7 +132,7 @@ fn one_slow_request_too_many_is_turned_away_and_those_in_hand_are_answered() {
     assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
     assert!(head.contains("\r\nretry-after: 5\r\n"), "{head}");
     read_up_to(&mut client, "too many at once\n");
-    // The limit is for what is slow alone, and the connection is as good as before.
+    // The limit is for slow requests only, and the connection still works.
     client.write_all(ROOT.as_bytes()).expect("it is kept open");
     is_last(&mut client);
 
@@ -166,7 +166,7 @@ fn an_upload_in_hand_is_finished() {
     let service = Service::start();
     let mut client =
         service.send("POST /upload HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 20\r\n\r\n");
-    // Said when the handler asks for the body.
+    // Sent when the handler asks for the body.
     read_up_to(&mut client, "100 Continue\r\n\r\n");
     client.write_all(b"0123456789").expect("a half is sent");
 
@@ -207,7 +207,7 @@ fn a_websocket_is_closed_with_a_close_frame() {
     let asked = service.stop();
     let Ok(Message::Close(Some(frame))) = socket.read() else { panic!("no close frame\n{}", service.child) };
     assert_eq!((u16::from(frame.code), &*frame.reason), (1012, "stopping"));
-    // Its answer to the goodbye is sent by this read, and the end of the connection read.
+    // This read sends the answer to the goodbye, and reads the end of the connection.
     let end = socket.read().expect_err("nothing comes after it");
     assert!(matches!(end, tungstenite::Error::ConnectionClosed), "{end}");
     let end = service.child.end();
@@ -265,7 +265,7 @@ async fn http_2_is_told_to_go_away_and_its_request_in_hand_is_answered() {
     service.child.end().assert_code(0);
 }
 
-/// The child is stopped in its tracks: the kernel completes their connections, and nobody accepts them.
+/// The child is suspended: the kernel completes their connections, and the child does not accept them.
 #[test]
 fn who_was_let_in_by_the_kernel_is_served() {
     let service = Service::start();
@@ -281,8 +281,8 @@ fn who_was_let_in_by_the_kernel_is_served() {
     service.child.end().assert_code(0);
 }
 
-/// Clients that come all the time are served or refused, also in the moment in which the listener closes. Elsewhere the
-/// example cannot tell the kernel to let nobody begin.
+/// Clients that keep connecting are served or refused, even at the moment at which the listener closes. On other
+/// systems the example cannot have the kernel drop SYNs.
 #[cfg(target_os = "linux")]
 #[test]
 fn nobody_is_reset_when_the_listener_closes() {
@@ -291,7 +291,7 @@ fn nobody_is_reset_when_the_listener_closes() {
             let asked = write!(client, "GET / HTTP/1.0\r\n\r\n");
             asked.expect("who was let in can ask");
             assert!(rest_of(client).starts_with("HTTP/1.0 200 "));
-            // The test hears of the first time only.
+            // The test waits for the first time only.
             let _ = at_work.send(());
         }
     };
@@ -310,7 +310,7 @@ fn nobody_is_reset_when_the_listener_closes() {
     }
 }
 
-/// The listener stays open in the test, as it does in systemd: from one process to the next nobody is turned away.
+/// The listener stays open in the test, as it does in systemd: from one process to the next no client is turned away.
 #[test]
 fn a_restart_with_a_listener_that_is_handed_over_turns_nobody_away() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
@@ -339,7 +339,7 @@ fn a_restart_with_a_listener_that_is_handed_over_turns_nobody_away() {
             old.end().assert_code(0);
         }
         for _ in 0..5 {
-            // With nobody there in between, they wait.
+            // With no process in between, they wait.
             child.terminate();
             child.end().assert_code(0);
             child = start();
@@ -367,7 +367,7 @@ fn readiness_is_over_at_once_and_liveness_stays_until_the_end() {
     service.stop();
     assert_eq!(ask(service.health, "GET /readyz"), 503);
     assert_eq!(ask(service.health, "GET /livez"), 200);
-    // While others are waited for, which is after the drain.
+    // While the stop waits for others, which is after the drain.
     wait_until_refused(service.address);
     assert_eq!(ask(service.health, "GET /readyz"), 503);
     assert_eq!(ask(service.health, "GET /livez"), 200);
@@ -405,7 +405,7 @@ fn an_idle_connection_is_closed_at_once() {
     end.assert_gone_between(asked, Duration::ZERO, SLACK);
 }
 
-/// Whether it says nothing, half of it, or a byte a second of it.
+/// Whether it sends nothing, half of the head, or a byte a second.
 #[test]
 fn a_request_that_does_not_arrive_is_waited_for_as_long_as_a_head_may_take() {
     let service = Service::start();

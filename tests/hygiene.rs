@@ -1,4 +1,4 @@
-//! Correct code never sees the attributes: whatever surrounds the function, it compiles without a warning
+//! The attributes do not interfere with correct code: whatever surrounds the function, it compiles without a warning
 //! and does what it says.
 
 use std::process::ExitCode;

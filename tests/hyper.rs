@@ -68,7 +68,7 @@ fn a_client_that_never_finishes_its_request_holds_the_stop_up_for_its_time_limit
     let (service, address) = start("20s");
     let mut client = connect(address);
     client.write_all(b"GET / HTT").expect("a part is sent");
-    // The one that is let in after it is answered, so it has been let in.
+    // A later connection is answered, so this one has been accepted.
     read_up_to(&mut ask_for(address, "/"), "try /slow\n");
     let asked = service.terminate();
     let end = service.end();

@@ -1,4 +1,4 @@
-//! A program under test: started, listened to, signalled, waited for.
+//! A program under test: start it, read its output, signal it, wait for it.
 #![cfg(unix)]
 #![allow(clippy::missing_panics_doc)] // everything here panics: that is how a test fails
 
@@ -25,8 +25,7 @@ pub use nix::sys::signal::Signal;
 /// What the programs take as their first argument: everything on main's thread, or tasks on one beside it.
 pub const FLAVOURS: [&str; 2] = ["current_thread", "multi_thread"];
 
-/// How long a child may take for what a test waits for, unless the test has more time. Nothing of it takes a tenth of
-/// this.
+/// How long a test waits for a child, unless it allows more. Nothing takes a tenth of this.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running program, in a process group of its own. Killed when dropped.
@@ -36,7 +35,7 @@ pub struct Child {
     stdin: Option<ChildStdin>,
     stdout: Stream,
     stderr: Stream,
-    /// Says when it was gone, and how.
+    /// Receives how it ended, and when.
     exit: Receiver<(ExitStatus, Instant)>,
     is_gone: bool,
     patience: Duration,
@@ -53,7 +52,8 @@ impl Child {
         Self::spawn(command, Stdio::piped(), stderr)
     }
 
-    /// Starts `command` as systemd does that keeps a listener for it: as the first file after the standard ones.
+    /// Starts `command` as systemd starts a service with a socket unit: the listener is the first file after the
+    /// standard ones.
     pub fn start_with_listener(command: &Command, listener: &TcpListener) -> Self {
         let listener = listener.as_fd().try_clone_to_owned();
         let listener = listener.expect("a socket can be cloned");
@@ -69,7 +69,7 @@ impl Child {
 
     fn spawn(command: &mut Command, stdin: Stdio, stderr: Stdio) -> Self {
         ignore_nothing();
-        // What the tests themselves run under is not the child's.
+        // The child does not inherit these from the environment of the tests.
         for name in [
             "GRACEFUL_STOP_TIMEOUT",
             "GRACEFUL_DRAIN",
@@ -108,7 +108,7 @@ impl Child {
         }
     }
 
-    /// Waits longer for it than for others.
+    /// Waits longer for this child than for others.
     pub fn be_patient(&mut self, patience: Duration) {
         self.patience = patience;
     }
@@ -119,19 +119,19 @@ impl Child {
         self.wait_for(&self.stdout, line, |text| text == line)
     }
 
-    /// Waits until a line on its standard output has this part, and returns when that was.
+    /// Waits until a line on its standard output contains this text, and returns when that was.
     #[track_caller]
     pub fn prints_part(&self, part: &str) -> Instant {
         self.wait_for(&self.stdout, part, |text| text.contains(part))
     }
 
-    /// Waits until a line on its standard error has this part, and returns when that was.
+    /// Waits until a line on its standard error contains this text, and returns when that was.
     #[track_caller]
     pub fn says(&self, part: &str) -> Instant {
         self.wait_for(&self.stderr, part, |text| text.contains(part))
     }
 
-    /// Its number.
+    /// Its process id.
     pub fn pid(&self) -> Pid {
         self.pid
     }
@@ -167,7 +167,7 @@ impl Child {
         end
     }
 
-    /// As [`end`](Self::end), for a child that is to panic.
+    /// As [`end`](Self::end), for a child that panics.
     #[track_caller]
     pub fn end_in_panic(mut self) -> End {
         let Ok((status, at)) = self.exit.recv_timeout(self.patience) else { panic!("it is still there\n{self}") };
@@ -191,8 +191,8 @@ impl Child {
     }
 }
 
-/// What ignores a signal has children that ignore it, too, and so does the background of a shell without job control,
-/// or `nohup`. What handles one has children with the default.
+/// A child inherits an ignored signal, for example from `nohup` or from the background of a shell without job control.
+/// It does not inherit a handler: a handled signal is back at its default.
 pub fn ignore_nothing() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -212,13 +212,13 @@ pub fn ignore_nothing() {
     });
 }
 
-/// From now on this process handles these signals, and does nothing about them.
+/// From now on this process handles these signals, and does nothing on them.
 fn handle(numbers: &[i32]) {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_io().build().expect("a runtime");
     let _entered = runtime.enter();
     for &number in numbers {
-        // The handler stays when this is gone.
+        // The handler stays when this is dropped.
         let kind = tokio::signal::unix::SignalKind::from_raw(number);
         drop(tokio::signal::unix::signal(kind).expect("a handler"));
     }
@@ -273,7 +273,7 @@ impl End {
         self.stdout.iter().map(|line| &*line.text).collect()
     }
 
-    /// Whether a line of its standard error has this part.
+    /// Whether a line of its standard error contains this text.
     pub fn has_said(&self, part: &str) -> bool {
         self.stderr.iter().any(|line| line.text.contains(part))
     }
@@ -284,13 +284,13 @@ impl End {
         assert_eq!(self.code, Some(code), "another exit code\n{self}");
     }
 
-    /// A line of its standard error has this part.
+    /// A line of its standard error contains this text.
     #[track_caller]
     pub fn assert_said(&self, part: &str) {
         assert!(self.has_said(part), "`{part}` was not said\n{self}");
     }
 
-    /// No line of its standard error has this part.
+    /// No line of its standard error contains this text.
     #[track_caller]
     pub fn assert_silent_about(&self, part: &str) {
         assert!(!self.has_said(part), "`{part}` was said\n{self}");
@@ -361,13 +361,13 @@ impl Stream {
         changed.notify_all();
     }
 
-    /// When the line came; `None` if it does not come.
+    /// When the line arrived; `None` if it does not.
     fn find(&self, is_it: impl Fn(&str) -> bool, patience: Duration) -> Option<Instant> {
         let found = |read: &Heard| Some(read.lines.iter().find(|line| is_it(&line.text))?.at);
         self.wait(patience, |read| found(read).is_some() || read.is_closed, found)
     }
 
-    /// Everything, once the child and whoever has its pipe are gone.
+    /// Everything, once the child and every process that has its pipe are gone.
     fn to_the_end(&self) -> Vec<Line> {
         self.wait(PATIENCE, |read| read.is_closed, |read| read.lines.clone())
     }

@@ -220,7 +220,7 @@ async fn real_io_during_a_stop_on_the_paused_clock_runs_into_the_budget_at_once(
     graceful::spawn("real io", async move { far.readable().await });
     graceful::stop();
     let began = std::time::Instant::now();
-    // A foreign thread is about to answer, in real time; the paused clock does not wait for it.
+    // Another thread answers, in real time; the paused clock does not wait for it.
     std::thread::spawn(move || {
         std::thread::sleep(5 * SECOND);
         let _ = std::io::Write::write_all(&mut near, b"x");
@@ -279,7 +279,7 @@ fn a_signal_that_dumps_cannot_be_made_one_that_asks_for_the_stop() {
 
 #[graceful::test]
 async fn a_name_that_takes_the_place_of_an_old_one_begins_with_nothing() {
-    // Those that are looked at first are in use; others are found nevertheless.
+    // Those that are checked first are in use; others are found nevertheless.
     let _held: Vec<_> = (0..20).map(|number| graceful::hold(format!("upload {number}"))).collect();
     for number in 0..600 {
         let named = graceful::spawn(format!("connection {number}"), async {});
@@ -409,7 +409,7 @@ async fn a_workers_error_says_what_became_of_it_and_hands_on_the_source() {
     assert!(aborted.source().is_none());
 }
 
-/// What the test below is to do; nothing where it is run as any other.
+/// Names what the test below does; unset where it runs as any other.
 const TASK: &str = "GRACEFUL_TESTS_TASK";
 
 #[graceful::test(stop_timeout = "100ms")]
@@ -428,7 +428,7 @@ async fn in_a_process_of_its_own() {
     }
 }
 
-/// The watch looks first after a second, and again when a budget and a second are over.
+/// The watch checks first after a second, and again when a budget and a second are over.
 #[cfg(unix)]
 #[test]
 fn a_test_that_never_yields_is_ended_and_one_that_is_busy_is_not() {
@@ -441,7 +441,7 @@ fn a_test_that_never_yields_is_ended_and_one_that_is_busy_is_not() {
     let (spins, yields) = (start("spins"), start("yields"));
     let spins = spins.end();
     spins.assert_code(124);
-    // Past a harness that captures.
+    // Not captured by the test harness.
     spins.assert_said("the test cannot be ended: some code of it never yields");
     spins.assert_gone_between(began, Duration::from_millis(2500), 10 * SECOND);
     let yields = yields.end();

@@ -12,11 +12,11 @@ const LIMIT: u64 = 8 << 20;
 /// How many are alive at once.
 const BATCH: usize = 100;
 
-/// As many rounds as make 100,000 workers, and a million.
+/// The rounds that make 100,000 workers, and a million.
 const WARM_UP: usize = 1_000;
 const ROUNDS: usize = 10_000;
 
-/// What the process has in memory.
+/// The resident memory of the process.
 fn resident() -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("Linux says");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -49,7 +49,7 @@ async fn lead(child: oneshot::Sender<graceful::WorkerHandle<()>>) {
     graceful::stopping().await;
 }
 
-/// Of each kind some.
+/// Some of each kind.
 async fn round() {
     let mut handles = Vec::with_capacity(BATCH);
     for _ in 0..BATCH / 10 {

@@ -1,4 +1,4 @@
-//! What a recorder of metrics is told.
+//! What a recorder of metrics receives.
 #![cfg(unix)]
 
 use std::io::Write;
@@ -43,7 +43,7 @@ fn outcomes_restarts_hooks_and_times_are_told() {
     assert!((0.0..3.0).contains(&hook), "{end}");
 }
 
-/// What the example says at `/metrics`, once there is this line in it.
+/// Waits until `/metrics` of the example has this line.
 fn metrics(health: SocketAddr, line: &str) {
     let begun = Instant::now();
     loop {
@@ -54,7 +54,7 @@ fn metrics(health: SocketAddr, line: &str) {
             return;
         }
         assert!(begun.elapsed() < PATIENCE, "no `{line}`:\n{answer}");
-        // They are told once a second.
+        // They are recorded once a second.
         thread::sleep(Duration::from_millis(50));
     }
 }

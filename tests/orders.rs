@@ -28,7 +28,7 @@ fn each_stage_is_told_when_the_one_before_is_done() {
         let work = Duration::from_millis(100);
         end.assert_gone_between(asked, DRAIN + work, DRAIN + work + PROMPTLY);
         let mut printed = end.printed();
-        // Main and its workers are told in no particular order.
+        // Main and its workers are told to stop in no particular order.
         printed[3..5].sort_unstable();
         let order = [
             "up",
@@ -53,7 +53,7 @@ fn a_worker_beyond_its_own_budget_is_aborted_and_named() {
         let asked = child.terminate();
         let end = child.end();
         end.assert_code(124);
-        // Its own budget begins when it is told; the late worker has its time after it.
+        // Its own budget begins when it is told to stop; the late worker has its time after it.
         let took = Duration::from_millis(300 + 200 + 50);
         end.assert_gone_between(asked, took, took + PROMPTLY);
         let said = "worker `upload` did not end within 200 ms and was aborted";

@@ -1,4 +1,4 @@
-//! The panic hook of the process, which is the suite's own. In a binary of its own: there is one hook.
+//! The panic hook of the process, which is the suite's own. In a binary of its own: a process has one hook.
 
 use std::cell::Cell;
 use std::panic::{catch_unwind, set_hook, take_hook};
@@ -10,7 +10,7 @@ thread_local! {
     static IS_OURS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Fails where it is one of many, and does nothing where it is run as any other.
+/// Fails where the test below runs it, and does nothing where it runs as any other.
 #[graceful::test]
 async fn one_of_many() {
     if IS_OURS.get() {

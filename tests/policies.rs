@@ -1,4 +1,4 @@
-//! What becomes of a worker: restarts, repetitions, budgets of its own, refusals, children.
+//! The options of a worker: restarts, repetitions, budgets of its own, refusals, children.
 
 use std::future::pending;
 use std::sync::Arc;

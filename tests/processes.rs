@@ -1,4 +1,4 @@
-//! Child processes as workers: a child obeys or it does not, and nothing it has started is left behind.
+//! Child processes as workers: whether a child obeys or not, nothing it has started is left behind.
 #![cfg(unix)]
 
 use std::error::Error;
@@ -13,10 +13,10 @@ use nix::unistd::Pid;
 
 const CHILDREN: &str = env!("CARGO_BIN_EXE_example-children");
 
-/// A shell that ends when it likes.
+/// A shell that ends in its own time.
 const TIDY: &str = "trap 'echo told; sleep 0.3; echo done; exit 0' TERM; echo tidy is up; while :; do sleep 0.1; done";
 
-/// A shell and a grandchild that SIGTERM does not move.
+/// A shell and a grandchild that ignore SIGTERM.
 const STUBBORN: &str = "trap '' TERM; sleep 1000 & echo pid $!; echo pid $$; echo stubborn is up; wait";
 
 /// The example with these commands.
@@ -188,7 +188,7 @@ async fn a_child_that_fails_is_started_again() {
     std::fs::remove_dir(&directory).expect("no mark is left");
 }
 
-/// Waits until all processes whose numbers were printed are gone, and returns how many these are.
+/// Waits until all processes whose ids were printed are gone, and returns how many they are.
 #[track_caller]
 fn wait_until_gone(end: &End) -> usize {
     let pids = pids(&end.to_string());
@@ -198,7 +198,7 @@ fn wait_until_gone(end: &End) -> usize {
     pids.len()
 }
 
-/// The numbers in lines such as `pid 4711`.
+/// The ids in lines such as `pid 4711`.
 fn pids(printed: &str) -> Vec<Pid> {
     let numbers = printed.lines().filter_map(|line| line.split_once("| pid "));
     let number = |(_, number): (_, &str)| number.parse().expect("a number");

@@ -19,7 +19,7 @@ const QUEUE: &str = env!("CARGO_BIN_EXE_example-queue");
 /// The line after which the example is ready.
 const READY: &str = "press Ctrl-C while a job is in hand, and start again with others";
 
-/// When it is stopped.
+/// The moment at which it is stopped.
 #[derive(Clone, Copy, Debug)]
 enum Moment {
     Ready,
@@ -51,7 +51,7 @@ fn stop(service: Child, moment: Moment) {
         Moment::Begun => drop(service.prints_part(": begins")),
         Moment::Middle | Moment::Killed => {
             service.prints_part(": begins");
-            // Half of what a job takes. Whether it is the middle, nothing here depends on.
+            // Half of what a job takes. Nothing here depends on its being the middle.
             thread::sleep(Duration::from_millis(250));
         }
         Moment::Done => drop(service.prints_part(": done")),
@@ -65,7 +65,7 @@ fn stop(service: Child, moment: Moment) {
     }
 }
 
-/// SIGTERM. What is in hand is done, and nothing else begun.
+/// SIGTERM. The job in hand is finished, and no other begun.
 fn end_well(service: Child) -> End {
     service.terminate();
     let end = service.end();
@@ -115,7 +115,7 @@ impl Drop for Folder {
 
 // ----- a table of SQLite -----
 
-/// The example, with a table in this folder.
+/// The example with a table in this folder.
 fn with_table(folder: &Folder) -> Command {
     let mut command = Command::new(QUEUE);
     command.env_remove("REDIS_URL");
@@ -134,7 +134,7 @@ fn start_with_table(folder: &Folder, jobs: &[&str]) -> Child {
     service
 }
 
-/// What the database has when the example is gone: jobs that wait, and results.
+/// The database after the example has ended: jobs that wait, and results.
 async fn tables(folder: &Folder) -> (Vec<String>, Vec<(i64, String)>) {
     let database = SqliteConnection::connect(&database(folder)).await;
     let mut database = database.expect("it is a database");
@@ -153,7 +153,7 @@ async fn the_transaction_in_hand_is_committed_and_the_next_one_not_begun() {
     service.prints("one: begins");
     let end = end_well(service);
     let done = done(&end);
-    // On a machine with more to do than it can, the signal may come a job later.
+    // On an overloaded machine the signal may come a job later.
     assert!((1..3).contains(&done), "{end}");
     assert_eq!(end.printed().last(), Some(&"the pool is closed"), "{end}");
     let (jobs, results) = tables(&folder).await;
@@ -162,7 +162,7 @@ async fn the_transaction_in_hand_is_committed_and_the_next_one_not_begun() {
     assert_eq!(results, expected[..done]);
 }
 
-/// The two files go when the last connection is closed, and stay when a process ends without that.
+/// The two files are removed when the last connection is closed, and stay when a process ends without that.
 #[test]
 fn the_pool_is_closed_before_the_process_ends() {
     let folder = Folder::new("pool");
@@ -198,7 +198,7 @@ async fn what_the_deadline_cuts_off_is_rolled_back() {
         // The second is a commit that the deadline found under way.
         assert!([(1, 0), (0, 1)].contains(&whole), "{whole:?}");
     } else {
-        // On a machine with more to do than it can, the signal may come when the job is over.
+        // On an overloaded machine the signal may come when the job is over.
         end.assert_code(0);
         assert_eq!(whole, (0, 1));
     }
@@ -220,24 +220,24 @@ async fn ten_restarts_with_a_table_lose_nothing_and_acknowledge_nothing_twice() 
 
     let (jobs, results) = tables(&folder).await;
     assert_eq!(jobs, [""; 0]);
-    // The second result of a job would have been an error, and the example would have said so.
+    // A second result of a job would have been an error, which the example would have reported.
     let expected = (1..).zip(all.iter().map(|job| job.to_uppercase()));
     assert_eq!(results, expected.collect::<Vec<_>>());
 }
 
 // ----- a stream of Redis -----
 
-/// A server of the test's own. It listens on a socket in a folder: nobody else can take that before it does.
+/// A server of the test's own. It listens on a socket in a folder, which no other process can take first.
 struct Redis {
     process: Child,
     folder: Folder,
 }
 
 impl Redis {
-    /// `None`, and a line that cannot be overlooked, where there is none.
+    /// `None`, and a line on standard error, where Redis is not installed.
     fn start(name: &str) -> Option<Self> {
         if Command::new("redis-server").arg("--version").output().is_err() {
-            // Past the capture of output: nobody should take this for a success.
+            // Bypasses the capture of output: a skipped test must not look like a success.
             let _ = writeln!(
                 stderr(),
                 "\n*** SKIPPED: the example `queue` with Redis, which is not installed. To install it: .ci/servers ***\n"
@@ -248,7 +248,7 @@ impl Redis {
         Some(Self { process: Self::run(&folder.0), folder })
     }
 
-    /// A server that has forgotten nothing, where there was one.
+    /// A server with the data of the one before, if there was one.
     fn run(folder: &Path) -> Child {
         let mut command = Command::new("redis-server");
         command.current_dir(folder);
@@ -264,7 +264,7 @@ impl Redis {
         process
     }
 
-    /// Kills it, and starts it again when somebody has noticed.
+    /// Kills it, and starts it again when its client has noticed.
     fn restart(self, is_noticed: impl FnOnce()) -> Self {
         let Self { process, folder } = self;
         process.send(Signal::SIGKILL);
@@ -297,7 +297,7 @@ impl Redis {
         service
     }
 
-    /// Somebody else's job.
+    /// Adds a job as another client would.
     fn add(&self, job: &str) {
         let added: RedisResult<String> = self.connection().xadd("jobs", "*", &[("text", job)]);
         added.expect("it is added");
@@ -308,7 +308,7 @@ impl Redis {
         self.connection().xlen("jobs").expect("it is a stream")
     }
 
-    /// How many of them somebody has in hand, or had when it died.
+    /// How many of them are delivered and not acknowledged.
     fn in_hand(&self) -> usize {
         let pending: redis::streams::StreamPendingReply =
             self.connection().xpending("jobs", "workers").expect("it is a group");
@@ -330,10 +330,10 @@ impl Redis {
         info.expect("it tells")
     }
 
-    /// What was kept of the jobs, in their order.
+    /// The results of the jobs, in the order of the jobs.
     fn results(&self) -> Vec<String> {
         let mut results: Vec<(String, String)> = self.connection().hgetall("results").expect("a table");
-        // A time in milliseconds, and a number among those of the same one.
+        // A time in milliseconds, and a number within that millisecond.
         results.sort_by_key(|(id, _)| {
             let (time, number) = id.split_once('-').expect("it has two parts");
             (time.to_owned(), number.parse::<u32>().expect("a number"))
@@ -369,7 +369,7 @@ fn the_job_in_hand_is_acknowledged_and_the_next_one_not_taken() {
     assert_eq!(redis.in_hand(), 1);
     let end = end_well(service);
     let done = done(&end);
-    // On a machine with more to do than it can, the signal may come a job later.
+    // On an overloaded machine the signal may come a job later.
     assert!((1..3).contains(&done), "{end}");
     assert_eq!(redis.results(), ["ONE", "TWO"][..done]);
     assert_eq!((redis.left(), redis.in_hand()), (3 - done, 0));
@@ -397,7 +397,7 @@ fn ten_restarts_with_a_stream_lose_nothing_and_acknowledge_nothing_twice() {
     redis.assert_each_once(&all);
 }
 
-/// The example is stopped in its tracks: the server gives it a job, and then it hears of both at once.
+/// The example is suspended: the server delivers a job, and the example then receives job and signal at once.
 #[test]
 fn a_job_that_comes_together_with_the_signal_is_not_lost() {
     let Some(redis) = Redis::start("together") else {

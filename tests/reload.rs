@@ -1,4 +1,4 @@
-//! SIGHUP: a request to read the configuration again, for those who ask for it.
+//! SIGHUP: a request to read the configuration again, for programs that ask for it.
 #![cfg(unix)]
 
 use std::process::Command;
@@ -84,7 +84,7 @@ fn where_it_is_ignored_at_the_start_it_stays_ignored() {
         let child = Child::start(&mut shell);
         child.prints(up);
         child.send(Signal::SIGHUP);
-        // Where it is heard, it is heard by now.
+        // If it is handled, that has happened by now.
         thread::sleep(Duration::from_millis(100));
         child.terminate();
         let end = child.end();

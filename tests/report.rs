@@ -1,4 +1,4 @@
-//! What is said of an end that needs explaining: who held whom up, how the time went, for people and for machines.
+//! The report of an end that needs explaining: what held up what, how the time was spent, for people and for machines.
 #![cfg(unix)]
 
 use std::io::{Read, Write, pipe};
@@ -33,7 +33,7 @@ fn who_waits_for_each_other_is_named_as_a_round() {
         .iter()
         .find(|line| line.text.contains("these wait for each other: "))
         .unwrap_or_else(|| panic!("no round\n{end}"));
-    // Where it begins is chance.
+    // The round may begin with any of them.
     let rounds = ["a -> b -> c -> a", "b -> c -> a -> b", "c -> a -> b -> c"];
     assert!(rounds.iter().any(|names| round.text.ends_with(names)), "{end}");
     let lines = end.stderr.iter();
@@ -76,7 +76,7 @@ fn a_report_waits_for_a_reader_where_standard_error_does_not() {
     while writer.write(b".").is_ok() {}
     let child = Child::start_with(&mut child("failing"), writer.into());
     child.prints("up");
-    // All that was to be said has been said in vain.
+    // Everything has been written in vain by now.
     thread::sleep(Duration::from_millis(20));
     let reading = thread::spawn(move || {
         let mut read = String::new();

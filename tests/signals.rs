@@ -1,4 +1,4 @@
-//! What a person at a terminal is told, and what signals mean when a lifecycle is over. The rest is in `faults`.
+//! What a person at a terminal sees, and what signals do when a lifecycle is over. The rest is in `faults`.
 #![cfg(unix)]
 
 use std::fs::File;
@@ -24,9 +24,9 @@ fn on_a_terminal_the_first_interrupt_says_what_a_second_does() {
     child.tell("go");
     child.end().assert_code(0);
     let mut said = Vec::new();
-    // It has the terminal too, and reading would not end.
+    // It holds the terminal open too, and reading would not end.
     drop(service);
-    // Where the last of a terminal's writers is gone, Linux reads an error after what it wrote.
+    // Once a terminal's last writer is gone, Linux returns an error after the last of its output.
     let _ = File::from(terminal.master).read_to_end(&mut said);
     let said = String::from_utf8_lossy(&said);
     assert!(said.contains("graceful: stopping; press Ctrl-C again to quit now"), "{said}");

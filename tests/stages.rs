@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A test with a drain. The attribute has no such option: tests rarely want one.
+/// A test with a drain. The attribute has no such option: tests rarely need one.
 fn draining<F: Future>(drain: Duration, test: F) -> F::Output {
     let builder = Builder::new().stop_timeout(20 * SECOND).drain(drain).current_thread();
     graceful::__private::test(builder.start_paused(graceful::__private::PausedClock), test)
@@ -46,7 +46,7 @@ impl Drop for Expected {
     }
 }
 
-/// A worker that says when it was told, and ends then.
+/// A worker that logs when it is told to stop, and ends then.
 fn told(log: &Log, what: &'static str, stage: Stage) {
     let log = log.clone();
     let worker = Worker::new(what, move || {
@@ -128,7 +128,7 @@ async fn before_stop_hooks_are_heard_before_anybody_is_told() {
     }
     graceful::stop();
     sleep(SECOND / 2).await;
-    // Whoever asks once more changes nothing.
+    // A second call changes nothing.
     graceful::stop();
     assert_eq!(graceful::state(), State::Draining);
     assert!(!graceful::is_stopping());
@@ -291,7 +291,7 @@ async fn a_hook_that_panics_keeps_nobody_from_running() {
     graceful::after_stop("panics", || async { panic!("oh") });
 }
 
-/// Another task lives; but no thread is at one that could be dropping the result.
+/// Another task lives; but no thread polls one that could be dropping the result.
 #[graceful::test(start_paused = true)]
 async fn a_result_that_is_kept_holds_up_no_stop() {
     let worker = graceful::spawn("kept", async { Ok::<_, String>("kept".to_owned()) });

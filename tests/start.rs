@@ -1,4 +1,4 @@
-//! What cannot start says why.
+//! A program that cannot start says why.
 #![cfg(unix)]
 
 use std::process::Command;

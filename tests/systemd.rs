@@ -1,4 +1,4 @@
-//! What systemd hears on its socket, which is one of the test's.
+//! What systemd receives on its socket, which the test provides.
 #![cfg(unix)]
 
 use std::env::temp_dir;
@@ -18,10 +18,10 @@ const NOTIFIES: &str = env!("CARGO_BIN_EXE_notifies");
 /// The child's own budget.
 const BUDGET: Duration = Duration::from_secs(3);
 
-/// What a busy machine may add.
+/// The delay that a busy machine may add.
 const SLACK: Duration = Duration::from_secs(2);
 
-/// The socket, and what came in.
+/// The socket, and what arrived on it.
 struct Systemd {
     path: PathBuf,
     heard: Receiver<(String, Instant)>,
@@ -52,7 +52,7 @@ impl Systemd {
         next.expect("systemd is told something")
     }
 
-    /// What comes next, the watchdog's food aside.
+    /// The next message that is not a ping of the watchdog.
     #[track_caller]
     fn hears(&self, expected: &str) {
         loop {
@@ -64,7 +64,7 @@ impl Systemd {
         }
     }
 
-    /// The next message asks for so much time.
+    /// The next message requests an extension, which this returns.
     fn hears_extension(&self) -> Duration {
         let (text, _) = self.next();
         let micros = text.strip_prefix("EXTEND_TIMEOUT_USEC=");
@@ -112,11 +112,11 @@ fn it_hears_of_each_state() {
     let more = systemd.hears_extension();
     assert!((BUDGET..BUDGET + SLACK).contains(&more), "{more:?}");
     child.end().assert_code(0);
-    // It may have been stopping for too short a time to be told so.
+    // It may have been stopping for too short a time to send that.
     while systemd.next().0 != "STATUS=stopped: SIGTERM\n" {}
 }
 
-/// Without a word of readiness, systemd would take it for a failure.
+/// Without `READY=1`, systemd would take it for a failure.
 #[test]
 fn a_service_that_is_gone_at_once_has_said_that_it_was_ready() {
     for flavour in FLAVOURS {
@@ -186,7 +186,7 @@ fn a_systemd_that_does_not_listen_holds_up_nobody() {
         Command::new(NOTIFIES).args(["multi_thread", "serves"]).env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "200"),
     );
     child.prints("main entered");
-    // Its queue is full when another sender is told so.
+    // Its queue is full when another sender gets an error.
     let sender = UnixDatagram::unbound().expect("a socket can be made");
     sender.set_nonblocking(true).expect("it is a socket");
     while sender.send_to(b"", &path).is_ok() {}

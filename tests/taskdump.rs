@@ -1,4 +1,4 @@
-//! Where those who wait do so: in dumps and in reports, of a program that tokio's task dumps can look into.
+//! Where workers wait, in dumps and in reports, of a program built with tokio's task dumps.
 #![cfg(all(
     target_os = "linux",
     any(target_arch = "aarch64", target_arch = "s390x", target_arch = "x86", target_arch = "x86_64")
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use graceful_tests::{Child, FLAVOURS, Signal};
 
-/// Its path. Built by whoever asks first, with all it depends on, in a folder of its own: the flag is for all of them.
+/// Its path. Built at the first call, with all it depends on, in a folder of its own: the flag applies to all crates.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
@@ -25,14 +25,14 @@ fn program() -> &'static Path {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo
             .current_dir(env!("CARGO_MANIFEST_DIR"))
-            // Not offline: on a new machine nobody has asked for all of it yet.
+            // Not offline: a new machine has not downloaded all of it yet.
             .args(["build", "--locked", "--quiet"])
             .args(["--package", "graceful-taskdump", "--features", "taskdump"])
             .arg("--target-dir")
             .arg(&target)
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
             .env("RUSTFLAGS", format!("{flags} --cfg tokio_unstable").trim())
-            // Lines are all that is looked up.
+            // Only lines are looked up.
             .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
             .env("CARGO_INCREMENTAL", "0");
         let built = cargo.output().expect("cargo runs");
@@ -45,7 +45,7 @@ fn child(case: &str, flavour: &str) -> Child {
     Child::start(Command::new(program()).args([case, flavour]))
 }
 
-/// Where the one line of its source is that has this part.
+/// The place of the one line of its source that contains this text.
 #[track_caller]
 fn line(part: &str) -> String {
     let source = include_str!("taskdump/main.rs").lines();
@@ -73,11 +73,11 @@ fn a_report_names_the_await_of_whoever_is_stuck() {
             assert!(found.is_some(), "{name} is not named\n{end}");
             lines
                 .map_while(|line| line.strip_prefix("graceful[orders]:     at "))
-                // On a machine that has no time for them at the last moment.
+                // On a machine too busy to trace them at the last moment.
                 .map(|place| place.trim_end_matches(", some time before"))
                 .collect::<Vec<_>>()
         };
-        // All three wait there: that they are three was said in the line before.
+        // All three wait there: the line before says that they are three.
         assert_eq!(under("consume"), [format!("{nobody} <- {}", line("// then"))], "{end}");
         assert_eq!(under("block"), [format!("{nobody} <- {}", line("graceful::spawn(\"block\""))], "{end}");
         assert_eq!(under("ticks"), [format!("{later} <- {}", line("// ticks"))], "{end}");
@@ -94,13 +94,13 @@ fn a_dump_names_the_awaits_and_nothing_stops() {
     for flavour in FLAVOURS {
         let child = child("waits", flavour);
         child.prints("up");
-        // What is looked up for the first time takes longer than the second time.
+        // The first look-up of a place takes longer than the second.
         for _ in 0..2 {
             child.send(Signal::SIGUSR1);
             child.says("where they wait:");
         }
         child.says(&format!("consume ×3 at {}", line("// first")));
-        // Being asked is no sign of life: it does not count as a poll.
+        // A traced poll is no sign of life: it does not count as a poll.
         let began = std::time::Instant::now();
         while !child.to_string().contains("waiting, polled 2 s ago") {
             assert!(began.elapsed() < Duration::from_secs(20), "{child}");

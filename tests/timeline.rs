@@ -1,4 +1,4 @@
-//! The stop as a picture, made from what `status()` says after it.
+//! The stop as a picture, made from `status()` after it.
 #![cfg(unix)]
 
 use std::fs;
@@ -10,7 +10,7 @@ use graceful_tests::Child;
 use graceful_tests::client::{address_after, connect, rest_of};
 use serde_json::{Value, json};
 
-/// What the example prints for this status; with these arguments.
+/// The output of the example for this status, with these arguments.
 fn timeline(status: &Value, arguments: &[&str]) -> process::Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_example-timeline"))
         .args(arguments)

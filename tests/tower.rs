@@ -1,4 +1,4 @@
-//! The layer for HTTP services, in a lifecycle of a test: what it waits for, what it says to clients, what it refuses.
+//! The layer for HTTP services, in a lifecycle of a test: what it waits for, what it sends to clients, what it refuses.
 
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
@@ -412,7 +412,7 @@ async fn a_layer_belongs_to_the_stage_of_the_worker_that_makes_it() {
 
 // ----- as a tower service -----
 
-/// Nothing but `Service` and `Body` is asked of what it wraps.
+/// It requires nothing but `Service` and `Body` of what it wraps.
 #[test]
 fn errors_are_handed_through() {
     #[derive(Clone)]

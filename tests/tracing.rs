@@ -1,4 +1,4 @@
-//! What a subscriber hears: an event for each thing that happens, with fields, and a span around each worker.
+//! What a subscriber receives: an event for each thing that happens, with fields, and a span around each worker.
 #![cfg(unix)]
 
 use std::process::Command;
@@ -13,7 +13,7 @@ fn stop(case: &str) -> End {
     child.end()
 }
 
-/// The event that has all of these in it.
+/// The event that contains all of these.
 #[track_caller]
 fn event<'a>(end: &'a End, level: &str, parts: &[&str]) -> &'a str {
     let printed = end.printed();

@@ -1,4 +1,4 @@
-//! What the attributes say about wrong code, and what rustc says about it through them.
+//! The errors of the attributes for wrong code, and rustc's own errors through them.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -83,7 +83,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// How many errors that is, without rustc's own count of them.
+/// The number of errors, without rustc's own line that counts them.
 fn errors(stderr: &str) -> usize {
     let error = |line: &&str| line.starts_with("error") && !line.contains(": aborting due to");
     stderr.lines().filter(error).count()

@@ -14,7 +14,7 @@ use crate::serve::serve;
 #[graceful::worker(stop = "last")]
 pub(crate) async fn health(port: Port, metrics: PrometheusHandle) {
     let app = Router::new()
-        // A process that is stopping is alive: restarting it would cut what is in hand.
+        // A process that is stopping is alive: restarting it would cut off requests in hand.
         .route("/livez", get("alive\n"))
         .route("/readyz", get(readyz))
         .route("/debug/graceful", get(status))
@@ -22,14 +22,14 @@ pub(crate) async fn health(port: Port, metrics: PrometheusHandle) {
     serve(port, app).await;
 }
 
-/// Ready is over as soon as the stop is asked for; requests are served on for the drain, until load balancers
-/// have noticed.
+/// Not ready as soon as the stop is asked for; requests are still served during the drain, until load balancers have
+/// noticed.
 async fn readyz() -> (StatusCode, String) {
     let code = if graceful::is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, format!("{}\n", graceful::state()))
 }
 
-/// A table for people, JSON for who asks for it.
+/// A table for people, JSON for clients that ask for it.
 async fn status(headers: HeaderMap) -> Response {
     let status = graceful::status();
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());

@@ -1,4 +1,4 @@
-//! An HTTP service to copy: requests in hand are answered, streams end by themselves, health is told until the end.
+//! An HTTP service to copy: requests in hand are answered, streams end by themselves, health is reported until the end.
 
 #[path = "../timeline/chart.rs"]
 mod chart;
@@ -34,8 +34,8 @@ use tower_http::timeout::TimeoutLayer;
 use crate::port::Port;
 use crate::timeline::Timeline;
 
-/// How long an answer may take to begin. Less than the stop's budget, so that the stop cuts nothing that was going
-/// to end.
+/// How long an answer may take to begin. Less than the stop's budget, so that the stop cuts off no answer that was
+/// going to come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 async fn slow() -> &'static str {
@@ -45,16 +45,16 @@ async fn slow() -> &'static str {
     "finished, whatever came in between\n"
 }
 
-/// How many may be slow at once. Nobody waits in line for it: a stop would have to wait for the line.
+/// How many requests may be slow at once. More are refused, not queued: a stop would have to wait for the queue.
 const SLOW_AT_ONCE: usize = 8;
 
-/// What one too many is told.
+/// The answer to one request too many.
 async fn overloaded(_: BoxError) -> impl IntoResponse {
     let code = StatusCode::SERVICE_UNAVAILABLE;
     (code, [(RETRY_AFTER, "5")], "too many at once\n")
 }
 
-/// Counts what it is sent.
+/// Counts the bytes of the body.
 async fn upload(body: Body) -> Result<String, StatusCode> {
     let mut length = 0;
     let mut data = body.into_data_stream();
@@ -77,14 +77,14 @@ fn app() -> Router {
         .route("/upload", post(upload))
         .route("/events", get(streams::events))
         .route("/echo", any(streams::echo))
-        // A bug costs one request its answer: that one gets a 500.
+        // A bug fails one request: that one gets a 500.
         .layer(CatchPanicLayer::new())
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
         // Outermost, so that the stop waits for what the others answer too.
         .layer(GracefulLayer::new().concurrency_limit(10_000))
 }
 
-/// The port among the arguments, or else in the environment. `--timeline path` has the stop drawn there.
+/// The port among the arguments, or else in the environment. `--timeline path` draws the stop there.
 fn port(mut arguments: impl Iterator<Item = String>) -> Result<Option<String>, &'static str> {
     let mut port = env::var("PORT").ok();
     while let Some(argument) = arguments.next() {

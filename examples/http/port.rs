@@ -1,4 +1,4 @@
-//! A port, how it is opened, and how it is closed without a reset for those who are just being let in.
+//! A port: how it is opened, and how it is closed without resetting clients that are just connecting.
 
 use std::env;
 use std::error::Error;
@@ -9,19 +9,19 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout_at};
 
-/// How long the other side may take to complete a connection that the kernel has begun to let in.
+/// How long a client may take to complete a handshake that the kernel has answered.
 const ROUND_TRIP: Duration = Duration::from_millis(50);
 
 pub(crate) struct Port {
     listener: TcpListener,
-    /// Whoever handed it over keeps it open, and gives it to the next process.
+    /// The process that handed it over keeps it open, and hands it to the next process.
     is_handed_over: bool,
 }
 
 impl Port {
-    /// What was handed over, by systemd for one: a port that stays open from one process to the next. Or else a port,
-    /// which only this machine can reach, unless `ADDRESS` says otherwise; `variable` is where people can choose
-    /// another.
+    /// The port that was handed over, for example by systemd: it stays open from one process to the next. Otherwise
+    /// opens one, which only this machine can reach unless `ADDRESS` says otherwise; `variable` is the variable that
+    /// chooses another.
     pub(crate) async fn open(
         handed_over: Option<net::TcpListener>,
         port: &str,
@@ -48,15 +48,15 @@ impl Port {
         Ok(stream)
     }
 
-    /// Closes it, and hands out everybody whom the kernel has let in before: for them they are connected, and to close
-    /// the port on them resets them.
+    /// Serves the connections that the kernel has completed, then closes the port: their clients are connected, and
+    /// closing the port first would reset them.
     pub(crate) async fn close(self, mut serve: impl FnMut(TcpStream)) {
         if self.is_handed_over {
-            // They wait for the next process.
+            // New connections wait for the next process.
             return;
         }
-        // Where that is not to be had, somebody can still come between the last look and the end.
-        let _ = let_nobody_begin(&self.listener);
+        // Without the filter, a client can still connect between the last `accept` and the close.
+        let _ = drop_syns(&self.listener);
         let end = Instant::now() + ROUND_TRIP;
         while let Ok(Ok(stream)) = timeout_at(end, self.accept()).await {
             serve(stream);
@@ -64,14 +64,14 @@ impl Port {
     }
 }
 
-/// From now on the kernel leaves unanswered who asks to be let in, and lets in whom it has answered. Those who ask will
-/// ask again, a second later, and find the port closed, or the next process.
+/// From now on the kernel answers no SYN, and completes the handshakes it has answered. A client sends its SYN again a
+/// second later, and finds the port closed, or the next process.
 #[cfg(target_os = "linux")]
-fn let_nobody_begin(listener: &TcpListener) -> io::Result<()> {
+fn drop_syns(listener: &TcpListener) -> io::Result<()> {
     use socket2::{SockFilter, SockRef};
 
     // A program for the kernel's packet filter, see bpf(4) of the BSDs: load a byte; test its bits; return how much of
-    // the packet is let through. The byte is that of the flags in TCP's header.
+    // the packet to keep. The byte is that of the flags in TCP's header.
     const LOAD_BYTE: u16 = 0x30;
     const TEST_BITS: u16 = 0x45;
     const RETURN: u16 = 0x06;
@@ -86,6 +86,6 @@ fn let_nobody_begin(listener: &TcpListener) -> io::Result<()> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn let_nobody_begin(_: &TcpListener) -> io::Result<()> {
+fn drop_syns(_: &TcpListener) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }

@@ -12,12 +12,12 @@ use tokio::time::{sleep, timeout};
 
 use crate::port::Port;
 
-/// How long a client may take for the head of a request, or to answer a ping. So long is a connection open, at the
-/// most, on which nothing happens.
+/// How long a client may take for the head of a request, or to answer a ping: the longest that an idle connection stays
+/// open.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Accepts connections until the caller is to stop. `axum::serve` does this too, but it lets a client take as long
-/// as it likes for its request, and closes the listener on those who are just being let in.
+/// Accepts connections until the caller is told to stop. `axum::serve` does this too, but it gives a client unlimited
+/// time for its request, and resets clients that are just connecting.
 pub(crate) async fn serve(port: Port, app: Router) {
     let start = |stream| drop(connection(stream, app.clone()).spawn());
     while let Some(accepted) = graceful::run_until_stopping(port.accept()).await {
@@ -36,7 +36,7 @@ pub(crate) async fn serve(port: Port, app: Router) {
 /// Returns `()`, not a `Result`: a client that goes away is no failure of the service.
 #[graceful::worker]
 async fn connection(stream: TcpStream, app: Router) {
-    // A server that is told to stop before it has read a byte closes the connection, so it begins when there is one.
+    // A server that is told to stop before it has read a byte closes the connection, so this waits for one.
     // `readable()` can be mistaken about that.
     if !matches!(timeout(PATIENCE, stream.peek(&mut [0])).await, Ok(Ok(1))) {
         return;
@@ -51,6 +51,6 @@ async fn connection(stream: TcpStream, app: Router) {
         _ = connection.as_mut() => return,
         () = graceful::stopping() => connection.as_mut().graceful_shutdown(),
     }
-    // The request in hand is answered, then HTTP/1 closes the connection; HTTP/2 says `GOAWAY`.
+    // The request in hand is answered, then HTTP/1 closes the connection; HTTP/2 sends `GOAWAY`.
     let _ = connection.await;
 }

@@ -9,7 +9,7 @@ use axum::response::sse::{Event, Sse};
 use futures_util::stream::{self, Stream, StreamExt};
 use tokio::time::{interval, timeout};
 
-/// Counts seconds as server-sent events. The last one tells the browser to come back, which it does by itself.
+/// Counts seconds as server-sent events. The last one asks the browser to reconnect, which it does by itself.
 pub(crate) async fn events() -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let clock = interval(Duration::from_secs(1));
     let seconds = stream::unfold((clock, 0), async |(mut clock, second)| {
@@ -39,7 +39,7 @@ async fn converse(mut socket: WebSocket) {
         }
     }
     let goodbye = CloseFrame { code: close_code::RESTART, reason: "stopping".into() };
-    // Where the client has gone first, there is nobody to say it to.
+    // Fails if the client has gone first.
     if socket.send(Message::Close(Some(goodbye))).await.is_ok() {
         let its_goodbye = async { while let Some(Ok(_)) = socket.recv().await {} };
         let _ = timeout(Duration::from_secs(1), its_goodbye).await;

@@ -12,7 +12,7 @@ use crate::work;
 const STREAM: &str = "jobs";
 const GROUP: &str = "workers";
 
-/// Whoever has had a job for so many milliseconds is taken for dead. Longer than a job takes.
+/// A consumer that has had a job for so many milliseconds is taken for dead. Longer than a job takes.
 const DEAD_AFTER: usize = 5_000;
 
 /// How long the server waits for a job before it answers that there is none, in milliseconds.
@@ -23,7 +23,7 @@ pub(crate) async fn start(url: &str, jobs: impl Iterator<Item = String>) -> Redi
     println!("jobs are in the stream `{STREAM}` of {url}");
     let client = Client::open(url)?;
     let mut connection = connect(&client).await?;
-    // From the stream's beginning. The second time the group is there.
+    // From the stream's beginning. At the next start the group exists already.
     let made: RedisResult<()> = connection.xgroup_create_mkstream(STREAM, GROUP, "0").await;
     made.or_else(|error| match error.code() {
         Some("BUSYGROUP") => Ok(()),
@@ -45,7 +45,7 @@ async fn consume(client: Client) -> RedisResult<()> {
         // A container's own name, and a pod's.
         consumer: env::var("HOSTNAME").unwrap_or_else(|_| "consumer".to_owned()),
     };
-    // Waiting for a job is given up at the stop. A job is not.
+    // A stop ends the wait for a job, but not a job.
     while let Some(job) = graceful::run_until_stopping(queue.next()).await {
         let job = job?;
         let text: String = job.get("text").unwrap_or_default();
@@ -62,8 +62,8 @@ struct Queue {
 }
 
 impl Queue {
-    /// Waits for a job. If it is given up while the server hands one over, that job comes again, as those of the dead
-    /// do: it has not been acknowledged.
+    /// Waits for a job. If it is dropped while the server delivers one, that job comes again, as those of a dead
+    /// consumer do: it has not been acknowledged.
     async fn next(&mut self) -> RedisResult<StreamId> {
         loop {
             if let Some(job) = self.left_behind().await? {
@@ -75,7 +75,7 @@ impl Queue {
         }
     }
 
-    /// A job that somebody has had for too long.
+    /// A job that another consumer has had for too long.
     async fn left_behind(&mut self) -> RedisResult<Option<StreamId>> {
         let one = StreamAutoClaimOptions::default().count(1);
         let consumer = &self.consumer;
@@ -84,7 +84,7 @@ impl Queue {
         Ok(reply.claimed.into_iter().next())
     }
 
-    /// A job that nobody has had, if one comes.
+    /// A job that was never delivered, if one comes.
     async fn fresh(&mut self) -> RedisResult<Option<StreamId>> {
         let one = StreamReadOptions::default().group(GROUP, &self.consumer).count(1).block(WAIT);
         let reply: Option<StreamReadReply> = self.connection.xread_options(&[STREAM], &[">"], &one).await?;
@@ -104,7 +104,7 @@ impl Queue {
     }
 }
 
-/// A connection on which the server may take as long as `next` has it wait.
+/// A connection whose timeout is longer than the wait that `next` asks of the server.
 async fn connect(client: &Client) -> RedisResult<MultiplexedConnection> {
     let patience = Duration::from_secs(5);
     let config = AsyncConnectionConfig::new().set_response_timeout(Some(patience));

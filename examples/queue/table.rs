@@ -28,8 +28,8 @@ pub(crate) async fn start(jobs: impl Iterator<Item = String>) -> sqlx::Result<()
     let pool = SqlitePool::connect_with(options).await?;
     let closing = pool.clone();
     graceful::after_stop("pool", async move || {
-        // Nobody works with a connection any more. Aborted workers have dropped theirs, and what they had begun is
-        // undone. sqlx can overlook one that is being given back at this moment, so it is asked again.
+        // No worker uses a connection any more. Aborted workers have dropped theirs, and their transactions are rolled
+        // back. sqlx can overlook one that is being returned at this moment, so this closes again.
         while closing.size() > 0 {
             closing.close().await;
             yield_now().await;
@@ -49,7 +49,7 @@ pub(crate) async fn start(jobs: impl Iterator<Item = String>) -> sqlx::Result<()
 /// Early: takes no further job once the stop is asked for. Restarted, since a database comes and goes.
 #[graceful::worker(stop = "early", on_failure = "restart")]
 async fn consume(pool: SqlitePool) -> sqlx::Result<()> {
-    // Waiting for a job is given up at the stop. A job is not.
+    // A stop ends the wait for a job, but not a job.
     while let Some(job) = graceful::run_until_stopping(next(&pool)).await {
         let Job { id, text, mut transaction } = job?;
         let result = work(&text).await;

@@ -22,7 +22,7 @@ pub(crate) struct Bar {
     pub(crate) kind: Kind,
     pub(crate) from: f64,
     pub(crate) to: f64,
-    /// What there is to say of its end.
+    /// A remark on how it ended.
     pub(crate) note: String,
     /// Nothing that was waited for took longer: it held the exit up.
     pub(crate) is_last: bool,

@@ -1,4 +1,4 @@
-//! Draws a stop: states, hooks and workers on a time axis, and who held the exit up.
+//! Draws a stop: states, hooks and workers on a time axis, and what held the exit up.
 //!
 //! Reads a status in JSON, as `serde_json` writes `graceful::status()` after a stop, from standard input:
 //! `timeline < status.json` draws it here, `timeline stop.svg < status.json` as a picture.

@@ -1,4 +1,4 @@
-//! Who is measured: this crate and its peers, a program each, and how these programs are built.
+//! The contenders: this crate and its peers, a program each, and how these programs are built.
 
 use std::env::{current_exe, var_os};
 use std::path::PathBuf;
@@ -9,14 +9,14 @@ pub(crate) const RAW: &str = "raw tokio";
 pub(crate) const HAND_WRITTEN: &str = "hand-written";
 pub(crate) const NO_HANDLER: &str = "no handler";
 
-/// A program, and what it is called in the table.
+/// A program, and its name in the table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Contender {
     pub(crate) name: &'static str,
     program: &'static str,
 }
 
-/// The first so many have a whole crate to compare.
+/// The first so many can do every task.
 const CRATES: usize = 7;
 
 const CONTENDERS: [Contender; 9] = [
@@ -41,13 +41,13 @@ const fn contender(name: &'static str, program: &'static str) -> Contender {
     Contender { name, program }
 }
 
-/// Those of these names, in this order.
+/// The contenders of these names, in this order.
 pub(crate) fn named(names: &[&str]) -> Vec<Contender> {
     let find = |name: &&str| CONTENDERS.into_iter().find(|one| one.name == *name);
     names.iter().filter_map(find).collect()
 }
 
-/// This crate, and everybody who can do what it does.
+/// This crate, and all that can do what it does.
 pub(crate) fn all() -> Vec<Contender> {
     CONTENDERS[..CRATES].to_vec()
 }

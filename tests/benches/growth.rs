@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use graceful_benches::resident;
 
-/// How many are alive at once.
+/// How many workers are alive at once.
 const BATCH: usize = 1_000;
 
 #[graceful::worker]

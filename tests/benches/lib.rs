@@ -1,4 +1,4 @@
-//! What the measured programs share: the task on their command line, and what they see of themselves.
+//! Shared by the measured programs: the task on their command line, and what they measure themselves.
 #![cfg(unix)]
 #![allow(clippy::missing_panics_doc)] // everything here panics: that is how a measurement fails
 
@@ -20,10 +20,10 @@ const BATCH: usize = 1_000;
 /// The deadline of the programs that are held up.
 pub const DEADLINE: Duration = Duration::from_secs(1);
 
-/// For ever, as far as anybody here can tell.
+/// For ever, as far as these programs are concerned.
 const LONG: Duration = Duration::from_secs(600);
 
-/// How many workers have come to where they wait.
+/// How many workers have begun to wait.
 static PARKED: AtomicUsize = AtomicUsize::new(0);
 
 /// What to do: the first argument.
@@ -37,7 +37,7 @@ pub fn n() -> usize {
     n.unwrap_or_default()
 }
 
-/// This program has no such task.
+/// Ends the process: it has no such task.
 pub fn unknown(task: &str) -> ! {
     eprintln!("no task `{task}` here; usage: <task> <number>");
     process::exit(2)
@@ -58,19 +58,19 @@ where
     }
 }
 
-/// A worker is about to wait.
+/// Counts a worker that is about to wait.
 pub fn park() {
     PARKED.fetch_add(1, Relaxed);
 }
 
-/// Says one line at once.
+/// Prints one line at once.
 pub fn say(line: &str) {
     let mut stdout = stdout().lock();
     let said = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
     said.expect("the measuring program reads");
 }
 
-/// What this process has in memory, in bytes, exactly.
+/// The resident memory of this process, in bytes, exactly.
 pub fn resident() -> u64 {
     // `VmRSS` in `status` may be behind by some pages for each processor.
     let maps = fs::read_to_string("/proc/self/smaps_rollup").expect("Linux says");
@@ -84,23 +84,23 @@ pub fn now() -> Duration {
     clock_gettime(ClockId::Monotonic).try_into().expect("it is never negative")
 }
 
-/// The tasks of every program that ends on SIGTERM begin so: a start-up of [`n`] milliseconds, with no handler yet.
+/// The beginning of every task that ends on SIGTERM: a start-up of [`n`] milliseconds, with no handler yet.
 pub fn start_up() {
     thread::sleep(Duration::from_millis(n() as u64));
 }
 
-/// Says when this is, for the program that noted when it started or signalled this one.
+/// Prints the time, for the program that noted when it started or signalled this one.
 pub fn say_when() {
     say(&now().as_nanos().to_string());
 }
 
-/// Blocks the thread, for ever as far as anybody can tell.
+/// Blocks the thread, for ever as far as the measurement is concerned.
 pub fn block() {
     park();
     thread::sleep(LONG);
 }
 
-/// Comes and goes in [`n`] workers; says how much more the last nine tenths of them left in memory.
+/// Starts and ends [`n`] workers; prints how much memory the last nine tenths of them added.
 pub async fn grow<F, T, E>(start: impl Fn() -> F)
 where
     F: Future<Output = Result<T, E>>,
@@ -120,7 +120,7 @@ pub async fn until_parked(n: usize) {
     }
 }
 
-/// Listens for SIGTERM, says that it does, and waits for it.
+/// Installs a handler for SIGTERM, prints that it has, and waits for the signal.
 #[cfg(feature = "contenders")]
 pub async fn sigterm() {
     use tokio::signal::unix::{SignalKind, signal};

@@ -1,10 +1,10 @@
-//! Where and when this was measured.
+//! The machine and the time of the measurement.
 
 use std::fs;
 use std::process::Command;
 use std::thread;
 
-/// The date, the processor, the kernel, the compiler, and how busy the machine is before it is measured.
+/// The date, the processor, the kernel, the compiler, and the load of the machine before the measurement.
 pub(crate) fn describe() -> String {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus
@@ -24,7 +24,7 @@ fn read(path: &str) -> String {
     text.trim().to_owned()
 }
 
-/// What a program prints; nothing where it is not there.
+/// The output of a program; empty where it is not installed.
 fn said(program: &str, argument: &str) -> String {
     let ran = Command::new(program).arg(argument).output();
     let printed = ran.map_or_else(|_| Vec::new(), |ran| ran.stdout);

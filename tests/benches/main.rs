@@ -6,8 +6,8 @@
 //! cargo run --release -p graceful-benches -- --help
 //! ```
 //!
-//! Runs are interleaved: every contender once, then every contender again; a figure is the median. A limit that is
-//! missed is said and fails nothing. A row that could not be measured is said and fails the command.
+//! Runs are interleaved: every contender once, then every contender again; a figure is the median. A missed limit is
+//! printed and fails nothing. A row that could not be measured is printed and fails the command.
 #![cfg(unix)]
 
 mod contenders;

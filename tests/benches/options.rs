@@ -1,4 +1,4 @@
-//! What the command line asks for.
+//! The options of the command line.
 
 use std::env::args;
 
@@ -42,7 +42,7 @@ impl Options {
         Ok(Some(Self { groups: GROUPS.iter().filter(is_asked_for).collect(), runs, sweeps }))
     }
 
-    /// How often a row is measured that is usually measured so often.
+    /// The number of runs of a row whose own number is `usually`.
     pub(crate) fn runs(&self, usually: usize) -> usize {
         self.runs.unwrap_or(usually)
     }

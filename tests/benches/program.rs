@@ -1,4 +1,4 @@
-//! A contender that runs: started, listened to, signalled, waited for.
+//! A running contender: start it, read its output, signal it, wait for it.
 
 use std::hint;
 use std::io::{BufRead, BufReader, Read};
@@ -20,22 +20,22 @@ pub(crate) struct Program {
     /// The process itself: readable once it is gone.
     process: OwnedFd,
     stdout: BufReader<ChildStdout>,
-    /// Where it was asked for.
+    /// Set where the measurement reads it.
     stderr: Option<ChildStderr>,
     /// Just before it was started.
     pub(crate) asked: Duration,
-    /// Just after its `exec`: a process is started without waiting for anything later.
+    /// Just after its `exec`: `spawn` waits for that, and for nothing later.
     pub(crate) started: Duration,
 }
 
 /// How a program ended.
 #[derive(Debug)]
 pub(crate) struct End {
-    /// When it was seen to be gone.
+    /// When its end was seen.
     at: Duration,
     /// With which code, or by which signal.
     pub(crate) status: ExitStatus,
-    /// Its standard error, where that was asked for.
+    /// Its standard error, where the measurement reads it.
     pub(crate) said: String,
 }
 
@@ -47,12 +47,12 @@ impl End {
 }
 
 impl Program {
-    /// Starts it with a task and a number. What it says on standard error is not looked at.
+    /// Starts it with a task and a number. Its standard error is discarded.
     pub(crate) fn start(contender: Contender, task: &str, n: usize) -> Self {
         Self::start_with(contender, task, n, Stdio::null())
     }
 
-    /// The same, and keeps what it says on standard error.
+    /// The same, and keeps its standard error.
     pub(crate) fn start_heard(contender: Contender, task: &str, n: usize) -> Self {
         Self::start_with(contender, task, n, Stdio::piped())
     }
@@ -119,7 +119,7 @@ impl Program {
         let status = self.child.wait().expect("a child can be waited for");
         let mut said = String::new();
         if let Some(stderr) = &mut self.stderr {
-            // What is no text is nothing that is looked for.
+            // No measurement looks for anything but text.
             let _ = stderr.read_to_string(&mut said);
         }
         Some(End { at, status, said })

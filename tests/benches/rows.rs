@@ -17,9 +17,9 @@ pub(crate) struct Group {
     /// What the command line calls it.
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
-    /// It is measured only when it is asked for.
+    /// It is measured only when it is named.
     pub(crate) takes_long: bool,
-    /// Measures it; says why where that cannot be done.
+    /// Measures it. An error is the reason why that is impossible.
     pub(crate) measure: fn(&Options, &mut Table) -> Result<(), String>,
 }
 

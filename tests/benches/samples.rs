@@ -1,4 +1,4 @@
-//! What was measured of one contender, run by run.
+//! The measurements of one contender, run by run.
 
 /// One figure in several runs.
 #[derive(Clone, Debug, Default)]
@@ -22,13 +22,13 @@ impl Samples {
         Some((self.at(0.25)?, self.at(0.75)?))
     }
 
-    /// Each run beside the other's of the same round, so that a machine that becomes slower disturbs both.
+    /// Each run beside the other's of the same round, so that a machine that becomes slower affects both.
     pub(crate) fn beside(&self, other: &Self, compare: fn(f64, f64) -> f64) -> Self {
         let rounds = self.0.iter().zip(&other.0);
         rounds.map(|(&own, &other)| compare(own, other)).collect()
     }
 
-    /// The sample at this part of the way from the least to the greatest, between two if need be.
+    /// The quantile at `part`, interpolated between two samples where it falls between them.
     fn at(&self, part: f64) -> Option<f64> {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);

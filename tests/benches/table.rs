@@ -5,7 +5,7 @@ use std::fmt;
 use crate::contenders::GRACEFUL;
 use crate::samples::Samples;
 
-/// What was measured of each contender, this crate among them.
+/// The samples of each contender, this crate among them.
 pub(crate) type Results = Vec<(&'static str, Samples)>;
 
 /// How a figure is written.
@@ -29,20 +29,20 @@ impl Unit {
     }
 }
 
-/// What a figure must not exceed.
+/// The limit of a figure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Limit {
     /// This.
     AtMost(f64),
-    /// So many times the figure of a peer in the same run.
+    /// This many times the figure of a peer in the same run.
     Times(f64, &'static str),
-    /// The figure of a peer in the same run, and so much more.
+    /// The figure of a peer in the same run, and this much more.
     Beyond(f64, &'static str),
 }
 
 impl Limit {
-    /// What is to be compared: the figure itself, or how it stands to the peer's, round by round. `None` where
-    /// one of them was not measured.
+    /// The value to compare: the figure itself, or its relation to the peer's, round by round. `None` where one of them
+    /// was not measured.
     fn stands(self, results: &Results) -> Option<f64> {
         let mine = samples(results, GRACEFUL)?;
         match self {
@@ -58,7 +58,7 @@ impl Limit {
         }
     }
 
-    /// How it stands, as text: nothing where the figure says it.
+    /// The value as text: empty where the figure itself shows it.
     fn write_standing(self, standing: f64, unit: Unit) -> String {
         match self {
             Self::AtMost(_) => String::new(),
@@ -90,7 +90,7 @@ fn samples<'a>(results: &'a Results, name: &str) -> Option<&'a Samples> {
 #[derive(Debug)]
 struct Row([String; 5]);
 
-/// Everything that was measured, and what could not be.
+/// All measurements, and the rows that could not be measured.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     rows: Vec<Row>,
@@ -98,12 +98,12 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Takes the results of one figure, and says them at once.
+    /// Adds the results of one figure, and prints them at once.
     pub(crate) fn add(&mut self, figure: &str, unit: Unit, limit: Limit, results: &Results) {
         self.add_with(figure, unit, limit, results, Ok(""));
     }
 
-    /// With something to say that is no number: a reason why it is missed, whatever the number, or a remark.
+    /// The same with a text: a reason why the limit is missed, whatever the figure, or a remark.
     pub(crate) fn add_with(
         &mut self,
         figure: &str,
@@ -149,7 +149,7 @@ impl Table {
         self.rows.push(Row([figure, ours, limit, verdict, peers]));
     }
 
-    /// Whether everything was measured that was asked for.
+    /// Whether every selected row was measured.
     pub(crate) fn is_whole(&self) -> bool {
         !self.is_broken
     }

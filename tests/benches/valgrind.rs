@@ -1,4 +1,4 @@
-//! What a program executes and allocates, counted by valgrind, however noisy the machine is.
+//! The instructions and allocations of a program, counted by valgrind, however noisy the machine is.
 
 use std::process::{Command, Stdio};
 
@@ -12,7 +12,7 @@ pub(crate) fn instructions(contender: Contender, task: &str) -> Result<f64, Stri
     let tool = [
         "--tool=callgrind",
         "--callgrind-out-file=/dev/null",
-        // A thread that spins must not starve the one it waits for.
+        // A spinning thread must not starve the one it waits for.
         "--fair-sched=try",
     ];
     for_each(contender, task, &tool, "Collected :")

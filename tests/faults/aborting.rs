@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 const NAME: &str = "fault-aborting";
 
-/// Its path. Built by whoever asks first: only the program itself, the libraries are those of all other programs.
+/// Its path. Built at the first call: only the program itself, the libraries are those of all other programs.
 pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(build)

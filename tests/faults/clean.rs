@@ -1,4 +1,4 @@
-//! Ends that nothing holds up: the right code, at once, and nobody left out.
+//! Ends that nothing holds up: the right code, at once, and every worker waited for.
 
 use std::time::{Duration, Instant};
 
@@ -18,12 +18,12 @@ fn case(name: &'static str, case: &'static str) -> Row {
     row("clean", name, case)
 }
 
-/// A worker in it drains for as long as the test takes to tell it to finish.
+/// A worker in it drains until the test has it finish.
 fn drained(name: &'static str, case: &'static str) -> Row {
     row("clean", name, case).budget("15s")
 }
 
-/// Somebody asks for the stop.
+/// A signal or the program itself asks for the stop.
 fn asked() -> Vec<Row> {
     vec![
         case("SIGTERM, idle", "idle")
@@ -34,7 +34,7 @@ fn asked() -> Vec<Row> {
             .gone(DRAIN, DRAIN + PROMPTLY)
             .prints("consumed")
             .silent_about("this wait ends at the deadline"),
-        // Some 50 ms of it are what a result may take that is on its way.
+        // Some 50 ms of it are for a result that is on its way.
         case("a result is kept, beside an untracked task", "keeps_a_result").budget("150ms"),
         case("SIGINT, idle", "idle")
             .act(|scene| {
@@ -174,7 +174,7 @@ fn failed() -> Vec<Row> {
     ]
 }
 
-/// What nobody waits for.
+/// Untracked tasks and threads.
 fn let_go() -> Vec<Row> {
     vec![
         case("a worker that ends early", "ends_early").prints("migrated"),
@@ -192,7 +192,7 @@ fn let_go() -> Vec<Row> {
     ]
 }
 
-/// A worker that blocks is aborted in the midst of a run, which nothing can cut off but the end of the process.
+/// A worker that blocks is aborted in the midst of a run, which only the end of the process can cut off.
 fn aborted() -> Vec<Row> {
     let swept = |name, program| {
         let sweep = Duration::from_millis(200);
@@ -205,21 +205,22 @@ fn aborted() -> Vec<Row> {
     ]
 }
 
-/// Lets the worker that drains finish once this was said: it is not waited for before. Returns when it was done.
+/// Lets the worker that drains finish once this line was printed: nothing waits for it before. Returns when it was
+/// done.
 fn drained_after(scene: &mut Scene, line: &str) -> Instant {
     scene.says(line);
     scene.tell("go");
     scene.prints("drained")
 }
 
-/// Terminates it once what nobody tracks is under way.
+/// Terminates it once the untracked work is under way.
 fn under_way(scene: &mut Scene) -> Instant {
     scene.prints("under way");
     scene.prints("up");
     scene.terminate()
 }
 
-/// Waits until nobody but the job in hand is left, and lets it finish. Returns when it was done.
+/// Waits until only the job in hand is left, and lets it finish. Returns when it was done.
 pub(crate) fn job_done(scene: &mut Scene) -> Instant {
     scene.prints("dropped: main's value");
     scene.prints("dropped: the idle worker's value");
@@ -234,7 +235,7 @@ pub(crate) fn everything_in_order(end: &End) {
     assert!(end.printed().ends_with(&order), "not in order\n{end}");
 }
 
-/// There was nothing to say.
+/// Standard error is empty.
 fn is_silent(end: &End) {
     assert!(end.stderr.is_empty(), "it said something\n{end}");
 }

@@ -1,4 +1,4 @@
-//! Time that does not go by as it does elsewhere: the process is stopped again and again, or tokio's clock is.
+//! Time that does not advance as usual: the process is stopped again and again, or tokio's clock is.
 
 use std::time::{Duration, Instant};
 
@@ -11,12 +11,12 @@ use crate::scene::{Scene, pause};
 const RUN: u64 = 60;
 const STOPPED: u64 = 300;
 
-/// How long the work takes that is in hand where tokio's clock stands still.
+/// How long the work in hand takes while tokio's clock stands still.
 const WORK: Duration = Duration::from_millis(100);
 
 pub(crate) fn rows() -> Vec<Row> {
     let row = |name, case| row("clocks", name, case);
-    // On the clock that everybody but tokio has.
+    // On the system's clock, not tokio's.
     let paused = |name, case| row(name, case).on(&["current_thread"]).act(|scene| scene.prints("up"));
     vec![
         // One standstill puts the deadline off, and no other does.

@@ -1,4 +1,4 @@
-//! What a run has to come to, and whether it did.
+//! How a run has to end, and whether it did.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,30 +6,30 @@ use std::time::Duration;
 
 use graceful_tests::{End, Line, Signal};
 
-/// How much later a process may be gone where the machine has more to do than it can.
+/// How much later a process may be gone on an overloaded machine.
 const OVERLOADED: Duration = Duration::from_millis(500);
 
 /// How a row has to end.
 pub(crate) struct Expected {
     /// One of these.
     pub(crate) ends: Vec<Way>,
-    /// Not sooner after the act, and not later.
+    /// The earliest and the latest, counted from the act.
     pub(crate) gone: (Duration, Duration),
     /// The case overloads the machine.
     pub(crate) overloads: bool,
-    /// Parts of lines on standard error that have to be there.
+    /// Parts of lines that standard error must contain.
     pub(crate) said: Vec<String>,
-    /// Parts of lines that must not.
+    /// Parts of lines that it must not.
     pub(crate) unsaid: Vec<&'static str>,
-    /// Whole lines of standard output that have to be there.
+    /// Whole lines that standard output must contain.
     pub(crate) printed: Vec<&'static str>,
     /// How many panics are the case's own.
     pub(crate) panics: usize,
     /// A start that is refused may panic.
     pub(crate) may_panic: bool,
-    /// What else a run has to be like.
+    /// A further check of a run.
     pub(crate) look: Option<fn(&End)>,
-    /// What all runs together have to be like.
+    /// A check of all runs together.
     pub(crate) look_at_all: Option<fn(&[End])>,
 }
 
@@ -68,15 +68,15 @@ impl Way {
     }
 }
 
-/// What a line says, if it is the crate's: without `graceful: ` or `graceful[orders]: `.
+/// The text of a line, if it is the crate's: without `graceful: ` or `graceful[orders]: `.
 pub(crate) fn of_ours(line: &Line) -> Option<&str> {
     let (prefix, text) = line.text.split_once(": ")?;
     prefix.starts_with("graceful").then_some(text)
 }
 
 impl Expected {
-    /// Panics, with what is wrong, unless this is how it has to end. Returns whether it was in time without the
-    /// allowance for a machine that is overloaded.
+    /// Panics, with what is wrong, unless it ended as it has to. Returns whether it was in time without the allowance
+    /// for an overloaded machine.
     pub(crate) fn check(&self, end: &End, took: Duration, is_overloaded: bool) -> bool {
         let way = Way::of(end);
         assert!(

@@ -1,4 +1,4 @@
-//! The processes of a run: each inherits a tag in its environment, wherever it went.
+//! The processes of a run: each inherits a tag in its environment, in whatever group or session it is.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 /// The variable with the tag.
 pub(crate) const TAG: &str = "GRACEFUL_FAULTS_RUN";
 
-/// How long a process may take to go that was killed already.
+/// How long a process that was killed may take to disappear.
 const DYING: Duration = Duration::from_millis(500);
 
 /// Panics if a process of this run is still there, after it has killed it.
@@ -29,7 +29,7 @@ pub(crate) fn assert_none(tag: &str) {
     assert!(commands.is_empty(), "it left processes behind: {commands:?}");
 }
 
-/// The processes with this tag. One that is dead and only waited for has no environment any more.
+/// The processes with this tag. A zombie has no environment any more.
 pub(crate) fn tagged(tag: &str) -> Vec<Pid> {
     let entry = format!("{TAG}={tag}");
     let is_tagged = |pid: &Pid| {
@@ -46,7 +46,7 @@ pub(crate) fn is_pid_1(pid: Pid) -> bool {
     ids.is_some_and(|ids| ids.split_whitespace().skip(1).last() == Some("1"))
 }
 
-/// Whether this is its program.
+/// Whether it runs this program.
 pub(crate) fn runs(pid: Pid, program: &Path) -> bool {
     let its = fs::read_link(format!("/proc/{pid}/exe"));
     its.is_ok_and(|its| program.canonicalize().is_ok_and(|program| its == program))
@@ -67,7 +67,7 @@ fn command(pid: Pid) -> String {
     String::from_utf8_lossy(&line).replace('\0', " ")
 }
 
-/// All processes, where the system has a list of them.
+/// All processes, where the system lists them.
 fn processes() -> impl Iterator<Item = Pid> {
     let entries = fs::read_dir(Path::new("/proc")).into_iter().flatten();
     entries.filter_map(|entry| {

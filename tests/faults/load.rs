@@ -1,16 +1,16 @@
-//! How late this machine wakes who sleeps: whether it has more to do than it can.
+//! How late this machine wakes a sleeping thread: whether it is overloaded.
 
 use std::sync::Mutex;
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-/// How long the one who measures sleeps each time.
+/// How long the measuring thread sleeps each time.
 const NAP: Duration = Duration::from_millis(2);
 
-/// Who is woken this late lives on a machine that is overloaded.
+/// A thread woken this late shows that the machine is overloaded.
 const LATE: Duration = Duration::from_millis(5);
 
-/// When somebody was woken late.
+/// When the measuring thread was woken late.
 static LATE_AT: Mutex<Vec<Instant>> = Mutex::new(Vec::new());
 
 /// Measures from now on, for as long as the table runs.

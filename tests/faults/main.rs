@@ -1,7 +1,7 @@
 //! The fault matrix: what happens when everything goes wrong, a row a case, each a real process with real signals.
 //!
-//! `cargo test --test faults -- spin` runs the rows whose line has `spin` in it. After every row nothing has panicked
-//! that was not to, and no process is left behind.
+//! `cargo test --test faults -- spin` runs the rows whose line has `spin` in it. After every row no unexpected panic
+//! has happened, and no process is left behind.
 #![cfg(unix)]
 
 mod aborting;

@@ -39,7 +39,7 @@ fn panics() -> Vec<Row> {
             .code(101)
             .panics(2)
             .says("graceful: exit code 101: main panicked: a payload that is not text"),
-        // How long std takes to print a backtrace is not the case.
+        // The time that std takes to print a backtrace is not part of the case.
         row("a panic during a panic", "panics_twice")
             .act(|scene| scene.says("panicked at"))
             .killed(Signal::SIGABRT)
@@ -79,7 +79,7 @@ fn exits() -> Vec<Row> {
     ]
 }
 
-/// Standard output and standard error that nobody reads.
+/// Standard output and standard error without a reader.
 fn outputs() -> Vec<Row> {
     let row = |name, case| row("nasty", name, case);
     let stuck = |name, case| row(name, case).of("stuck");

@@ -1,4 +1,4 @@
-//! Budgets at both ends, very many workers, and a system that gives little.
+//! The shortest and the longest budgets, very many workers, and a system with low limits.
 
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn budgets() -> Vec<Row> {
         let row = stuck(name, case).budget("0s");
         row.code(124).gone(Duration::ZERO, Duration::from_millis(50))
     };
-    // Longer than the budget of the attribute, and for as long as anybody likes.
+    // Longer than the budget of the attribute, and without a limit.
     let no_limit = |name| {
         stuck(name, "waits").code(130).act(|scene| {
             scene.prints("up");
@@ -102,7 +102,7 @@ fn many() -> Vec<Row> {
             .overloaded()
             .says("  spins_with (tests/faults/child/stuck.rs:")
             .says(format!("): {} still running, blocking its thread (", 4 * cores())),
-        // Main's thread and the watch both want to give the report when the wait for a blocking worker is over.
+        // Main's thread and the watch both try to write the report when the wait for a blocking worker is over.
         stuck("96 deadlines, the report each time", "blocks")
             .on(&["multi_thread"])
             .budget("200ms")
@@ -140,7 +140,7 @@ fn many() -> Vec<Row> {
     ]
 }
 
-/// What the system does not give is one line and 2, and main is not run.
+/// A resource that the system refuses is one line and exit code 2, and main is not run.
 fn limits() -> Vec<Row> {
     let alone = |name| row("numbers", name, "main_returns_alone").of("clean").by_itself();
     let start = |name| alone(name).gone(Duration::ZERO, PROMPTLY).on(&["multi_thread"]);
@@ -166,7 +166,7 @@ fn limits() -> Vec<Row> {
             .look(is_refused_or_fine)
             .look_at_all(|ends| {
                 each_is_said(ends, "no thread to be had");
-                // As anybody but root all of the user's threads count, and none is left for any limit.
+                // For any user but root all of the user's threads count, and every limit is exceeded.
                 if nix::unistd::geteuid().is_root() {
                     each_is_said(ends, "no tokio runtime");
                     assert!(ends.iter().any(|end| end.code == Some(0)), "none was enough");
@@ -202,7 +202,7 @@ fn limits() -> Vec<Row> {
     ]
 }
 
-/// The program runs, and then gets no thread any more.
+/// The program runs, and then cannot create another thread.
 fn no_thread_left(row: Row) -> Row {
     row.at(Stage::OwnUser).act(|scene| {
         scene.prints("up");
@@ -240,7 +240,7 @@ fn is_refused_or_fine(end: &End) {
     }
 }
 
-/// One of them was refused for this reason.
+/// One of the runs was refused for this reason.
 fn each_is_said(ends: &[End], part: &str) {
     assert!(ends.iter().any(|end| end.has_said(part)), "nobody said `{part}`");
 }

@@ -1,4 +1,4 @@
-//! A user who runs nothing else, so that a limit on its threads is one on those of a single process.
+//! A user that runs nothing else, so that a limit on its threads limits a single process.
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -9,7 +9,7 @@ use std::{env, fs, process};
 
 use nix::unistd::geteuid;
 
-/// Where the numbers of such users begin, beyond those of people and of services.
+/// The first id of such users, beyond those of people and of services.
 const FIRST: u32 = 0x4000_0000;
 
 /// The program, where such a user may run it.
@@ -31,7 +31,7 @@ pub(crate) fn program() -> &'static Path {
     })
 }
 
-/// Has the command run as such a user. Anybody but root can only be himself.
+/// Has the command run as such a user, if the test runs as root; otherwise as the same user.
 pub(crate) fn become_one(command: &mut Command, number: usize) {
     if geteuid().is_root() {
         let number = u32::try_from(number).expect("there are fewer runs than users");

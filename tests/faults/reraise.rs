@@ -20,7 +20,7 @@ pub(crate) fn rows() -> Vec<Row> {
             .says("graceful: stopped in "),
         tidied_up("main Err because of it", "main_fails", Signal::SIGTERM)
             .silent_about("exit code")
-            // Neither falls into the other's line.
+            // Neither may cut into the other's line.
             .times(20)
             .look(|end| {
                 is_tidy(end);
@@ -76,7 +76,7 @@ pub(crate) fn rows() -> Vec<Row> {
     ]
 }
 
-/// Everything was done that is done at any end.
+/// The ordinary end was complete.
 fn is_tidy(end: &End) {
     end.assert_printed("tidied up");
     end.assert_printed("dropped: what was kept");

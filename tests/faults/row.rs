@@ -1,4 +1,4 @@
-//! A row of the table: a program and what is done to it, and what it has to come to.
+//! A row of the table: a program, what is done to it, and how it has to end.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ pub(crate) const BUDGET: Duration = Duration::from_millis(500);
 /// How long after its last worker a process that nothing holds up may stay.
 pub(crate) const PROMPTLY: Duration = Duration::from_millis(250);
 
-/// When those who still run are aborted: the reserve is a tenth of the budget.
+/// When workers that still run are aborted: the reserve is a tenth of the budget.
 const ABORT: Duration = Duration::from_millis(450);
 
 /// How much later than its budget's end a process may be gone.
@@ -35,14 +35,14 @@ pub(crate) struct Row {
     /// What a shell does before it becomes the program; each is a run of its own.
     pub(crate) setups: Vec<String>,
     pub(crate) environment: Vec<(&'static str, &'static str)>,
-    /// How long it may take for what the act waits for, where that is long.
+    /// How long the act may wait for the program, where that is long.
     pub(crate) patience: Option<Duration>,
     pub(crate) stage: Stage,
     /// What happens to it. Returns the moment from which its time is counted.
     pub(crate) act: fn(&mut Scene) -> Instant,
     /// How often it is run, each time anew.
     pub(crate) times: usize,
-    /// Nothing else runs meanwhile: it takes the whole machine, or is easily disturbed.
+    /// No other row runs meanwhile: it takes the whole machine, or is easily disturbed.
     pub(crate) is_alone: bool,
     pub(crate) expected: Expected,
 }
@@ -54,21 +54,21 @@ pub(crate) enum Stage {
     Plain,
     /// With a standard error that takes nothing more and is not read.
     FullPipe,
-    /// With a standard error that nobody can read any more.
+    /// With a standard error whose reader is gone.
     BrokenPipe,
     /// With a terminal for its standard error.
     Terminal,
     /// With a terminal that controls it.
     ControllingTerminal,
-    /// As a job in the background, on a terminal that stops whoever writes to it from there.
+    /// As a job in the background, on a terminal that stops background jobs that write to it.
     Background,
     /// Started with SIGTERM blocked.
     Blocked,
-    /// With a FIFO that nobody writes to; its path is the last argument.
+    /// With a FIFO that has no writer; its path is the last argument.
     Fifo,
     /// As PID 1 of a namespace.
     Pid1,
-    /// As a user of its own, whose limits are not what others use.
+    /// As a user of its own, whose limits count only its own threads.
     OwnUser,
 }
 
@@ -129,13 +129,13 @@ impl Row {
         self.with("GRACEFUL_STOP_TIMEOUT", budget)
     }
 
-    /// After a shell has done this.
+    /// After a shell has run this.
     pub(crate) fn after(mut self, setup: &str) -> Self {
         self.setups = vec![setup.to_owned()];
         self
     }
 
-    /// After a shell has done one of these, for each of them.
+    /// After a shell has run one of these, for each of them.
     pub(crate) fn after_each(mut self, setups: impl IntoIterator<Item = String>) -> Self {
         self.setups = setups.into_iter().collect();
         self
@@ -174,7 +174,7 @@ impl Row {
     }
 }
 
-/// What it has to come to.
+/// How it has to end.
 impl Row {
     pub(crate) fn code(mut self, code: i32) -> Self {
         self.expected.ends = vec![Way::Code(code)];
@@ -212,7 +212,7 @@ impl Row {
         self.alone()
     }
 
-    /// The same with four times the budget, and so the reserve: for what has to be done within that.
+    /// The same with four times the budget, and so four times the reserve: for cases with work within the reserve.
     pub(crate) fn unhurried(mut self) -> Self {
         let (from, to) = self.expected.gone;
         self.expected.gone = (4 * from, to + 3 * BUDGET);
@@ -253,7 +253,7 @@ impl Row {
         self
     }
 
-    /// A panic of a library is a way to be refused.
+    /// The refusal may be a panic of a library.
     pub(crate) fn panics_when_refused(mut self) -> Self {
         self.expected.may_panic = true;
         self

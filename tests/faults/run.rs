@@ -22,7 +22,7 @@ const SIDE_BY_SIDE: usize = 3;
 /// How many runs of a row that is repeated go on at once.
 const AT_ONCE: usize = 4;
 
-/// How often a run is begun anew that the test itself was too slow for.
+/// How often a run is repeated for which the test itself was too slow.
 const TRIES: usize = 10;
 
 /// A row on one of its runtimes.
@@ -31,15 +31,15 @@ struct Task<'a> {
     runtime: &'static str,
 }
 
-/// What became of it.
+/// Its outcome.
 struct Done {
     line: String,
-    /// Those that ended otherwise than they had to.
+    /// The runs that did not end as they had to.
     failures: Vec<String>,
     is_skipped: bool,
 }
 
-/// Runs all rows that are asked for on the command line, and says which failed.
+/// Runs all rows that the command line selects, and prints which failed.
 pub(crate) fn table(rows: &[Row]) -> ExitCode {
     let (filters, options): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|it| !it.starts_with('-'));
     let tasks: Vec<_> = rows
@@ -57,7 +57,7 @@ pub(crate) fn table(rows: &[Row]) -> ExitCode {
         return ExitCode::SUCCESS;
     }
 
-    // What a run has panicked with is its row's failure. A child that aborts leaves no core file.
+    // A panic of a run is its row's failure. A child that aborts leaves no core file.
     set_hook(Box::new(|info| REASON.set(info.to_string())));
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     let no_namespaces = scene::namespaces().err();
@@ -97,7 +97,7 @@ fn run(tasks: &[&Task<'_>], at_once: usize, no_namespaces: Option<&str>, done: &
     });
 }
 
-/// Lists what failed, the reasons first. A skipped row proves nothing, and is not passed over in silence.
+/// Lists what failed, the reasons first. A skipped row proves nothing, and is printed too.
 fn conclude(all: &[Done], took: Duration) -> ExitCode {
     let skipped: Vec<_> = all.iter().filter(|done| done.is_skipped).collect();
     let failed: Vec<_> = all.iter().filter(|done| !done.failures.is_empty()).collect();
@@ -121,7 +121,7 @@ fn conclude(all: &[Done], took: Duration) -> ExitCode {
 }
 
 thread_local! {
-    /// What the run on this thread last panicked with.
+    /// The last panic of the run on this thread.
     static REASON: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
@@ -134,7 +134,7 @@ impl Task<'_> {
         Done { line: format!("{:74} SKIPPED: {why}", self.name()), failures: Vec::new(), is_skipped: true }
     }
 
-    /// Every run of it, and what they come to.
+    /// Runs it as often as the row says, and collects the outcomes.
     fn run(&self) -> Done {
         let setups = self.row.setups.iter();
         let setups: Vec<_> = setups.flat_map(|setup| (0..self.row.times).map(move |_| setup.as_str())).collect();
@@ -206,7 +206,7 @@ impl Task<'_> {
     }
 }
 
-/// What it comes to, or what it panicked with.
+/// Its result, or the text of its panic.
 fn attempt<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|_| REASON.take())
 }

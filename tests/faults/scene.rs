@@ -1,4 +1,4 @@
-//! A run of a row's program, with everything that has to be there for it.
+//! A run of a row's program, with everything that it needs.
 
 use std::fs::File;
 use std::ops::{Deref, DerefMut};
@@ -20,10 +20,10 @@ use crate::left_behind::{self, TAG};
 use crate::row::{Row, Stage};
 use crate::{aborting, own_user, streams};
 
-/// How long a program may take to have nothing to do but wait.
+/// How long a program may take until it only waits.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How the text of a panic begins that says nothing about the program.
+/// The beginning of the text of a panic that is no failure of the program.
 pub(crate) const AGAIN: &str = "once more";
 
 /// A running program.
@@ -33,9 +33,9 @@ pub(crate) struct Scene {
     pub(crate) begun: Instant,
     /// The value of [`TAG`] in its environment.
     pub(crate) tag: String,
-    /// Who is signalled where that is not the child itself.
+    /// The process to signal, where that is not the child itself.
     inside: Option<Pid>,
-    /// What has to live as long as it runs, or as long as the act wants it to.
+    /// What has to live as long as it runs, or until the act drops it.
     props: Props,
 }
 
@@ -145,12 +145,12 @@ impl Scene {
         self.send(Signal::SIGINT)
     }
 
-    /// The same for a program that may be gone. Says whether it was there.
+    /// The same for a program that may be gone. Returns whether it was there.
     pub(crate) fn try_to_send(&self, signal: Signal) -> bool {
         kill(self.inside.unwrap_or(self.child.pid()), signal).is_ok()
     }
 
-    /// Finds the program behind whoever started it: the one with its tag that is PID 1 where it is.
+    /// Finds the program behind the process that started it: the one with its tag that is PID 1 in its namespace.
     pub(crate) fn enter(&mut self) {
         self.find(left_behind::is_pid_1);
     }
@@ -165,7 +165,7 @@ impl Scene {
         assert!(self.inside.is_some(), "it is not there\n{}", self.child);
     }
 
-    /// From now on its user, who alone may say so, has too many threads for another one.
+    /// From now on its user has too many threads for another one. Only that user may set this.
     pub(crate) fn get_no_more_threads(&self) {
         let pid = self.child.pid().to_string();
         let its = fs::metadata(format!("/proc/{pid}")).expect("it runs");
@@ -182,7 +182,7 @@ impl Scene {
     pub(crate) fn settle(&self) {
         let begun = Instant::now();
         let is_quiet = || left_behind::tagged(&self.tag).into_iter().all(left_behind::is_asleep);
-        // Twice in a row: what one thread has just begun another one may go on with.
+        // Twice in a row: work that one thread has begun may continue on another.
         while !(is_quiet() && is_quiet()) {
             assert!(begun.elapsed() < PATIENCE, "it does not settle\n{}", self.child);
             pause(1);
@@ -194,7 +194,7 @@ impl Scene {
         self.props.other_end = None;
     }
 
-    /// Waits until it is gone, with everything it was given still there.
+    /// Waits until it is gone, and keeps everything it was given until then.
     pub(crate) fn end(self) -> End {
         let Self { child, props, .. } = self;
         let end = child.end_in_panic();
@@ -217,12 +217,12 @@ impl DerefMut for Scene {
     }
 }
 
-/// Has the row run again where the test was too slow to do what the case is.
+/// Has the row run again where the test itself was too slow to produce the case.
 pub(crate) fn again_unless(was_in_time: bool) {
     assert!(was_in_time, "{AGAIN}: two signals were not sent in time");
 }
 
-/// Lets so many milliseconds pass, where they are the case.
+/// Sleeps for so many milliseconds, where the case needs them.
 pub(crate) fn pause(millis: u64) {
     sleep(Duration::from_millis(millis));
 }
@@ -242,7 +242,7 @@ fn on_terminal(command: &Command, terminal: &Path) -> Command {
     session
 }
 
-/// The command as a background job, on a terminal that stops whoever writes to it from there.
+/// The command as a background job, on a terminal that stops background jobs that write to it.
 fn in_background(command: &Command) -> Command {
     in_shell("stty tostop; set -m; \"$@\" & wait $!", command)
 }
@@ -257,7 +257,7 @@ fn in_shell(script: &str, command: &Command) -> Command {
     shell
 }
 
-/// How to make a namespace of processes: as root, or as anybody where that is allowed.
+/// The command that makes a PID namespace: as root, or as any user where that is allowed.
 fn namespace() -> Vec<&'static str> {
     let mut options = vec!["--pid", "--fork", "--mount-proc"];
     if !geteuid().is_root() {
@@ -266,7 +266,7 @@ fn namespace() -> Vec<&'static str> {
     options
 }
 
-/// Whether this machine lets a namespace be made; else why not.
+/// Whether this machine allows a namespace; else why not.
 pub(crate) fn namespaces() -> Result<(), String> {
     let tried = Command::new("unshare").args(namespace()).arg("true").output();
     match tried {

@@ -1,4 +1,4 @@
-//! Signals: a second one and a thousand, and what was set up for them before the start and behind it.
+//! Signals: a second one and a thousand, and dispositions set before the start or behind the crate's back.
 
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ fn seconds() -> Vec<Row> {
             scene.interrupt();
             again_unless(first.elapsed() < SAME);
             scene.says("stopping: SIGINT");
-            // Heard after both.
+            // Handled after both.
             scene.terminate();
             scene.says("SIGTERM; stopping already");
             job_done(scene)
@@ -97,7 +97,7 @@ fn seconds() -> Vec<Row> {
     ]
 }
 
-/// What was set up before the process, what it leaves to others, and what is done behind its back.
+/// Dispositions that the process inherits, that it leaves to others, and that change behind its back.
 fn inherited() -> Vec<Row> {
     let row = |name, case| row("signals", name, case);
     vec![
@@ -141,7 +141,7 @@ fn inherited() -> Vec<Row> {
     ]
 }
 
-/// Stopped for longer than its budget, and continued: what could have been done meanwhile is done.
+/// Stopped for longer than its budget, and continued: it still does what it had time for.
 fn frozen() -> Vec<Row> {
     let works = |name, case| {
         row("signals", name, case)

@@ -85,7 +85,7 @@ fn starts() -> Vec<Row> {
     ]
 }
 
-/// Who was there before the lifecycle spawns a worker as soon as there is one, whose runtime takes its time.
+/// A thread older than the lifecycle spawns a worker as soon as there is a lifecycle, whose runtime starts slowly.
 fn before_the_start() -> Vec<Row> {
     let eager = |name, runtime| {
         row("signals", name, "ends_early")
@@ -142,7 +142,7 @@ fn sweeps() -> usize {
     env::var("FAULTS_SWEEPS").map_or(SWEEPS, |number| number.parse().expect("FAULTS_SWEEPS is a number"))
 }
 
-/// Below so many microseconds; the same numbers on every run, so that a failure can be looked at again (splitmix64).
+/// Below so many microseconds; the same numbers on every run, so that a failure can be repeated (splitmix64).
 fn at_random(below: u64) -> Duration {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed) + 1;

@@ -22,7 +22,7 @@ pub(crate) fn full_pipe() -> (PipeReader, PipeWriter) {
     (reader, writer)
 }
 
-/// A pipe nobody reads: writing to it is an error.
+/// A pipe without a reader: writing to it is an error.
 pub(crate) fn broken_pipe() -> PipeWriter {
     pipe().expect("a pipe").1
 }

@@ -1,4 +1,4 @@
-//! Ends that something holds up until the deadline: 124, in time, and everybody named.
+//! Ends that something holds up until the deadline: 124, in time, and everything stuck is named.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::scene::again_unless;
 /// The hint for a main that cannot know of the stop.
 const HINT: &str = "main never looked at its token";
 
-/// In an await, or at least polled now and then.
+/// Waiting in an `.await`, or at least polled now and then.
 const AWAITING: &str = "still running after ";
 /// Inside its first poll.
 const BLOCKING: &str = "still running, blocking its thread (";
@@ -24,7 +24,7 @@ fn case(name: &'static str, case: &'static str) -> Row {
     row("stuck", name, case)
 }
 
-/// Workers in an await, which the abort ends.
+/// Workers that wait in an `.await`, which the abort ends.
 fn waiting() -> Vec<Row> {
     vec![
         case("ignores the token", "ignores")
@@ -103,7 +103,7 @@ fn blocking() -> Vec<Row> {
             .alone()
             .names("always_ready", AWAITING)
             .says(", blocking its thread ("),
-        // Main's own thread is blocked as well on one runtime: it has looked, and gets no hint.
+        // Main's own thread is blocked as well on one runtime: main has checked its token, and gets no hint.
         case("thread::sleep", "sleeps").forced().names("sleeps", BLOCKING).silent_about(HINT),
         case("a blocking worker that does not end", "blocks")
             .forced()
@@ -117,7 +117,7 @@ fn blocking() -> Vec<Row> {
         case("standard error stays locked", "locks_stderr")
             .forced()
             .says("graceful: exit code 124: out of time, still running: write"),
-        // The next that is written is the report.
+        // The next thing written is the report.
         case("standard error is locked during the stop", "locks_stderr_when_told")
             .act(|scene| {
                 scene.prints("up");
@@ -147,7 +147,7 @@ fn hidden() -> Vec<Row> {
             .forced()
             .says("  main: still running")
             .prints("dropping slowly"),
-        // The end of the destructor is the end of the stop.
+        // The stop ends with the destructor.
         case("a result whose destructor takes its time", "leaves_a_result")
             .code(0)
             .gone(Duration::from_millis(150), Duration::from_millis(150) + PROMPTLY)
@@ -157,7 +157,7 @@ fn hidden() -> Vec<Row> {
             .names("waits", AWAITING)
             .prints("dropped: the result")
             .silent_about("leaves_a_result"),
-        // Main's thread runs the destructor, and nothing can take it away; on another one it is nobody's.
+        // Main's thread runs the destructor, and cannot be interrupted; on another thread nothing waits for it.
         case("an untracked task's destructor sleeps", "untracked_destructor_sleeps").on(&["current_thread"]).forced(),
         case("an untracked task's destructor sleeps", "untracked_destructor_sleeps")
             .on(&["multi_thread"])
@@ -182,7 +182,7 @@ fn hidden() -> Vec<Row> {
 /// A hook in each stage.
 fn hooks() -> Vec<Row> {
     vec![
-        // Given up when half the budget is gone.
+        // Aborted when half the budget is gone.
         case("a before_stop hook that hangs", "before_hangs")
             .code(124)
             .gone(BUDGET / 2, BUDGET)
@@ -217,7 +217,7 @@ fn main_itself() -> Vec<Row> {
     ]
 }
 
-/// The report: the last words, and few of them.
+/// The report: last on standard error, and short.
 fn reports() -> Vec<Row> {
     vec![
         case("a signal after the report", "sleeps").on(&["current_thread"]).forced().unhurried().act(|scene| {
@@ -243,7 +243,7 @@ fn reports() -> Vec<Row> {
     ]
 }
 
-/// Nothing is said that does not say who says it, and the report is no longer than what Kubernetes keeps.
+/// Every line has the crate's prefix, and the report is no longer than what Kubernetes keeps.
 fn is_short(end: &End) {
     let ours = end.stderr.iter().all(|line| line.text.starts_with("graceful"));
     assert!(ours, "whose line is this?\n{end}");

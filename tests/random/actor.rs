@@ -35,17 +35,17 @@ impl Actor {
         self.kind() == Kind::Every || self.policy() == Policy::Restart
     }
 
-    /// Its thread may live on when it has been given up.
+    /// Its thread may live on after it has been aborted.
     pub(crate) fn is_detached(&self) -> bool {
         self.kind() == Kind::Blocking
     }
 
-    /// Its thread lives on after it was given up by its own budget.
+    /// Its thread lives on after its own budget has aborted it.
     pub(crate) fn is_thread_left(&self) -> bool {
         self.is_detached() && self.worker.is_some_and(|worker| worker.own.is_some())
     }
 
-    /// Whether it looks for the stop while it waits.
+    /// Whether it checks for the stop while it waits.
     pub(crate) fn looks(&self) -> bool {
         matches!(self.body.until, Until::Told | Until::Either)
     }
@@ -58,7 +58,7 @@ impl Actor {
         self.runs.first()?.begun
     }
 
-    /// Told in the order of stages: early and main together, late, last.
+    /// Its place in the order in which stages are told to stop: early and main together, late, last.
     pub(crate) fn turn(&self) -> usize {
         match self.stage {
             Stage::Early | Stage::Main => 0,
@@ -67,7 +67,7 @@ impl Actor {
         }
     }
 
-    /// When it was last seen to be there; `None`: it was never seen to go.
+    /// When it was last seen alive; `None`: its end was not seen.
     pub(crate) fn end(&self) -> Option<Mark> {
         self.last()?.gone
     }

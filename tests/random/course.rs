@@ -1,5 +1,5 @@
-//! How the stop has to have gone: when it was asked for, when the abort came, what failed and in which order. Nothing
-//! here is known better than the lines tell, so moments are spans.
+//! The expected course of the stop: when it was asked for, when the abort came, what failed and in which order. The
+//! lines give no exact moments, so each moment is a span.
 
 use crate::facts::{Facts, MS};
 use crate::failures::{counts, is_aside};
@@ -42,7 +42,7 @@ pub(crate) struct Course {
     pub(crate) failures: Vec<Failure>,
     /// When a second interrupt was sent that may have ended the process, and whether it has to have.
     pub(crate) forced: Option<(Time, bool)>,
-    /// The abort may have come. It has, where somebody is known to have been there.
+    /// The abort may have come. It has, where an actor is known to have been alive.
     pub(crate) may_abort: bool,
 }
 
@@ -65,7 +65,7 @@ impl Course {
         course
     }
 
-    /// The codes that the rules allow: that of whatever may have been the first failure.
+    /// The codes that the rules allow: that of any failure that may have been the first.
     pub(crate) fn codes(&self) -> Vec<i32> {
         let certain = self.failures.iter().filter(|failure| failure.is_certain);
         let first = certain.map(|failure| failure.when.to).min();
@@ -101,7 +101,7 @@ fn asked(facts: &Facts<'_>) -> Span {
             if let Some(is_certain) = counts(facts, actor, number, run).filter(|_| is_failure) {
                 causes.push((mark.at, mark.at + slack, is_certain));
             }
-            // One that is stopped through its handle stops nobody else.
+            // One that is stopped through its handle stops nothing else.
             if actor.is_main() || actor.kind() == Kind::Essential {
                 let is_certain = actor.stopped_alone.is_none_or(|stopped| stopped.at > mark.at);
                 causes.push((mark.at, mark.at + slack, is_certain));

@@ -1,4 +1,4 @@
-//! What a run's lines say, sorted by who: when each began, was told, ended. The model judges these.
+//! The facts in a run's lines, by actor: when each began, was told to stop, ended. The model judges these.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::run::{Event, Run, Time};
 /// A millisecond.
 pub(crate) const MS: Time = 1000;
 
-/// How late what is done at once may be seen to be done, and how often what is late may be so again.
+/// How late an immediate effect may be seen, and how many times the machine's own delay is added.
 const SLACK: Time = 40 * MS;
 const TIMES_LATE: Time = 5;
 
@@ -25,7 +25,7 @@ pub(crate) struct Mark {
 pub(crate) struct Stretch {
     pub(crate) begun: Option<Mark>,
     pub(crate) told: Option<Mark>,
-    /// It had waited long enough, and was not told.
+    /// It had waited long enough, and was not told to stop.
     pub(crate) waited: Option<Mark>,
     pub(crate) ends: Option<(Mark, Outcome)>,
     /// What it held was dropped; a hold was released.
@@ -40,11 +40,11 @@ pub(crate) struct Actor {
     /// None is main.
     pub(crate) worker: Option<Worker>,
     pub(crate) body: Body,
-    /// With its parent's, where it has none of its own.
+    /// Its parent's, where it has none of its own.
     pub(crate) stage: Stage,
     pub(crate) spawned: Option<Mark>,
     pub(crate) runs: Vec<Stretch>,
-    /// Something was done to it by its handle or token, or to one whose child it is, first at this time.
+    /// When it, or one of its ancestors, was first stopped or aborted through its handle or token.
     pub(crate) stopped_alone: Option<Mark>,
     pub(crate) aborted_alone: Option<Mark>,
 }
@@ -63,7 +63,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) actors: Vec<Actor>,
     pub(crate) hooks: Vec<Hooked>,
     pub(crate) slack: Time,
-    /// Code of the program's keeps a thread of the runtime for long: others are late through no fault.
+    /// Code of the program blocks a thread of the runtime for long: others may be late.
     pub(crate) blocks: bool,
 }
 
@@ -112,7 +112,7 @@ impl<'a> Facts<'a> {
         self.actors.iter().find(|actor| actor.worker.is_some_and(|worker| worker.id == id))
     }
 
-    /// Those whose children stop with them, from the parent up.
+    /// The actors with which this one stops, from its parent up.
     pub(crate) fn ancestors(&self, actor: &Actor) -> Vec<&Actor> {
         let mut found = Vec::new();
         let mut child = actor.worker;
@@ -152,7 +152,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Whether the deed that begins here was done: what follows it may be seen before that is said.
+    /// Whether the deed that begins here was done: its effects may be seen before its line.
     fn is_done(&self, place: usize) -> bool {
         let events = &self.run.events[place..];
         let who = events.first().map(|event| &event.who);
@@ -161,7 +161,7 @@ impl<'a> Facts<'a> {
         after.is_none_or(|event| event.what.starts_with("done "))
     }
 
-    /// It, and all whose parent it is.
+    /// It, and all its descendants.
     fn stop_alone(&mut self, index: usize, mark: Mark) {
         let name = self.actors[index].name.clone();
         for other in 0..self.actors.len() {
@@ -212,7 +212,7 @@ fn slack(run: &Run) -> Time {
     SLACK + TIMES_LATE * time(run.late) + time(run.queued)
 }
 
-/// A hold and an untracked task are nobody's children.
+/// A hold and an untracked task have no parent.
 fn is_aside(kind: Kind) -> bool {
     matches!(kind, Kind::Hold | Kind::Untracked)
 }

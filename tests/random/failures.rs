@@ -1,11 +1,11 @@
-//! What failed in a run, as far as its lines tell.
+//! The failures of a run, as far as its lines show them.
 
 use crate::course::{Course, Failure, Span};
 use crate::facts::{Actor, Facts, Hooked, MS, Stretch};
 use crate::program::{HookEnd, Kind, Moment, Outcome, Policy};
 use crate::run::Time;
 
-/// Restarts of the attribute's in a minute.
+/// The attribute's `max_restarts`.
 const RESTARTS: usize = 3;
 
 impl Course {
@@ -50,7 +50,7 @@ impl Course {
         }
     }
 
-    /// Its own budget, from when it was told.
+    /// Its own budget, from when it was told to stop.
     fn add_overrun(&mut self, facts: &Facts<'_>, actor: &Actor, run: &Stretch) {
         let Some(own) = actor.worker.and_then(|worker| worker.own) else {
             return;
@@ -95,7 +95,7 @@ impl Course {
                     self.fail(at_once(facts, mark.at), 1, true, what);
                 }
             }
-            // The abort of all gives it up.
+            // The abort at the deadline ends it.
             Moment::On => {}
             Moment::After => {
                 let span = Span { from: begun.at, to: self.end.to };
@@ -107,15 +107,15 @@ impl Course {
         }
     }
 
-    /// Whoever is there at the abort makes it one.
+    /// Any actor that is alive at the abort makes it a failure.
     fn add_abort(&mut self, facts: &Facts<'_>) {
-        // A kept result may hold each stage up for a moment.
+        // A kept result may delay each stage for a moment.
         let kept = if facts.run.program.actions.is_empty() { 0 } else { 200 * MS };
         let from = self.abort.from - facts.slack - kept;
         let to = self.abort.to + facts.slack;
         let (mut may, mut must) = (None, None);
         let mut see = |name: &str, begun: Option<Time>, end: Option<Time>| {
-            // Nobody is aborted in a process that has gone before.
+            // A process that has ended before aborts nothing.
             if end.unwrap_or(facts.run.gone) >= from {
                 may.get_or_insert_with(|| name.to_owned());
                 if begun.is_some_and(|at| at < from) && end.is_none_or(|end| end > to) {
@@ -125,7 +125,7 @@ impl Course {
         };
         for actor in facts.actors.iter().filter(|actor| actor.is_tracked()) {
             if actor.is_main() || actor.spawned.is_some() {
-                // What a repeated one does between its runs is not seen, nor is one that was given up alone.
+                // A repeated worker is not seen between its runs, nor is one that was aborted alone.
                 let begun = actor.last().and_then(|run| run.begun).filter(|_| {
                     actor.aborted_alone.is_none() && actor.worker.is_none_or(|worker| worker.own.is_none())
                 });
@@ -149,7 +149,7 @@ impl Course {
     }
 }
 
-/// Whether a panic in a destructor of its may be a failure of the process: by the policy, as any other panic.
+/// Whether a panic in one of its destructors may be a failure of the process: by the policy, as any other panic.
 fn may_be_failure(actor: &Actor) -> bool {
     match actor.policy() {
         Policy::Stop => true,
@@ -171,13 +171,13 @@ pub(crate) fn counts(facts: &Facts<'_>, actor: &Actor, number: usize, run: &Stre
     if is_aside(actor) {
         return None;
     }
-    // A thread that was given up tells nobody how it ended.
+    // The end of a thread that was aborted is not noticed.
     let is_heard = !actor.is_thread_left();
     match actor.policy() {
         Policy::Stop => Some(is_heard),
         Policy::Log => None,
         Policy::Restart if actor.kind() != Kind::Restarts || number < RESTARTS => None,
-        // One that is told is not restarted, and is no failure either.
+        // One that is told to stop is not restarted, and is no failure either.
         Policy::Restart => {
             let was_stopping = run.ends.is_none_or(|(mark, _)| mark.state >= 2);
             let _ = facts;

@@ -1,4 +1,4 @@
-//! A program from a seed. Most of what is in it stops as it should: two that do not hide what becomes of the others.
+//! A program from a seed. Most of its parts stop as they should: two that do not would hide the fate of the others.
 
 use crate::program::{
     Action, Body, Deed, Hook, HookEnd, Kind, Moment, Outcome, Policy, Program, Runtime, Sent, Stage, Until, Via, When,
@@ -105,7 +105,7 @@ fn worker(chance: &mut Chance, program: &Program, mood: Mood, id: u32) -> Worker
         body: body(chance, mood),
         ..Worker::new(id)
     };
-    // What the attribute does not allow.
+    // Combinations that the attribute does not allow.
     if worker.policy == Some(Policy::Restart) && !matches!(kind, Kind::Async | Kind::Blocking | Kind::Restarts) {
         worker.policy = None;
     }

@@ -1,4 +1,4 @@
-//! The model: what the documented rules say of a run.
+//! The model: the documented rules, applied to a run.
 
 mod alone;
 mod ends;

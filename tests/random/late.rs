@@ -1,17 +1,17 @@
-//! How late this machine wakes who sleeps. As `faults/load.rs`, with how much: that is what a model has to forgive.
+//! How late this machine wakes a sleeping thread. As `faults/load.rs`, with the amount: the model has to allow for it.
 
 use std::fs;
 use std::sync::Mutex;
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
-/// How long the one who measures sleeps each time.
+/// How long the measuring thread sleeps each time.
 const NAP: Duration = Duration::from_millis(2);
 
-/// Less is what any machine does.
+/// Less is normal on any machine.
 const NOTED: Duration = Duration::from_millis(2);
 
-/// When somebody was woken late, and by how much.
+/// When the measuring thread was woken late, and by how much.
 static LATE: Mutex<Vec<(Instant, Duration)>> = Mutex::new(Vec::new());
 
 /// Measures from now on, for as long as the test runs.
@@ -29,8 +29,8 @@ pub(crate) fn watch() {
     });
 }
 
-/// For how long, since the system started, somebody was ready to run and had no processor. Who merely sleeps between does
-/// not notice that. Zero where the kernel does not count it.
+/// For how long, since the system started, any thread was ready to run and had no processor. A thread that sleeps in
+/// between does not notice that. Zero where the kernel does not count it.
 pub(crate) fn queued() -> Duration {
     let pressure = fs::read_to_string("/proc/pressure/cpu").unwrap_or_default();
     let total = pressure.lines().find(|line| line.starts_with("some "));

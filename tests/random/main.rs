@@ -1,8 +1,8 @@
 //! Random programs, and a model of the documented rules that judges how each of them ends.
 //!
-//! `cargo test --test random` runs 200 of them. `RANDOM_SEEDS=2000` runs so many, `RANDOM_FROM=201` begins with that seed,
-//! `RANDOM_SEED=17` runs this one alone and shows what it printed, as does `RANDOM_PROGRAM='<description>'` for a program
-//! written by hand. One that breaks a rule is shrunk, and the smallest that still breaks it is shown.
+//! `cargo test --test random` runs 200 of them. `RANDOM_SEEDS=2000` runs so many, `RANDOM_FROM=201` begins with that
+//! seed, `RANDOM_SEED=17` runs this one alone and shows its output, as does `RANDOM_PROGRAM='<description>'` for a
+//! program written by hand. One that breaks a rule is shrunk, and the smallest that still breaks it is shown.
 #![cfg(unix)]
 
 mod actor;
@@ -34,17 +34,17 @@ use run::Run;
 /// How many programs run at once: they mostly wait.
 const SIDE_BY_SIDE: usize = 4;
 
-/// How many failures are shrunk, unless `RANDOM_SHRINK` says otherwise: the first ones say what is wrong.
+/// How many failures are shrunk, unless `RANDOM_SHRINK` says otherwise: the first ones show what is wrong.
 const SHRUNK: usize = 3;
 
-/// What became of a program.
+/// The outcome of a program.
 enum Verdict {
     Fine(Box<Run>),
     Broken(Broken, Option<Box<Run>>),
 }
 
 thread_local! {
-    /// What this thread last panicked with.
+    /// The last panic of this thread.
     static REASON: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
@@ -97,7 +97,7 @@ fn verdict(program: &Program) -> Verdict {
     }
 }
 
-/// Runs one program, and shows it whatever becomes of it.
+/// Runs one program, and shows it whatever its outcome.
 fn show(program: &Program) -> ExitCode {
     println!("{program}");
     let (run, code) = match verdict(program) {

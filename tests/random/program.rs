@@ -1,6 +1,6 @@
 //! A program as text: what the generator makes, the child carries out, the model judges and a person can read.
 //!
-//! Items are separated by ` / `, the words of an item by spaces; what is not said is the simplest:
+//! Items are separated by ` / `, the words of an item by spaces; a word left out has the simplest value:
 //!
 //! ```text
 //! runtime=two budget=500 drain=50 ready / main wait=told / w1 work=20 / w2 in=w1 stage=late end=err / h1 before takes=30
@@ -10,7 +10,7 @@
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
-/// An enum whose variants are words. The first one is what is meant where nothing is said.
+/// An enum whose variants are words. The first one is the default.
 macro_rules! words {
     ($(#[$doc:meta])* $type:ident { $($variant:ident = $word:literal,)* }) => {
         $(#[$doc])*
@@ -60,7 +60,7 @@ words!(
     Until { Told = "told", For = "for", Either = "either", Never = "never", }
 );
 words!(
-    /// How it hears that it is told to stop.
+    /// How it notices that it is told to stop.
     Via { Stopping = "stopping", Token = "token", Look = "look", Run = "run", }
 );
 words!(
@@ -74,7 +74,7 @@ words!(
     Moment { Before = "before", On = "on", After = "after", }
 );
 words!(
-    /// How a hook goes on after what it takes.
+    /// How a hook ends after the time it takes.
     HookEnd { Good = "ok", Err = "err", Panic = "panic", Hang = "hang", Block = "block", }
 );
 words!(
@@ -115,7 +115,7 @@ pub(crate) struct Body {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Worker {
     pub(crate) id: u32,
-    /// Main where there is none.
+    /// `None` is main.
     pub(crate) parent: Option<u32>,
     pub(crate) kind: Kind,
     pub(crate) when: When,
@@ -123,7 +123,7 @@ pub(crate) struct Worker {
     /// Its own budget.
     pub(crate) own: Option<u64>,
     pub(crate) policy: Option<Policy>,
-    /// A destructor of its panics.
+    /// One of its destructors panics.
     pub(crate) bomb: bool,
     pub(crate) body: Body,
 }
@@ -142,7 +142,7 @@ pub(crate) struct Hook {
 pub(crate) struct Action {
     pub(crate) at: u64,
     pub(crate) deed: Deed,
-    /// The worker it is done to; 0 where it is the program.
+    /// The worker it is done to; 0 is the program.
     pub(crate) to: u32,
 }
 

@@ -1,4 +1,4 @@
-//! A run of a program: started, signalled, waited for, and what it printed.
+//! A run of a program: starts it, signals it, waits for it, and reads its output.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
@@ -11,23 +11,23 @@ use nix::sys::signal::{Signal, kill};
 use crate::late;
 use crate::program::{Program, Sent};
 
-/// When one is asked to stop that nothing else has stopped; one that stops already takes no notice.
+/// When a program that nothing else has stopped is asked to stop; one that is stopping already ignores it.
 const LAST: u64 = 400;
 
-/// So long a queue for the processors, over a run, is that of an overloaded machine.
+/// A run with so long a wait for the processors was on an overloaded machine.
 const QUEUED: Duration = Duration::from_millis(400);
 
-/// Who is woken this late lives on a machine that is overloaded.
+/// A thread woken this late shows that the machine is overloaded.
 const OVERLOADED: Duration = Duration::from_millis(10);
 
 /// Microseconds since the child's first line.
 pub(crate) type Time = i64;
 
-/// A line of the program's.
+/// A line of the program.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     pub(crate) at: Time,
-    /// How far the lifecycle was, from 0 to 4.
+    /// The state of the lifecycle, from 0 to 4.
     pub(crate) state: u8,
     pub(crate) who: String,
     pub(crate) what: String,
@@ -37,18 +37,18 @@ pub(crate) struct Event {
 pub(crate) struct Run {
     pub(crate) program: Program,
     pub(crate) events: Vec<Event>,
-    /// What was sent, and when: it may have come later.
+    /// What was sent, and when: it may have arrived later.
     pub(crate) sent: Vec<(Time, Sent)>,
     pub(crate) gone: Time,
     pub(crate) end: End,
-    /// By how much the machine was late in the meantime.
+    /// The longest delay of the machine in the meantime.
     pub(crate) late: Duration,
-    /// For how long somebody on the machine waited for a processor.
+    /// For how long any thread on the machine waited for a processor.
     pub(crate) queued: Duration,
 }
 
 impl Run {
-    /// The machine had more to do than it could.
+    /// Whether the machine was overloaded.
     pub(crate) fn is_overloaded(&self) -> bool {
         self.late >= OVERLOADED || self.queued >= QUEUED
     }
@@ -79,7 +79,7 @@ fn observe(program: &Program) -> Run {
     }
     let end = child.end_in_panic();
     let lines: Vec<_> = end.stdout.iter().filter_map(parse).collect();
-    // A line cannot arrive before it is written: the soonest tells the two clocks apart.
+    // A line cannot arrive before it is written: the soonest gives the offset between the two clocks.
     let zero = lines
         .iter()
         .filter_map(|(line, event)| line.at.checked_sub(Duration::from_micros(event.at.unsigned_abs())))
@@ -109,7 +109,7 @@ fn number(signal: Sent) -> Signal {
     }
 }
 
-/// `time state who what`. The end of a process may cut the last line short.
+/// `time state actor event`. The end of a process may cut the last line short.
 fn parse(line: &Line) -> Option<(&Line, Event)> {
     let mut words = line.text.splitn(4, ' ');
     let event = Event {

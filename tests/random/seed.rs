@@ -1,4 +1,4 @@
-//! Chance that can be had again: the same seed, the same numbers (splitmix64).
+//! Repeatable chance: the same seed, the same numbers (splitmix64).
 
 pub(crate) struct Chance(u64);
 
@@ -20,7 +20,7 @@ impl Chance {
         self.next() % end
     }
 
-    /// True in so many of a hundred.
+    /// True in so many cases of a hundred.
     pub(crate) fn in_100(&mut self, many: u64) -> bool {
         self.below(100) < many
     }

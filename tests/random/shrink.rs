@@ -6,13 +6,13 @@ use crate::program::{Body, HookEnd, Kind, Outcome, Program, Runtime, Sent, Until
 /// Makes a program simpler.
 type Change<'a> = &'a dyn Fn(&mut Program);
 
-/// How often a program that is simpler is run: what fails by chance may pass at first.
+/// How often a simpler program is run: one that fails by chance may pass at first.
 const TRIES: usize = 2;
 
-/// The most runs that are spent.
+/// The most runs in all.
 const MOST: usize = 150;
 
-/// `fails` says whether a program breaks a rule, and which.
+/// `fails` returns the rule that a program breaks, if any.
 pub(crate) fn shrink(program: &Program, rule: &str, fails: impl Fn(&Program) -> Option<Broken>) -> Program {
     let mut smallest = program.clone();
     let mut left = MOST;
@@ -33,7 +33,7 @@ pub(crate) fn shrink(program: &Program, rule: &str, fails: impl Fn(&Program) -> 
     }
 }
 
-/// Programs that differ from this one in one thing that is simpler; the boldest first.
+/// Programs that differ from this one in one thing that is simpler; the largest change first.
 fn simpler(program: &Program) -> Vec<Program> {
     let mut all = Vec::new();
     let mut push = |change: Change<'_>| {

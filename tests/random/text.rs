@@ -1,11 +1,11 @@
-//! A program's text, both ways.
+//! A program's text: written and parsed.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use crate::program::{Action, Body, Deed, Hook, HookEnd, Kind, Moment, Outcome, Program, Until, Via, When, Worker};
 
-/// The words of an item, those left out that say nothing.
+/// The words of an item, without those for default values.
 struct Words(Vec<String>);
 
 impl Words {

@@ -52,7 +52,7 @@ async fn spawn_attribute() {
     in_batches(n(), || nothing().spawn()).await;
 }
 
-/// The stop waits for everybody after main's end.
+/// The stop waits for all workers after main's end.
 #[graceful::main(flavor = "current_thread")]
 async fn park_and_stop() {
     parked().await;

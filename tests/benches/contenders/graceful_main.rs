@@ -1,4 +1,5 @@
-//! This crate with nothing to do, as a program of its own: what it saves at the end it saves for the process's `main`.
+//! This crate with nothing to do, as a program of its own: only as the process's `main` does it save some work at the
+//! end.
 
 use graceful_benches::{say, start_up};
 

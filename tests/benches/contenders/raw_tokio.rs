@@ -1,4 +1,4 @@
-//! Tokio alone: nothing is tracked but by the handles that are kept, and one token tells everybody.
+//! Tokio alone: only the kept handles track tasks, and one token cancels all of them.
 
 use std::future::pending;
 use std::hint::black_box;

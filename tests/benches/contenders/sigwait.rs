@@ -1,4 +1,4 @@
-//! The least that can end on a signal by itself: no runtime, one thread, SIGTERM masked and waited for.
+//! The smallest program that ends itself on a signal: no runtime, one thread, SIGTERM masked and waited for.
 
 use graceful_benches::say;
 use nix::sys::signal::{SigSet, Signal};

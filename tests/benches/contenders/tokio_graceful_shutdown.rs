@@ -33,7 +33,7 @@ fn main() {
     }
 }
 
-/// The tree with this root, to its end.
+/// Runs the tree with this root to its end.
 #[tokio::main(flavor = "current_thread")]
 async fn run(root: impl for<'a> AsyncSubsysFn<&'a mut SubsystemHandle, ()> + 'static) {
     let tree = Toplevel::new(root);
@@ -145,7 +145,7 @@ async fn blocks_apart(_: &mut SubsystemHandle) -> Ended {
     Ok(())
 }
 
-/// The tree with this root, from when so many workers wait.
+/// Runs the tree with this root, from when so many workers wait.
 async fn until_sigterm(root: impl for<'a> AsyncSubsysFn<&'a mut SubsystemHandle, ()> + 'static, workers: usize) {
     let tree = Toplevel::<Box<dyn Error + Send + Sync>>::new(root).catch_signals();
     until_parked(workers).await;

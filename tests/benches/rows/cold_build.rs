@@ -1,4 +1,4 @@
-//! What a small service costs to build from nothing, and how large it is.
+//! The cost of building a small service from nothing, and its size.
 
 use std::collections::BTreeSet;
 use std::env::{temp_dir, var_os};
@@ -21,7 +21,7 @@ const COUNT: Unit = Unit { name: "", digits: 0 };
 /// Where this workspace is.
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// A service with one worker that waits for the stop: what its manifest asks for, and its code.
+/// A service with one worker that waits for the stop: the dependencies in its manifest, and its code.
 struct Service {
     name: &'static str,
     dependencies: &'static str,
@@ -56,7 +56,7 @@ const SERVICES: [Service; 4] = [
     },
 ];
 
-/// What one service costs.
+/// The costs of one service.
 struct Costs {
     project: Project,
     dev: Samples,
@@ -121,7 +121,7 @@ impl Project {
         Ok(project)
     }
 
-    /// From nothing. The processor time that everything together took, in seconds.
+    /// Builds it from nothing. Returns the processor time of the whole build, in seconds.
     fn build(&self, profile: &str) -> Result<f64, String> {
         match fs::remove_dir_all(self.0.join("target")) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.to_string()),
@@ -132,7 +132,7 @@ impl Project {
         Ok(spent_by_children()? - before)
     }
 
-    /// Its own and those it depends on.
+    /// The number of crates: its own and its dependencies.
     fn crates(&self) -> Result<f64, String> {
         let tree = self.cargo(&["tree", "--edges", "normal,build", "--prefix", "none"])?;
         // A name, a version, and sometimes a remark.
@@ -141,7 +141,7 @@ impl Project {
         Ok(names.len() as f64)
     }
 
-    /// Of the binary, in kB.
+    /// The size of the binary, in kB.
     fn size(&self) -> Result<f64, String> {
         let binary = fs::metadata(self.0.join("target/release/hello"));
         #[allow(clippy::cast_precision_loss)] // hundreds of thousands
@@ -149,7 +149,7 @@ impl Project {
         Ok(bytes / 1e3)
     }
 
-    /// Without a network: what this workspace was built with is here already.
+    /// Without a network: the crates of this workspace are downloaded already.
     fn cargo(&self, args: &[&str]) -> Result<String, String> {
         let ran = Command::new(var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             .args(args)
@@ -158,7 +158,7 @@ impl Project {
             .env("CARGO_TARGET_DIR", self.0.join("target"))
             // A cache would make it a warm build.
             .env("RUSTC_WRAPPER", "")
-            // Cargo builds what has a path for being edited, and what it has published for being used.
+            // Cargo compiles path dependencies incrementally, and published ones not.
             .env("CARGO_INCREMENTAL", "0")
             .stdin(Stdio::null())
             .stderr(Stdio::inherit())
@@ -182,7 +182,7 @@ impl Drop for Project {
 /// The processor time of all children that have ended, and of theirs, in seconds.
 fn spent_by_children() -> Result<f64, String> {
     let stat = fs::read_to_string("/proc/self/stat").map_err(|error| error.to_string())?;
-    // The second field is the program's name and may have spaces in it; the 16th and 17th are what we want.
+    // The second field is the program's name and may have spaces in it; the 16th and 17th are the children's times.
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
     let ticks: Vec<f64> = fields.split_whitespace().skip(13).take(2).filter_map(|field| field.parse().ok()).collect();
     let [user, system] = ticks[..] else {

@@ -1,4 +1,4 @@
-//! How long after its deadline of a second a program is gone that is held up.
+//! How long after its deadline of a second a program that is held up is gone.
 
 use std::thread;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::options::Options;
 use crate::program::{End, Program};
 use crate::table::{Limit, Results, Table, Unit};
 
-/// After which it hangs, as far as anybody is concerned.
+/// After this time it counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 const MILLISECONDS: Unit = Unit { name: "ms", digits: 0 };
@@ -33,7 +33,7 @@ pub(crate) fn overshoot(options: &Options, table: &mut Table) -> Result<(), Stri
             results[0].1.add(overshoot);
             wrong = wrong.or(complaint(end.as_ref()));
         }
-        // They only wait: all at the same time disturb each other little, and nobody waits for minutes.
+        // They only wait: all at the same time disturb each other little, and the row does not take minutes.
         let peers = contenders::all().into_iter().skip(1);
         let measured: Vec<_> = thread::scope(|scope| {
             let started: Vec<_> = peers.map(|peer| (peer.name, scope.spawn(move || hold_up(peer, task)))).collect();
@@ -56,7 +56,7 @@ pub(crate) fn overshoot(options: &Options, table: &mut Table) -> Result<(), Stri
     Ok(())
 }
 
-/// By how many milliseconds it overran its deadline; for ever where it hangs.
+/// By how many milliseconds it overran its deadline; infinity where it hangs.
 fn hold_up(contender: Contender, task: &str) -> Result<(f64, Option<End>), String> {
     let mut program = Program::start_heard(contender, task, 1);
     program.line()?;
@@ -69,7 +69,7 @@ fn hold_up(contender: Contender, task: &str) -> Result<(f64, Option<End>), Strin
     Ok((overshoot, end))
 }
 
-/// What is wrong with an end at the deadline, if anything is.
+/// The defect of an end at the deadline, if it has one.
 fn complaint(end: Option<&End>) -> Option<String> {
     let Some(end) = end else {
         return Some("hangs".to_owned());

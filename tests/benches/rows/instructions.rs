@@ -1,4 +1,4 @@
-//! What the hot path costs: instructions and allocations, counted.
+//! The cost of the hot path: instructions and allocations, counted.
 
 use crate::contenders::{self, GRACEFUL, HAND_WRITTEN, RAW};
 use crate::options::Options;
@@ -9,10 +9,10 @@ use super::interleaved;
 
 const INSTRUCTIONS: Unit = Unit { name: "Ir", digits: 0 };
 
-/// A program executes nearly the same in every run; the median is against its hash seeds.
+/// A program executes nearly the same in every run; the median removes the effect of its hash seeds.
 const RUNS: usize = 3;
 
-/// With the attribute, and with a future and a name.
+/// A spawn with the attribute, and with a future and a name.
 pub(crate) fn spawn(options: &Options, table: &mut Table) -> Result<(), String> {
     let limit = Limit::Times(1.05, HAND_WRITTEN);
     let mut by_name =
@@ -52,10 +52,10 @@ pub(crate) fn park(options: &Options, table: &mut Table) -> Result<(), String> {
     Ok(())
 }
 
-/// An iteration of a loop that asks, less one of a loop that does not.
+/// An iteration of a loop that calls it, less one of a loop that does not.
 pub(crate) fn is_stopping(options: &Options, table: &mut Table) -> Result<(), String> {
     let unit = Unit { name: "Ir", digits: 1 };
-    // The others have no such question.
+    // The others have no such function.
     let contenders = contenders::named(&[GRACEFUL, RAW, HAND_WRITTEN, "tokio-graceful-shutdown", "async-shutdown"]);
     let results = interleaved(&contenders, options.runs(RUNS), |contender| {
         let asking = valgrind::instructions(contender, "flag")?;

@@ -1,4 +1,4 @@
-//! What a worker has in memory while it waits, and what it leaves there.
+//! The memory that a worker takes while it waits, and that it leaves behind.
 
 use crate::contenders::{self, Contender, GRACEFUL, HAND_WRITTEN};
 use crate::options::Options;
@@ -7,7 +7,7 @@ use crate::table::{Limit, Table, Unit};
 
 use super::interleaved;
 
-/// How many wait.
+/// How many workers wait.
 const WORKERS: usize = 100_000;
 
 const BYTES: Unit = Unit { name: "B", digits: 1 };
@@ -34,7 +34,7 @@ pub(crate) fn bytes(options: &Options, table: &mut Table) -> Result<(), String> 
     Ok(())
 }
 
-/// From the first million workers to the last, for each million between.
+/// The growth from the first million workers to the last, for each million in between.
 pub(crate) fn growth(options: &Options, table: &mut Table) -> Result<(), String> {
     let unit = Unit { name: "MiB", digits: 2 };
     let contenders = contenders::named(&[GRACEFUL, HAND_WRITTEN, "elegant-departure"]);
@@ -51,7 +51,7 @@ pub(crate) fn growth(options: &Options, table: &mut Table) -> Result<(), String>
     Ok(())
 }
 
-/// This crate's, by the program that has workers of several kinds.
+/// This crate's growth, by the program that has workers of several kinds.
 fn growth_of_all_kinds(millions: usize) -> Result<f64, String> {
     let mut program = Program::start(contenders::GROWTH, &millions.to_string(), 0);
     let mut resident = Vec::new();

@@ -1,4 +1,4 @@
-//! The start: how long it takes, and what becomes of a SIGTERM that comes meanwhile.
+//! The start: how long it takes, and the effect of a SIGTERM during it.
 
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use super::interleaved;
 
 const COUNT: Unit = Unit { name: "", digits: 0 };
 
-/// How many signals are sent to a program that takes its time to start.
+/// How many signals are sent to a program that starts slowly.
 const SIGNALS: usize = 200;
 
-/// After which a program that was told to stop, and has nothing to do, is not going to.
+/// After this time an idle program that got the signal is not going to stop.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// From just before the start to the first line of an async main.
@@ -32,8 +32,8 @@ pub(crate) fn start(options: &Options, table: &mut Table) -> Result<(), String> 
     Ok(())
 }
 
-/// How many of these signals in the first 20 ms kill a program that takes 10 ms to start. The one that holds the signal
-/// back in its first line shows what of that is loading.
+/// How many of these signals in the first 20 ms kill a program that takes 10 ms to start. The program that blocks the
+/// signal in its first line shows which part of that is loading.
 pub(crate) fn deaths(_: &Options, table: &mut Table) -> Result<(), String> {
     let moments = Moments::between(0.0, 20e-3).take(SIGNALS);
     let mut contenders = contenders::idle();
@@ -48,7 +48,7 @@ pub(crate) fn deaths(_: &Options, table: &mut Table) -> Result<(), String> {
 pub(crate) fn swallowed(options: &Options, table: &mut Table) -> Result<(), String> {
     let sweeps = options.sweeps;
     let moments = Moments::between(0.6e-3, 1.3e-3).take(sweeps);
-    // This crate, plain tokio, and what is written by hand.
+    // This crate, plain tokio, and the hand-written program.
     let contenders = &contenders::idle()[..3];
     let results = count(contenders, 0, moments, &Fate::Deaf)?;
     let figure = format!("swallowed: {sweeps} × SIGTERM 0.6–1.3 ms after exec");
@@ -56,14 +56,14 @@ pub(crate) fn swallowed(options: &Options, table: &mut Table) -> Result<(), Stri
     Ok(())
 }
 
-/// What became of a program that was sent SIGTERM.
+/// The fate of a program that was sent SIGTERM.
 #[derive(PartialEq, Eq)]
 enum Fate {
     /// The signal killed it.
     Killed,
     /// It stopped.
     Stopped,
-    /// Neither: it does not know of it.
+    /// Neither: the signal was lost.
     Deaf,
 }
 
@@ -76,7 +76,7 @@ fn count(
 ) -> Result<Results, String> {
     let mut counts = vec![0_u32; contenders.len()];
     for moment in moments {
-        // Everybody at the same moment of its start.
+        // Every contender at the same moment of its start.
         for (&contender, count) in contenders.iter().zip(&mut counts) {
             let met = signal_at(contender, start_up, moment).map_err(|why| format!("{}: {why}", contender.name))?;
             *count += u32::from(met == *fate);
@@ -119,7 +119,7 @@ impl Moments {
 impl Iterator for Moments {
     type Item = Duration;
 
-    /// `SplitMix64`: good enough to miss no part of the range, and no dependency.
+    /// `SplitMix64`: good enough to cover the whole range, without a dependency.
     fn next(&mut self) -> Option<Duration> {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;

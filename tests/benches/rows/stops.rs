@@ -11,16 +11,16 @@ use crate::table::{Limit, Table, Unit};
 
 use super::interleaved;
 
-/// How many wait.
+/// How many workers wait.
 const WORKERS: usize = 1_000_000;
 
-/// How long a program may take that has nothing to do but end.
+/// How long a program may take that only has to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a multi-thread runtime with nothing to do needs to come to rest.
+/// How long an idle multi-thread runtime takes until its threads are parked.
 const REST: Duration = Duration::from_millis(20);
 
-/// How long it takes until it is gone, from when it says that it listens and has come to rest.
+/// The time from SIGTERM until it is gone, for a program that listens and is at rest.
 fn stop(contender: Contender, task: &str, n: usize) -> Result<Duration, String> {
     let mut program = Program::start(contender, task, n);
     program.line()?;
@@ -28,7 +28,7 @@ fn stop(contender: Contender, task: &str, n: usize) -> Result<Duration, String> 
     let told = program.terminate();
     let end = program.gone_within(PATIENCE);
     let end = end.ok_or_else(|| format!("not gone after {PATIENCE:?}"))?;
-    // Who has a handler was not killed by the signal.
+    // A program with a handler must not be killed by the signal.
     if !end.status.success() && contender.name != NO_HANDLER {
         return Err(end.status.to_string());
     }
@@ -60,7 +60,7 @@ pub(crate) fn million(options: &Options, table: &mut Table) -> Result<(), String
     Ok(())
 }
 
-/// The memory that can be had without swapping, in bytes.
+/// The memory that is available without swapping, in bytes.
 fn available() -> u64 {
     let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = memory.lines().find_map(|line| line.strip_prefix("MemAvailable:"));

@@ -12,10 +12,10 @@ use super::interleaved;
 
 const MICROSECONDS: Unit = Unit { name: "µs", digits: 0 };
 
-/// After which every thread of the program sleeps.
+/// After this time every thread of the program sleeps.
 const REST: Duration = Duration::from_millis(50);
 
-/// The runtime, the task of the contenders, and how many times what is written by hand it may take.
+/// The runtime, the task of the contenders, and how many times the hand-written program's figure it may take.
 const RUNTIMES: [(&str, &str, f64); 2] =
     [("multi_thread, 2 workers", "woken", 1.25), ("current_thread", "woken-current-thread", 3.0)];
 

@@ -70,7 +70,7 @@ pub(crate) async fn run(case: &str) -> Ending {
         "main_returns_beside_idlers" => {
             let (begun, has_begun) = tokio::sync::oneshot::channel();
             graceful::spawn("idle", async {
-                // It waits before main hears that it has begun: a poll of its has come and gone.
+                // It waits before main learns that it has begun: it has been polled once.
                 tokio::join!(biased; graceful::stopping(), async {
                     yield_now().await;
                     let _ = begun.send(());
@@ -141,7 +141,7 @@ async fn with_handles(case: &str) -> Ending {
     up().await
 }
 
-/// Is told before the other, and ends after it.
+/// Is told to stop before the other, and ends after it.
 #[graceful::worker]
 async fn consumes(serve: WorkerHandle<()>) {
     graceful::stopping().await;
@@ -182,7 +182,7 @@ fn sweep() {
     println!("swept");
 }
 
-/// What nobody tracks, and nobody waits for.
+/// Code that is not tracked, and not waited for.
 async fn untracked(case: &str) -> Ending {
     match case {
         "sleeps_untracked" => sleep_untracked(),

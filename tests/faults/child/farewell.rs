@@ -1,4 +1,4 @@
-//! Values that tell when they are dropped, or take their time.
+//! Values that print when they are dropped, or take their time.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 /// For ever, as far as a test can tell.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
-/// Says that it is dropped.
+/// Prints a line when it is dropped.
 pub(crate) struct Farewell(pub(crate) &'static str);
 
 impl Drop for Farewell {
@@ -15,7 +15,7 @@ impl Drop for Farewell {
     }
 }
 
-/// Says that it goes, after so long.
+/// Prints a line when it is dropped, after so long.
 pub(crate) struct Unhurried(pub(crate) &'static str, pub(crate) Duration);
 
 impl Drop for Unhurried {
@@ -25,7 +25,7 @@ impl Drop for Unhurried {
     }
 }
 
-/// Takes its time to go.
+/// Takes its time to drop.
 pub(crate) struct Slow;
 
 impl Drop for Slow {

@@ -13,7 +13,7 @@ mod stuck;
 use std::env::args;
 use std::process::ExitCode;
 
-/// What main comes to: its error, or its exit code.
+/// How main ends: its error, or its exit code.
 type Ending = Result<ExitCode, &'static str>;
 
 fn main() -> ExitCode {
@@ -39,7 +39,7 @@ fn argument(number: usize) -> String {
     args().nth(number).expect("<runtime> <group> <case>")
 }
 
-/// Says that the case is set up, and waits for the stop.
+/// Prints that the case is set up, and waits for the stop.
 async fn up() -> Ending {
     println!("up");
     graceful::stopping().await;

@@ -1,4 +1,4 @@
-//! Ends that go wrong in themselves: panics in destructors, exit handlers, outputs that are gone.
+//! Ends that go wrong in themselves: panics in destructors, exit handlers, closed outputs.
 
 use std::future::pending;
 use std::io::{Write, stdout};
@@ -68,7 +68,7 @@ extern "C" fn sleep_at_exit() {
     thread::sleep(LONG);
 }
 
-/// Another thread keeps standard output, with a part of a line in its buffer.
+/// Another thread keeps standard output locked, with a part of a line in its buffer.
 fn lock_stdout() {
     println!("up");
     let (locked, is_locked) = channel();
@@ -89,7 +89,7 @@ async fn half_a_line() -> Ending {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says on standard error that it is up.
+/// Prints `up` on standard error.
 async fn without_stdout() -> Ending {
     print!("half a line");
     eprintln!("up");

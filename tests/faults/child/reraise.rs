@@ -43,7 +43,7 @@ pub(crate) async fn run(case: &str) -> Ending {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One who holds standard output for ever cannot keep the process.
+/// A thread that holds standard output for ever cannot keep the process alive.
 fn hold_stdout() {
     let (locked, is_locked) = channel();
     thread::spawn(move || {

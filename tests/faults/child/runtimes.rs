@@ -62,7 +62,7 @@ mod crowd {
     }
 }
 
-/// Serves on for a while after it was asked to stop.
+/// Keeps serving for a while after it was asked to stop.
 mod draining {
     #[graceful::main(stop_timeout = "500ms", drain = "150ms", worker_threads = 1)]
     pub(crate) async fn main() -> crate::Ending {
@@ -120,13 +120,13 @@ fn huge_threads() -> ExitCode {
     let mut runtime = Builder::new_multi_thread();
     runtime.thread_stack_size(1 << 60);
     let code = graceful::Builder::new().runtime(runtime).block_on(crate::case());
-    // Long enough for whoever would end the process in between.
+    // Long enough for any thread that would end the process in between.
     thread::sleep(Duration::from_millis(50));
     println!("after the lifecycle");
     code
 }
 
-/// Its main ends at once, and what it comes to takes a moment.
+/// Its main ends at once, and turning the result into an exit code takes a moment.
 fn slow_to_tell() -> ExitCode {
     struct Told;
 
@@ -146,7 +146,7 @@ fn names_of_many_lines() -> ExitCode {
     graceful::Builder::new().stop_timeout(BUDGET).runtime(runtime).block_on(crate::case())
 }
 
-/// Beside a thread that was there before, and whose panics are nobody's failure.
+/// Beside a thread that was there before, whose panics are not failures of the process.
 fn beside(eager: fn()) -> ExitCode {
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -187,7 +187,7 @@ fn spawn_from_a_task() {
     });
 }
 
-/// Where there is no lifecycle this panics.
+/// `None` after the panic outside any lifecycle.
 fn try_to_spawn() -> Option<WorkerHandle<()>> {
     let spawn = || {
         graceful::spawn("eager", async {

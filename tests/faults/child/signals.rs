@@ -78,7 +78,7 @@ pub(crate) async fn run(case: &str) -> Ending {
     }
 }
 
-/// What the work in hand takes at a stop. When it is done is settled before it is said to be in hand.
+/// How long the work in hand takes at a stop. Its end is fixed before the line that says it is in hand.
 const WORK: Duration = Duration::from_millis(200);
 
 async fn work_on() {
@@ -111,7 +111,7 @@ async fn start_up_busily() -> Ending {
     WELL
 }
 
-/// Takes its time when everybody is gone.
+/// A destructor that takes its time when all workers are gone.
 struct TearsDown;
 
 impl Drop for TearsDown {
@@ -131,7 +131,7 @@ async fn start_programs() -> Ending {
     WELL
 }
 
-/// Runs a shell that signals itself, and tells which signals killed it.
+/// Runs a shell that signals itself, and prints which signals killed it.
 fn run_programs(from: &str) {
     for signal in ["TERM", "INT"] {
         let script = format!("kill -{signal} $$; exit 3");

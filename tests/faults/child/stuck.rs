@@ -85,13 +85,13 @@ pub(crate) async fn run(case: &str) -> Ending {
         other => return hidden(other).await,
     }
     match case {
-        // Nothing of it but its own `up`: others are told when the runtime has a thread for them.
+        // Nothing but its own `up`: other workers are told to stop when the runtime has a thread for them.
         "before_hangs" | "on_hangs" | "after_hangs" => up().await,
         _ => stay().await,
     }
 }
 
-/// What is stuck in a place where nobody looks for it.
+/// Code that is stuck in an unexpected place.
 async fn hidden(case: &str) -> Ending {
     match case {
         "leaves_a_slow_result" => drop(leaves_a_slow_result().spawn()),
@@ -147,7 +147,7 @@ async fn hidden(case: &str) -> Ending {
     stay().await
 }
 
-/// Waits for the stop, when somebody else says `up`.
+/// Waits for the stop, where other code prints `up`.
 async fn stay() -> Ending {
     graceful::stopping().await;
     println!("main saw the stop");
@@ -169,7 +169,7 @@ async fn waits() {
     pending::<()>().await;
 }
 
-/// Waits for a worker that it is told of.
+/// Waits for a worker whose handle it receives.
 #[graceful::worker]
 async fn awaits(told: oneshot::Receiver<WorkerHandle<()>>) {
     let other = told.await.expect("it is told");
@@ -183,7 +183,7 @@ async fn spins() {
     halt_spinning();
 }
 
-/// Takes so many of the runtime's threads.
+/// Occupies so many of the runtime's threads.
 pub(crate) fn spin_on(threads: usize) {
     let all = Arc::new(Barrier::new(threads));
     for _ in 0..threads {
@@ -217,7 +217,7 @@ fn blocks() {
     halt();
 }
 
-/// Waits for a thread that nobody tracks.
+/// Waits for an untracked thread.
 #[graceful::worker]
 async fn awaits_a_thread() {
     let _ = spawn_blocking(halt).await;
@@ -281,7 +281,7 @@ pub(crate) fn halt_spinning() {
     }
 }
 
-/// Registers a waker with the caller's token whose `wake` blocks whoever cancels.
+/// Registers a waker with the caller's token whose `wake` blocks the thread that cancels.
 fn listen_with_a_slow_waker() {
     let token = graceful::token();
     thread::spawn(move || {

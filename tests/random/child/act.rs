@@ -1,4 +1,4 @@
-//! What main and the workers do: wait, work, block, end. Each says so.
+//! What main and the workers do: wait, work, block, end. Each prints a line.
 
 use std::fmt;
 use std::future::{Future, pending};
@@ -16,8 +16,8 @@ use crate::{actions, hooks, program, spawn};
 /// Main among the workers.
 pub(crate) const MAIN: Who = Who(0);
 
-/// How far apart two looks are of one who looks for the stop.
-const LOOK: Duration = Duration::from_millis(3);
+/// The time between two checks of a worker that polls `is_stopping()`.
+const CHECK_PERIOD: Duration = Duration::from_millis(3);
 
 /// A worker, or main, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Who {
     }
 }
 
-/// Says when it is dropped, and panics then if it has to.
+/// Prints a line when it is dropped, and then panics if it has to.
 pub(crate) struct Guard(Who);
 
 impl Guard {
@@ -90,7 +90,7 @@ async fn act(who: Who) -> Result<(), String> {
     end(who, body)
 }
 
-/// The same on a thread of its own. What is told to wait for ever waits for longer than the process lives.
+/// The same on a thread of its own. A wait for ever is one that outlasts the process.
 pub(crate) fn act_blocking(who: Who) -> Result<(), String> {
     let _guard = Guard::new(who);
     let body = who.body();
@@ -103,7 +103,7 @@ pub(crate) fn act_blocking(who: Who) -> Result<(), String> {
     };
     let mut is_told = false;
     while begun.elapsed() < time && !is_told {
-        thread::sleep(LOOK);
+        thread::sleep(CHECK_PERIOD);
         is_told = matches!(body.until, Until::Told | Until::Either) && graceful::is_stopping();
     }
     go_on(who, is_told);
@@ -156,7 +156,7 @@ async fn told(via: Via) {
         Via::Token => graceful::token().cancelled().await,
         Via::Look => {
             while !graceful::is_stopping() {
-                sleep(LOOK).await;
+                sleep(CHECK_PERIOD).await;
             }
         }
         Via::Run => {

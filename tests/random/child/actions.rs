@@ -1,4 +1,4 @@
-//! What is done to the program from inside it, and what that takes of its workers.
+//! Actions that the program takes on itself, and the handles and tokens that they need.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +12,7 @@ use crate::program;
 use crate::program::{Action, Deed};
 use crate::say::say;
 
-/// A handle whose worker's result nobody asks for.
+/// A handle whose result is not used.
 trait Handle: Send {
     fn stop(&self);
     fn abort(&self);
@@ -31,7 +31,7 @@ impl<R: Send> Handle for WorkerHandle<R> {
 static HANDLES: Mutex<Option<HashMap<u32, Box<dyn Handle>>>> = Mutex::new(None);
 static TOKENS: Mutex<Option<HashMap<u32, CancellationToken>>> = Mutex::new(None);
 
-/// Keeps the handle of a worker that something is done to later; drops any other.
+/// Keeps the handle of a worker that an action needs later; drops any other.
 pub(crate) fn leave_handle<R: Send + 'static>(who: Who, handle: WorkerHandle<R>) {
     if is_target(who, |deed| deed != Deed::Cancel) {
         let mut handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,7 +54,7 @@ fn is_target(who: Who, is_meant: impl Fn(Deed) -> bool) -> bool {
     who.0 > 0 && actions.iter().any(|action| action.to == who.0 && is_meant(action.deed))
 }
 
-/// A task that does them, each in its time.
+/// Starts a task that takes them, each at its time.
 pub(crate) fn start() {
     let mut actions = program().actions.clone();
     if actions.is_empty() {
@@ -74,7 +74,7 @@ pub(crate) fn start() {
     });
 }
 
-/// Whether it could be done.
+/// Returns whether it could be done.
 fn act(action: Action) -> bool {
     if action.deed == Deed::Stop {
         graceful::stop();
@@ -86,7 +86,7 @@ fn act(action: Action) -> bool {
         drop(tokens);
         return token.map(|token| token.cancel()).is_some();
     }
-    // Dropped here: a result that a handle keeps holds the end up.
+    // Dropped here: a result that a handle keeps delays the end.
     let mut handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
     let handle = handles.as_mut().and_then(|handles| handles.remove(&action.to));
     drop(handles);

@@ -1,5 +1,5 @@
-//! The program of the random tests: `random-program <description>`. It carries out what it is told, and prints a line
-//! for each event that a model can check: the microseconds since its start, the state, who, and what.
+//! The program of the random tests: `random-program <description>`. It carries out the description, and prints a line
+//! for each event that a model can check: the microseconds since its start, the state, the actor, and the event.
 
 #[path = "../program.rs"]
 mod program;
@@ -51,7 +51,7 @@ mod two {
     }
 }
 
-/// What to carry out.
+/// The program to carry out.
 fn program() -> &'static Program {
     static PROGRAM: OnceLock<Program> = OnceLock::new();
     PROGRAM.get_or_init(|| {

@@ -12,7 +12,7 @@ use crate::say::say;
 
 type Ending = Result<(), String>;
 
-/// Starts a worker with what is said of it. A macro, since what a worker is made of has no public name.
+/// Starts a worker with its options. A macro, since the type of a worker's body has no public name.
 macro_rules! start {
     ($worker:ident, $made:expr) => {{
         let mut made = with($worker, $made);
@@ -53,7 +53,7 @@ async fn refuses(who: Who) -> Ending {
     Watched::new(who).await
 }
 
-/// Spawns the workers of this parent whose moment this is.
+/// Spawns the workers of this parent that are due at this moment.
 pub(crate) fn children(parent: Who, when: When) {
     let is_child = |worker: &&Worker| worker.parent.unwrap_or(MAIN.0) == parent.0 && worker.when == when;
     for worker in program().workers.iter().filter(is_child) {
@@ -94,7 +94,7 @@ fn spawn(worker: &'static Worker) {
     }
 }
 
-/// Says when it holds no longer, a moment before that is so.
+/// Prints when it is released, a moment before that.
 struct Held(Who, #[allow(dead_code)] Hold);
 
 impl Drop for Held {
@@ -107,7 +107,7 @@ fn is_plain(worker: &Worker) -> bool {
     worker.stage.is_none() && worker.own.is_none() && worker.policy.is_none()
 }
 
-/// What the call says of it.
+/// The options that the call sets.
 fn with<B>(worker: &Worker, mut made: Graceful<B>) -> Graceful<B> {
     if let Some(stage) = worker.stage {
         made = made.stage(match stage {

@@ -6,7 +6,7 @@ use crate::course::Course;
 use crate::facts::{Actor, Facts};
 use crate::run::Time;
 
-/// A worker that is stopped or aborted alone hears of it, and so do its children.
+/// A worker that is stopped or aborted alone is told to stop, and so are its children.
 pub(super) fn deeds(facts: &Facts<'_>, course: &Course) -> Verdict {
     if facts.blocks || course.forced.is_some() {
         return Ok(());
@@ -28,7 +28,7 @@ pub(super) fn deeds(facts: &Facts<'_>, course: &Course) -> Verdict {
     Ok(())
 }
 
-/// Who has a budget of its own is gone when that is over.
+/// A worker with a budget of its own is gone when that is over.
 pub(super) fn own_budgets(facts: &Facts<'_>, course: &Course) -> Verdict {
     let are_late = facts.blocks || course.forced.is_some();
     for actor in facts.actors.iter().filter(|actor| !are_late && !actor.is_detached()) {
@@ -36,7 +36,7 @@ pub(super) fn own_budgets(facts: &Facts<'_>, course: &Course) -> Verdict {
             continue;
         };
         for run in &actor.runs {
-            // One of the first turn that does not look is told with the others.
+            // One of the first turn that does not check is told to stop with the others.
             let is_counted = actor.turn() == 0 && run.begun.is_some_and(|begun| begun.state < 2);
             let told_at = run.told.map(|told| told.at);
             let Some(told) = told_at.or(is_counted.then(|| told_by(facts, course))) else {

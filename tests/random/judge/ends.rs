@@ -1,4 +1,4 @@
-//! How a run ends: its exit code, and that nobody is left out.
+//! How a run ends: its exit code, and that no actor is lost.
 
 use super::Verdict;
 use crate::course::Course;
@@ -9,7 +9,7 @@ use crate::program::{Kind, Runtime};
 pub(super) fn code(facts: &Facts<'_>, course: &Course) -> Verdict {
     let codes = course.codes();
     let Some(code) = facts.run.end.code else {
-        // After a builder's lifecycle signals mean again what they mean by default.
+        // After a builder's lifecycle signals have their default action again.
         let is_builders = matches!(facts.run.program.runtime, Runtime::CurrentBuilder | Runtime::One);
         let late = facts.run.sent.iter().any(|(at, _)| at + facts.slack > facts.run.gone);
         return if is_builders && late { Ok(()) } else { Err("a signal killed it".to_owned()) };
@@ -29,7 +29,7 @@ pub(super) fn code(facts: &Facts<'_>, course: &Course) -> Verdict {
     Err(format!("exit code {code} is none of {codes:?}: {}", failures.join("; ")))
 }
 
-/// Whether it may have ended before everything in it had.
+/// Whether the process may have ended before all of its actors.
 fn may_be_cut_short(facts: &Facts<'_>, course: &Course) -> bool {
     let is_held = |actor: &Actor| actor.kind() == Kind::Hold && actor.end().is_none();
     let goes_on = |actor: &Actor| actor.is_detached() && actor.end().is_none();
@@ -39,7 +39,7 @@ fn may_be_cut_short(facts: &Facts<'_>, course: &Course) -> bool {
         || course.may_abort && facts.actors.iter().any(|actor| is_held(actor) || goes_on(actor))
 }
 
-/// Whoever was spawned begins and ends, unless it had to be aborted; and is dropped in any case.
+/// Every spawned worker begins and ends, unless it had to be aborted; and is dropped in any case.
 pub(super) fn nobody_lost(facts: &Facts<'_>, course: &Course) -> Verdict {
     let is_cut_short = may_be_cut_short(facts, course);
     for actor in &facts.actors {
@@ -65,14 +65,14 @@ pub(super) fn nobody_lost(facts: &Facts<'_>, course: &Course) -> Verdict {
     Ok(())
 }
 
-/// Whether it was spawned, by somebody who keeps its stage open.
+/// Whether it was spawned by an actor that keeps its stage open.
 fn surely_runs(facts: &Facts<'_>, course: &Course, actor: &Actor) -> bool {
     let Some((worker, spawned)) = actor.worker.zip(actor.spawned) else {
         return actor.is_main();
     };
     let parent_turn = facts.actor(worker.parent).map_or(0, Actor::turn);
     let is_refused = worker.kind == Kind::Refuses && spawned.state >= 2;
-    // A run that would begin when a stop was asked for does not.
+    // A run that is due after a stop was asked for does not begin.
     let is_late = spawned.state >= 2 || course.asked.from <= spawned.at + facts.slack;
     let has_no_run = worker.kind == Kind::Every && is_late;
     actor.turn() >= parent_turn && !is_refused && !has_no_run

@@ -1,11 +1,11 @@
-//! Who comes before whom. Lines are written one at a time, so their order is the order of what they tell.
+//! The order of events. Lines are written one at a time, so their order is the order of their events.
 
 use super::Verdict;
 use crate::course::Course;
 use crate::facts::{Actor, Facts, Hooked, MS, Mark};
 use crate::program::{Kind, Moment, Outcome, Policy, Stage};
 
-/// A drain is for the early ones; everybody else is told from `Stopping` on.
+/// Only early workers are told to stop in the drain; all others from `Stopping` on.
 pub(super) fn told_in_turn(facts: &Facts<'_>, _: &Course) -> Verdict {
     for actor in &facts.actors {
         let is_aside = matches!(actor.kind(), Kind::Hold | Kind::Untracked);
@@ -21,7 +21,7 @@ pub(super) fn told_in_turn(facts: &Facts<'_>, _: &Course) -> Verdict {
     Ok(())
 }
 
-/// Something was being done to it, or to one whose child it is.
+/// A deed was being done to it, or to one of its ancestors.
 fn has_deed(facts: &Facts<'_>, actor: &Actor, told: Mark) -> bool {
     let mut names: Vec<_> = facts.ancestors(actor).iter().map(|one| one.name.clone()).collect();
     names.push(actor.name.clone());
@@ -29,7 +29,7 @@ fn has_deed(facts: &Facts<'_>, actor: &Actor, told: Mark) -> bool {
     deeds.iter().any(|event| names.contains(&event.who) && event.what.starts_with("deed "))
 }
 
-/// Nobody of a later stage is told while somebody of an earlier one is there, before the abort.
+/// Before the abort, no worker of a later stage is told to stop while one of an earlier stage is alive.
 pub(super) fn stages(facts: &Facts<'_>, course: &Course) -> Verdict {
     for later in facts.actors.iter().filter(|actor| actor.turn() > 0 && actor.is_worker()) {
         for told in later.runs.iter().filter_map(|run| run.told) {
@@ -55,7 +55,7 @@ pub(super) fn stages(facts: &Facts<'_>, course: &Course) -> Verdict {
     Ok(())
 }
 
-/// Whether it was there at this moment, and what it did.
+/// Whether it was alive at this moment, and what it did.
 fn is_there(actor: &Actor, at: Mark) -> Option<&'static str> {
     if !actor.is_tracked() || actor.is_thread_left() {
         return None;
@@ -72,7 +72,7 @@ fn is_there(actor: &Actor, at: Mark) -> Option<&'static str> {
     None
 }
 
-/// After everybody has ended, one by one, the last registered first.
+/// After all workers have ended, one by one, the last registered first.
 pub(super) fn hooks_of_the_end(facts: &Facts<'_>, course: &Course) -> Verdict {
     let is_after = |hook: &&Hooked| hook.hook.moment == Moment::After;
     let mut hooks: Vec<_> = facts.hooks.iter().filter(is_after).collect();
@@ -152,7 +152,7 @@ pub(super) fn hooks_first(facts: &Facts<'_>, course: &Course) -> Verdict {
     Ok(())
 }
 
-/// Runs of one worker follow each other, and none begins when the stop has come to it.
+/// Runs of one worker follow each other, and none begins once it is told to stop.
 pub(super) fn runs(facts: &Facts<'_>, course: &Course) -> Verdict {
     for actor in facts.actors.iter().filter(|actor| actor.is_worker()) {
         let name = &actor.name;
@@ -172,7 +172,7 @@ pub(super) fn runs(facts: &Facts<'_>, course: &Course) -> Verdict {
             if run.told.is_some() {
                 return Err(format!("{name} ran again after it was told"));
             }
-            // The stage of a restarted one that is main's is told at half the budget at the latest.
+            // A restarted worker of main's stage is told to stop at half the budget at the latest.
             let last = if actor.kind() == Kind::Every { course.asked.to } else { course.half.to };
             let is_late = actor.turn() == 0 || actor.kind() == Kind::Every;
             if is_late && begun.at > last + facts.slack {
@@ -190,7 +190,7 @@ pub(super) fn runs(facts: &Facts<'_>, course: &Course) -> Verdict {
     Ok(())
 }
 
-/// One that failed long enough before the stop has been restarted; one that repeats has been repeated.
+/// One that failed long enough before the stop has been restarted; one with `every` has run again.
 fn comes_back(facts: &Facts<'_>, course: &Course, actor: &Actor) -> Verdict {
     let longest = match actor.kind() {
         Kind::Every => 25 * MS,

@@ -1,4 +1,4 @@
-//! What is said on standard error.
+//! The lines on standard error.
 
 use super::Verdict;
 use crate::course::Course;
@@ -9,7 +9,7 @@ use crate::run::Time;
 /// The most a report takes.
 const LONGEST: usize = 2048;
 
-/// How many a summary names.
+/// How many workers a summary names.
 const NAMED: usize = 6;
 
 const SUMMARY: &str = "graceful: exit code ";
@@ -19,7 +19,7 @@ pub(super) fn summary(facts: &Facts<'_>, _: &Course) -> Verdict {
     let Some(code) = facts.run.end.code else {
         return Ok(());
     };
-    // What std says of a panic is not ours to hold back.
+    // The lines of std's panic hook are not part of it.
     let lines = facts.run.end.stderr.iter().map(|line| line.text.as_str()).filter(|line| line.starts_with("graceful"));
     let lines: Vec<_> = lines.collect();
     let summaries = lines.iter().filter(|line| line.starts_with(SUMMARY)).count();
@@ -32,7 +32,7 @@ pub(super) fn summary(facts: &Facts<'_>, _: &Course) -> Verdict {
     if summaries != 1 {
         return Err(format!("{summaries} summaries"));
     }
-    // From the line about the stop on, or what there is.
+    // From the line about the stop on, or all lines.
     let is_of_report = |line: &&&str| line.starts_with("graceful:   ") || line.starts_with("graceful: stop: ");
     let report = lines.iter().rev().skip(1).take_while(is_of_report);
     let length: usize = report.chain([last]).map(|line| line.len() + 1).sum();
@@ -42,7 +42,7 @@ pub(super) fn summary(facts: &Facts<'_>, _: &Course) -> Verdict {
     Ok(())
 }
 
-/// Who was there at the abort is named; who had ended by then is not.
+/// A worker that is alive at the abort is named; one that had ended by then is not.
 pub(super) fn stuck(facts: &Facts<'_>, course: &Course) -> Verdict {
     let Some(summary) = facts.run.end.stderr.iter().rev().find(|line| line.text.starts_with(SUMMARY)) else {
         return Ok(());
@@ -51,8 +51,8 @@ pub(super) fn stuck(facts: &Facts<'_>, course: &Course) -> Verdict {
     let listed: Vec<_> = names.split(", ").filter(|name| !name.is_empty()).collect();
     let is_forced = course.forced.is_some();
     let noted = course.forced.map_or(course.abort.from, |(at, _)| at.min(course.abort.from)) - facts.slack;
-    // A hook of the end that hangs may be there when the watch has the report written, and so may the thread of a worker
-    // that was given up.
+    // A hook of the end that hangs may be alive when the watch has the report written, and so may the thread of a
+    // worker that was aborted.
     let is_hanging = |name: &&str| {
         let mut hooks = facts.hooks.iter().filter(|hook| hook.hook.moment == Moment::After);
         let mut threads = facts.actors.iter().filter(|actor| actor.is_thread_left());
@@ -99,8 +99,8 @@ pub(super) fn stuck(facts: &Facts<'_>, course: &Course) -> Verdict {
     Ok(())
 }
 
-/// Whether it is gone when its end is seen: a blocking one with a supervisor is when its runtime gets to it, and one that
-/// is run again is not.
+/// Whether it is gone when its end is seen: a blocking one with a supervisor goes when its runtime polls it, and one
+/// that runs again is not gone.
 fn is_seen(facts: &Facts<'_>, actor: &Actor) -> bool {
     !actor.repeats() && (!facts.blocks || !actor.is_detached())
 }

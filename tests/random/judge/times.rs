@@ -1,4 +1,4 @@
-//! When things happen. What is late on a machine that is overloaded is forgiven: see `Facts::slack`.
+//! When things happen. An overloaded machine is allowed more time: see `Facts::slack`.
 
 use super::Verdict;
 use crate::course::Course;
@@ -12,7 +12,7 @@ const LATE: Time = 50 * MS;
 /// How long after its last worker a process that nothing holds up may stay.
 const PROMPTLY: Time = 250 * MS;
 
-/// What kept results may cost.
+/// The delay that kept results may cause.
 const KEPT: Time = 150 * MS;
 
 pub(super) fn ms(time: u64) -> Time {
@@ -33,7 +33,7 @@ pub(super) fn deadline(facts: &Facts<'_>, course: &Course) -> Verdict {
     Ok(())
 }
 
-/// The drain that is left, and what a moment is.
+/// The end follows the drain and the last worker promptly.
 pub(super) fn promptly(facts: &Facts<'_>, course: &Course) -> Verdict {
     let tracked = facts.actors.iter().filter(|actor| actor.is_tracked() && actor.spawned.is_some());
     let all_gone = tracked.clone().all(|actor| actor.end().is_some());
@@ -51,18 +51,18 @@ pub(super) fn promptly(facts: &Facts<'_>, course: &Course) -> Verdict {
     Ok(())
 }
 
-/// When there is a cause the state says so.
+/// The state follows the first cause.
 pub(super) fn begins(facts: &Facts<'_>, course: &Course) -> Verdict {
     let late = facts.run.events.iter().find(|event| event.state < 2 && event.at > course.asked.to);
     match late {
-        // Once all is over there is no lifecycle to be asked.
+        // Once all is over there is no lifecycle to query.
         Some(event) if facts.run.events.iter().any(|one| one.state >= 2 && one.at <= event.at) => Ok(()),
         Some(event) => Err(format!("{} {} when the stop had a cause", event.who, event.what)),
         None => Ok(()),
     }
 }
 
-/// The longest until main and its workers are told.
+/// The latest moment at which main and its workers are told to stop.
 pub(super) fn told_by(facts: &Facts<'_>, course: &Course) -> Time {
     let has_hooks = facts.hooks.iter().any(|hook| hook.hook.moment == Moment::Before);
     if has_hooks {
@@ -71,7 +71,7 @@ pub(super) fn told_by(facts: &Facts<'_>, course: &Course) -> Time {
     (course.asked.to + ms(facts.run.program.drain)).min(course.half.to)
 }
 
-/// When those have ended who come before this turn.
+/// When the actors of earlier turns have ended.
 fn clear_of(facts: &Facts<'_>, turn: usize) -> Option<Time> {
     let before = facts.actors.iter().filter(|one| one.turn() < turn && one.is_tracked());
     let there = before.filter(|one| one.is_main() || one.spawned.is_some());
@@ -82,7 +82,7 @@ fn clear_of(facts: &Facts<'_>, turn: usize) -> Option<Time> {
     Some(all?.into_iter().max().unwrap_or_default())
 }
 
-/// Who waits for the stop in an await hears of it when the stop comes to its stage.
+/// An `.await` on the stop resolves when the stop reaches its stage.
 pub(super) fn told_in_time(facts: &Facts<'_>, course: &Course) -> Verdict {
     if facts.blocks {
         return Ok(());
@@ -133,7 +133,7 @@ pub(super) fn hooks_in_time(facts: &Facts<'_>, course: &Course) -> Verdict {
     Ok(())
 }
 
-/// Nobody but the early ones is told before the drain is over; main's end and an interrupt end it.
+/// Only early workers are told to stop before the drain is over; main's end and an interrupt end it.
 pub(super) fn drain(facts: &Facts<'_>, course: &Course) -> Verdict {
     let main_ended = facts.actors[0].last().and_then(|run| run.ends).map(|(mark, _)| mark.at);
     let interrupt = facts.run.sent.iter().find(|(_, signal)| *signal == Sent::Int).map(|(at, _)| *at);
