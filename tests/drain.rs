@@ -137,7 +137,7 @@ fn inside_kubernetes_a_second_termination_leaves_the_drain_as_it_is() {
     child.prints(EARLY);
     thread::sleep(SAME + Duration::from_millis(10));
     child.terminate();
-    child.says("SIGTERM; stopping already");
+    child.says("SIGTERM received; already stopping");
     let end = child.end();
     end.assert_code(0);
     drained_for(&end, asked, QUARTER);
@@ -196,7 +196,7 @@ fn the_first_interrupt_ends_the_drain() {
         let end = child.end();
         end.assert_code(0);
         drained_for(&end, ended, Duration::ZERO);
-        end.assert_said("SIGINT; the drain ends");
+        end.assert_said("SIGINT received; the drain ends");
         end.assert_printed("worker told: stopping");
     }
 }

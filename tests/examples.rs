@@ -66,7 +66,7 @@ fn service_is_not_ready_but_alive_during_the_drain_and_closes_in_order() {
     let service = Child::start(
         Command::new(SERVICE).env("ORDERS", "127.0.0.1:0").env("HEALTH", "127.0.0.1:0").env("GRACEFUL_DRAIN", "3s"),
     );
-    service.says("worker `follow` failed: \"connection lost\"; again in ");
+    service.says("worker `follow` failed: \"connection lost\"; retrying in ");
     let orders = address_after(&service, "ORDERS=");
     let health = address_after(&service, "HEALTH=");
     assert_eq!(ask(health, "GET /livez"), 200);

@@ -258,7 +258,7 @@ async fn fail_33_times_and_take_all_but(untaken: usize) {
 }
 
 #[graceful::test]
-#[should_panic(expected = "workers of the test did not end well")]
+#[should_panic(expected = "workers of the test failed or were aborted")]
 async fn a_test_fails_when_a_worker_of_it_failed_after_many_whose_failures_were_taken() {
     fail_33_times_and_take_all_but(32).await;
     graceful::spawn("worker 32", async { Err::<(), _>("broken") });
@@ -270,7 +270,7 @@ async fn failures_that_were_taken_are_none_of_the_tests_however_many_there_are()
 }
 
 #[test]
-#[should_panic(expected = "dump with a signal that asks for the stop")]
+#[should_panic(expected = "`dump` names a signal that stops the process")]
 fn a_signal_that_dumps_cannot_be_made_one_that_asks_for_the_stop() {
     use graceful::{Builder, Signal};
     let dumps = Builder::new().dump(Signal::Quit);
@@ -318,7 +318,7 @@ async fn a_tests_own_panic_is_the_one_that_is_seen() {
 }
 
 #[graceful::test(stop_timeout = "1s", start_paused = true)]
-#[should_panic(expected = "the test had to be aborted")]
+#[should_panic(expected = "the test was aborted")]
 async fn a_test_that_hangs_after_its_own_stop_is_aborted() {
     graceful::stop();
     pending::<()>().await;
@@ -369,7 +369,7 @@ impl Drop for Order {
 }
 
 #[graceful::test(stop_timeout = "10s", start_paused = true)]
-#[should_panic(expected = "the test had to be aborted")]
+#[should_panic(expected = "the test was aborted")]
 async fn main_that_waits_for_a_later_stage_during_the_stop_ends_at_the_deadline() {
     let late = graceful::Worker::new("late", || async { graceful::stopping().await }).stage(graceful::Stage::Late);
     let late = late.spawn();
@@ -442,7 +442,7 @@ fn a_test_that_never_yields_is_ended_and_one_that_is_busy_is_not() {
     let spins = spins.end();
     spins.assert_code(124);
     // Not captured by the test harness.
-    spins.assert_said("the test cannot be ended: some code of it never yields");
+    spins.assert_said("the test cannot be aborted: some of its code never yields");
     spins.assert_gone_between(began, Duration::from_millis(2500), 10 * SECOND);
     let yields = yields.end();
     yields.assert_code(0);

@@ -260,7 +260,7 @@ async fn a_call_may_change_the_policy() {
 }
 
 #[graceful::test]
-#[should_panic(expected = "this worker cannot be run again")]
+#[should_panic(expected = "this worker cannot be restarted")]
 async fn a_worker_that_is_one_future_cannot_be_restarted() {
     let _ = not_any_more().on_failure(OnFailure::Restart);
 }

@@ -141,7 +141,7 @@ fn a_suspended_child_hears_of_the_stop() {
 fn a_program_that_is_not_there_is_a_failure_that_says_so() {
     let end = Child::start(Command::new(CHILDREN).arg("up").env("PATH", "/nowhere")).end();
     end.assert_code(1);
-    end.assert_said("worker `up` failed: the child process cannot be run: No such file");
+    end.assert_said("worker `up` failed: the child process could not be started: No such file");
 }
 
 #[graceful::test]

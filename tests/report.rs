@@ -94,7 +94,7 @@ fn a_report_waits_for_a_reader_where_standard_error_does_not() {
 fn who_waits_for_itself_is_told_at_once_and_in_the_report() {
     let end = stop(&mut child("itself"));
     end.assert_code(124);
-    end.assert_said("worker `lonely` is waited for by itself: this wait cannot end");
+    end.assert_said("deadlock: `lonely` awaits its own handle; only the deadline resolves it");
     end.assert_said("  lonely waits for itself");
 }
 
@@ -102,9 +102,12 @@ fn who_waits_for_itself_is_told_at_once_and_in_the_report() {
 fn who_waits_for_somebody_told_later_is_named() {
     let end = stop(&mut child("later"));
     end.assert_code(124);
-    end.assert_said("worker `flush` is waited for by somebody who is to stop before it is told");
-    end.assert_said("  main waits for flush, which is told to stop only when it has ended");
-    end.assert_said("not told to stop: its stage had not come");
+    end.assert_said(
+        "deadlock: `flush` is awaited by main or a worker of an earlier stage and will not be told to stop before \
+         that one ends; only the deadline resolves it",
+    );
+    end.assert_said("  main waits for flush, which is told to stop only after main has ended");
+    end.assert_said("not told to stop: an earlier stage had not ended");
     end.assert_said("graceful: exit code 124: out of time, still running: main");
 }
 
@@ -149,8 +152,8 @@ fn more_failures_than_are_kept_are_counted() {
 fn each_try_of_a_hook_is_said() {
     let end = stop(&mut child("retries"));
     end.assert_code(1);
-    end.assert_said("on_stop hook `leave` failed: \"no route\"; again in 100 ms");
-    end.assert_said("on_stop hook `leave` failed: \"no route\"; again in 200 ms");
+    end.assert_said("on_stop hook `leave` failed: \"no route\"; retrying in 100 ms");
+    end.assert_said("on_stop hook `leave` failed: \"no route\"; retrying in 200 ms");
     end.assert_said("exit code 1: on_stop hook `leave` failed: \"no route\"");
 }
 

@@ -73,7 +73,7 @@ fn a_lifecycle_beside_another_is_refused() {
     end.assert_code(0);
     end.assert_printed("refused: true");
     end.assert_said("panicked at tests/children/twice.rs:");
-    end.assert_said("a lifecycle runs in this process already");
+    end.assert_said("a lifecycle is already running in this process");
     assert!(!end.printed().contains(&"inner entered"), "{end}");
 }
 

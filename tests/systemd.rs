@@ -205,6 +205,6 @@ fn a_socket_that_is_not_there_is_one_line() {
         Child::start(Command::new(NOTIFIES).args(["multi_thread", "ends"]).env("NOTIFY_SOCKET", "/nonexistent/notify"));
     let end = child.end();
     end.assert_code(0);
-    let about = |line: &&graceful_tests::Line| line.text.contains("systemd cannot be told");
+    let about = |line: &&graceful_tests::Line| line.text.contains("could not notify systemd");
     assert_eq!(end.stderr.iter().filter(about).count(), 1, "{end}");
 }

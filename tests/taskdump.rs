@@ -74,7 +74,7 @@ fn a_report_names_the_await_of_whoever_is_stuck() {
             lines
                 .map_while(|line| line.strip_prefix("graceful[orders]:     at "))
                 // On a machine too busy to trace them at the last moment.
-                .map(|place| place.trim_end_matches(", some time before"))
+                .map(|place| place.trim_end_matches(", some time before the abort"))
                 .collect::<Vec<_>>()
         };
         // All three wait there: the line before says that they are three.

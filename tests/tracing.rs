@@ -93,5 +93,5 @@ fn a_restart_is_an_event_with_its_worker() {
     child.terminate();
     let end = child.end();
     end.assert_code(0);
-    event(&end, "WARN", &["; again in ", " worker=flaky"]);
+    event(&end, "WARN", &["; retrying in ", " worker=flaky"]);
 }

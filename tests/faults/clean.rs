@@ -33,7 +33,7 @@ fn asked() -> Vec<Row> {
             .on(&["draining"])
             .gone(DRAIN, DRAIN + PROMPTLY)
             .prints("consumed")
-            .silent_about("this wait ends at the deadline"),
+            .silent_about("deadlock: "),
         // Some 50 ms of it are for a result that is on its way.
         case("a result is kept, beside an untracked task", "keeps_a_result").budget("150ms"),
         case("SIGINT, idle", "idle")
@@ -71,11 +71,11 @@ fn asked() -> Vec<Row> {
 fn ended_by_main() -> Vec<Row> {
     vec![
         drained("main Ok while a worker drains", "main_returns")
-            .act(|scene| drained_after(scene, "main ended while workers run; stopping them: drain"))
+            .act(|scene| drained_after(scene, "main ended while workers were still running; stopping them: drain"))
             .silent_about("exit code"),
         case("main Ok with idle workers", "main_returns_beside_idlers")
             .act(|scene| scene.prints("up"))
-            .says("main ended while workers run; stopping them: idle")
+            .says("main ended while workers were still running; stopping them: idle")
             .silent_about("exit code"),
         case("main Ok, alone", "main_returns_alone").by_itself().look(is_silent),
         drained("main Err", "main_fails")
@@ -102,7 +102,7 @@ fn ended_by_main() -> Vec<Row> {
             .panics(1)
             .silent_about("fetch"),
         drained("ExitCode 7 from main", "main_gives_7")
-            .act(|scene| drained_after(scene, "main ended while workers run; stopping them: drain"))
+            .act(|scene| drained_after(scene, "main ended while workers were still running; stopping them: drain"))
             .code(7),
         case("ExitCode 7 from main, then the deadline", "main_gives_7_and_leaves_one_stuck")
             .act(|scene| scene.prints("up"))

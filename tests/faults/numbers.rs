@@ -30,7 +30,7 @@ fn budgets() -> Vec<Row> {
             scene.terminate();
             scene.says("still waiting for: waits (1 s)");
             scene.interrupt();
-            scene.says("SIGINT; stopping already");
+            scene.says("SIGINT received; already stopping");
             pause(200);
             scene.interrupt()
         })
@@ -152,10 +152,10 @@ fn limits() -> Vec<Row> {
             .panics_when_refused()
             .look(is_refused_or_fine)
             .look_at_all(|ends| {
-                each_is_said(ends, "no socket pair to be had");
-                each_is_said(ends, "no handler for SIGTERM");
-                each_is_said(ends, "no handler for SIGINT");
-                each_is_said(ends, "no tokio runtime");
+                each_is_said(ends, "could not create a socket pair");
+                each_is_said(ends, "could not install a handler for SIGTERM");
+                each_is_said(ends, "could not install a handler for SIGINT");
+                each_is_said(ends, "could not create a tokio runtime");
             }),
         start("1 to 8 threads")
             .on(&["two_threads"])
@@ -165,10 +165,10 @@ fn limits() -> Vec<Row> {
             .panics_when_refused()
             .look(is_refused_or_fine)
             .look_at_all(|ends| {
-                each_is_said(ends, "no thread to be had");
+                each_is_said(ends, "could not create a thread");
                 // For any user but root all of the user's threads count, and every limit is exceeded.
                 if nix::unistd::geteuid().is_root() {
-                    each_is_said(ends, "no tokio runtime");
+                    each_is_said(ends, "could not create a tokio runtime");
                     assert!(ends.iter().any(|end| end.code == Some(0)), "none was enough");
                 }
             }),
@@ -187,12 +187,12 @@ fn limits() -> Vec<Row> {
         start("no memory for a thread")
             .with("RUST_MIN_STACK", "1152921504606846976")
             .code(2)
-            .says("graceful: cannot start: no thread to be had")
+            .says("graceful: cannot start: could not create a thread")
             .look(is_refused),
         start("no memory for a thread of the runtime")
             .on(&["huge_threads"])
             .code(2)
-            .says("graceful: cannot start: no tokio runtime")
+            .says("graceful: cannot start: could not create a tokio runtime")
             .prints("after the lifecycle")
             .panics(1)
             .look(|end| {
@@ -227,7 +227,7 @@ fn has_no_runtime(end: &End) {
     let ours = end.stderr.iter().filter(|line| line.text.starts_with("graceful: "));
     assert_eq!(ours.count(), 1, "not one line\n{end}");
     let last = end.stderr.last().map_or("", |line| &line.text);
-    assert!(last.starts_with("graceful: cannot start: no tokio runtime: "), "{end}");
+    assert!(last.starts_with("graceful: cannot start: could not create a tokio runtime: "), "{end}");
 }
 
 fn is_refused_or_fine(end: &End) {

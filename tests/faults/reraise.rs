@@ -63,7 +63,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 let asked = scene.terminate();
                 scene.says("stopping: SIGTERM");
                 scene.interrupt();
-                scene.says("SIGINT; stopping already");
+                scene.says("SIGINT received; already stopping");
                 asked
             })
             .aborted(),

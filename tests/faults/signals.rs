@@ -43,7 +43,7 @@ fn seconds() -> Vec<Row> {
             scene.says("stopping: SIGINT");
             // Handled after both.
             scene.terminate();
-            scene.says("SIGTERM; stopping already");
+            scene.says("SIGTERM received; already stopping");
             job_done(scene)
         }),
         // None comes 100 ms after the one before; the third comes 100 ms after the first.
@@ -64,7 +64,7 @@ fn seconds() -> Vec<Row> {
                 scene.says("stopping: SIGTERM");
                 pause(150);
                 scene.terminate();
-                scene.says("SIGTERM; stopping already");
+                scene.says("SIGTERM received; already stopping");
                 job_done(scene)
             })
             .look(one_stop),
@@ -73,7 +73,7 @@ fn seconds() -> Vec<Row> {
             scene.terminate();
             scene.says("stopping: SIGTERM");
             scene.interrupt();
-            scene.says("SIGINT; stopping already");
+            scene.says("SIGINT received; already stopping");
             job_done(scene)
         }),
         forced("SIGTERM, then SIGINT, then SIGINT", "waits").act(|scene| {
@@ -81,7 +81,7 @@ fn seconds() -> Vec<Row> {
             scene.terminate();
             scene.says("stopping: SIGTERM");
             scene.interrupt();
-            scene.says("SIGINT; stopping already");
+            scene.says("SIGINT received; already stopping");
             pause(200);
             scene.interrupt()
         }),
@@ -147,7 +147,7 @@ fn frozen() -> Vec<Row> {
         row("signals", name, case)
             .act(|scene| frozen_after(scene, "work in hand"))
             .says("stopping: SIGTERM")
-            .says("the process was stopped or frozen")
+            .says("it was stopped or frozen")
             .prints("work done")
     };
     vec![

@@ -48,7 +48,7 @@ fn starts() -> Vec<Row> {
         row("SIGTERM during the teardown", "tears_down").budget("15s").act(|scene| {
             scene.prints("tearing down");
             scene.terminate();
-            scene.says("SIGTERM; stopping already");
+            scene.says("SIGTERM received; already stopping");
             scene.tell("go");
             scene.prints("torn down")
         }),

@@ -9,7 +9,7 @@ use crate::row::{BUDGET, PROMPTLY, Row, row};
 use crate::scene::again_unless;
 
 /// The hint for a main that cannot know of the stop.
-const HINT: &str = "main never looked at its token";
+const HINT: &str = "main never checked its token";
 
 /// Waiting in an `.await`, or at least polled now and then.
 const AWAITING: &str = "still running after ";
@@ -46,7 +46,7 @@ fn waiting() -> Vec<Row> {
         case("awaits its own handle", "awaits_itself")
             .aborted()
             .names("awaits", AWAITING)
-            .says("worker `awaits` is waited for by itself: this wait cannot end"),
+            .says("deadlock: `awaits` awaits its own handle; only the deadline resolves it"),
         case("two await each other's handle", "await_each_other").aborted().names("awaits", "2 still running after "),
         case("awaits an untracked spawn_blocking that does not end", "awaits_a_thread")
             .aborted()
@@ -172,7 +172,7 @@ fn hidden() -> Vec<Row> {
             .prints("dropping slowly"),
         case("a waker that sleeps inside the cancel", "waker_sleeps")
             .forced()
-            .says("the stop is held up by a waker that blocks")
+            .says("a waker is blocking the stop: code woken by a cancelled token has not returned")
             .prints("waker called")
             .prints("dropped: main's value"),
         case("the same inside a worker", "waker_sleeps_in_a_worker").forced().prints("waker called"),
@@ -230,8 +230,8 @@ fn reports() -> Vec<Row> {
         // It holds up nothing else.
         case("a waker that sleeps, and a hook of the end", "waker_sleeps_before_a_hook")
             .forced()
-            .says("the stop is held up by a waker that blocks")
-            .silent_about("everybody was joined")
+            .says("a waker is blocking the stop: code woken by a cancelled token has not returned")
+            .silent_about("main and all workers were joined")
             .prints("pool closed"),
         case("thirty names of wide characters", "waits_with_wide_names")
             .aborted()

@@ -1,4 +1,4 @@
-//! In which await a worker waits, by file and line, where that is known (feature `taskdump`).
+//! The `.await` in which a worker waits, by file and line, if that is known (feature `taskdump`).
 
 use std::sync::{Arc, Condvar, MutexGuard};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::model::label::Label;
 use crate::os::lock::Lock;
 
-/// Workers of one function, or main, that wait in the same place.
+/// Workers of one function, or main, that wait at the same `.await`.
 #[derive(Clone, Debug)]
 pub(crate) struct Await {
     /// `None` for main.
@@ -14,13 +14,13 @@ pub(crate) struct Await {
     /// `src/db.rs:90`, from the innermost to the outermost.
     pub(crate) stack: Vec<String>,
     pub(crate) count: usize,
-    /// How many of the function were looked at.
+    /// How many of the function were sampled.
     pub(crate) looked_at: usize,
-    /// They waited there some time before the abort, and have not answered since.
+    /// They waited there some time before the abort, and no later sample found them.
     pub(crate) is_earlier: bool,
 }
 
-/// The places of those who were stuck, from when they have been looked up.
+/// Where the stuck workers wait, once file and line have been looked up.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Awaits(pub(crate) Arc<(Lock<LookedUp>, Condvar)>);
 
@@ -31,13 +31,13 @@ pub(crate) struct LookedUp {
 }
 
 impl Awaits {
-    /// Waits until they have been looked up, for `limit` at the most.
+    /// Waits until the look-up is done, for `limit` at most.
     pub(crate) fn wait(&self, limit: Duration) {
         let is_under_way = |looked_up: &mut LookedUp| looked_up.is_under_way;
         drop(self.0.1.wait_timeout_while(self.lock(), limit, is_under_way));
     }
 
-    /// Where these wait, as far as has been looked up.
+    /// Where the workers of this label wait, as far as it has been looked up.
     pub(crate) fn of_those(&self, label: Option<&Label>) -> Vec<Await> {
         let looked_up = self.lock();
         let awaits = looked_up.awaits.iter();

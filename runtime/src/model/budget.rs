@@ -1,4 +1,4 @@
-//! The arithmetic of a stop's one budget: who gets how much of it, and when.
+//! The arithmetic of a stop's one budget: which part of the stop gets how much of it, and when.
 
 use std::time::Duration;
 
@@ -9,37 +9,37 @@ const MAX_RESERVE: Duration = Duration::from_secs(2);
 
 /// The first of the lines that say what a stop, a restart or a handle waits for; each later one takes twice as long.
 pub(crate) const FIRST_LINE: Duration = Duration::from_secs(1);
-/// How long a result may be on its way from its worker to whoever drops it, on a busy machine.
+/// How long a result may take from its worker to the code that drops it, on a busy machine.
 pub(crate) const SETTLING: Duration = Duration::from_millis(50);
 
-/// How far apart the looks are at whether it has come there.
+/// How often the stop checks whether it has arrived.
 pub(crate) const SETTLING_POLL: Duration = Duration::from_millis(1);
 
-/// How long before the abort the last look begins.
+/// How long before the abort the last sample begins.
 pub(crate) const LAST_SAMPLE: Duration = Duration::from_millis(50);
 
-/// Two looks this far apart that see the same poll see a poll that blocks.
+/// Two samples this far apart that find the same poll have found a poll that blocks.
 pub(crate) const APART: Duration = Duration::from_millis(10);
 
-/// What it takes to write the report, unless a lock or a subscriber holds up whoever writes.
+/// How long writing the report takes, unless a lock or a subscriber blocks the writer.
 pub(crate) const WRITING: Duration = Duration::from_millis(2);
 
-/// What leaving takes, at the least: after the stop was asked for, and when all that is left is the user's.
+/// The least time for leaving: after the stop was asked for, and when only the user's code is left.
 pub(crate) const LEAVING: Duration = Duration::from_millis(20);
 
-/// How far apart the looks are at whether a moment that was put off has come.
+/// How often the watch checks whether a moment that was put off has come.
 pub(crate) const LOOKING: Duration = Duration::from_millis(5);
 
-/// How much longer the process may stay where nothing of the user's is left.
+/// How much longer the process may stay when none of the user's code is left.
 pub(crate) const OVERLOADED: Duration = Duration::from_millis(500);
 
-/// How much longer than its own budget a test may take in real time, its clock being perhaps paused.
+/// How much longer than its budget a test may take in real time: its clock may be paused.
 pub(crate) const TEST_GRACE: Duration = Duration::from_secs(1);
 
-/// What building a runtime takes, and much more; and how far two attempts to get a thread are apart meanwhile.
+/// Much more than building a runtime takes; and the interval between attempts to create a thread meanwhile.
 pub(crate) const PROBING: Duration = Duration::from_millis(50);
 
-/// What untracked tasks get to run their destructors.
+/// The time untracked tasks get to run their destructors.
 pub(crate) const UNTRACKED: Duration = Duration::from_millis(50);
 
 /// The longest the process stays for its last lines to be written.
@@ -48,10 +48,10 @@ pub(crate) const LAST_LINES: Duration = Duration::from_millis(100);
 /// The shortest: what a healthy pipe takes, with room to spare.
 pub(crate) const LAST_LINES_AT_LEAST: Duration = Duration::from_millis(20);
 
-/// How long a worker's task may be around after the worker is gone.
+/// How long a worker's task may outlive the worker.
 pub(crate) const TASK_SETTLING: Duration = Duration::from_millis(1);
 
-/// Two looks less far apart than this say nothing: any poll is the same poll a moment later.
+/// Two samples closer together than this say nothing: any poll is the same poll a moment later.
 pub(crate) const SAME_POLL: Duration = Duration::from_millis(5);
 
 /// A stop that was asked for, and the time it has.
@@ -83,32 +83,32 @@ impl Budget {
         self.total
     }
 
-    /// The longest the drain lasts, hooks and all.
+    /// The latest end of the drain, its hooks included.
     pub(crate) fn half(&self) -> Option<Instant> {
         self.total.map(|total| self.asked + total / 2)
     }
 
-    /// When those are aborted whose turn to stop had not come.
+    /// When workers are aborted whose stage had not been told to stop.
     pub(crate) fn half_reserve(&self) -> Option<Instant> {
         self.total.map(|total| self.asked + total.saturating_sub(reserve(total) / 2))
     }
 
-    /// When whoever still runs is aborted: a tenth of the budget before its end, 2 s at the most.
+    /// When workers told to stop that still run are aborted: a tenth of the budget before its end, 2 s at most.
     pub(crate) fn abort_at(&self) -> Option<Instant> {
         self.total.map(|total| self.asked + total.saturating_sub(reserve(total)))
     }
 
-    /// When waiting for what was aborted ends and the report has to be written.
+    /// When the wait for aborted workers ends and the report is written.
     pub(crate) fn report_at(&self) -> Option<Instant> {
         self.total.map(|total| self.asked + total.saturating_sub(reserve(total) / 4))
     }
 
-    /// When the hooks of the end have had their time: a little before the report, which says so.
+    /// When the `after_stop` hooks run out of time: a little before the report, which says so.
     pub(crate) fn closed_at(&self) -> Option<Instant> {
         self.total.map(|total| self.asked + total.saturating_sub(reserve(total) * 3 / 8))
     }
 
-    /// When waiting for what was aborted ends where there are hooks to be run after it.
+    /// When the wait for aborted workers ends if hooks run after it.
     pub(crate) fn closing_at(&self) -> Option<Instant> {
         self.total.map(|total| self.asked + total.saturating_sub(reserve(total) * 7 / 16))
     }
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_has_a_turn_before_the_end() {
+    fn each_moment_comes_after_the_one_before() {
         for total in [1, 10, 500, 25_000, 600_000].map(Duration::from_millis) {
             let asked = Instant::now();
             let budget = Budget::new(asked, total);

@@ -1,18 +1,18 @@
 //! A coarse clock: one tick a second, counted by the watch.
 //!
-//! A poll notes the tick it began in, for the price of a load and a store; a look at the clock would cost more than
-//! the poll of a small worker. From that a status tells how long ago a worker last did anything.
+//! A poll notes the tick it began in, for the price of a load and a store; reading the clock would cost more than
+//! the poll of a small worker. From it a status derives how long ago a worker last did anything.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// How far apart the ticks are.
+/// The interval between ticks.
 pub(crate) const PERIOD: Duration = Duration::from_secs(1);
 
-/// How many ticks there were.
+/// The number of ticks so far.
 #[derive(Debug)]
 pub(crate) struct CoarseClock {
-    /// When the first one was, in real time.
+    /// When counting began, in real time.
     began: Instant,
     count: AtomicU32,
 }
@@ -24,13 +24,13 @@ impl Default for CoarseClock {
 }
 
 impl CoarseClock {
-    /// The latest tick, as far as it was counted.
+    /// The latest tick that was counted.
     #[inline]
     pub(crate) fn latest(&self) -> u32 {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Counts the ticks that have passed. Says whether there were any.
+    /// Counts the ticks that have passed. Returns whether there were any.
     pub(crate) fn count(&self) -> bool {
         let now = u32::try_from(self.began.elapsed().as_secs()).unwrap_or(u32::MAX);
         self.count.swap(now, Ordering::Relaxed) != now

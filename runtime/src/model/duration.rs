@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_as_it_is() {
+    fn each_mistake_has_its_own_message() {
         for (text, part) in [
             ("", "an empty duration"),
             ("30", "`30` has no unit"),

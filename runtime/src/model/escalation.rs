@@ -8,18 +8,18 @@ use crate::os::signal::Signal;
 /// forwards.
 const SAME: Duration = Duration::from_millis(100);
 
-/// What is to be done about a signal that asks for the stop.
+/// What a signal that asks for the stop does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// The same one again, a moment later.
+    /// Nothing: the same signal arrived a moment ago.
     Echo,
-    /// Stop; if something else has asked before, note it.
+    /// Stop; or note the signal, if the stop had another cause first.
     Stop,
-    /// The drain is over.
+    /// End the drain.
     EndDrain,
-    /// The stop is under way already.
+    /// Report that the stop is under way already.
     AlreadyStopping,
-    /// The second interrupt: out, now.
+    /// The second interrupt: exit now.
     Force,
 }
 
@@ -35,7 +35,7 @@ pub(crate) enum Stop {
 /// The signals so far.
 #[derive(Debug, Default)]
 pub(crate) struct Escalation {
-    /// When each was last taken for one.
+    /// When each last counted, and was no echo.
     latest: [Option<Instant>; Signal::ALL.len()],
     interrupts: u32,
 }
@@ -72,13 +72,13 @@ mod tests {
 
     /// What each of them means to a stop that drains from the first one on.
     fn meanings(sequence: &[(usize, u64)]) -> Vec<(Signal, Instant, Meaning)> {
-        let mut heard = Escalation::default();
+        let mut escalation = Escalation::default();
         let (mut now, mut stop) = (Instant::now(), Stop::NotAsked);
         let mut meanings = Vec::new();
         for &(number, pause) in sequence {
             now += Duration::from_millis(pause);
             let signal = Signal::ALL[number];
-            let meaning = heard.hear(signal, now, stop);
+            let meaning = escalation.hear(signal, now, stop);
             stop = match meaning {
                 Meaning::Stop => Stop::Draining,
                 Meaning::EndDrain => Stop::Drained,

@@ -1,4 +1,4 @@
-//! What happened in a stop, and when: for whoever wants to see it afterwards.
+//! What happened in a stop, and when, for inspection afterwards.
 
 use tokio::time::Instant;
 
@@ -12,9 +12,9 @@ use crate::os::lock::Lock;
 pub enum Event {
     /// The workers of a stage were told to stop.
     Told(Stage),
-    /// Time was out: whoever had been told was aborted.
+    /// Time was out: the workers that had been told to stop were aborted.
     Aborted,
-    /// Everybody had ended, or was given up.
+    /// Main and all workers had ended, or were given up.
     Joined,
 }
 
@@ -23,7 +23,7 @@ pub enum Event {
 pub(crate) struct Timeline(Lock<Vec<(Instant, Event)>>);
 
 impl Timeline {
-    /// A stage is told twice where it is early: the first time counts.
+    /// The early stage may be told to stop twice: the first time counts.
     pub(crate) fn note(&self, now: Instant, event: Event) {
         let mut events = self.0.lock();
         if events.iter().all(|(_, other)| *other != event) {

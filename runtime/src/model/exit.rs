@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-/// How a worker's code ended, with what is left of it.
+/// How a worker's code ended, with the value it left.
 #[derive(Debug)]
 pub(crate) enum Exit<T> {
     /// It returned, and all was well.
@@ -16,7 +16,7 @@ pub(crate) enum Exit<T> {
     ChildFailed(String),
 }
 
-/// The same, to be counted by.
+/// The same without a value: the index of a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ExitKind {
     Returned = 0,
@@ -25,7 +25,7 @@ pub(crate) enum ExitKind {
     Aborted = 3,
 }
 
-/// An exit, and the text of an error that nothing has been done about yet.
+/// An exit, and the text of an error that has not been handled yet.
 pub(crate) type Judged<T> = (Exit<T>, Option<String>);
 
 impl<T> Exit<T> {

@@ -36,16 +36,16 @@ pub(crate) struct Failure {
     task: Option<Id>,
 }
 
-/// Whose failure it is.
+/// What failed.
 #[derive(Clone, Debug)]
 pub(crate) enum Subject {
     Main,
-    /// Its name, and where it is written.
+    /// Its name, and where it is defined.
     Worker(Arc<str>, Arc<str>),
     Hook(HookStage, Arc<str>),
 }
 
-/// In what way it went wrong, with the text of the error or the panic.
+/// How it failed, with the text of the error or the panic.
 #[derive(Clone, Debug)]
 pub(crate) enum FailureKind {
     Error(String),
@@ -114,7 +114,7 @@ impl Failure {
         if self.is_mains() { "main's own".to_owned() } else { self.to_string() }
     }
 
-    /// Whose result it was, so that a handle can take note of it.
+    /// Records the worker's task, so that its handle can mark the failure as observed.
     pub(crate) fn of_task(mut self, task: Option<Id>) -> Self {
         self.task = task;
         self
@@ -128,15 +128,15 @@ pub(crate) struct Failures(Lock<List>);
 #[derive(Debug, Default)]
 struct List {
     code: Option<u8>,
-    /// The code is that of no failure: the deadline or an interrupt came first.
+    /// The code comes from no failure: the deadline or an interrupt came first.
     settled: bool,
     kept: Vec<Failure>,
     more: usize,
-    /// Tasks whose failure was kept, and was given to a handle's owner.
+    /// Tasks whose failure was kept, and returned by their handle.
     observed: Vec<Id>,
-    /// Tasks whose failure was only counted, and nobody has been given it yet.
+    /// Tasks whose failure was only counted, and not yet returned by their handle.
     unobserved: HashSet<Id>,
-    /// How many failures that were only counted somebody was given.
+    /// How many of the failures that were only counted a handle has returned.
     more_observed: usize,
 }
 
@@ -170,7 +170,7 @@ impl Failures {
         self.lock().code.unwrap_or(0)
     }
 
-    /// A handle gave this task's failure to its owner.
+    /// This task's handle has returned its failure.
     pub(crate) fn observe(&self, task: Id) {
         let mut list = self.lock();
         if list.kept.iter().any(|failure| failure.task == Some(task)) {
@@ -192,7 +192,7 @@ impl Failures {
         (list.kept.clone(), list.more)
     }
 
-    /// What was kept and nobody took from a handle, and how many more of those there were.
+    /// The kept failures that no handle has returned, and how many more of those there were.
     pub(crate) fn unobserved(&self) -> (Vec<Failure>, usize) {
         let list = self.lock();
         let taken = |failure: &&Failure| failure.task.is_none_or(|task| !list.observed.contains(&task));
@@ -205,7 +205,7 @@ impl Failures {
     }
 }
 
-/// What shells make of a death by a signal.
+/// The code that shells give to a death by a signal.
 pub(crate) fn of_signal(signal: Signal) -> u8 {
     u8::try_from(signal.number()).map_or(FAILED, |number| number.saturating_add(128))
 }

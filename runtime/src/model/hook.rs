@@ -11,7 +11,7 @@ pub enum HookStage {
     BeforeStop,
     /// When main and its workers are told to stop, all at once.
     OnStop,
-    /// When everybody was joined or aborted, one by one, the last registered first.
+    /// When main and all workers were joined or aborted, one by one, the last registered first.
     AfterStop,
 }
 

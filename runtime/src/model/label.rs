@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::model::policy::Policy;
 use crate::model::text;
 
-/// A worker's name and where it is written, with what a call changed of its policy; or a hold's.
+/// A worker's or a hold's name and where it is written, with the policy if a call changed it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Label {
     pub(crate) name: Cow<'static, str>,
@@ -39,11 +39,11 @@ impl fmt::Display for Label {
     }
 }
 
-/// The number of an entry. Set in the upper half: a name given at run time.
+/// The number of an entry. In the upper half are the names given at run time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct EntryId(u32);
 
-/// The bit that tells names given at run time from annotated functions.
+/// The bit that distinguishes names given at run time from annotated functions.
 pub(crate) const NAMED: u32 = 1 << 31;
 
 impl EntryId {
@@ -54,7 +54,7 @@ impl EntryId {
         self.0
     }
 
-    /// Of the name given at run time with this number.
+    /// The id of the name given at run time with this number.
     pub(crate) const fn named(number: u32) -> Self {
         Self(number | NAMED)
     }

@@ -6,17 +6,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::model::text;
 
-/// What a worker may return: `()`, `Result<T, E>` with `E: Debug`, or nothing ever: a loop without end.
+/// What a worker may return: `()`, `Result<T, E>` with `E: Debug`, or never: a loop without end.
 ///
-/// Sealed: nothing else can be one.
+/// Sealed: no other type can implement it.
 #[diagnostic::on_unimplemented(
     message = "a worker returns `()` or `Result<T, E>` with `E: Debug`, not `{Self}`",
     label = "this is not a worker's result"
 )]
 pub trait Outcome: Sealed + Send + 'static {
-    /// What it gives when all went well.
+    /// The value of a success.
     type Success: Send + 'static;
-    /// What it gives when it failed.
+    /// The error of a failure.
     type Error: Send + 'static;
 
     /// The failure as text, if it is one.
@@ -28,7 +28,7 @@ pub trait Outcome: Sealed + Send + 'static {
     fn into_result(self) -> Result<Self::Success, Self::Error>;
 }
 
-/// Keeps [`Outcome`] to the types below.
+/// Limits [`Outcome`] to the types below.
 pub trait Sealed {}
 
 impl Sealed for () {}
@@ -51,10 +51,10 @@ impl Outcome for () {
     }
 }
 
-/// `!`, which stable Rust lets one reach through the return type of a function pointer only.
+/// `!`, which stable Rust reaches only through the return type of a function pointer.
 type Never = <fn() -> ! as Returns>::Type;
 
-/// A function pointer, seen as what it returns.
+/// A function pointer, for its return type.
 pub trait Returns {
     /// What it returns.
     type Type;
@@ -92,7 +92,7 @@ impl<T: Send + 'static, E: fmt::Debug + Send + 'static> Outcome for Result<T, E>
     }
 }
 
-/// An error's text. Its `Debug` is code of the user's, which may panic.
+/// An error's text. Its `Debug` is the user's code, which may panic.
 #[cold]
 fn text_of(error: &impl fmt::Debug) -> String {
     let text = catch_unwind(AssertUnwindSafe(|| format!("{error:?}")));
@@ -103,10 +103,10 @@ fn text_of(error: &impl fmt::Debug) -> String {
     })
 }
 
-/// Drops a value of the user's. `false`: its destructor panicked.
+/// Drops a user's value. Returns `false` if its destructor panicked.
 pub(crate) fn discard<T>(value: T) -> bool {
     let dropped = catch_unwind(AssertUnwindSafe(|| drop(value)));
-    // What it panicked with may panic in its turn.
+    // The payload's own destructor may panic too.
     dropped.map_err(std::mem::forget).is_ok()
 }
 

@@ -1,4 +1,4 @@
-//! What is to become of a worker: when it fails, when it ends, when it stops.
+//! What happens when a worker fails, when it ends, and when it stops.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use crate::model::state::Stage;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub enum OnFailure {
-    /// The process stops, with exit code 1 or 101. The default: a worker nobody can do without.
+    /// The process stops, with exit code 1 or 101. The default: the process cannot do without the worker.
     Stop,
-    /// A line is written, and that is all. For work that may be lost. The default of `every`: the next tick comes.
+    /// Only a line is written. For work that may be lost. The default of `every`: the next tick comes.
     Log,
     /// The failure is that of the worker that has started this one: what that one has started is told to stop, and its
     /// policy decides. Of a worker that no worker has started: as `Stop`.
@@ -32,7 +32,7 @@ pub enum OnTimeout {
     Log,
 }
 
-/// Everything an attribute or a call can say about a worker, its name aside.
+/// Everything an attribute or a call can set for a worker, its name aside.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Policy {
     on_failure: Option<OnFailure>,
@@ -44,18 +44,18 @@ pub struct Policy {
     pub(crate) max_restarts: Option<u32>,
     /// The first pause before a restart, and the longest.
     pub(crate) backoff: (Duration, Duration),
-    /// Its end is the process's stop.
+    /// The process stops when it ends.
     essential: bool,
-    /// Runs once in each such period.
+    /// Runs once per such period.
     every: Option<Duration>,
     /// Its own budget, from when it is told to stop.
     stop_timeout: Option<Duration>,
-    /// When it is told to stop; with whoever started it if not set.
+    /// When it is told to stop; with the code that started it if not set.
     stage: Option<Stage>,
-    /// Not started any more once the stop has begun.
+    /// Refused once the stop has begun.
     refuse: bool,
-    /// Nothing was set but, perhaps, that a failure is only logged: a run is one future polled to its end, on the
-    /// shortest way.
+    /// Nothing was set except, perhaps, that a failure is only logged: a run is one future polled to its end, on the
+    /// shortest path.
     is_plain: bool,
 }
 
@@ -91,7 +91,7 @@ impl Policy {
         self.on_timeout = on_timeout;
     }
 
-    /// Its end is the process's stop.
+    /// The process stops when the worker ends.
     pub(crate) const fn set_essential(&mut self) {
         self.essential = true;
         self.is_plain = false;
@@ -160,7 +160,7 @@ impl Policy {
         self.refuse
     }
 
-    /// Whether a run needs more than being polled to its end.
+    /// Whether a run takes more than polling one future to its end.
     pub(crate) fn is_supervised(&self) -> bool {
         self.every.is_some() || self.stop_timeout.is_some() || self.on_failure() == OnFailure::Restart
     }

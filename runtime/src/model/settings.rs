@@ -1,4 +1,4 @@
-//! The options of one lifecycle, after the environment has had its say.
+//! The options of one lifecycle, as the environment overrides them.
 
 use std::borrow::Cow;
 use std::env;
@@ -13,10 +13,10 @@ use crate::os::signal::Signal;
 /// Under the 30 s that Kubernetes grants by default (`terminationGracePeriodSeconds`).
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// What endpoints take to hear, in a cluster of usual size, that a pod is not ready any more.
+/// How long endpoints take to learn, in a cluster of usual size, that a pod is no longer ready.
 const KUBERNETES_DRAIN: Duration = Duration::from_secs(5);
 
-/// No deadline: what reaches beyond the clock never comes.
+/// No deadline: an instant beyond the clock never comes.
 pub(crate) const NO_LIMIT: Duration = Duration::MAX;
 
 /// The variables that override the code, and the one that has no counterpart there.
@@ -24,10 +24,10 @@ const STOP_TIMEOUT: &str = "GRACEFUL_STOP_TIMEOUT";
 const DRAIN: &str = "GRACEFUL_DRAIN";
 const REPORT: &str = "GRACEFUL_REPORT";
 
-/// What Kubernetes sets in every container.
+/// The variable that Kubernetes sets in every container.
 const KUBERNETES: &str = "KUBERNETES_SERVICE_HOST";
 
-/// What the attribute or the builder asked for. `None`: not asked.
+/// The options the attribute or the builder set. `None`: not set.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
     pub(crate) name: Option<Cow<'static, str>>,
@@ -38,14 +38,14 @@ pub(crate) struct Options {
     pub(crate) reraise: bool,
 }
 
-/// What is in force.
+/// The options in force.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) name: Option<String>,
     /// The budget of a stop.
     pub(crate) stop_timeout: Duration,
     pub(crate) stop_timeout_from: Source,
-    /// How much of it is spent serving.
+    /// The part of it spent draining.
     pub(crate) drain: Duration,
     pub(crate) drain_from: Source,
     pub(crate) signals: Vec<Signal>,
@@ -127,8 +127,8 @@ impl Settings {
             let (drain, from) = (settings.drain, settings.drain_from);
             let (budget, budget_from) = (settings.stop_timeout, settings.stop_timeout_from);
             return Err(format!(
-                "a drain of {drain:?} ({from}) is not shorter than the stop_timeout of {budget:?} ({budget_from}), of \
-                 which it is a part: shorten {DRAIN} or lengthen {STOP_TIMEOUT}"
+                "a drain of {drain:?} ({from}) is not shorter than the stop_timeout of {budget:?} ({budget_from}), \
+                 which includes it: shorten {DRAIN} or lengthen {STOP_TIMEOUT}"
             ));
         }
         Ok(settings)
@@ -164,7 +164,7 @@ fn parse_format(text: &str) -> Result<Format, &'static str> {
         #[cfg(feature = "serde")]
         "json" => Ok(Format::Json),
         #[cfg(not(feature = "serde"))]
-        "json" => Err("it takes the feature `serde` of graceful-runtime; write text"),
+        "json" => Err("json needs the feature `serde` of graceful-runtime; write text"),
         _ => Err("write text or json"),
     }
 }

@@ -1,9 +1,9 @@
-//! Noticing that nothing of the process ran for a while: SIGSTOP, a frozen cgroup, a suspended virtual machine.
+//! Notices that the process stood still for a while: SIGSTOP, a frozen cgroup, a suspended virtual machine.
 //!
-//! The clock goes on meanwhile, and deadlines pass while work was about to finish. Whoever waits for a moment and
-//! wakes much later has stood still, and everybody else with it: what is due has a moment to finish before anybody is
-//! aborted, and another one before the process is ended. That is granted once in a stop: a process that is stopped
-//! again and again does not outlive its budget by more.
+//! The clock goes on meanwhile, and deadlines pass while work was about to finish. A thread that wakes much later than
+//! it wanted to has stood still, and so has the whole process: work that is due gets a moment to finish before the
+//! abort, and another one before the process ends. A stop grants this once: a process that is stopped again and again
+//! does not outlive its budget by more.
 
 use std::sync::MutexGuard;
 use std::time::Duration;
@@ -12,47 +12,47 @@ use tokio::time::Instant;
 
 use crate::os::lock::Lock;
 
-/// Whoever wakes this much too late has stood still. A busy machine takes less, and so does a CPU quota, which lets a
-/// process wait for the rest of a period: 100 ms, unless somebody changed it.
+/// A thread that wakes this much too late has stood still. A busy machine delays it less, and so does a CPU quota,
+/// which makes a process wait for the rest of a period: 100 ms by default.
 const LATE: Duration = Duration::from_millis(200);
 
-/// What is given to those who had work in hand.
+/// The time that work in hand gets to finish.
 const MOMENT: Duration = Duration::from_millis(50);
 
-/// When the process went on after it had stood still.
+/// When the process went on after a stall.
 #[derive(Debug, Default)]
 pub(crate) struct Stall(Lock<Standstill>);
 
 #[derive(Debug, Default)]
 struct Standstill {
-    /// The end of the latest one that counts.
+    /// The end of the latest stall that counts.
     ended: Option<Instant>,
-    /// It has put something off. None counts after that.
+    /// It has put something off. No later stall counts.
     is_used: bool,
 }
 
-/// How many moments after a stall something comes at the earliest.
+/// How many moments after a stall something may happen at the earliest.
 #[derive(Clone, Copy, Debug)]
 #[repr(u32)]
 pub(crate) enum Grace {
-    /// What was due meanwhile: the end of a wait for workers or hooks.
+    /// What was due during the stall: the end of a wait for workers or hooks.
     Due = 1,
-    /// The end of what an abort does.
+    /// The end of the wait for aborted workers.
     Abort = 2,
     /// The end of the process.
     End = 3,
 }
 
 impl Stall {
-    /// Somebody who wanted to wake at `due` has woken now. Returns for how long the process stood still, if it did and
-    /// nobody has noticed yet, and if that puts anything off.
+    /// A thread that wanted to wake at `due` has woken now. Returns how long the process stood still, if it did, no
+    /// other thread has noticed, and stalls still count.
     pub(crate) fn woke(&self, due: Instant, now: Instant) -> Option<Duration> {
         let late = now.saturating_duration_since(due);
         if late < LATE {
             return None;
         }
         let mut last = self.lock();
-        // Due before the last stall: the same standstill, noticed by another thread.
+        // Due before the last stall ended: the same stall, noticed by another thread.
         if last.is_used || last.ended.is_some_and(|ended| due <= ended) {
             return None;
         }
@@ -60,7 +60,7 @@ impl Stall {
         Some(late)
     }
 
-    /// `moment`, or later where the process stood still.
+    /// `moment`, or later if the process stood still.
     pub(crate) fn put_off(&self, moment: Instant, turn: Grace) -> Instant {
         let mut last = self.lock();
         let Some(ended) = last.ended else {
@@ -83,7 +83,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn who_wakes_in_time_has_not_stood_still() {
+    fn a_thread_that_wakes_in_time_has_not_stood_still() {
         let stall = Stall::default();
         let due = Instant::now();
         let throttled = due + Duration::from_millis(100);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_standstill_is_noticed_once_and_puts_off_what_was_due() {
+    fn a_stall_is_noticed_once_and_puts_off_what_was_due() {
         let stall = Stall::default();
         let due = Instant::now();
         let now = due + SECOND;
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_standstill_long_before_a_moment_costs_nothing() {
+    fn a_stall_long_before_a_moment_costs_nothing() {
         let stall = Stall::default();
         let (early, due) = (Instant::now(), Instant::now() + 10 * SECOND);
         stall.woke(early, early + SECOND);

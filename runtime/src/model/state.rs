@@ -1,4 +1,4 @@
-//! What a person reads of a lifecycle: its state, and why it stops.
+//! A lifecycle's state, and why it stops, as people read them.
 
 use std::fmt;
 use std::panic::Location;
@@ -16,13 +16,13 @@ use crate::os::signal::Signal;
 #[non_exhaustive]
 #[repr(u8)]
 pub enum State {
-    /// Main runs, and has not called [`ready`](crate::ready). Signals are held already.
+    /// Main runs, and has not called [`ready`](crate::ready). Signals are already handled.
     Starting = 0,
     /// [`ready`](crate::ready) was called.
     Ready = 1,
-    /// A stop was asked for; what is there is still being served.
+    /// A stop was asked for; the process still serves.
     Draining = 2,
-    /// Main and its workers have been told to finish, and are waited for.
+    /// Main and its workers have been told to stop; the lifecycle waits for them.
     Stopping = 3,
     /// Everything was joined or aborted.
     Stopped = 4,

@@ -1,4 +1,4 @@
-//! Who is still there in a stop, and what they do: what lines and reports are made of.
+//! The workers, holds and hooks still there in a stop, and what they do: the facts for lines and reports.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ pub(crate) struct Stuck {
     pub(crate) parents: Vec<String>,
     pub(crate) what: What,
     pub(crate) count: u64,
-    /// For how long the oldest of them is known to run.
+    /// For how long the oldest of them is known to have run.
     pub(crate) oldest: Option<Duration>,
-    /// Those that were inside the same poll in two looks.
+    /// Those that were inside the same poll in two samples.
     pub(crate) blocking: Vec<Blocking>,
-    /// Those inside a poll of which no more is known.
+    /// Those inside a poll about which no more is known.
     pub(crate) polled: u64,
-    /// Those that have not been polled once.
+    /// Those that were never polled.
     pub(crate) not_started: u64,
     /// Those whose stage has not been told to stop.
     pub(crate) untold: u64,
@@ -44,12 +44,12 @@ pub(crate) enum What {
 pub struct Blocking {
     /// The thread's name.
     pub thread: String,
-    /// For how long, at the least. What was before the first look is known to the second.
+    /// For how long, at least. The time before the first sample is accurate to one second.
     pub at_least: Duration,
 }
 
 impl Stuck {
-    /// Whether the stop has not come to them: it waits for others.
+    /// Whether their stage has not been told to stop: the stop waits for an earlier one.
     pub(crate) fn is_untold(&self) -> bool {
         self.untold == self.count
     }
@@ -66,7 +66,7 @@ impl Stuck {
         })
     }
 
-    /// Its name and place, where it is a worker or a hold.
+    /// Its name and place, if it is a worker or a hold.
     pub(crate) fn label(&self) -> Option<&Label> {
         match &self.what {
             What::Worker(label) => Some(label),
@@ -74,7 +74,7 @@ impl Stuck {
         }
     }
 
-    /// Where they wait, as far as is known.
+    /// Where they wait, as far as it is known.
     pub(crate) fn awaits(&self, awaits: &Awaits) -> Vec<Await> {
         match self.what {
             What::Hook(..) => Vec::new(),
@@ -118,7 +118,7 @@ impl fmt::Display for Stuck {
             (blocking, &*format!("blocking its thread ({threads})")),
             (waiting, "waiting in an await"),
             (self.not_started, "never polled: no thread was free"),
-            (self.untold, "not told to stop: its stage had not come"),
+            (self.untold, "not told to stop: an earlier stage had not ended"),
         ];
         for (count, kind) in kinds.into_iter().filter(|(count, _)| *count > 0) {
             if count == self.count {
@@ -148,21 +148,21 @@ pub(crate) enum Cycle {
     LaterStage,
 }
 
-/// Somebody waits for a worker's handle. Names as reports show them.
+/// A worker or main waits for a worker's handle. Names as reports show them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wait {
     pub(crate) waiter: String,
     pub(crate) awaited: String,
-    /// The awaited one is told to stop only when the waiter has ended.
+    /// The awaited worker is told to stop only after the waiter has ended.
     pub(crate) is_later: bool,
 }
 
-/// What there is to say of those who wait.
+/// What the waits for handles amount to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     /// Each waits for the next, and the last for the first.
     Round(Vec<String>),
-    /// Nobody waits for this waiter in his turn.
+    /// No other worker waits for this waiter.
     Alone(Wait),
 }
 
@@ -179,7 +179,7 @@ impl fmt::Display for Found {
             Self::Alone(wait) => {
                 write!(f, "{} waits for {}", wait.waiter, wait.awaited)?;
                 if wait.is_later {
-                    f.write_str(", which is told to stop only when it has ended")?;
+                    write!(f, ", which is told to stop only after {} has ended", wait.waiter)?;
                 }
                 Ok(())
             }
@@ -187,15 +187,15 @@ impl fmt::Display for Found {
     }
 }
 
-/// The facts about those who had to be aborted.
+/// The facts about what was aborted.
 #[derive(Debug)]
 pub(crate) struct StopFacts {
     pub(crate) stuck: Vec<Stuck>,
     pub(crate) waits: Vec<Found>,
     pub(crate) awaits: Awaits,
-    /// Main was among them and has never asked about the stop.
+    /// Main was among them and never checked for the stop.
     pub(crate) main_never_looked: bool,
-    /// The stop itself had not got beyond telling everybody.
+    /// A waker blocked the stop while it was cancelling tokens.
     pub(crate) is_held_up: bool,
 }
 
@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn workers_are_told_apart_by_what_they_do() {
+    fn workers_of_one_function_are_counted_by_what_they_do() {
         let label = Label { name: "consume".into(), file: "src/main.rs", line: 7, is_hold: false, policy: None };
         let blocking = Blocking { thread: "tokio-rt-worker".to_owned(), at_least: Duration::from_millis(900) };
         let stuck = Stuck {

@@ -20,7 +20,7 @@ pub(crate) fn listed(items: impl ExactSizeIterator<Item = String>) -> String {
     list
 }
 
-/// After what is in the list already.
+/// Adds an item to the end of a list.
 pub(crate) fn append(list: &mut String, item: &str) {
     if !list.is_empty() {
         list.push_str(", ");
@@ -28,18 +28,18 @@ pub(crate) fn append(list: &mut String, item: &str) {
     list.push_str(item);
 }
 
-/// A person's text, short enough for a line and on one line.
+/// A text from outside, short enough for a line and on one line.
 pub(crate) fn cut(text: &str) -> String {
     shortened(text, 200, 400)
 }
 
-/// A name, fit to stand in a line: of a worker, a hook, a thread, the lifecycle.
+/// A name, short enough for a line: of a worker, a hook, a thread, the lifecycle.
 pub(crate) fn name(text: &str) -> String {
     shortened(text, 64, 128)
 }
 
-/// The beginning of a text that comes from outside, in no more than so many characters and bytes, and a mark where it
-/// was cut. Everything that is printed of such a text goes through here.
+/// The beginning of a text from outside, in no more than so many characters and bytes, and a mark where it was cut.
+/// All such text goes through here before it is printed.
 fn shortened(text: &str, characters: usize, bytes: usize) -> String {
     let mut line = String::new();
     for (place, c) in text.chars().enumerate() {
@@ -58,7 +58,7 @@ fn breaks_a_line(c: char) -> bool {
         || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
 }
 
-/// A text that has been put together, cut to so many bytes.
+/// Cuts a finished text to so many bytes.
 pub(crate) fn cut_to(text: &mut String, bytes: usize) {
     const MARK: char = '…';
     if text.len() > bytes {

@@ -1,4 +1,4 @@
-//! A thread that does what may block whoever does it. It is started with its first job.
+//! A thread for jobs that may block. The first job starts it.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use crate::os::threads;
 
-/// Something that may take for ever.
+/// Work that may never return.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
-/// The way to the thread. What is given to it is done in order.
+/// A handle to the thread, which runs its jobs in order.
 #[derive(Clone, Default)]
 pub(crate) struct Helper(Arc<(Mutex<Jobs>, Condvar)>);
 
@@ -21,7 +21,7 @@ struct Jobs {
 }
 
 impl Helper {
-    /// Has this done soon. Gives it back where the system grants no thread.
+    /// Queues a job. Gives it back if the system grants no thread.
     pub(crate) fn run(&self, name: &str, job: Job) -> Result<(), Job> {
         let (jobs, more) = &*self.0;
         let mut jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -37,7 +37,7 @@ impl Helper {
         Ok(())
     }
 
-    /// The thread ends when it has done what it was given.
+    /// Ends the thread once it has done the jobs it was given.
     pub(crate) fn end(&self) {
         let (jobs, more) = &*self.0;
         jobs.lock().unwrap_or_else(PoisonError::into_inner).is_over = true;

@@ -1,4 +1,4 @@
-//! A mutex that a panic does not poison: what is behind one is whole at each moment at which code can panic.
+//! A mutex without poisoning: the data behind one is consistent wherever code can panic.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};

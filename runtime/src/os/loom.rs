@@ -1,4 +1,4 @@
-//! What the standard library has for threads to agree with. Where the crate's own agreements are checked in every
-//! order, `loom`'s takes its place.
+//! The standard library's synchronisation types. `tests/agreements.rs` puts `loom`'s in their place and runs the
+//! crate's protocols in every order.
 
 pub(crate) use std::sync::{Mutex, MutexGuard, atomic};

@@ -1,4 +1,4 @@
-//! The machine: signals, masks, `_exit`, threads of ours. Nothing here knows what a lifecycle is.
+//! The operating system: signals, masks, `_exit`, the crate's own threads. Nothing here knows what a lifecycle is.
 
 pub(crate) mod loom;
 pub(crate) mod lock;

@@ -1,4 +1,4 @@
-//! Signals: their names, and the inbox through which the watch thread learns of them.
+//! Signals: their names, and the inbox through which the watch receives them.
 
 use std::fmt;
 

@@ -29,31 +29,31 @@ mod unix {
 
     /// Ends the process without atexit handlers, destructors or flushing: `_exit(2)`.
     ///
-    /// `std::process::exit` would wait for whoever is exiting already, and for handlers that may hang.
+    /// `std::process::exit` would wait for a thread that is already exiting, and for handlers that may hang.
     pub(crate) fn exit_now(code: u8) -> ! {
         // SAFETY: `_exit` takes any status, touches no memory of ours and does not return.
         unsafe { libc::_exit(i32::from(code)) }
     }
 
-    /// Waits until there is something to read from `fd`, for `limit` at the most (`None` for ever), to the
-    /// millisecond. A socket's own timeout is counted in ticks of the kernel, of 10 ms on many machines.
+    /// Waits until `fd` is readable, for `limit` at most (`None` waits for ever), to the millisecond. A socket's own
+    /// timeout is counted in ticks of the kernel, of 10 ms on many machines.
     pub(crate) fn wait_readable(fd: BorrowedFd<'_>, limit: Option<Duration>) {
         let millis = limit.map_or(-1, |limit| i32::try_from(limit.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
         poll(fd, libc::POLLIN, millis);
     }
 
-    /// Whether something can be written to `fd` at once.
+    /// Whether `fd` accepts a write without blocking.
     pub(crate) fn is_writable(fd: BorrowedFd<'_>) -> bool {
         poll(fd, libc::POLLOUT, 0) == libc::POLLOUT
     }
 
-    /// Waits until something can be written to `fd`, or nothing ever will be.
+    /// Waits until `fd` is writable, or never will be.
     pub(crate) fn wait_writable(fd: BorrowedFd<'_>) {
         poll(fd, libc::POLLOUT, -1);
     }
 
-    /// Writes, to a terminal too that lets no background job write (`stty tostop`). With SIGTTOU blocked the terminal
-    /// takes the text; without, it would suspend the whole process for a line the program has not asked for.
+    /// Writes, even to a terminal that lets no background job write (`stty tostop`). With SIGTTOU blocked the terminal
+    /// takes the text; otherwise it would suspend the whole process for a line the program has not asked for.
     pub(crate) fn from_the_background<T>(write: impl FnOnce() -> T) -> T {
         let mask = Mask::block(&[libc::SIGTTOU]);
         let written = write();
@@ -61,8 +61,8 @@ mod unix {
         written
     }
 
-    /// Starts a thread of ours. In a process that runs in real time (`SCHED_FIFO`, `SCHED_RR`) it gets a higher priority
-    /// than the calling thread: one that never waits would keep it from running for ever.
+    /// Starts one of the crate's threads. In a real-time process (`SCHED_FIFO`, `SCHED_RR`) it gets a higher priority
+    /// than the calling thread, which would starve it for ever by never waiting.
     pub(crate) fn outranked_by<T>(start: impl FnOnce() -> T) -> T {
         let mut policy = 0;
         let mut own = MaybeUninit::<libc::sched_param>::zeroed();
@@ -76,7 +76,7 @@ mod unix {
         }
         let mut higher = own;
         higher.sched_priority += 1;
-        // A thread has the priority of the one that starts it. Where a higher one is not granted nothing changes.
+        // A thread inherits the priority of the one that starts it. If a higher one is not granted, nothing changes.
         // SAFETY: the parameters are valid for the calls, which touch no memory of ours.
         unsafe { libc::pthread_setschedparam(libc::pthread_self(), policy, &raw const higher) };
         let started = start();
@@ -85,7 +85,7 @@ mod unix {
         started
     }
 
-    /// Which of these events are there, after `millis` at the most; -1 is for ever.
+    /// Waits for one of these events, for `millis` at most (-1 is for ever), and returns those that are ready.
     fn poll(fd: BorrowedFd<'_>, events: i16, millis: i32) -> i16 {
         let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
         // SAFETY: one valid `pollfd`, whose descriptor is borrowed for the call.
@@ -95,10 +95,10 @@ mod unix {
         poll.revents
     }
 
-    /// Ends the process by `signal`, as if it had never been handled. Returns where the kernel does not let it:
+    /// Ends the process by `signal`, as if it had never been handled. Returns where the kernel does not allow that:
     /// as PID 1 of a namespace.
     pub(crate) fn die_of(signal: i32) {
-        // SAFETY: the default action is installed and the signal let through and raised; no memory is involved.
+        // SAFETY: the default action is installed and the signal unblocked and raised; no memory is involved.
         unsafe {
             libc::signal(signal, libc::SIG_DFL);
             let mut set = MaybeUninit::<libc::sigset_t>::uninit();
@@ -109,33 +109,33 @@ mod unix {
         }
     }
 
-    /// From now on `signal` raises the flag and then writes a byte to wake whoever reads, after what was registered
-    /// before it.
+    /// From now on `signal` sets the flag and then writes a byte to wake the reader, after the handlers registered
+    /// before this one.
     pub(crate) fn register(signal: i32, arrived: Arc<AtomicBool>, wake: UnixStream) -> io::Result<SigId> {
-        let heard = move || {
+        let handle = move || {
             arrived.store(true, Ordering::SeqCst);
-            // Where the socket is full, whoever reads is about to wake anyway.
+            // If the socket is full, the reader is about to wake anyway.
             let _ = (&wake).write(&[0]);
         };
         // SAFETY: a store and a `write(2)`: no memory is allocated, no lock taken, nothing panics; the registry gives
         // `errno` back.
-        unsafe { signal_hook_registry::register(signal, heard) }
+        unsafe { signal_hook_registry::register(signal, handle) }
     }
 
-    /// From now on `signal` does what it does by default, which is to end the process, while the flag is up.
+    /// From now on `signal` takes its default action, which ends the process, while the flag is set.
     pub(crate) fn keep_default_up(signal: i32, unattended: &'static AtomicBool) -> io::Result<SigId> {
-        let heard = move || {
+        let handle = move || {
             if unattended.load(Ordering::SeqCst) {
                 die_of(signal);
-                // SAFETY: it does not return. PID 1 gets here, which the kernel protects from the signal itself.
+                // SAFETY: it does not return. Only PID 1 gets here: the kernel protects it from the signal itself.
                 unsafe { libc::abort() }
             }
         };
-        // SAFETY: a load and system calls that may be made in a handler: no memory is allocated, no lock taken.
-        unsafe { signal_hook_registry::register(signal, heard) }
+        // SAFETY: a load and system calls that are allowed in a handler: no memory is allocated, no lock taken.
+        unsafe { signal_hook_registry::register(signal, handle) }
     }
 
-    /// Whether a process of this group is left, or one that nobody has reaped.
+    /// Whether a process of this group is left, running or not yet reaped.
     #[cfg(feature = "process")]
     pub(crate) fn has_group(id: i32) -> bool {
         // SAFETY: no signal is sent, no memory is involved.
@@ -156,7 +156,7 @@ mod unix {
         handler(signal) == libc::SIG_IGN
     }
 
-    /// What is done with `signal` in this process: the address of a function, or one of the constants.
+    /// The action of `signal` in this process: the address of a function, or one of the constants.
     pub(crate) fn handler(signal: i32) -> usize {
         let mut action = MaybeUninit::<libc::sigaction>::zeroed();
         // SAFETY: a null new action only reads; the kernel fills `action`, and zeroed is a valid value
@@ -168,12 +168,12 @@ mod unix {
         action.sa_sigaction
     }
 
-    /// The signals a thread holds back.
+    /// A thread's signal mask.
     #[derive(Clone, Copy)]
     pub(crate) struct Mask(libc::sigset_t);
 
     impl Mask {
-        /// Holds `signals` back on this thread and returns what was held back before.
+        /// Blocks `signals` on this thread and returns the mask it had before.
         pub(crate) fn block(signals: &[i32]) -> Self {
             Self::change(libc::SIG_BLOCK, &Self::of(signals))
         }
@@ -183,11 +183,11 @@ mod unix {
             Self::change(libc::SIG_SETMASK, self);
         }
 
-        /// The same mask with `signals` let through, and those of them that were held back.
+        /// The same mask with `signals` unblocked, and those of them that were blocked.
         pub(crate) fn without(mut self, signals: &[i32]) -> (Self, Vec<i32>) {
             let mut held = Vec::new();
             for &signal in signals {
-                // SAFETY: `self.0` is an initialised set; a number that is no signal is refused by both.
+                // SAFETY: `self.0` is an initialised set; both refuse a number that is no signal.
                 unsafe {
                     if libc::sigismember(&raw const self.0, signal) == 1 {
                         held.push(signal);
@@ -227,12 +227,12 @@ mod windows {
     /// There is no death by a signal on Windows.
     pub(crate) fn die_of(_: i32) {}
 
-    /// Starts a thread of ours, which runs as any other.
+    /// Starts one of the crate's threads, like any other.
     pub(crate) fn outranked_by<T>(start: impl FnOnce() -> T) -> T {
         start()
     }
 
-    /// Writes. No terminal suspends who writes to it.
+    /// Writes. No terminal suspends a process for writing.
     pub(crate) fn from_the_background<T>(write: impl FnOnce() -> T) -> T {
         write()
     }

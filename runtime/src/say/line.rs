@@ -1,4 +1,4 @@
-//! A line: what it says to people, what it says to machines, and to whom it goes.
+//! A line: its text for people, its fields for machines, and where it goes.
 
 use std::time::Duration;
 
@@ -29,18 +29,18 @@ pub(crate) enum Level {
 /// Where a line goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum To {
-    /// The subscriber, where one is set; else standard error.
-    Whoever,
-    /// The subscriber: people read the same in the report.
+    /// The subscriber, if one is set; else standard error.
+    Either,
+    /// The subscriber only: people read the same in the report.
     Subscriber,
-    /// Standard error, whoever listens.
+    /// Standard error, even if a subscriber is set.
     Stderr,
-    /// The same, as it is, without a prefix: for machines.
+    /// The same without a prefix, for machines.
     #[cfg_attr(not(feature = "serde"), allow(dead_code))]
     Raw,
 }
 
-/// What a subscriber gets beside the text. What is not set is not recorded.
+/// The fields a subscriber gets beside the text. A field that is not set is not recorded.
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
     pub(crate) worker: Option<String>,
@@ -58,7 +58,7 @@ pub(crate) struct Fields {
 
 impl Line {
     pub(crate) fn new(level: Level, text: impl Into<String>) -> Self {
-        Self { level, text: text.into(), to: To::Whoever, fields: Box::default() }
+        Self { level, text: text.into(), to: To::Either, fields: Box::default() }
     }
 
     pub(crate) fn debug(text: impl Into<String>) -> Self {
@@ -96,8 +96,8 @@ impl Line {
         self
     }
 
-    pub(crate) fn by(mut self, who: &Subject) -> Self {
-        match who {
+    pub(crate) fn by(mut self, subject: &Subject) -> Self {
+        match subject {
             Subject::Main => self.fields.worker = Some("main".to_owned()),
             Subject::Worker(name, location) => {
                 self.fields.worker = Some(text::name(name));
@@ -132,7 +132,7 @@ impl Line {
         self
     }
 
-    /// What is left of the budget, where there is an end to it.
+    /// What is left of the budget, if there is an end to it.
     pub(crate) fn before(mut self, remaining: Option<Duration>) -> Self {
         self.fields.remaining_ms = remaining.map(ms);
         self

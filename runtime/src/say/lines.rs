@@ -1,4 +1,4 @@
-//! Every line this crate prints, and how durations and lists read in them.
+//! Every line this crate prints.
 
 use std::fmt;
 use std::io::{self, IsTerminal};
@@ -33,7 +33,7 @@ pub(crate) fn started(settings: &Settings) -> Line {
 }
 
 pub(crate) fn held_at_exec(signal: Signal) -> Line {
-    Line::warn(format!("{signal} was blocked when the process started; it is let through from now on")).signal(signal)
+    Line::warn(format!("{signal} was blocked when the process started; it is unblocked from now on")).signal(signal)
 }
 
 // ----- the stop -----
@@ -45,14 +45,14 @@ pub(crate) fn is_pressed(cause: &Cause) -> bool {
 
 pub(crate) fn stopping(cause: &Cause, drain: Option<Duration>, budget: &Budget) -> Line {
     let longest = budget.total().map_or(Duration::MAX, |total| total / 2);
-    let drain = drain.map_or_else(String::new, |drain| format!("serving on for {}, ", span(drain.min(longest))));
+    let drain = drain.map_or_else(String::new, |drain| format!("serving for another {}, ", span(drain.min(longest))));
     let limit = match budget.total() {
         Some(total) => format!("{drain}gone in {} at the latest", span(total)),
         None => format!("{drain}no time limit"),
     };
     let line = match cause {
         cause if is_pressed(cause) => Line::info(format!("stopping; press Ctrl-C again to quit now ({limit})")),
-        // The usual end of a program that does one thing: nobody needs to be told.
+        // The usual end of a program that does one thing: not worth a line.
         Cause::MainEnded => Line::debug(format!("stopping: {cause}; {limit}")),
         _ => Line::info(format!("stopping: {cause}; {limit}")),
     };
@@ -65,22 +65,22 @@ pub(crate) fn stopping(cause: &Cause, drain: Option<Duration>, budget: &Budget) 
 }
 
 pub(crate) fn drain_ended(signal: Signal) -> Line {
-    Line::info(format!("{signal}; the drain ends")).signal(signal)
+    Line::info(format!("{signal} received; the drain ends")).signal(signal)
 }
 
 pub(crate) fn already_stopping(signal: Signal) -> Line {
-    Line::info(format!("{signal}; stopping already")).signal(signal)
+    Line::info(format!("{signal} received; already stopping")).signal(signal)
 }
 
 pub(crate) fn stood_still(late: Duration) -> Line {
     Line::warn(format!(
-        "nothing ran for {} at least: the process was stopped or frozen; what is due has a moment to finish",
+        "the process stood still for at least {}: it was stopped or frozen; work that is due gets a moment to finish",
         span(late)
     ))
 }
 
 pub(crate) fn main_ended_first(left: &[Stuck]) -> Line {
-    Line::warn(format!("main ended while workers run; stopping them: {}", names(left)))
+    Line::warn(format!("main ended while workers were still running; stopping them: {}", names(left)))
 }
 
 pub(crate) fn still_waiting(left: &[Stuck], waited: Duration, remaining: Option<Duration>) -> Line {
@@ -96,11 +96,13 @@ pub(crate) fn failed(failure: &Failure) -> Option<Line> {
 pub(crate) fn waits_in_a_cycle(worker: &str, cycle: Cycle) -> Line {
     let worker = name(worker);
     let why = match cycle {
-        Cycle::Itself => "by itself: this wait cannot end",
-        Cycle::Above => "by a worker that it has started, and ends after that one: this wait ends at the deadline",
-        Cycle::LaterStage => "by somebody who is to stop before it is told: this wait ends at the deadline",
+        Cycle::Itself => "awaits its own handle",
+        Cycle::Above => "is awaited by a worker below it, and has ended only when that one has",
+        Cycle::LaterStage => {
+            "is awaited by main or a worker of an earlier stage and will not be told to stop before that one ends"
+        }
     };
-    Line::warn(format!("worker `{worker}` is waited for {why}")).named(&worker)
+    Line::warn(format!("deadlock: `{worker}` {why}; only the deadline resolves it")).named(&worker)
 }
 
 /// What a worker's next run, or its handle, waits for.
@@ -116,7 +118,7 @@ pub(crate) fn waits_for_children(
     Line::warn(format!("{what} waits for {children} ({})", span(waited))).named(worker)
 }
 
-/// Said once a function, so that workers that come and go fill no log.
+/// Written once per function, so that workers that come and go do not fill the log.
 pub(crate) fn ended_early(worker: &Label, ended: u64) -> Line {
     let times = match ended {
         1 => String::new(),
@@ -131,7 +133,7 @@ pub(crate) fn logged(failure: &Failure) -> Line {
 }
 
 pub(crate) fn restarting(failure: &Failure, pause: Duration) -> Line {
-    Line::warn(format!("{failure}; again in {}", span(pause))).by(&failure.subject)
+    Line::warn(format!("{failure}; retrying in {}", span(pause))).by(&failure.subject)
 }
 
 pub(crate) fn noted(failure: &Failure) -> Line {
@@ -152,15 +154,15 @@ pub(crate) fn state_changed(state: State) -> Line {
     Line::debug(format!("state: {state}")).state(state)
 }
 
-pub(crate) fn hook_ended(who: &Subject, progress: Progress, took: Duration) -> Line {
-    let (stage, hook) = match who {
+pub(crate) fn hook_ended(subject: &Subject, progress: Progress, took: Duration) -> Line {
+    let (stage, hook) = match subject {
         Subject::Hook(stage, hook) => (stage.to_string(), name(hook)),
-        _ => (String::new(), who.name()),
+        _ => (String::new(), subject.name()),
     };
-    Line::debug(format!("{stage} hook `{hook}`: {progress} after {}", span(took))).by(who).after(took)
+    Line::debug(format!("{stage} hook `{hook}`: {progress} after {}", span(took))).by(subject).after(took)
 }
 
-/// Who is aborted now, because the time is over.
+/// What is aborted now, because time is out.
 pub(crate) fn aborting(stuck: &Stuck, remaining: Option<Duration>) -> Line {
     let line = Line::warn(format!("aborting: {stuck}"));
     let line = match stuck.label() {
@@ -187,7 +189,7 @@ pub(crate) fn kept_value_panicked() -> Line {
 }
 
 pub(crate) fn waker_panicked() -> Line {
-    Line::warn("a waker panicked when it was told of the stop; some of those who wait may not know")
+    Line::warn("a waker panicked when the stop called it; some tasks may not have been woken")
 }
 
 pub(crate) fn dropped(lines: usize) -> Line {
@@ -195,7 +197,7 @@ pub(crate) fn dropped(lines: usize) -> Line {
 }
 
 pub(crate) fn test_never_yields() -> Line {
-    Line::error("the test cannot be ended: some code of it never yields; ending the test process")
+    Line::error("the test cannot be aborted: some of its code never yields; ending the test process")
 }
 
 impl fmt::Display for Failure {
@@ -223,7 +225,7 @@ impl fmt::Display for Failure {
 
 #[cfg(all(unix, feature = "process"))]
 pub(crate) fn child_not_run(error: &io::Error) -> String {
-    format!("the child process cannot be run: {error}")
+    format!("the child process could not be started: {error}")
 }
 
 #[cfg(all(unix, feature = "process"))]
@@ -241,21 +243,20 @@ pub(crate) fn systemd_status(state: State, cause: Option<&Cause>) -> String {
 
 #[cfg(all(unix, feature = "systemd"))]
 pub(crate) fn not_notified(error: &io::Error) -> Line {
-    Line::new(Level::Warn, format!("systemd cannot be told: NOTIFY_SOCKET: {error}"))
+    Line::new(Level::Warn, format!("could not notify systemd: NOTIFY_SOCKET: {error}"))
 }
 
 // ----- the report -----
 
 pub(crate) const MAIN_NEVER_LOOKED: &str =
-    "main never looked at its token: select! on graceful::stopping(), or give it to with_graceful_shutdown";
+    "main never checked its token: select! on graceful::stopping(), or pass it to with_graceful_shutdown";
 
-pub(crate) const HELD_UP: &str =
-    "the stop is held up by a waker that blocks: something woken by a cancelled token does not return";
+pub(crate) const HELD_UP: &str = "a waker is blocking the stop: code woken by a cancelled token has not returned";
 
-pub(crate) const HELD_UP_AT_THE_END: &str =
-    "everybody was joined; a destructor, a value given to keep() or an exit handler took the rest";
+pub(crate) const HELD_UP_AT_THE_END: &str = "main and all workers were joined; \
+    a destructor, a value given to keep() or an exit handler took the rest of the time";
 
-/// What decided the exit code, where no failure did.
+/// What decided the exit code, if no failure did.
 pub(crate) fn reason_of(code: u8) -> &'static str {
     if code == failure::FORCED { "forced by a second SIGINT" } else { "out of time" }
 }
@@ -274,9 +275,9 @@ pub(crate) fn waits_at(place: &Await, of: u64) -> String {
     let how_many = match (*count == *looked_at, looked_at_all) {
         (true, true) => String::new(),
         (false, true) => format!(" ({count} of them)"),
-        (_, false) => format!(" ({count} of {looked_at} looked at)"),
+        (_, false) => format!(" ({count} of {looked_at} sampled)"),
     };
-    let when = if *is_earlier { ", some time before" } else { "" };
+    let when = if *is_earlier { ", some time before the abort" } else { "" };
     format!("at {}{how_many}{when}", stack.join(" <- "))
 }
 
@@ -284,12 +285,12 @@ pub(crate) fn more_places(more: usize) -> String {
     format!("and in {more} more places")
 }
 
-/// Another handler than ours stands for these signals.
+/// Another handler than ours is installed for these signals.
 pub(crate) fn handlers_replaced(signals: &[Signal]) -> String {
     let list = listed(signals.iter().map(ToString::to_string));
     format!(
-        "another handler was installed for {list} after the start: unless it calls the one before it, nothing here \
-         hears of them"
+        "another handler was installed for {list} after the start: unless it calls the handler before it, the \
+         signal does not reach graceful"
     )
 }
 
@@ -315,7 +316,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn handlers_of_others_are_named_by_their_signals() {
+    fn replaced_handlers_are_named_by_their_signals() {
         let text = handlers_replaced(&[Signal::Terminate, Signal::Interrupt]);
         let start = "another handler was installed for SIGTERM, SIGINT after the start";
         assert!(text.starts_with(start), "{text}");

@@ -1,4 +1,4 @@
-//! What is said, and the thread that says it.
+//! The printed lines, and the thread that writes them.
 
 pub(crate) mod line;
 pub(crate) mod subscriber;

@@ -1,4 +1,4 @@
-//! What there is to write, and who is at it.
+//! What there is to write, and which thread writes.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use crate::say::line::Line;
 /// What there is to write.
 pub(crate) enum Job {
     Line(Line),
-    /// A line that is made by the thread that writes it; or something else that is done there.
+    /// A line that the writing thread makes; or another job for that thread.
     Made(Box<dyn FnOnce() -> Option<Line> + Send>),
 }
 
@@ -23,14 +23,14 @@ impl Job {
 #[derive(Default)]
 pub(crate) struct Queue {
     pub(crate) lines: VecDeque<Job>,
-    /// What is written after all lines, and in any case.
+    /// Written after all lines, and in any case.
     pub(crate) reports: VecDeque<Job>,
     pub(crate) dropped: usize,
-    /// What the first thread does, or somebody in its place.
+    /// What the first thread does, or another thread in its place.
     pub(crate) first: First,
-    /// What the thread does that writes the report where the first one does not come to it.
+    /// What the second thread does, which writes the report if the first one does not get to it.
     pub(crate) second: Second,
-    /// A report is being written, or was. No line comes after it: its last one is what people look for.
+    /// A report is being written, or was. No line comes after it: people look for its last one.
     pub(crate) is_reported: bool,
     pub(crate) is_over: bool,
 }
@@ -48,7 +48,7 @@ pub(crate) enum First {
 pub(crate) enum Second {
     #[default]
     None,
-    /// It was started, and has not looked yet.
+    /// It was started, and has not checked the queue yet.
     Started,
     Writing,
 }
@@ -58,12 +58,12 @@ impl Queue {
         !self.lines.is_empty() || !self.reports.is_empty()
     }
 
-    /// Whether there is something to write, or somebody writes.
+    /// Whether there is something to write, or a thread is writing.
     pub(crate) fn is_busy(&self) -> bool {
         self.first != First::Waits || self.second != Second::None || self.has_more()
     }
 
-    /// Whether a report is yet to be written, by either thread.
+    /// Whether either thread has yet to write a report.
     pub(crate) fn has_report(&self) -> bool {
         let is_first_at_one = self.first == First::WritesAReport;
         is_first_at_one || self.second != Second::None || !self.reports.is_empty()
@@ -76,7 +76,7 @@ impl Queue {
         next
     }
 
-    /// The next for the first thread, and whether it is a report.
+    /// The next job for the first thread, and whether it is a report.
     pub(crate) fn next(&mut self) -> Option<(Job, bool)> {
         match self.lines.pop_front() {
             Some(line) => Some((line, false)),

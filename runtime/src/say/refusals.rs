@@ -1,4 +1,4 @@
-//! What is said where a lifecycle cannot start, where a call makes no sense, and where a test fails.
+//! The lines for a lifecycle that cannot start, a call that makes no sense, and a test that fails.
 
 use std::fmt;
 use std::io;
@@ -14,28 +14,36 @@ pub(crate) fn misconfigured(why: &str) -> String {
 }
 
 pub(crate) fn no_thread(error: &io::Error) -> String {
-    format!("graceful: cannot start: no thread to be had: {error}; look at the limits on processes and memory")
+    format!(
+        "graceful: cannot start: could not create a thread: {error}; check the process and memory limits \
+         (`ulimit -u`, `pids.max`)"
+    )
 }
 
 pub(crate) fn no_inbox(error: &io::Error) -> String {
-    format!("graceful: cannot start: no socket pair to be had: {error}; look at the limit on open files")
+    format!(
+        "graceful: cannot start: could not create a socket pair: {error}; check the limit on open files (`ulimit -n`)"
+    )
 }
 
 pub(crate) fn no_handler(signal: Signal, error: &io::Error) -> String {
-    format!("graceful: cannot start: no handler for {signal}: {error}")
+    format!("graceful: cannot start: could not install a handler for {signal}: {error}")
 }
 
 pub(crate) fn no_runtime(error: &io::Error) -> String {
     format!("graceful: {}", without_runtime(error))
 }
 
-/// The same, said by the watch: tokio has panicked, and waits for ever for the threads it had got.
+/// The same, written by the watch: tokio has panicked, and waits for ever for the threads it had got.
 pub(crate) fn no_runtime_to_come_back_from(why: &io::Error) -> Line {
     Line::report(without_runtime(why))
 }
 
 fn without_runtime(why: impl fmt::Display) -> String {
-    format!("cannot start: no tokio runtime: {why}; look at the limits on threads and open files")
+    format!(
+        "cannot start: could not create a tokio runtime: {why}; check the limits on threads and open files \
+         (`ulimit -u`, `ulimit -n`)"
+    )
 }
 
 pub(crate) fn outside(what: &str) -> String {
@@ -43,7 +51,7 @@ pub(crate) fn outside(what: &str) -> String {
 }
 
 pub(crate) const RUNS_ALREADY: &str =
-    "a lifecycle runs in this process already: it has one #[graceful::main] at a time (tests take #[graceful::test])";
+    "a lifecycle is already running in this process: run one #[graceful::main] at a time (tests use #[graceful::test])";
 
 pub(crate) const INSIDE_A_RUNTIME: &str =
     "a lifecycle cannot start inside a tokio runtime: call it from a synchronous main, without #[tokio::main]";
@@ -51,18 +59,18 @@ pub(crate) const INSIDE_A_RUNTIME: &str =
 pub(crate) const NO_SIGTERM: &str =
     "signals without SIGTERM: a supervisor's stop would kill the process; add Signal::Terminate";
 
-pub(crate) const NO_THREADS: &str = "worker_threads needs at least one";
+pub(crate) const NO_THREADS: &str = "worker_threads must be at least 1";
 
-pub(crate) const DUMP_STOPS: &str = "dump with a signal that asks for the stop: take another";
+pub(crate) const DUMP_STOPS: &str = "`dump` names a signal that stops the process: choose another";
 
 pub(crate) fn test_aborted(report: Option<&StopFacts>) -> String {
-    format!("the test had to be aborted: its stop_timeout passed{}", left_behind(report))
+    format!("the test was aborted: its stop_timeout passed{}", left_behind(report))
 }
 
 pub(crate) fn test_failed(failures: &[Failure], more: usize, report: Option<&StopFacts>) -> String {
     let more = (more > 0).then(|| more_failures(more));
     format!(
-        "workers of the test did not end well:{}{}{}",
+        "workers of the test failed or were aborted:{}{}{}",
         indented(failures),
         indented(more.as_slice()),
         left_behind(report)
@@ -73,33 +81,33 @@ fn left_behind(report: Option<&StopFacts>) -> String {
     report.map_or_else(String::new, |report| indented(&report.stuck))
 }
 
-/// A line each.
+/// One line each.
 fn indented(items: &[impl fmt::Display]) -> String {
     items.iter().fold(String::new(), |list, item| list + "\n  " + &item.to_string())
 }
 
-pub(crate) const SIGHUP_STOPS: &str = "reloads() while SIGHUP asks for the stop: take SIGHUP out of `signals`";
+pub(crate) const SIGHUP_STOPS: &str = "reloads() needs SIGHUP, which stops this process: remove SIGHUP from `signals`";
 
 pub(crate) const NO_RESTART: &str =
-    "this worker cannot be run again: it is one future; make it with an attribute or Worker::new";
+    "this worker cannot be restarted: it is one future; make it with an attribute or Worker::new";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_start_says_what_was_not_to_be_had_and_why() {
+    fn a_start_that_fails_says_what_failed_and_why() {
         let error = io::Error::other("none left");
-        let starts = |text: &str, missing: &str| {
-            let start = format!("graceful: cannot start: {missing}: none left");
+        let starts = |text: &str, failed: &str| {
+            let start = format!("graceful: cannot start: could not {failed}: none left");
             assert!(text.starts_with(&start), "{text}");
         };
-        starts(&no_thread(&error), "no thread to be had");
-        starts(&no_inbox(&error), "no socket pair to be had");
-        starts(&no_handler(Signal::Terminate, &error), "no handler for SIGTERM");
-        starts(&no_runtime(&error), "no tokio runtime");
+        starts(&no_thread(&error), "create a thread");
+        starts(&no_inbox(&error), "create a socket pair");
+        starts(&no_handler(Signal::Terminate, &error), "install a handler for SIGTERM");
+        starts(&no_runtime(&error), "create a tokio runtime");
         let said = no_runtime_to_come_back_from(&error);
-        let start = "cannot start: no tokio runtime: none left";
+        let start = "cannot start: could not create a tokio runtime: none left";
         assert!(said.text.starts_with(start), "{}", said.text);
     }
 }

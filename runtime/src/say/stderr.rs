@@ -1,5 +1,5 @@
-//! Standard error, as the writer uses it: whole lines, past a lock that somebody keeps, and on a terminal or a pipe that does
-//! not take them at once.
+//! Standard error, as the writer uses it: whole lines, past a lock that another thread keeps, and on a terminal or a
+//! pipe that does not take them at once.
 
 #[cfg(unix)]
 use std::fs::File;
@@ -10,7 +10,7 @@ use std::os::fd::AsFd;
 #[cfg(unix)]
 use crate::os::sys;
 
-/// Whether a line can be written to standard error without waiting for whoever reads it.
+/// Whether a line can be written to standard error without waiting for its reader.
 #[cfg(unix)]
 pub(crate) fn has_room() -> bool {
     sys::is_writable(io::stderr().as_fd())
@@ -21,7 +21,7 @@ pub(crate) fn has_room() -> bool {
     false
 }
 
-/// Writes to standard error past std's lock, which a thread that is stuck may hold.
+/// Writes to standard error past std's lock, which a stuck thread may hold.
 #[cfg(unix)]
 pub(crate) fn write_past_the_lock(text: &[u8]) -> io::Result<()> {
     let stderr = io::stderr();
@@ -36,8 +36,8 @@ pub(crate) fn write_past_the_lock(text: &[u8]) -> io::Result<()> {
     write_all(&mut io::stderr().lock(), text)
 }
 
-/// Writes all of it to standard error. One that does not block (`O_NONBLOCK`, which all who have the same pipe share) is
-/// waited for as one that does.
+/// Writes all of it to standard error. If that does not block (`O_NONBLOCK`, which all processes with the same pipe
+/// share), this waits for it all the same.
 pub(crate) fn write_all(stderr: &mut impl Write, mut text: &[u8]) -> io::Result<()> {
     while !text.is_empty() {
         match stderr.write(text) {

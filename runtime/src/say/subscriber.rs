@@ -1,10 +1,10 @@
-//! The subscriber of `tracing`, where one is set; or nobody, without that feature.
+//! The `tracing` subscriber, if one is set; none without that feature.
 
 #[cfg(feature = "tracing")]
-pub(crate) use real::{is_set, may_be_set, tell};
+pub(crate) use real::{emit, is_set, may_be_set};
 
 #[cfg(not(feature = "tracing"))]
-pub(crate) use nobody::{is_set, may_be_set, tell};
+pub(crate) use off::{emit, is_set, may_be_set};
 
 #[cfg(feature = "tracing")]
 mod real {
@@ -13,7 +13,7 @@ mod real {
 
     use crate::say::line::{Level, Line};
 
-    /// Whether anybody in this process has ever set one.
+    /// Whether this process has ever set one.
     pub(crate) fn may_be_set() -> bool {
         tracing::dispatcher::has_been_set()
     }
@@ -44,7 +44,7 @@ mod real {
     }
 
     /// Hands the line to the `tracing` subscriber; `false` if none is set.
-    pub(crate) fn tell(line: &Line) -> bool {
+    pub(crate) fn emit(line: &Line) -> bool {
         let is_set = is_set();
         if is_set {
             match line.level {
@@ -59,8 +59,8 @@ mod real {
 }
 
 #[cfg(not(feature = "tracing"))]
-mod nobody {
-    pub(crate) fn tell(_: &crate::say::line::Line) -> bool {
+mod off {
+    pub(crate) fn emit(_: &crate::say::line::Line) -> bool {
         false
     }
 

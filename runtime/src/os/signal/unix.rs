@@ -27,7 +27,7 @@ impl Signal {
     }
 }
 
-/// The two ends of what wakes the watch: it reads, everybody else (signal handlers too) nudges.
+/// The two ends of the socket that wakes the watch: it reads; other threads and signal handlers write.
 pub(crate) fn inbox() -> io::Result<(Inbox, Wakeup)> {
     let (reader, writer) = UnixStream::pair()?;
     reader.set_nonblocking(true)?;
@@ -39,25 +39,25 @@ pub(crate) fn inbox() -> io::Result<(Inbox, Wakeup)> {
 /// The watch's end.
 pub(crate) struct Inbox {
     reader: UnixStream,
-    /// Per signal of [`Signal::ALL`]: whether it came since it was last looked at.
+    /// Per signal of [`Signal::ALL`]: whether it arrived since the last check.
     arrived: Arc<[Arc<AtomicBool>; 6]>,
 }
 
 impl Inbox {
-    /// Waits until a signal came, somebody woken, or `limit` passed (`None` waits for ever).
+    /// Waits until a signal arrives, the watch is woken, or `limit` passes (`None` waits for ever).
     pub(crate) fn wait(&mut self, limit: Option<Duration>) {
         sys::wait_readable(self.reader.as_fd(), limit);
         let _ = self.reader.read(&mut [0; 64]);
     }
 
-    /// The signals that came since the last call. A signal counts once, however often it was sent.
+    /// The signals that arrived since the last call. A signal counts once, however often it was sent.
     pub(crate) fn take(&self) -> impl Iterator<Item = Signal> + '_ {
         let came = |index: usize| self.arrived[index].swap(false, Ordering::AcqRel);
         Signal::ALL.into_iter().enumerate().filter(move |&(index, _)| came(index)).map(|(_, signal)| signal)
     }
 }
 
-/// Everybody else's end.
+/// The end that wakes the watch.
 #[derive(Debug)]
 pub(crate) struct Wakeup {
     writer: UnixStream,
@@ -65,13 +65,13 @@ pub(crate) struct Wakeup {
 }
 
 impl Wakeup {
-    /// Wakes the watch. Never blocks: where the socket is full, the watch is about to wake anyway.
+    /// Wakes the watch. Never blocks: if the socket is full, the watch is about to wake anyway.
     pub(crate) fn wake(&self) {
         let _ = (&self.writer).write(&[0]);
     }
 }
 
-/// The installation of the handlers, in three steps: while this value lives, the signals are held back on
+/// The installation of the handlers, in three steps: while this value lives, the signals are blocked on
 /// the thread that made it and on the threads it starts.
 ///
 /// A signal that lands inside the registration would fall back to the action before and be lost; one that
@@ -79,12 +79,12 @@ impl Wakeup {
 pub(crate) struct Setup {
     signals: Vec<Signal>,
     original: Mask,
-    /// Signals that were already held back when the process started, and are let through from now on.
+    /// Signals that were blocked when the process started, and are unblocked from now on.
     pub(crate) held_at_exec: Vec<Signal>,
 }
 
 impl Setup {
-    /// Holds back `signals`, save those that are ignored in this process: `nohup` means it.
+    /// Blocks `signals`, except those the process ignores: `nohup` means it.
     pub(crate) fn begin(signals: &[Signal]) -> Self {
         let mut signals = signals.to_vec();
         signals.retain(|signal| !sys::is_ignored(signal.number()));
@@ -95,7 +95,7 @@ impl Setup {
         Self { signals, original, held_at_exec }
     }
 
-    /// Gives the calling thread the process's own mask, with our signals let through.
+    /// Gives the calling thread the process's own mask, with our signals unblocked.
     pub(crate) fn restore(&self) -> impl Fn() + Send + 'static {
         let original = self.original;
         move || original.apply()
@@ -105,7 +105,7 @@ impl Setup {
     ///
     /// # Errors
     ///
-    /// The signal that could not be registered, with the reason. What was registered before it is undone.
+    /// The signal that could not be registered, with the reason. Those registered before it are unregistered.
     pub(crate) fn register(&self, wakeup: &Wakeup) -> Result<Handlers, (Signal, io::Error)> {
         let mut handlers = Handlers { ids: Vec::new(), signals: Vec::new() };
         for &signal in &self.signals {
@@ -121,17 +121,17 @@ impl Drop for Setup {
     }
 }
 
-/// Per signal: while nobody listens, one we have a handler for must do what it does by default. An unregistered
-/// handler stays installed, and would swallow it.
+/// Per signal: while no lifecycle receives it, our handler must take the default action. An unregistered handler
+/// stays installed, and would swallow the signal.
 static UNATTENDED: [AtomicBool; 6] = [const { AtomicBool::new(true) }; 6];
 
-/// The signals whose default is kept up in this way. The registration is for the life of the process.
+/// The signals whose default action is kept in this way, registered for the life of the process.
 static KEPT_UP: Lock<Vec<Signal>> = Lock::new(Vec::new());
 
-/// What stands for each signal since our first registration for it; 0 where there was none.
+/// Each signal's action after our first registration for it; 0 if there was none.
 static OURS: [AtomicUsize; 6] = [const { AtomicUsize::new(0) }; 6];
 
-/// The signals that we listen to, and for which somebody else has installed another handler since.
+/// The signals that we handle, and for which other code has installed its own handler since.
 pub(crate) fn replaced() -> Vec<Signal> {
     let mut signals = Signal::ALL.to_vec();
     signals.retain(|signal| {
@@ -141,24 +141,24 @@ pub(crate) fn replaced() -> Vec<Signal> {
     signals
 }
 
-/// The registered handlers. Dropping it gives the signals their default meaning back.
+/// The registered handlers. Dropping it restores the signals' default actions.
 pub(crate) struct Handlers {
     ids: Vec<SigId>,
     signals: Vec<Signal>,
 }
 
 impl Handlers {
-    /// A handler for one more signal, from now on.
+    /// Installs a handler for one more signal.
     pub(crate) fn of(signal: Signal, wakeup: &Wakeup) -> io::Result<Self> {
         let mut handlers = Handlers { ids: Vec::new(), signals: Vec::new() };
         let number = signal.number();
-        // What was ignored at the start stays ignored.
+        // A signal ignored at the start stays ignored.
         if sys::is_ignored(number) {
             return Ok(handlers);
         }
         let mask = Mask::block(&[number]);
         let added = handlers.add(signal, wakeup);
-        // Let through on this thread, even if it was held back from the start.
+        // Unblocked on this thread, even if it was blocked at the start.
         mask.without(&[number]).0.apply();
         added.map(|()| handlers)
     }

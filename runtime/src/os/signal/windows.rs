@@ -1,4 +1,4 @@
-//! Windows: the console's control events, listened to on a small runtime of our own.
+//! Windows: the console's control events, received on a small runtime of our own.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,14 +25,14 @@ impl Signal {
     }
 }
 
-/// The two ends of what wakes the watch.
+/// The two ends of the channel that wakes the watch.
 #[allow(clippy::unnecessary_wraps)] // as on unix, where it can fail
 pub(crate) fn inbox() -> io::Result<(Inbox, Wakeup)> {
     let (sender, receiver) = mpsc::channel();
     Ok((Inbox { receiver, arrived: Vec::new() }, Wakeup { sender }))
 }
 
-/// A program's own handlers stand beside ours.
+/// A program's own handlers run beside ours.
 pub(crate) fn replaced() -> Vec<Signal> {
     Vec::new()
 }
@@ -44,7 +44,7 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// Waits until a signal came, somebody woken, or `limit` passed (`None` waits for ever).
+    /// Waits until a signal arrives, the watch is woken, or `limit` passes (`None` waits for ever).
     pub(crate) fn wait(&mut self, limit: Option<Duration>) {
         let limit = limit.unwrap_or(Duration::from_secs(24 * 60 * 60));
         if let Ok(Some(signal)) = self.receiver.recv_timeout(limit) {
@@ -52,13 +52,13 @@ impl Inbox {
         }
     }
 
-    /// The signals that came since the last call.
+    /// The signals that arrived since the last call.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Signal> + '_ {
         self.arrived.drain(..)
     }
 }
 
-/// Everybody else's end.
+/// The end that wakes the watch.
 #[derive(Debug)]
 pub(crate) struct Wakeup {
     sender: mpsc::Sender<Option<Signal>>,
@@ -71,7 +71,7 @@ impl Wakeup {
     }
 }
 
-/// The installation of the handlers. Windows has no masks: there is nothing to hold back.
+/// The installation of the handlers. Windows has no masks: there is nothing to block.
 pub(crate) struct Setup {
     signals: Vec<Signal>,
     pub(crate) held_at_exec: Vec<Signal>,
