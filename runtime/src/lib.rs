@@ -1,9 +1,8 @@
 //! Lifecycle-managed mains for tokio services.
 //!
-//! Annotate `main` and your background functions. From then on the process stops the way production needs it
-//! to: no signal is lost, the work in hand is finished, everything that was started is waited for, the
-//! deadline holds whatever the code does, and the exit code and the last lines on standard error say what
-//! happened.
+//! Annotate `main` and your background functions. The tokio process then loses no signal, finishes the work in hand,
+//! waits for every worker, ends by its deadline whatever the code does, and says in its exit code and last lines how
+//! it ended.
 //!
 //! ```no_run
 //! # #[derive(Clone)] struct Queue; struct Job; #[derive(Debug)] struct QueueError;
@@ -47,27 +46,27 @@
 //!                            ├────────────────────────── stop_timeout ──────────────────────────▶│
 //! ```
 //!
-//! 1. [`ready()`]. [`not_ready`] takes it back. It has no effect once a stop was asked for.
+//! 1. [`ready()`]. [`not_ready`] takes it back. Neither has an effect once a stop was asked for.
 //! 2. The first cause. [`is_ready`] is false; workers of the stage [`Early`](Stage::Early) are told to stop, and no
 //!    worker with `every` begins another run; [`before_stop`] hooks run, all at once. Everything else goes on.
 //! 3. The drain is over and the [`before_stop`] hooks are done, or half the budget is gone. Main and its workers are
-//!    told to stop, and [`on_stop`] hooks run beside them. When they have ended the stage [`Late`](Stage::Late) is
-//!    told, and when that has ended, [`Last`](Stage::Last).
-//! 4. Everybody has ended, or was aborted. A tenth of the budget, 2 s at the most, is kept in reserve. When only that is
-//!    left, who still runs is noted, and then its future is dropped, so that destructors run; stages whose turn
-//!    had not come are told, and aborted when half of the reserve has gone. In any case [`after_stop`] hooks
+//!    told to stop, and [`on_stop`] hooks run beside them. When these have ended, the stage [`Late`](Stage::Late) is
+//!    told to stop, and when that has ended, [`Last`](Stage::Last).
+//! 4. Everything has ended or was aborted. A tenth of the budget, 2 s at the most, is kept in reserve. When only that
+//!    is left, what still runs is noted, and then its future is dropped, so that destructors run; stages whose turn
+//!    had not come are told to stop, and aborted when half of the reserve is gone. In any case [`after_stop`] hooks
 //!    come next, the last registered first, each with its share of what is left.
-//! 5. Main's thread leaves the runtime, values given to [`keep`] are dropped, main returns its `ExitCode`. Where
-//!    that does not happen, the report is written with a quarter of the reserve left, and at the end of the
+//! 5. Main's thread leaves the runtime, values given to [`keep`] are dropped, main returns its `ExitCode`. If main's
+//!    thread does not get that far, the report is written with a quarter of the reserve left, and at the end of the
 //!    budget the watch ends the process.
 //!
 //! There is no drain when main has ended, when a person pressed Ctrl-C (a SIGINT, with a terminal on standard
-//! error), and when the service never called [`ready()`] and set no drain. Main's end, and the first SIGINT after
+//! error), and when the service was not [`ready()`] and set no drain. Main's end, and the first SIGINT after
 //! another cause, end it early. It never takes more than half the budget. With no drain and no [`before_stop`]
 //! hook the state is `Stopping` at once.
 //!
-//! While it waits, the stop says for whom, after one second and then at doubling intervals: `still waiting
-//! for: consume ×3 (2 s), main (2 s)`. It is the only report that survives a SIGKILL.
+//! A line names what the stop still waits for, after one second and then at doubling intervals: `still waiting
+//! for: consume ×3 (2 s), main (2 s)`. These lines are the only report that survives a SIGKILL.
 //!
 //! What if …
 //!
@@ -76,44 +75,44 @@
 //! | a stop is asked for twice | the first cause is kept, and the budget runs from it |
 //! | main returns while workers live | they are stopped and waited for, blocking ones too; a warning names them |
 //! | main returns or panics during the drain | the drain ends; the cause stays what it was; the exit code is main's, or 101 |
-//! | a worker fails during the drain | the drain goes on; the exit code is 1 |
-//! | a worker waits for its own handle, or its parent's | nobody can end that but the deadline: it is named, code 124 |
-//! | a worker is spawned before main's first await | it runs as any other |
+//! | a worker returns an error during the drain | the drain goes on; the exit code is 1 |
+//! | a worker awaits its own handle, or that of a worker that awaits it | only the deadline ends that: it is named, code 124 |
+//! | a worker is spawned before main's first await | it runs like any other |
 //! | a worker is spawned while stopping | it runs, with its token cancelled, and is waited for; with `when_stopping = "refuse"` it is refused |
-//! | a worker is spawned when its stage has ended | its handle says [`Refused`](WorkerError::Refused) |
-//! | a worker is spawned where no lifecycle is | a panic that names the missing attribute; to `.await` it works |
-//! | a parent ends before its children | they go on; the stop waits for them |
-//! | a restart is pending when the stop comes | it does not come |
-//! | a tick fails, or is due during the drain | it is logged, and the next one comes; it is not begun |
-//! | a worker with `every` is spawned when a stop was asked for | it is refused |
-//! | a worker with `on_failure = "log"` has a destructor that panics, at its end or at an abort | a line, nothing else |
-//! | a blocking worker is aborted, by its handle or by its own budget, while its code runs | it counts as aborted; the code cannot be cut off, and the stop waits for it |
-//! | an essential worker ends well, or is stopped through its handle | the process stops, code 0; nothing else happens |
+//! | a worker is spawned when its stage has ended | its handle resolves to [`Refused`](WorkerError::Refused) |
+//! | a worker is spawned outside any lifecycle | a panic that names the missing attribute; `.await` works |
+//! | a parent ends before its children | the children go on; the stop waits for them |
+//! | a restart is pending when the worker is told to stop | the worker does not run again |
+//! | a run of a worker with `every` fails | the failure is logged, and the next run comes |
+//! | such a run is due, or such a worker is spawned, after a stop was asked for | the run does not begin; the worker is refused |
+//! | the destructor of a worker with `on_failure = "log"` panics, at its end or at an abort | a line, nothing else |
+//! | a blocking worker is aborted, by its handle or by its own budget, while its code runs | it counts as aborted; the code cannot be interrupted, and the stop waits for it |
+//! | an essential worker ends well | the process stops, code 0; one that is stopped through its handle stops nothing else |
 //! | a worker has to be aborted at the stop, whatever its policy | it is named, code 124 |
-//! | a `before_stop` hook hangs | it is aborted when half the budget is gone, and named, code 124; then main and its workers are told |
+//! | a `before_stop` hook hangs | it is aborted when half the budget is gone, and named, code 124; then main and its workers are told to stop |
 //! | an `on_stop` hook returns an error | it is tried again, three times in all; then it is a failure, code 1 |
 //! | an `after_stop` hook hangs | it is aborted when its share is over, and named; the others run |
-//! | a hook spawns a worker | it is waited for as any other |
+//! | a hook spawns a worker | it is waited for like any other; from an `after_stop` hook it is refused |
 //! | a hook is registered under the name of one that has begun | it runs as well |
-//! | a hook is registered when its moment has come | it runs at once; an `after_stop` hook as long as these run |
+//! | a hook is registered when its moment has come | it runs at once; an `after_stop` hook is the next, while these still run |
 //! | [`ready()`] twice, or during a stop | no effect |
 //! | [`reloads`] while SIGHUP is among `signals` | a panic at the call |
 //! | code blocks its thread, or never yields | named as blocking; the watch ends the process at the deadline |
-//! | untracked tasks are alive at the end | they are dropped, and get 50 ms for their destructors |
-//! | untracked blocking threads are alive at the end | nobody waits for them |
-//! | a second Ctrl-C | the process ends at once, code 130; the same signal twice within 100 ms is one |
+//! | untracked tasks are alive at the end | they are dropped, and their destructors get 50 ms |
+//! | untracked blocking threads are alive at the end | the process ends without them |
+//! | a second Ctrl-C | the process ends at once, code 130; the same signal twice within 100 ms counts once |
 //! | a second SIGTERM | a line, nothing else |
-//! | SIGINT or SIGTERM was ignored when the process started (`nohup`) | it stays ignored |
-//! | code installs another handler for one of the signals | unless it calls the one before it the stop is not heard of; a line at the end, or in the report, names the signal |
-//! | the process stood still past a deadline, for 200 ms or more (SIGSTOP, a frozen cgroup) | when it goes on, what is due has 50 ms to finish; then come the abort and the end. That is granted once in a stop |
+//! | a signal was ignored when the process started, as `nohup` ignores SIGHUP | it stays ignored |
+//! | code installs another handler for one of the signals | unless that calls the handler before it, the signal stops nothing; a line at the end, or in the report, names it |
+//! | the process stood still past a deadline, for 200 ms or more (SIGSTOP, a frozen cgroup) | when it goes on, what is due has 50 ms to finish; then come the abort and the end. This is granted once in a stop |
 //! | tokio's clock is paused, or moved, in a program | the stop goes by real time; in a test, by the test's clock |
-//! | everybody was joined, and the machine is too busy for the rest | it has up to half a second more; the code stays what it is |
-//! | standard error is a terminal that stops whoever writes from the background (`stty tostop`) | lines are written all the same: a line of ours suspends nobody |
-//! | standard error does not block (`O_NONBLOCK`) and is full | it is waited for, as one that blocks |
-//! | threads that were there before the lifecycle spawn a worker while its runtime is built | they wait for the runtime |
+//! | everything was joined, and the machine is too busy for the rest | the rest gets up to half a second more; the code stays what it is |
+//! | standard error is a terminal that stops background writers (`stty tostop`) | lines are written all the same, and do not suspend the process |
+//! | standard error does not block (`O_NONBLOCK`) and is full | the writer waits for it as for one that blocks |
+//! | a thread older than the lifecycle spawns a worker while the runtime is being built | it waits for the runtime |
 //! | a lifecycle after another one | works |
-//! | a lifecycle inside a tokio runtime, or while another one runs | a panic at the caller's line; tests have theirs each |
-//! | `std::process::exit` in code of yours | the process ends at once: no hooks, no report |
+//! | a lifecycle inside a tokio runtime, or while another one runs | a panic at the caller's line; each test has its own |
+//! | your code calls `std::process::exit` | the process ends at once: no hooks, no report |
 //!
 //! # Exit codes
 //!
@@ -125,15 +124,15 @@
 //! | main or a worker panicked | 101, as std |
 //! | the deadline passed with work still running: the process's, a worker's own, a hook's share (half the budget for [`before_stop`]) | 124, as `timeout(1)` |
 //! | a second interrupt forced the exit | 130, as shells: 128 + SIGINT |
-//! | with `reraise`: a signal asked for the stop, and nothing but main's own result went wrong | death by that signal; 128 + its number where that cannot be, as in PID 1 |
-//! | a wrong value in the environment, no thread or handler to be had | 2, main was not run |
+//! | with `reraise`: a signal asked for the stop, and nothing but main's own result went wrong | death by that signal; 128 + its number where that is impossible, as in PID 1 |
+//! | the environment has a wrong value, or the system grants no thread or no signal handler | 2, main was not run |
 //!
-//! The first failure decides. A signal, [`stop()`] and main's `Ok` are causes, not failures; a failure that a
-//! policy tolerates (`"log"`, `"restart"`) and an error or panic of a [`before_stop`] hook are none either. An end
-//! that is not 0 prints a report on standard error, at most 2 KiB, its one-line summary last: the cause, every
-//! failure with its text, how long each state took, and everybody who had to be aborted: name, file and line, how
-//! many, how long, whether it waits in an await or blocks its thread, and who waits for whose handle; with the feature
-//! `taskdump`, in which await.
+//! The first failure decides. A signal, [`stop()`] and main's `Ok` are causes, not failures; neither is a failure that
+//! a policy tolerates (`"log"`, `"restart"`), nor an error or panic of a [`before_stop`] hook. An exit code other than
+//! 0 comes with a report on standard error, at most 2 KiB, its one-line summary last: the cause, every failure with its
+//! text, how long each state took, and everything that had to be aborted: name, file and line, how many, how long,
+//! whether it waits in an await or blocks its thread, and for which handle it waits; with the feature `taskdump`, in
+//! which await.
 //!
 //! # What the attributes expand to
 //!
@@ -152,60 +151,60 @@
 //!                                               }
 //! ```
 //!
-//! Everything that behaves lives in this crate and can be used without macros: [`Builder`], [`Worker::new`],
-//! [`spawn()`], [`spawn_blocking`].
+//! All behaviour is in this crate and can be used without macros: [`Builder`], [`Worker::new`], [`spawn()`],
+//! [`spawn_blocking`].
 //!
 //! # Whose stop?
 //!
-//! No handle is passed around. [`token`], [`stopping`], [`is_stopping`] and [`run_until_stopping`] answer for
-//! the caller: inside a worker for that worker, in main and everywhere else for main's stage. They find their
-//! lifecycle from main, from a worker, from a plain `tokio::spawn` task, from a `spawn_blocking` closure and,
-//! in a program, from any thread. What they return is settled when they are called: `stopping()` made by a
-//! worker means that worker wherever it is polled. Two lifecycles in one process, as in tests, never mix.
-//! Outside any lifecycle they are inert: a function that asks can be tested by itself.
+//! No handle is passed around. [`token`], [`stopping`], [`is_stopping`] and [`run_until_stopping`] answer for the
+//! caller: inside a worker for that worker, in main and everywhere else for main's stage. They find their lifecycle
+//! from main, from a worker, from a plain `tokio::spawn` task, from a `spawn_blocking` closure and, in a program, from
+//! any thread. The call settles whose stop is meant: `stopping()` called by a worker means that worker wherever the
+//! future is polled. Two lifecycles in one process, as in tests, never mix. Outside any lifecycle they are inert: a
+//! function that calls them can be tested by itself.
 //!
 //! A worker spawned by a worker is its child: stopping the parent, through its handle or its token, stops the
-//! child. A stage of its own makes it nobody's child.
+//! child. A worker with a stage of its own is no child.
 //!
-//! [`hold`] does for a part of an untracked task, such as an upload in a request handler, what a worker has from the
-//! beginning: its stage waits for it, and it is named.
+//! [`hold`] gives a part of an untracked task, such as an upload in a request handler, what a worker has from the
+//! beginning: its stage waits for it, and reports name it.
 //!
 //! # The environment
 //!
 //! `GRACEFUL_STOP_TIMEOUT` and `GRACEFUL_DRAIN` win over the code: `30s`, `1m 30s`, `500ms`; for the first one
-//! also `none`. `GRACEFUL_REPORT=json` makes the report one line of JSON, times in milliseconds; it takes the feature
-//! `serde`. Anything else, and a drain that is not shorter than the budget, is one line on standard error and
+//! also `none`. `GRACEFUL_REPORT` is `text` or `json`: one line of JSON, times in milliseconds, with the feature
+//! `serde`. Any other value, and a drain that is not shorter than the budget, is one line on standard error and
 //! exit code 2, before main runs.
 //!
-//! Where `KUBERNETES_SERVICE_HOST` is set, as it is in every container of Kubernetes, a drain that nobody set is 5 s,
-//! or a quarter of the budget if that is less: endpoints take that long to hear that a pod is going. The default
-//! budget of 25 s is below the 30 s that Kubernetes grants.
+//! Where `KUBERNETES_SERVICE_HOST` is set, as it is in every container of Kubernetes, the drain is 5 s unless set, or a
+//! quarter of the budget if that is less: endpoints take that long to learn that a pod is not ready any more. The
+//! default budget of 25 s is below the 30 s that Kubernetes grants.
 //!
 //! # Features
 //!
 //! * `tracing` (default): lines become events of the `tracing` subscriber, target `graceful`, once one is set.
 //!   The report goes to standard error always.
 //! * `serde`: [`Status`] and what is in it can be serialised; `GRACEFUL_REPORT=json`.
-//! * `systemd`: where systemd waits to be told (`Type=notify`, `WatchdogSec=`), it is: readiness, the state, the stop, the
-//!   time the stop may take. Its watchdog is fed as long as the runtime runs tasks, and in a stop, which has its
-//!   own deadline.
+//! * `systemd`: where systemd expects it (`Type=notify`, `WatchdogSec=`), it is notified of readiness, the state, the
+//!   stop and the time the stop may take. Its watchdog is fed as long as the runtime runs tasks, and in a stop, which
+//!   has its own deadline.
 //! * `tower`: the module `tower`, a layer for services of axum, tonic and hyper. The stop waits for their
-//!   requests in hand. The page [`zero_dropped_requests`] says what else a restart takes that no client notices.
-//! * `metrics`: the recorder of the `metrics` facade, where one is installed, is told once a second and whenever the
-//!   state changes: `graceful_state`, `graceful_stop_seconds{state}`, `graceful_workers{worker,outcome}`,
+//!   requests in hand. The page [`zero_dropped_requests`] says what else it takes for no client to notice a restart.
+//! * `metrics`: the recorder of the `metrics` facade, where one is installed, gets these once a second and whenever
+//!   the state changes: `graceful_state`, `graceful_stop_seconds{state}`, `graceful_workers{worker,outcome}`,
 //!   `graceful_workers_live{worker}`, `graceful_restarts_total{worker}`, `graceful_aborted_total{worker}`,
 //!   `graceful_hook_seconds{hook,stage}` and `graceful_hook_failures_total{hook,stage}`.
 //! * `process`: `child`, a worker that is a child process. Its process group is told to stop, waited for, and killed
 //!   at the deadline. On Unix.
 //! * `taskdump`: dumps and reports name the awaits in which workers wait, from the innermost line to the worker's own:
-//!   `at src/db.rs:90 <- src/main.rs:12`. They come from tokio's task dumps, so it takes a build with
-//!   `RUSTFLAGS="--cfg tokio_unstable"`, on Linux, for aarch64, s390x, x86 or x86-64; anywhere else the feature changes
-//!   nothing, but that a dump says so. Who waits for something that is not tokio's, such as a channel of another crate,
-//!   is not seen; neither is what blocks its thread, which is named with the thread, nor main in a dump on a
-//!   runtime of many threads. Up to 64 workers of a function are looked at. Without debug info
-//!   (`debug = "line-tables-only"` in the profile is enough) it is functions, not lines. To read it takes a
-//!   tenth of a second or more, on a thread of its own: in a dump these lines follow the others, and a stop begins
-//!   in the second half of its budget. A poll costs one load more.
+//!   `at src/db.rs:90 <- src/main.rs:12`. They come from tokio's task dumps, so the build needs
+//!   `RUSTFLAGS="--cfg tokio_unstable"`, on Linux, for aarch64, s390x, x86 or x86-64; anywhere else the feature only
+//!   makes a dump say so. The await is unknown for a worker that waits for something other than tokio, such as a
+//!   channel of another crate, for one that blocks its thread, which is named instead, and for main in a dump on a
+//!   runtime of many threads. Up to 64 workers of a function are examined. Without debug info
+//!   (`debug = "line-tables-only"` in the profile is enough) functions are named, not lines. Reading debug info takes
+//!   a tenth of a second or more, on a thread of its own: in a dump these lines follow the others, and a stop begins
+//!   to read in the second half of its budget. A poll costs one load more.
 //! * `test-util`: tokio's paused clock for `#[graceful::test(start_paused = true)]`. For dev-dependencies.
 //!
 //! # When not to use it
@@ -213,65 +212,66 @@
 //! * A library should take a [`CancellationToken`] or a future as an argument. It can call [`stopping`], which is
 //!   inert without a lifecycle, but [`spawn()`] panics there.
 //! * Tasks that live for one function are better off in tokio's `JoinSet`: it joins them where they are used.
-//! * Where nothing but "cancel and wait" is needed, without a deadline, a report or signals, `tokio-util`'s
-//!   `TaskTracker` and `CancellationToken` do that, and this crate is built on the latter.
+//! * A program that needs only "cancel and wait", without a deadline, a report or signals, has `TaskTracker` and
+//!   `CancellationToken` of `tokio-util`; this crate is built on the latter.
 //! * A program that may be killed at any moment needs no lifecycle: `#[tokio::main]`.
 //!
 //! # Design
 //!
-//! **Why threads of our own?** A task that never yields, a blocking call on a current-thread runtime: and
-//! whatever listens on the same runtime hears no signal and holds no deadline. So threads of ours stand beside
-//! the user's runtime, each of which can be held up by one thing more than the one before. The *watch* waits
-//! for signals, conducts the stop, holds the deadline and ends the process as a last resort; nothing of the user's can
-//! block it. The *writer* writes; a full pipe or a slow subscriber can hold it up. The watch waits for it no longer than
-//! a bounded moment. In a process that runs in real time both have a higher priority than the threads of the program.
+//! **Why threads of our own?** A task that never yields, or a blocking call on a current-thread runtime, stops every
+//! signal listener and every deadline on that runtime. So threads of ours stand beside the user's runtime, each of
+//! which can be held up by one thing more than the one before. The *watch* waits for signals, conducts the stop, holds
+//! the deadline and ends the process as a last resort; nothing of the user's can block it. The *writer* writes; a full
+//! pipe or a slow subscriber can hold it up. The watch waits for it no longer than a bounded moment. In a process with
+//! real-time scheduling both have a higher priority than the program's threads.
 //!
 //! **Why does the watch conduct the stop?** A signal wakes it, and it wakes the workers: no third thread has to be
-//! started or woken in between. Until now a worker of a multi-thread runtime ran 1.5 ms after a SIGTERM; now it does so
-//! as soon as in a program written by hand. No step of a stop blocks: slots are locked for a few instructions, wakers of
-//! tokio's own tasks push to a queue, hooks are spawned, and lines are left for the writer. What may block is left to a
-//! *helper* thread, which is started when there is such a thing: the wakers of those who wait for a token that was handed
-//! out, for a state, or in [`idle()`]. Where no thread is to be had, the writer does it. The stop goes on meanwhile, and does
-//! not end before they have returned. Tokens are kept apart from the slots, since the
-//! locks of their tree are held for as long as it takes to cancel it. Where main was the last to end, its thread does the rest of the stop itself; it would
-//! only wait for the watch to do the same.
+//! started or woken in between. With one, a worker of a multi-thread runtime ran 1.5 ms after a SIGTERM; without, it
+//! runs about as soon as in a program written by hand. No step of a stop blocks: slots are locked for a few
+//! instructions, wakers of tokio's own tasks push to a queue, hooks are spawned, and lines are left for the writer.
+//! What may block is left to a *helper* thread, started when it is first needed: calling the wakers of code that waits
+//! for a token it was given, for a state, or in [`idle()`]. If the system grants no thread, the writer does it. The
+//! watch goes on meanwhile; a stage counts as ended only when these calls have returned. Tokens are kept apart from the
+//! slots, since the locks of their tree are held for as long as it takes to cancel it. When main was the last to end,
+//! its thread does the rest of the stop itself; it would only wait for the watch to do the same.
 //!
 //! **Why one plan and one function?** `stop/plan.rs` decides what is due, as a state machine without I/O and without a
-//! clock of its own; `stop/conduct.rs` does it, step by step, and says until when to wait. The watch waits with `poll(2)`,
-//! a test with tokio's timer: the same code under both.
+//! clock of its own; `stop/conduct.rs` does it, step by step, and says until when to wait. The watch waits with
+//! `poll(2)`, a test with tokio's timer: the same code under both.
 //!
-//! **Why is no signal lost?** The signals are held back on the main thread before any of our threads is started,
-//! let through only when the handlers are in place, and all that before the runtime is built. A signal
-//! that comes meanwhile waits; one that comes during a long start-up is remembered.
+//! **Why is no signal lost?** The signals are blocked on the main thread before any of our threads is started,
+//! unblocked only when the handlers are in place, and all that before the runtime is built. A signal
+//! that comes meanwhile is pending; one that comes during a long start-up is remembered.
 //!
 //! **Why `_exit` at the deadline?** `std::process::exit` waits for atexit handlers and for other exits. The orderly
 //! end returns from main, so that standard output is flushed; the watch stays armed until the process is gone.
 //!
-//! **Where is what?** The `mod` lines below are the layers, and `.ci/layers` holds them: a folder uses only those above it, and
-//! a file only those above it in its folder's `mod.rs`. Nouns below, verbs above: what a lifecycle keeps has never heard of
-//! it; what works on a whole lifecycle is a function further down this list.
+//! **Where is what?** The `mod` lines of `lib.rs` are the layers, and `.ci/layers` enforces them: outside tests a
+//! folder uses only folders listed before it, and a file only files listed before it in its folder's `mod.rs`. Nouns
+//! come first, verbs after: `life` is what a lifecycle keeps, and no part of it uses the whole; what works on a whole
+//! lifecycle is a function of a later folder.
 //!
 //! **Why does calling a worker not start it?** A hidden spawn would make a function that cannot be tested, and
 //! arguments or a handle would have to appear from somewhere. `.spawn()` is one word, and `.await` runs the body
 //! right here.
 //!
-//! **Why `WorkerHandle<R>` and not `WorkerHandle<T, E>`?** As tokio's `JoinHandle`, it names what the function
+//! **Why `WorkerHandle<R>` and not `WorkerHandle<T, E>`?** Like tokio's `JoinHandle`, it names what the function
 //! returns. With two parameters the result's type would need its bound in two places, and a worker with a
 //! wrong result would get its error twice.
 //!
-//! **Why slots?** A worker that returns `Pending` for the first time takes a slot: its waker, its name, since
-//! when. The stop wakes slots; reports count them; an abort finds everybody through them. [`stopping`] awaited by
+//! **Why slots?** A worker that returns `Pending` for the first time takes a slot: its waker, its entry, since when.
+//! The stop wakes slots; reports count them; an abort finds every waiting worker through them. [`stopping`] awaited by
 //! a worker itself registers nowhere else, so it allocates nothing. A worker that never waits takes none.
 //!
 //! **Why is the abort a poll?** Aborting sets a flag and wakes the slots; each worker's next poll ends early, and
 //! tokio drops its future in its own task. What cannot be polled, since it blocks, cannot be aborted: it is named.
 //!
-//! **Why a tick?** Whether a worker is alive shows in when it was last polled, and a look at the clock costs more than
+//! **Why a coarse clock?** When a worker was last polled shows whether it is alive, and reading a clock costs more than
 //! the poll of a small worker. So the watch counts the seconds, and a poll notes the count.
 //!
-//! **Why is everybody woken just before the abort?** Who waits for whose handle is worth knowing only when a stop does
-//! not end. So nobody keeps a list; they are asked, once, by being polled again. The same goes for where they wait,
-//! with the feature `taskdump`.
+//! **Why is every worker woken just before the abort?** Which worker waits for which handle is worth knowing only when
+//! a stop does not end. So no list is kept; each handle notes its waiter when it is polled again, once. The same goes
+//! for the await in which a worker waits, with the feature `taskdump`.
 //!
 //! # Limits
 //!
@@ -279,7 +279,7 @@
 //! dropped, and there is no report. SIGKILL cannot be handled, nor can a signal between `exec` and the first line of
 //! `main`. Forking is fine only before the lifecycle starts. `std::process::exit` ends the process at once. As PID 1
 //! the process reaps only the children it waits for. On Windows, ctrl-c and ctrl-break, close, shutdown and logoff
-//! stand in for SIGINT and SIGTERM; that part has been written, not run.
+//! stand in for SIGINT and SIGTERM; that part compiles, but has not been run.
 
 mod os;
 mod model;
