@@ -13,7 +13,7 @@ pub(crate) struct Diagnostics {
     pub(crate) failures: Failures,
     /// Which worker waits for whose handle, once that is asked for.
     pub(crate) waits: WaitGraph,
-    /// Where those that wait do so, once that is asked for.
+    /// In which await each worker waits, once that is asked for.
     #[cfg(taskdump)]
     pub(crate) probes: crate::life::probes::Probes,
     /// The polls that were under way when the stop began.
@@ -25,7 +25,7 @@ pub(crate) struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Has the report given to the writer, unless that has been done.
+    /// Gives the report to the writer with `give`, unless that has been done.
     pub(crate) fn report_once(&self, give: impl FnOnce()) {
         let mut reported = self.reported.lock();
         if !std::mem::replace(&mut *reported, true) {

@@ -1,4 +1,4 @@
-//! Where those who change something leave word of it for systemd's thread (feature `systemd`).
+//! How the thread that notifies systemd learns of changes (feature `systemd`).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -6,30 +6,30 @@ use std::time::Duration;
 
 use crate::model::state::State;
 
-/// Where those who change something leave word of it.
+/// Wakes the thread that notifies systemd, and keeps what changed until it takes it.
 #[derive(Debug, Default)]
 pub(crate) struct Doorbell {
-    news: Mutex<News>,
-    rung: Condvar,
-    /// Set while a task of ours is to answer a ping: it is nobody's untracked one.
+    changes: Mutex<Changes>,
+    more: Condvar,
+    /// Set while a task of ours has yet to answer a ping: it does not count as untracked.
     is_asking: AtomicBool,
 }
 
-/// What happened since the teller looked.
+/// What happened since the thread last took the changes.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct News {
+pub(crate) struct Changes {
     pub(crate) has_changed: bool,
     /// Set when the service was ready, be it for a moment.
     pub(crate) was_ready: bool,
     /// Set when the runtime has answered a ping.
     pub(crate) has_answered: bool,
-    pub(crate) teller: Presence,
+    pub(crate) thread: ThreadState,
 }
 
-/// What the thread does.
+/// What the thread is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Presence {
-    /// There is none.
+pub(crate) enum ThreadState {
+    /// It was not started.
     #[default]
     Absent,
     Busy,
@@ -38,18 +38,18 @@ pub(crate) enum Presence {
 
 impl Doorbell {
     /// The lifecycle has come to this state.
-    pub(crate) fn ring(&self, state: State) {
-        self.leave(|news| news.was_ready |= state == State::Ready);
+    pub(crate) fn note_state(&self, state: State) {
+        self.leave(|changes| changes.was_ready |= state == State::Ready);
     }
 
-    /// Waits until everything was told, for `limit` at the most.
+    /// Waits until systemd was notified of everything, for `limit` at the most.
     pub(crate) fn finish(&self, limit: Duration) {
-        let is_telling = |news: &mut News| match news.teller {
-            Presence::Absent => false,
-            Presence::Busy => true,
-            Presence::Waiting => news.has_changed,
+        let is_notifying = |changes: &mut Changes| match changes.thread {
+            ThreadState::Absent => false,
+            ThreadState::Busy => true,
+            ThreadState::Waiting => changes.has_changed,
         };
-        drop(self.rung.wait_timeout_while(self.lock(), limit, is_telling));
+        drop(self.more.wait_timeout_while(self.lock(), limit, is_notifying));
     }
 
     /// How many tasks on the runtime are ours.
@@ -57,7 +57,7 @@ impl Doorbell {
         usize::from(self.is_asking.load(Ordering::Acquire))
     }
 
-    /// Whether the runtime is to be asked for an answer: it owes none yet.
+    /// Whether to ping the runtime: no earlier ping is unanswered.
     pub(crate) fn ask(&self) -> bool {
         !self.is_asking.swap(true, Ordering::AcqRel)
     }
@@ -65,33 +65,33 @@ impl Doorbell {
     /// The runtime has run our task.
     pub(crate) fn answer(&self) {
         self.is_asking.store(false, Ordering::Release);
-        self.leave(|news| news.has_answered = true);
+        self.leave(|changes| changes.has_answered = true);
     }
 
-    pub(crate) fn leave(&self, word: impl FnOnce(&mut News)) {
-        let mut news = self.lock();
-        news.has_changed = true;
-        word(&mut news);
-        drop(news);
-        self.rung.notify_all();
+    pub(crate) fn leave(&self, change: impl FnOnce(&mut Changes)) {
+        let mut changes = self.lock();
+        changes.has_changed = true;
+        change(&mut changes);
+        drop(changes);
+        self.more.notify_all();
     }
 
-    /// Waits for news, for `limit` at the most, and takes it.
-    pub(crate) fn wait(&self, limit: Duration) -> News {
-        let mut news = self.lock();
-        news.teller = Presence::Waiting;
-        self.rung.notify_all();
-        let has_none = |news: &mut News| !news.has_changed;
-        let waited = self.rung.wait_timeout_while(news, limit, has_none);
-        let (mut news, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        let taken = *news;
-        news.has_changed = false;
-        news.has_answered = false;
-        news.teller = Presence::Busy;
+    /// Waits for changes, for `limit` at the most, and takes them.
+    pub(crate) fn wait(&self, limit: Duration) -> Changes {
+        let mut changes = self.lock();
+        changes.thread = ThreadState::Waiting;
+        self.more.notify_all();
+        let has_none = |changes: &mut Changes| !changes.has_changed;
+        let waited = self.more.wait_timeout_while(changes, limit, has_none);
+        let (mut changes, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let taken = *changes;
+        changes.has_changed = false;
+        changes.has_answered = false;
+        changes.thread = ThreadState::Busy;
         taken
     }
 
-    fn lock(&self) -> MutexGuard<'_, News> {
-        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

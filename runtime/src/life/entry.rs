@@ -1,5 +1,5 @@
-//! An entry for each worker function of a lifecycle, and for each name given at run time: what it is called, its policy,
-//! and how many there were.
+//! An entry for each worker function of a lifecycle, and for each name given at run time: its name, its policy, and how
+//! many workers there were.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -18,7 +18,7 @@ const SEVERAL: u32 = u32::MAX;
 /// What is known of the workers of one name.
 #[derive(Debug, Default)]
 pub(crate) struct Entry {
-    /// The function, once one of it was started here.
+    /// The function, once a worker of it was started here.
     function: OnceLock<&'static Function>,
     /// The name given at run time. It changes once nothing runs under it.
     given: Lock<Option<Arc<Label>>>,
@@ -39,7 +39,7 @@ pub(crate) struct Entry {
     idle_said: AtomicBool,
     /// Results that workers of this entry have left behind: their destructors run in its name.
     pub(crate) results: AtomicU32,
-    /// The name makes room for no other: its entry is counted in without being asked for each time.
+    /// The entry is given to no other name, so that its holder can count in it without asking for it each time.
     kept: AtomicBool,
 }
 
@@ -53,7 +53,7 @@ impl Drop for Lingering<'_> {
 }
 
 impl Entry {
-    /// How many are alive. Read without stopping any, so a moment out of date.
+    /// How many are alive. Others start and end meanwhile, so it is a moment out of date.
     pub(crate) fn live(&self) -> u64 {
         let ended = self.ended.iter().map(|count| count.load(Ordering::Acquire)).sum();
         self.started.load(Ordering::Acquire).saturating_sub(ended)
@@ -74,7 +74,7 @@ impl Entry {
         self.live() == 0 && self.results.load(Ordering::Acquire) == 0 && !self.kept.load(Ordering::Relaxed)
     }
 
-    /// The count of those that ended so.
+    /// The count of workers that ended this way.
     #[inline]
     pub(crate) fn ended(&self, kind: ExitKind) -> &AtomicU64 {
         &self.ended[kind as usize]
@@ -120,7 +120,7 @@ impl Entry {
         Lingering(self)
     }
 
-    /// What a failure of one of them is a failure of; main's, where it has no name.
+    /// The subject of a failure of one of them: main, if the entry has no name.
     pub(crate) fn subject(&self) -> Subject {
         self.label().map_or(Subject::Main, |label| {
             let location = label.location();
@@ -136,7 +136,7 @@ impl Entry {
         }
     }
 
-    /// What the attribute or the call said; the default for main.
+    /// The policy that the attribute or the call set; the default for main.
     pub(crate) fn policy(&self) -> Policy {
         match self.function.get() {
             Some(function) => function.policy().clone(),
@@ -148,19 +148,19 @@ impl Entry {
         self.given.lock().clone()
     }
 
-    /// It is this function's.
+    /// The entry is this function's from now on.
     #[inline]
     pub(super) fn belongs_to(&self, function: &'static Function) {
         self.function.get_or_init(|| function);
     }
 
-    /// No other name gets it.
+    /// No other name gets this entry.
     #[cfg(feature = "tower")]
     pub(super) fn keep(&self) {
         self.kept.store(true, Ordering::Relaxed);
     }
 
-    /// Begins anew under this name. Returns the one before.
+    /// Begins anew under this name. Returns the name before.
     pub(super) fn rename(&self, label: Arc<Label>) -> Option<Arc<Label>> {
         let counters = [&self.started, &self.restarted, &self.refused];
         for counter in counters.into_iter().chain(&self.ended) {
@@ -173,7 +173,7 @@ impl Entry {
         self.given.lock().replace(label)
     }
 
-    /// How many ended well, the first time that none is left.
+    /// How many ended well, the first time that no worker is left.
     pub(super) fn is_newly_idle(&self) -> Option<u64> {
         let ended = self.ended(ExitKind::Returned).load(Ordering::Relaxed);
         let is_idle = ended > 0 && self.live() == 0 && !self.was_stopped.load(Ordering::Relaxed);

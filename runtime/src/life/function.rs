@@ -1,5 +1,5 @@
-//! Annotated functions: what the attribute knows of each, numbered once per process. A name that stands in the code is
-//! as good as a function.
+//! Annotated functions: what the attribute says of each, numbered once per process. A name written in the code is
+//! treated like a function.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -14,7 +14,7 @@ use crate::model::policy::{OnFailure, OnTimeout, Policy};
 use crate::model::state::Stage;
 use crate::os::lock::Lock;
 
-/// What the attribute knows of a function: its name and where it stands.
+/// What the attribute says of a function: its name, its place and its policy.
 ///
 /// Not public API. Used by generated code.
 #[derive(Debug)]
@@ -28,13 +28,13 @@ pub struct Function {
 /// A name, and the place of a call with it.
 type CallKey = (&'static str, &'static str, u32);
 
-/// What stands for the calls with a name that stands in the code.
+/// The functions that stand for calls with a name written in the code.
 static CALLS: Lock<Option<HashMap<CallKey, &'static Function>>> = Lock::new(None);
 
-/// More of them were hardly written by hand.
+/// Names beyond so many are assumed to be made at run time.
 const MOST_CALLS: usize = 1024;
 
-/// How many calls a thread keeps at hand.
+/// How many calls a thread caches.
 const RECENT_CALLS: usize = 16;
 
 thread_local! {
@@ -72,7 +72,7 @@ impl Function {
         }
     }
 
-    /// What a failure means.
+    /// What a failure leads to.
     #[must_use]
     pub const fn on_failure(mut self, on_failure: OnFailure) -> Self {
         self.policy.set_on_failure(on_failure);
@@ -121,7 +121,7 @@ impl Function {
         self
     }
 
-    /// When it is told to stop.
+    /// In which stage it is told to stop.
     #[must_use]
     pub const fn stage(mut self, stage: Stage) -> Self {
         self.policy.set_stage(stage);
@@ -135,8 +135,8 @@ impl Function {
         self
     }
 
-    /// What stands for a call with this name at this place: the same each time. `None` where there are more names than
-    /// a program has in its text: they are made at run time.
+    /// The function that stands for a call with this name at this place: the same each time. `None` beyond the names
+    /// that a program has in its code: those are made at run time.
     #[inline]
     pub(crate) fn of_call(name: &'static str, place: &'static Location<'static>) -> Option<&'static Self> {
         let recent = RECENT.with(|recent| recent[slot(place)].get());
@@ -188,7 +188,7 @@ impl Function {
     fn enrol(&self) -> EntryId {
         static LAST: AtomicU32 = AtomicU32::new(0);
         let next = (LAST.fetch_add(1, Ordering::Relaxed) + 1).min(NAMED - 1);
-        // Another thread may have been first: then the number is given to nothing.
+        // Another thread may have been first: then this number stays unused.
         let number = self.number.compare_exchange(0, next, Ordering::Relaxed, Ordering::Relaxed);
         EntryId::from_bits(number.map_or_else(|first| first, |_| next))
     }

@@ -13,7 +13,7 @@ use crate::model::failure::FailureKind;
 use crate::model::hook::{HookStage, Progress};
 use crate::os::lock::Lock;
 
-/// What a hook comes to. Nothing of it runs before it is polled.
+/// The run of a hook. Nothing of it runs before it is polled.
 pub(crate) type Run = Pin<Box<dyn Future<Output = Result<(), FailureKind>> + Send>>;
 
 /// The hooks of a lifecycle, in the order of their registration.
@@ -31,7 +31,7 @@ struct List {
     next: u64,
     /// The stages whose moment has come.
     begun: Vec<HookStage>,
-    /// Nothing is run any more.
+    /// No hook is started any more.
     closed: bool,
 }
 
@@ -79,12 +79,12 @@ impl Hooks {
         let replaced = list.hooks.iter().position(same).map(|index| list.hooks.remove(index));
         list.hooks.push(hook);
         drop(list);
-        // What a hook has captured is dropped by whoever replaces it, not under the lock.
+        // What the replaced hook has captured is dropped here, not under the lock.
         drop(replaced);
     }
 
-    /// Whether hooks have to run before anybody is told to stop.
-    pub(crate) fn must_be_heard_first(&self) -> bool {
+    /// Whether `before_stop` hooks have to run before main is told to stop.
+    pub(crate) fn has_before_stop(&self) -> bool {
         self.lock().hooks.iter().any(|hook| hook.stage == HookStage::BeforeStop && hook.is_open())
     }
 
@@ -106,7 +106,7 @@ impl Hooks {
         self.lock().hooks.iter().filter(|hook| hook.stage == stage && hook.progress == Progress::Waiting).count()
     }
 
-    /// Marks the hook registered last, among those that wait, as running. Returns what is to be run, and its name.
+    /// Marks the hook registered last, among those that wait, as running. Returns its run and its name.
     pub(crate) fn begin_next(&self, stage: HookStage, now: Instant) -> Option<(HookId, Arc<str>, Run)> {
         let mut list = self.lock();
         let waits = |hook: &&mut Hook| hook.stage == stage && hook.progress == Progress::Waiting;
@@ -161,7 +161,7 @@ impl Hooks {
         aborted
     }
 
-    /// Runs nothing any more. Gives up those that were never started, and returns them.
+    /// Lets no hook start any more. Gives up those that were never started, and returns them.
     pub(crate) fn close(&self, now: Instant) -> Vec<HookView> {
         let mut list = self.lock();
         list.closed = true;

@@ -1,4 +1,4 @@
-//! All that one lifecycle shares. Each part knows nothing of the others; what is here takes several of them.
+//! All that one lifecycle shares. No part holds another; the functions here use several of them.
 
 mod begin;
 mod failures;
@@ -38,7 +38,7 @@ pub(crate) struct Lifecycle {
     pub(crate) members: Members,
     /// An entry for each function and each name: its counters and its policy.
     pub(crate) registry: Registry,
-    /// The workers that wait.
+    /// The parked workers.
     pub(crate) slots: Slots,
     /// The tokens of the stages.
     pub(crate) tokens: StageTokens,
@@ -56,7 +56,7 @@ pub(crate) struct Lifecycle {
     pub(crate) teardown: Teardown,
 }
 
-/// The time that a lifecycle goes by.
+/// The times and clocks of a lifecycle.
 #[derive(Debug)]
 pub(crate) struct Time {
     /// When the lifecycle began.
@@ -95,13 +95,12 @@ impl Lifecycle {
         LifeId::of(self)
     }
 
-    /// The clock that the stop goes by: real time in a process, whatever a paused clock of tokio's says; the test's own
-    /// in a test.
+    /// The clock of the stop: real time in a process, even if tokio's clock is paused; in a test, the test's clock.
     pub(crate) fn now(&self) -> Instant {
         if self.settings.is_test { Instant::now() } else { Instant::from_std(std::time::Instant::now()) }
     }
 
-    /// A thread that wanted to wake at `due` has just woken. Says so where that is because nothing ran for a while.
+    /// Called by a thread that should have woken at `due`. Writes a line if it is late because the process stood still.
     pub(crate) fn woke(&self, due: Instant) {
         if let Some(late) = self.time.stall.woke(due, self.now()) {
             self.writer.say(lines::stood_still(late));
@@ -118,7 +117,7 @@ impl Lifecycle {
         Sample::of(self.polls())
     }
 
-    /// Whose code holds up the end of the process.
+    /// Whose code the end of the process waits for.
     pub(crate) fn mains_thread(&self) -> MainsThread {
         let is_quiet = self.members.are_gone() && !self.hooks.is_any_running() && !self.notifier.is_calling();
         if is_quiet { self.teardown.mains_thread() } else { MainsThread::Users }
@@ -132,6 +131,6 @@ impl Lifecycle {
         self.notifier.wakeup.wake();
         self.notifier.helper.end();
         self.writer.end();
-        self.listeners.tell_systemd(State::Stopped);
+        self.listeners.notify_systemd(State::Stopped);
     }
 }

@@ -1,4 +1,4 @@
-//! What listens to a lifecycle from elsewhere: reloads, systemd, the recorder of metrics.
+//! What follows a lifecycle from outside: reloads, systemd, the recorder of metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,7 +8,7 @@ use crate::os::signal::Handlers;
 use crate::os::signal::Signal;
 use crate::os::signal::Wakeup;
 
-/// What a lifecycle knows of reloads.
+/// The SIGHUPs that ask for a reload.
 #[derive(Default)]
 pub(crate) struct Reloading {
     count: AtomicU64,
@@ -24,12 +24,12 @@ impl Reloading {
         Ok(())
     }
 
-    /// Hears no more: the signal means again what it means by default.
+    /// Removes the handler: the signal has its default meaning again.
     pub(crate) fn end(&self) {
         drop(self.handlers.lock().take());
     }
 
-    /// One more came.
+    /// Counts one more.
     pub(crate) fn add(&self) {
         self.count.fetch_add(1, Ordering::Release);
     }
@@ -45,7 +45,7 @@ impl std::fmt::Debug for Reloading {
     }
 }
 
-/// Whether the recorder is about to be told.
+/// Whether metrics are about to be published.
 #[cfg(feature = "metrics")]
 #[derive(Debug, Default)]
 pub(crate) struct Recording(pub(crate) std::sync::atomic::AtomicBool);
@@ -53,7 +53,7 @@ pub(crate) struct Recording(pub(crate) std::sync::atomic::AtomicBool);
 #[derive(Debug, Default)]
 pub(crate) struct Listeners {
     pub(crate) reloads: Reloading,
-    /// Whether the recorder of metrics is about to be told.
+    /// Whether metrics are about to be published.
     #[cfg(feature = "metrics")]
     pub(crate) recording: Recording,
     /// Wakes systemd's thread.
@@ -63,11 +63,11 @@ pub(crate) struct Listeners {
 
 impl Listeners {
     #[cfg(all(unix, feature = "systemd"))]
-    pub(crate) fn tell_systemd(&self, state: State) {
-        self.systemd.ring(state);
+    pub(crate) fn notify_systemd(&self, state: State) {
+        self.systemd.note_state(state);
     }
 
     #[cfg(not(all(unix, feature = "systemd")))]
     #[allow(clippy::unused_self)]
-    pub(crate) fn tell_systemd(&self, _: State) {}
+    pub(crate) fn notify_systemd(&self, _: State) {}
 }

@@ -22,7 +22,7 @@ pub(crate) struct Members {
 }
 
 impl Members {
-    /// Main counts as alive from the beginning.
+    /// With main, which counts as alive from the beginning.
     pub(super) fn with_main() -> Self {
         let alive: [Tracker; 4] = Default::default();
         alive[Stage::Main.index()].arrive();
@@ -65,7 +65,7 @@ impl Members {
         self.alive.iter().for_each(Tracker::close);
     }
 
-    /// From now on, a count that becomes small wakes the driver of the stop.
+    /// From now on a count that becomes small wakes the driver.
     pub(crate) fn watch(&self) {
         self.alive.iter().for_each(Tracker::watch);
     }
@@ -78,12 +78,12 @@ impl Members {
         self.main_alive.store(false, Ordering::Release);
     }
 
-    /// Main waits, and this wakes it.
+    /// Keeps the waker that wakes main while it waits.
     pub(crate) fn main_waits(&self, waker: &Waker) {
         let _ = self.main_waker.set(waker.clone());
     }
 
-    /// Has main polled once more, if it waits.
+    /// Wakes main if it waits.
     pub(crate) fn wake_main(&self) {
         if let Some(waker) = self.main_waker.get() {
             waker.wake_by_ref();

@@ -1,4 +1,4 @@
-//! What is woken when something changes: the driver of the stop, main's thread, and whatever waits for a state.
+//! What is woken when something changes: the driver of the stop, main's thread, and code that waits for a state.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -14,9 +14,9 @@ pub(crate) struct Notifier {
     pub(crate) wakeup: Wakeup,
     /// Wakes the task that drives the stop of a test.
     test_driver: Notify,
-    /// Something changed that the waiting have not been notified of.
+    /// Something changed, and the code that waits has not been notified yet.
     has_changed: AtomicBool,
-    /// Something waits for `changed`.
+    /// Some code waits for `changed`.
     has_waiters: AtomicBool,
     changed: Notify,
     /// Lets main's thread leave the runtime.
@@ -56,8 +56,8 @@ impl Notifier {
         self.test_driver.notified().await;
     }
 
-    /// Has the driver notify what waits for a change: a waker of the user's may block, and must not do so on the thread
-    /// of a worker, of main or of the watch.
+    /// Has the driver notify the code that waits for a change: a waker of the user's may block, and must not do so on
+    /// the thread of a worker, of main or of the watch.
     #[cold]
     pub(crate) fn note_change(&self) {
         self.has_changed.store(true, Ordering::Release);
@@ -69,7 +69,7 @@ impl Notifier {
         self.has_changed.swap(false, Ordering::AcqRel)
     }
 
-    /// Waits for something that a change announces.
+    /// Waits until `reached` is true, and checks it at each change.
     pub(crate) async fn until(&self, reached: impl Fn() -> bool) {
         self.has_waiters.store(true, Ordering::SeqCst);
         loop {
@@ -85,7 +85,7 @@ impl Notifier {
         self.has_waiters.load(Ordering::SeqCst)
     }
 
-    /// Wakes what waits for a change, by wakers that may be the user's.
+    /// Calls the wakers of code that waits for a change, which may be the user's.
     pub(super) fn notify_waiters(&self) {
         self.changed.notify_waiters();
     }
@@ -108,7 +108,7 @@ impl Notifier {
         self.calling.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// Whether wakers are being called just now that may be the user's.
+    /// Whether wakers that may be the user's are being called now.
     pub(crate) fn is_calling(&self) -> bool {
         self.calling.load(Ordering::Acquire) > 0
     }

@@ -9,7 +9,7 @@
 //!
 //! 1. [`Phase::set_ready`], and back.
 //! 2. [`Lifecycle::begin_stop`](crate::life::lifecycle::Lifecycle::begin_stop), by the code that has the cause.
-//! 3. `set_stopping` of [`transitions`](crate::stop::transitions), by the [driver](crate::stop::driver), as all that
+//! 3. `set_stopping` of [`transitions`](crate::stop::transitions), by the [driver](crate::stop::driver), like all that
 //!    follows.
 //! 4. `begin_abort`, at the budget's end less the reserve.
 //! 5. `set_stopped`, when none is left or none can be waited for any longer.
@@ -32,17 +32,17 @@ const STATE: u32 = 0b111;
 const CANCELLED: u32 = 1 << 3;
 /// What still runs in the first stage is dropped at its next poll; the flags of the others follow.
 const ABORTING: u32 = 1 << 7;
-/// A single worker was stopped through its handle: whether one is stopping needs a look at its slot.
+/// A single worker was stopped through its handle: from now on each caller has to check its own slot.
 const SINGLED_OUT: u32 = 1 << 11;
-/// Nothing is served any longer than it has to be: an interrupt, or main's end, ended the drain.
+/// There is no drain, or an interrupt or main's end ended it early.
 const DRAINED: u32 = 1 << 12;
 /// A worker was aborted through its handle, or as one below another, and has yet to learn it.
 const ABORT_PENDING: u32 = 1 << 13;
 /// Always set: a caller with its own token never takes the fast path.
 const ALWAYS: u32 = 1 << 31;
 
-/// Which bits of the word, if any is set, mean that a caller of this stage has to look into whether it is stopping.
-/// One that can be stopped apart from its stage has to in any case.
+/// The bits of the word that, if any is set, make a caller of this stage check whether it is stopping. A caller that
+/// can be stopped apart from its stage always checks.
 #[inline]
 pub(crate) const fn disturbances(stage: Stage, scoped: bool) -> u32 {
     if scoped { ALWAYS } else { CANCELLED << stage.index() | SINGLED_OUT }
@@ -57,7 +57,7 @@ fn of_stages(flag: u32, stages: &[Stage]) -> u32 {
 pub(crate) struct Phase {
     /// State and flags. Each bit but `Ready`'s and `ABORT_PENDING` is set once and stays.
     word: AtomicU32,
-    /// The first cause, and whether the service goes on for a while after it.
+    /// The first cause, and whether the service goes on serving for a while after it.
     cause: OnceLock<(Cause, bool)>,
     /// The budget of the stop, from the first cause on.
     budget: OnceLock<Budget>,
@@ -65,7 +65,7 @@ pub(crate) struct Phase {
     told_at: OnceLock<Instant>,
     /// When all had ended or been aborted.
     joined_at: OnceLock<Instant>,
-    /// Set once the settings have been said.
+    /// Set once the settings have been written.
     introduced: AtomicBool,
     /// What happened in the stop, in order.
     pub(crate) timeline: Timeline,
@@ -90,7 +90,7 @@ impl Phase {
         State::from_bits(self.word.load(Ordering::Acquire) & STATE)
     }
 
-    /// Whether a stop was asked for, as seen by one side of a handshake.
+    /// Whether a stop was asked for; sequentially consistent, for one side of a handshake.
     pub(crate) fn is_stop_begun(&self) -> bool {
         self.word.load(Ordering::SeqCst) & STATE >= State::Draining as u32
     }
@@ -150,7 +150,7 @@ impl Phase {
         self.word.load(Ordering::SeqCst) & SINGLED_OUT != 0
     }
 
-    /// Whether the settings have yet to be said; asked once.
+    /// Whether the settings have yet to be written: true once.
     pub(crate) fn introduce(&self) -> bool {
         !self.introduced.swap(true, Ordering::Relaxed)
     }
@@ -201,7 +201,7 @@ impl Phase {
         self.word.fetch_or(of_stages(CANCELLED | ABORTING, stages), Ordering::SeqCst);
     }
 
-    /// Raises the state, never lowers it, and cancels stages. Says whether it was lower.
+    /// Raises the state, never lowers it, and cancels stages. Returns whether the state was lower.
     pub(crate) fn advance(&self, to: State, stages: &[Stage]) -> bool {
         let flags = of_stages(CANCELLED, stages);
         let raise = |word: u32| Some(word & !STATE | flags | (word & STATE).max(to as u32));

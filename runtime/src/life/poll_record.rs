@@ -1,6 +1,6 @@
-//! What others may see of a thread: which worker it is polling right now, and which ones it has polled.
+//! What other threads can see of a thread: which worker it is polling right now, and which ones it has polled.
 //!
-//! That is how a report tells a worker that waits in an await from one that blocks its thread.
+//! From this a report distinguishes a worker that waits in an await from one that blocks its thread.
 
 use std::ptr;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::model::label::EntryId;
 use crate::model::text;
 use crate::os::lock::Lock;
 
-/// Which lifecycle, by its address.
+/// A lifecycle's identity: its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LifeId(*const ());
 
@@ -30,14 +30,14 @@ impl LifeId {
     }
 }
 
-/// What others may see of a thread: two plain stores around each poll.
+/// What other threads can see of a thread: two plain stores around each poll.
 #[derive(Debug)]
 pub(crate) struct ThreadRecord {
     /// The thread's name, for people.
     pub(crate) name: String,
     /// Which shard of slots this thread prefers.
     pub(crate) shard: u32,
-    /// The lifecycle all the rest is about. A thread of a test may run another one in between.
+    /// The lifecycle that the fields below are about. A test's thread may run another one in between.
     pub(crate) life: AtomicPtr<()>,
     /// One more than the entry of the worker inside a poll; 0 between polls.
     pub(crate) entry: AtomicU32,
@@ -45,12 +45,12 @@ pub(crate) struct ThreadRecord {
     pub(crate) slot: AtomicU64,
     /// How many polls there were: the same number twice is the same poll.
     pub(crate) polls: AtomicU64,
-    /// Who was last polled here, and in which tick: an entry and a tick in the place of the entry's number. Entries share
-    /// places; the later one is kept.
+    /// Which entries were last polled here, and in which tick: an entry and a tick at the place of the entry's number.
+    /// Entries share places; the later one is kept.
     pub(crate) marks: [AtomicU64; MARKS],
 }
 
-/// How many entries a thread keeps in mind.
+/// How many entries a thread remembers.
 const MARKS: usize = 128;
 
 /// Where an entry's mark is: names given at run time, which have the highest bit, begin in the middle.
@@ -85,7 +85,7 @@ impl ThreadRecord {
         ptr::eq(self.life.load(Ordering::Acquire), life.0)
     }
 
-    /// From now on the rest is about this lifecycle.
+    /// From now on the record is about this lifecycle.
     pub(crate) fn belongs_to(&self, life: LifeId) {
         let before = self.life.swap(life.0.cast_mut(), Ordering::AcqRel);
         if !ptr::eq(before, life.0) {
@@ -108,13 +108,13 @@ impl ThreadRecord {
         (mark >> 32 == u64::from(entry)).then(|| u32::try_from(mark & u64::from(u32::MAX)).unwrap_or(u32::MAX))
     }
 
-    /// What the thread keeps in mind of an entry, for whoever polls a worker of it for another reason than that it was woken.
+    /// The last-polled mark of an entry, saved so that a diagnostic poll can restore it.
     #[cfg(taskdump)]
     pub(crate) fn mark(&self, entry: EntryId) -> u64 {
         self.marks[place(entry.to_bits() + 1)].load(Ordering::Relaxed)
     }
 
-    /// Puts that back.
+    /// Restores it.
     #[cfg(taskdump)]
     pub(crate) fn put_mark_back(&self, entry: EntryId, mark: u64) {
         self.marks[place(entry.to_bits() + 1)].store(mark, Ordering::Relaxed);
@@ -139,7 +139,7 @@ impl Threads {
         seen.push(Arc::clone(new));
     }
 
-    /// Those that run this lifecycle's code now.
+    /// The threads that run this lifecycle's code now.
     pub(crate) fn of(&self, life: LifeId) -> Vec<Arc<ThreadRecord>> {
         let seen = self.seen.lock();
         let all = seen.iter().filter(|thread| thread.is_about(life));
@@ -163,7 +163,7 @@ impl Threads {
     }
 }
 
-/// Which polls were under way at some moment.
+/// The polls that were under way at some moment.
 #[derive(Debug)]
 pub(crate) struct Sample {
     at: Instant,
@@ -171,7 +171,7 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// These are under way now.
+    /// A sample of the polls under way now.
     pub(crate) fn of(polls: Vec<(Arc<ThreadRecord>, Poll)>) -> Self {
         Self { at: Instant::now(), polls }
     }
@@ -180,12 +180,12 @@ impl Sample {
         self.at.elapsed()
     }
 
-    /// Whether one of the polls is still under way, of those that are now.
+    /// Whether one of the sampled polls is still among those under way `now`.
     pub(crate) fn has_one_still(&self, now: &[(Arc<ThreadRecord>, Poll)]) -> bool {
         now.iter().any(|(seen, poll)| self.since(seen, *poll).is_some())
     }
 
-    /// How long ago this poll was under way already, if that is long enough to mean something.
+    /// How long ago the sample saw this poll, if that is long enough to mean something.
     pub(crate) fn since(&self, seen: &Arc<ThreadRecord>, poll: Poll) -> Option<Duration> {
         let ago = self.at.elapsed();
         let is_same = |(thread, earlier): &(Arc<ThreadRecord>, Poll)| Arc::ptr_eq(thread, seen) && *earlier == poll;

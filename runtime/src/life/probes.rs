@@ -1,4 +1,4 @@
-//! Who has said where it waits, while a dump or a report asks (feature `taskdump`).
+//! The awaits in which workers wait, collected while a dump or a report asks for them (feature `taskdump`).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::MutexGuard;
@@ -11,11 +11,10 @@ use crate::model::awaits::Await;
 use crate::model::label::EntryId;
 use crate::os::lock::Lock;
 
-/// How many of one entry, and in all, are looked at. Looking takes some 20 µs each, on the threads of the runtime.
-pub(crate) const LOOKED_AT: (usize, usize) = (64, 512);
+/// How many workers of one entry, and in all, are traced. Each takes some 20 µs, on the threads of the runtime.
+pub(crate) const MOST_TRACED: (usize, usize) = (64, 512);
 
-/// How many threads look up what addresses mean. One that follows a stack would have to wait for them, and that is
-/// nothing for a poll.
+/// How many threads are looking up symbols. Walking a stack would wait for their lock, which a poll must not do.
 pub(crate) static LOOKING_UP: AtomicU32 = AtomicU32::new(0);
 
 fn is_looking_up() -> bool {
@@ -25,16 +24,16 @@ fn is_looking_up() -> bool {
 /// The return addresses of one await, the innermost first.
 pub(crate) type Stack = Vec<usize>;
 
-/// Who has said where he waits, while somebody asks.
+/// The awaits collected so far, while a dump or a report asks for them.
 #[derive(Debug, Default)]
 pub(crate) struct Probes {
     pub(crate) is_asking: AtomicBool,
     pub(crate) round: Lock<Round>,
     /// Whether a dump is being made.
     pub(crate) is_dumping: AtomicBool,
-    /// Whether what reports look up has been looked up before.
+    /// Whether the lookup for the report has been started beforehand.
     pub(crate) is_prepared: AtomicBool,
-    /// What was found out then, for those who have no time to answer once more.
+    /// What that lookup found, for workers that do not answer again.
     pub(crate) earlier: Lock<Vec<Await>>,
 }
 
@@ -42,15 +41,15 @@ pub(crate) struct Probes {
 pub(crate) struct Round {
     /// How many are asking: a dump, the report, or both at once.
     pub(crate) askers: u32,
-    /// Who was looked at: each task once, and main, which is none.
+    /// Which tasks were traced: each once, and main, which is no task.
     pub(crate) seen: HashSet<Option<Id>>,
-    /// Those who are looked at will be aborted next.
+    /// The traced workers are about to be aborted.
     pub(crate) is_the_last: bool,
-    /// How many have said all they will say.
+    /// How many have answered, or will not.
     pub(crate) answered: usize,
-    /// How many of each entry have been.
-    pub(crate) looked_at: HashMap<EntryId, usize>,
-    /// How many wait in the same way: what they await at once, in each of their stacks.
+    /// How many of each entry have been traced.
+    pub(crate) traced: HashMap<EntryId, usize>,
+    /// How many wait in the same awaits: one stack for each future they await at once.
     pub(crate) waiting: HashMap<(EntryId, Vec<Stack>), usize>,
 }
 
@@ -59,17 +58,17 @@ impl Probes {
         self.round.lock()
     }
 
-    /// Takes a place among those who are looked at, once a task, while there are any.
+    /// Whether this task is to be traced: once each, while the limits allow.
     #[cold]
     pub(crate) fn admit(&self, entry: EntryId) -> bool {
         let mut round = self.round();
-        let total = round.looked_at.values().sum::<usize>();
-        let of_row = round.looked_at.get(&entry).copied().unwrap_or(0);
-        let has_room = round.askers > 0 && total < LOOKED_AT.1 && of_row < LOOKED_AT.0;
+        let total = round.traced.values().sum::<usize>();
+        let of_entry = round.traced.get(&entry).copied().unwrap_or(0);
+        let has_room = round.askers > 0 && total < MOST_TRACED.1 && of_entry < MOST_TRACED.0;
         if !has_room || !round.seen.insert(tokio::task::try_id()) {
             return false;
         }
-        round.looked_at.insert(entry, of_row + 1);
+        round.traced.insert(entry, of_entry + 1);
         let is_admitted = !is_looking_up() && (round.is_the_last || is_woken_by_the_scheduler(entry));
         round.answered += usize::from(!is_admitted);
         is_admitted
@@ -93,8 +92,8 @@ impl Probes {
     }
 }
 
-/// Whether a future that is looked at has its wakers called afterwards, by tokio's scheduler. Main's on a runtime of
-/// many threads has not: one of several futures in it, which had just become ready, would not be polled again.
+/// Whether tokio's scheduler wakes a future again after it was traced. It does not wake main's on a runtime of many
+/// threads: one of several futures in it, which had just become ready, would not be polled again.
 fn is_woken_by_the_scheduler(entry: EntryId) -> bool {
     let is_alone = |runtime: Handle| runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
     entry != EntryId::MAIN || Handle::try_current().is_ok_and(is_alone)

@@ -1,8 +1,8 @@
 //! The entries of a lifecycle: one for each worker function, one for each name given at run time.
 //!
-//! A [`Function`] is a static with a number that is the same in each lifecycle: its entry is found by two indexed loads.
-//! Names given at run time are kept in a second table, which stays small: one that nothing runs under any more makes room
-//! for the next.
+//! A [`Function`] is a static with a number that is the same in each lifecycle: its entry is found by two indexed
+//! loads. Names given at run time are kept in a second table, which stays small: the entry of a name under which
+//! nothing runs any more is given to the next name.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -13,9 +13,9 @@ use crate::model::label::{EntryId, Label, NAMED};
 use crate::model::text;
 use crate::os::lock::Lock;
 
-/// Beyond this many names given at run time, those that nothing runs under are replaced.
+/// Beyond this many names given at run time, those under which nothing runs are replaced.
 const NAMES_KEPT: usize = 256;
-/// How many of them are tried when a new name comes.
+/// How many of them are checked for each new name.
 const TRIED: usize = 16;
 
 /// A lifecycle's entries.
@@ -56,7 +56,7 @@ impl Registry {
         self.under(label, Entry::start)
     }
 
-    /// The entry of a name that keeps it, for those who count often.
+    /// An entry that its name keeps, for code that counts often.
     #[cfg(feature = "tower")]
     pub(crate) fn keep_named(&self, label: Label) -> EntryId {
         self.under(label, Entry::keep)
@@ -72,12 +72,12 @@ impl Registry {
         EntryId::named(number)
     }
 
-    /// An entry for a new name: a fresh one, or, when there are many, one that nothing runs under.
+    /// An entry for a new name: a fresh one, or, when there are many, one under which nothing runs.
     fn place(&self, names: &mut Names, label: Arc<Label>) -> u32 {
         let count = names.by_label.len();
         let mut free = None;
         if count >= NAMES_KEPT {
-            // A few are tried each time, in turn, so that many live names cost no search.
+            // A few are checked each time, in turn, so that many live names cost no long search.
             let from = names.next;
             names.next = (from + TRIED) % count;
             free = (from..from + TRIED)
@@ -111,7 +111,7 @@ impl Registry {
         ids.iter().skip(1).rev().filter_map(|id| Some(text::name(&self.get(*id).label()?.name))).collect()
     }
 
-    /// The workers of whom none is left, and how many ended well: each once.
+    /// The names of workers of which none is left, and how many ended well: each name once.
     pub(crate) fn newly_idle(&self) -> Vec<(Label, u64)> {
         let all = self.all().into_iter();
         all.filter(|(_, label, _)| !label.is_hold)
@@ -127,10 +127,10 @@ impl Registry {
     }
 }
 
-/// How many entries are at hand without being made: as many functions as most programs annotate.
+/// How many entries need no allocation: as many functions as most programs annotate.
 const AT_HAND: usize = 16;
 
-/// Rows by number: the first ones here, the others in chunks of 16, 32, 64, … that are made when first asked for.
+/// Entries by number: the first ones here, the others in chunks of 16, 32, 64, … that are allocated when first used.
 /// None ever moves.
 #[derive(Debug, Default)]
 struct Table {
@@ -153,14 +153,14 @@ impl Table {
         &self.chunks[chunk].get_or_init(|| (0..16 << chunk).map(|_| Entry::default()).collect())[offset]
     }
 
-    /// Those that have been made, with their numbers.
+    /// The entries allocated so far, with their numbers.
     fn iter(&self) -> impl Iterator<Item = (u32, &Entry)> {
         let chunks = (0..).zip(&self.chunks).filter_map(|(number, chunk)| Some((16 << number, chunk.get()?)));
         let far = chunks.flat_map(|(first, chunk)| (first..).zip(chunk.iter()));
         (0..).zip(&self.first).chain(far)
     }
 
-    /// The highest bit of a number beyond those at hand names its chunk, and the rest its place in it.
+    /// The highest bit of a number from 16 on gives its chunk, and the rest its place in it.
     fn find(number: u32) -> (usize, usize) {
         let high = number.ilog2();
         ((high - 4) as usize, (number - (1 << high)) as usize)
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn names_nobody_runs_under_make_room() {
+    fn names_under_which_nothing_runs_make_room() {
         let entries = Registry::default();
         for i in 0..10_000 {
             let entry = entries.start_named(label(format!("connection-{i}")));
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_whose_results_are_there_keeps_its_row() {
+    fn a_name_whose_results_are_there_keeps_its_entry() {
         let entries = Registry::default();
         let culprit = entries.start_named(label("culprit".to_owned()));
         entries.get(culprit).results.fetch_add(1, Ordering::Relaxed);
@@ -227,7 +227,7 @@ mod tests {
 
     #[cfg(feature = "tower")]
     #[test]
-    fn a_row_that_is_kept_is_nobody_elses() {
+    fn an_entry_that_is_kept_goes_to_no_other_name() {
         let entries = Registry::default();
         let kept = entries.keep_named(label("request".to_owned()));
         for i in 0..10_000 {
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_in_use_keeps_its_row() {
+    fn a_name_in_use_keeps_its_entry() {
         let entries = Registry::default();
         let ids: Vec<_> = (0..1000).map(|i| entries.start_named(label(format!("w{i}")))).collect();
         for (i, id) in ids.iter().enumerate() {

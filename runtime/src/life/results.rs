@@ -6,7 +6,7 @@ use crate::os::loom::atomic::{AtomicUsize, Ordering};
 #[derive(Debug, Default)]
 pub(crate) struct Results {
     left: AtomicUsize,
-    /// Those of them that are being dropped at this moment.
+    /// How many of them are being dropped at this moment.
     dropping: AtomicUsize,
 }
 
@@ -15,7 +15,7 @@ impl Results {
         self.left.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Somebody took a result that had been left.
+    /// A result that had been left was taken.
     pub(crate) fn take(&self) {
         self.left.fetch_sub(1, Ordering::AcqRel);
     }
@@ -24,8 +24,8 @@ impl Results {
         self.dropping.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Says whether it was the last that was being dropped. Whoever asked before that has been waiting since, and all
-    /// that it had written is seen from here on.
+    /// Returns whether it was the last one being dropped. Code that asked `are_dropping` before that waits since, and
+    /// all that it had written is visible from here on.
     pub(crate) fn end_dropping(&self) -> bool {
         self.left.fetch_sub(1, Ordering::AcqRel);
         self.dropping.fetch_sub(1, Ordering::AcqRel) == 1

@@ -7,20 +7,20 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 #[derive(Debug)]
 pub(crate) struct Runtime {
-    /// `None` inside where it could not be built, or is over.
+    /// `None` inside if it could not be built.
     handle: OnceLock<Option<Handle>>,
     /// The thread that builds it.
-    home: ThreadId,
+    builder: ThreadId,
 }
 
 impl Runtime {
-    /// One that this thread will build.
+    /// A runtime that this thread will build.
     pub(super) fn to_be_built() -> Self {
-        Self { handle: OnceLock::new(), home: thread::current().id() }
+        Self { handle: OnceLock::new(), builder: thread::current().id() }
     }
 
-    /// The runtime, which a thread that runs before it is built waits for: one from before the lifecycle, or one of the
-    /// runtime's own. `None` where there is none, and on the thread that builds it.
+    /// The runtime. While it is being built, a thread older than the lifecycle, or one of the runtime's own, waits
+    /// here. `None` if there is none, and on the thread that builds it.
     #[inline]
     pub(crate) fn wait(&self) -> Option<&Handle> {
         self.get().or_else(|| self.wait_elsewhere())
@@ -28,7 +28,7 @@ impl Runtime {
 
     #[cold]
     fn wait_elsewhere(&self) -> Option<&Handle> {
-        if thread::current().id() == self.home {
+        if thread::current().id() == self.builder {
             return None;
         }
         self.handle.wait().as_ref()
@@ -44,7 +44,7 @@ impl Runtime {
         let _ = self.handle.set(Some(runtime.clone()));
     }
 
-    /// None is built any more.
+    /// No runtime will be built any more.
     pub(super) fn give_up(&self) {
         let _ = self.handle.set(None);
     }

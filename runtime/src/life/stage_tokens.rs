@@ -1,4 +1,4 @@
-//! The token of each stage: parents of all that are handed out.
+//! The token of each stage: the parent of all tokens that are handed out.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,9 +11,9 @@ use crate::model::state::Stage;
 #[derive(Debug, Default)]
 pub(crate) struct StageTokens {
     tokens: [CancellationToken; 4],
-    /// One was taken: there is something to cancel.
+    /// A token was taken: there is something to cancel.
     are_taken: AtomicBool,
-    /// The user's code was given one, and may wait for it with a waker of its own.
+    /// The user's code was given a token, and may wait for it with a waker of its own.
     are_given: AtomicBool,
     /// How many tasks of ours wait for a worker's own token.
     watchers: Arc<AtomicUsize>,
@@ -29,8 +29,8 @@ impl Drop for Watcher {
 }
 
 impl StageTokens {
-    /// Hands one out. The flag of a stage is up before its token is cancelled, where any was taken; so a token that is
-    /// handed out in between agrees with the flag.
+    /// Hands one out. A stage's flag is set before its token is cancelled, if any was taken; a token that is handed out
+    /// in between is cancelled here, so that it agrees with the flag.
     pub(crate) fn take(
         &self,
         phase: &Phase,
@@ -51,7 +51,7 @@ impl StageTokens {
         self.are_taken.store(true, Ordering::SeqCst);
     }
 
-    /// From now on a waker of the user's may wait for a token.
+    /// From now on wakers of the user's may wait for a token.
     pub(crate) fn note_given(&self) {
         if !self.are_given.load(Ordering::Relaxed) {
             self.are_given.store(true, Ordering::SeqCst);

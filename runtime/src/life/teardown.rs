@@ -1,4 +1,4 @@
-//! The last part of a lifecycle: what main's thread is at, and what is dropped last.
+//! The last part of a lifecycle: whose code main's thread runs, and what is dropped last.
 
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,25 +6,25 @@ use std::time::Instant;
 
 use crate::os::lock::Lock;
 
-/// Whose code main's thread is at.
+/// Whose code main's thread runs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) enum MainsThread {
-    /// The user's, or it may be.
+    /// The user's, or possibly the user's.
     #[default]
     Users,
-    /// The user's, since then: all have ended, and what is left is destructors and exit handlers.
+    /// The user's, since then: all workers have ended, and only destructors and exit handlers are left.
     Leaving(Instant),
-    /// Ours, on the way out. Only the machine can hold it up.
+    /// Ours, on the way out. Only an overloaded machine can hold it up.
     Ours,
 }
 
 #[derive(Debug)]
 pub(crate) struct Teardown {
-    /// As far as main's thread says so.
+    /// As main's thread last set it.
     mains_thread: Lock<MainsThread>,
     /// What is dropped last of all; `None` once that has happened.
     kept: Lock<Option<Vec<Box<dyn Any + Send>>>>,
-    /// Set when the watch has nothing to watch any more.
+    /// Set when the lifecycle is over and the watch ends.
     over: AtomicBool,
 }
 
@@ -43,7 +43,7 @@ impl Teardown {
         *self.mains_thread.lock()
     }
 
-    /// Runs code of the user's on main's thread, when all have ended.
+    /// Runs code of the user's on main's thread, once all workers have ended.
     pub(crate) fn leave_to_the_user<T>(&self, run: impl FnOnce() -> T) -> T {
         self.mains_thread_is_at(MainsThread::Leaving(Instant::now()));
         let result = run();

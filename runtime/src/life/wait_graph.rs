@@ -1,14 +1,14 @@
-//! Who waits for whose handle, asked for when a stop is about to run out of time.
+//! Which worker waits for which handle, asked for when a stop is about to run out of time.
 //!
-//! Nobody notes it before: a stop that goes well needs no such list. Just before the abort everybody is woken once
-//! more, and a handle that is polled then and has no result yet says who is waiting for it.
+//! Nothing is noted before: a stop that goes well needs no such list. Just before the abort the workers are woken once
+//! more, and a handle that is polled then and has no result yet notes which worker waits for it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::model::still_running::{Found, Wait};
 use crate::os::lock::Lock;
 
-/// More of them than this are not noted.
+/// At most so many waits are noted.
 const NOTED: usize = 64;
 
 /// The list, while it is asked for.
@@ -19,7 +19,7 @@ pub(crate) struct WaitGraph {
 }
 
 impl WaitGraph {
-    /// From now on, handles that are polled in vain say who polls them.
+    /// From now on a handle that is polled and has no result notes which worker polls it.
     pub(crate) fn ask(&self) {
         self.is_asked.store(true, Ordering::Release);
     }
@@ -35,7 +35,7 @@ impl WaitGraph {
         }
     }
 
-    /// What was noted: the waits that go round in a circle first.
+    /// What was noted: cycles of waits first.
     pub(crate) fn found(&self) -> Vec<Found> {
         let list = self.list.lock();
         let mut found: Vec<Found> = Vec::new();
@@ -60,7 +60,7 @@ impl WaitGraph {
     }
 }
 
-/// The shortest way from whom this wait is for back to the waiter: the names along it, the waiter first.
+/// The shortest path from the awaited worker back to the waiter: the names along it, the waiter first.
 fn around(list: &[Wait], wait: &Wait) -> Option<Vec<String>> {
     if wait.awaited == wait.waiter {
         return Some(vec![wait.waiter.clone()]);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_for_himself_is_a_round_of_one() {
+    fn a_worker_that_waits_for_itself_is_a_round_of_one() {
         assert_eq!(found(&[("a", "a")]), [round(&["a"])]);
     }
 

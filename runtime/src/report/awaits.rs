@@ -1,12 +1,12 @@
-//! Where those who wait do so, by file and line: with tokio's task dumps, where these are to be had.
+//! Finds the file and line of each pending `.await`, using tokio's task dumps where available.
 //!
-//! Nobody notes where he waits. When it is asked for, those who sit are woken, and each is polled once within
-//! tokio's `trace_with`: futures of tokio's then say where they are polled from and that they are not ready, whether they are
-//! or not. A poll like any other follows at once, so that nothing is lost by it. Whoever blocks his thread is not
-//! polled, and says nothing.
+//! Nothing is noted beforehand. On request the parked workers are woken, and each is polled once within tokio's
+//! `trace_with`: tokio's futures then report the stack they are polled from, and return `Pending` whether they are
+//! ready or not. An ordinary poll follows at once, so that no wake-up is lost. A worker that blocks its thread is not
+//! polled and yields no stack.
 //!
-//! A stack is a few addresses. What these mean is looked up by a thread of its own: that reads the debug info of the
-//! program, which may take longer than a stop has left.
+//! A stack is a few addresses. A thread of its own looks up their lines: that reads the debug info of the program,
+//! which may take longer than a stop has left.
 
 mod frames;
 mod symbols;
@@ -21,25 +21,26 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::life::lifecycle::Lifecycle;
-use crate::life::probes::{LOOKED_AT, LOOKING_UP, Round, Stack};
+use crate::life::probes::{LOOKING_UP, MOST_TRACED, Round, Stack};
 use crate::model::awaits::{Await, Awaits, LookedUp};
 use crate::model::label::Label;
 use crate::model::text;
 use crate::os::threads;
 use crate::say::line::Line;
 
-/// How long a dump waits for those it has woken.
-const PATIENCE: Duration = Duration::from_millis(50);
-const SOON: Duration = Duration::from_millis(5);
-/// How long before the abort what takes long is begun.
+/// How long a dump waits for the workers it has woken.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(50);
+/// The pause between two checks.
+const PAUSE: Duration = Duration::from_millis(5);
+/// How long before the abort the slow lookup begins.
 const PREPARING: Duration = Duration::from_secs(2);
 
-/// Asks those who will be aborted next. [`of`] has their answers.
+/// Traces the workers that are about to be aborted. [`of`] collects their stacks.
 pub(crate) fn ask_at_last(life: &Lifecycle) {
     ask(life, true);
 }
 
-/// Has those who sit polled once more, so that they say where they wait. Returns how many were woken.
+/// Wakes parked workers, so that their next poll is traced. Returns how many were woken.
 fn ask(life: &Lifecycle, is_the_last: bool) -> usize {
     let mut round = life.diagnostics.probes.round();
     if round.askers == 0 {
@@ -52,35 +53,35 @@ fn ask(life: &Lifecycle, is_the_last: bool) -> usize {
     let mut woken = HashMap::<_, usize>::new();
     let mut total = 0;
     life.slots.wake_those(|entry, _| {
-        let of_row = woken.entry(entry).or_default();
-        let is_wanted = *of_row < LOOKED_AT.0 && total < LOOKED_AT.1;
-        *of_row += usize::from(is_wanted);
+        let of_entry = woken.entry(entry).or_default();
+        let is_wanted = *of_entry < MOST_TRACED.0 && total < MOST_TRACED.1;
+        *of_entry += usize::from(is_wanted);
         total += usize::from(is_wanted);
         is_wanted
     });
     total
 }
 
-/// What was said since it was asked.
-fn collect(life: &Lifecycle) -> Said {
+/// The stacks collected since they were asked for.
+fn collect(life: &Lifecycle) -> Collected {
     let mut round = life.diagnostics.probes.round();
     round.askers = round.askers.saturating_sub(1);
-    let said = if round.askers == 0 {
+    let collected = if round.askers == 0 {
         life.diagnostics.probes.is_asking.store(false, Ordering::Relaxed);
         std::mem::take(&mut *round).waiting
     } else {
         round.waiting.clone()
     };
     drop(round);
-    let said = said.into_iter();
-    Said(said.map(|((entry, stacks), count)| (life.registry.get(entry).label(), stacks, count)).collect())
+    let collected = collected.into_iter();
+    Collected(collected.map(|((entry, stacks), count)| (life.registry.get(entry).label(), stacks, count)).collect())
 }
 
-/// Which functions' workers (main's, where there is none) wait where, and how many: in addresses.
-struct Said(Vec<(Option<Label>, Vec<Stack>, usize)>);
+/// The stacks, as addresses, in which the workers of each function wait, and how many wait there; no label is main.
+struct Collected(Vec<(Option<Label>, Vec<Stack>, usize)>);
 
-impl Said {
-    /// The same in file and line. Takes its time.
+impl Collected {
+    /// The same in files and lines. Slow: reads debug info.
     fn look_up(self) -> Vec<Await> {
         LOOKING_UP.fetch_add(1, Ordering::Relaxed);
         let awaits = self.read();
@@ -89,13 +90,13 @@ impl Said {
     }
 
     fn read(self) -> Vec<Await> {
-        let mut book = symbols::Book::default();
+        let mut symbols = symbols::Cache::default();
         let mut awaits: Vec<Await> = Vec::new();
         let mut totals = HashMap::<_, usize>::new();
         for (label, stacks, count) in self.0 {
             *totals.entry(label.clone()).or_default() += count;
             // Two arms of a `select!` are one place.
-            let stacks: HashSet<_> = stacks.iter().map(|stack| book.read(stack)).collect();
+            let stacks: HashSet<_> = stacks.iter().map(|stack| symbols.read(stack)).collect();
             for stack in stacks.into_iter().filter(|stack| !stack.is_empty()) {
                 let same = |other: &&mut Await| other.label == label && other.stack == stack;
                 match awaits.iter_mut().find(same) {
@@ -105,7 +106,7 @@ impl Said {
             }
         }
         let labels: Vec<_> = awaits.iter().filter_map(|one| one.label.as_ref()).map(|label| label.file).collect();
-        let roots = book.roots(&labels);
+        let roots = symbols.roots(&labels);
         for one in &mut awaits {
             one.looked_at = totals.get(&one.label).copied().unwrap_or(one.count);
             for frame in &mut one.stack {
@@ -118,7 +119,7 @@ impl Said {
     }
 }
 
-/// What a dump says of them.
+/// The lines that a dump prints.
 struct Dump(Vec<Await>);
 
 impl fmt::Display for Dump {
@@ -135,7 +136,7 @@ impl fmt::Display for Dump {
             if one.count > 1 {
                 write!(f, " ×{}", one.count)?;
             }
-            if one.looked_at == LOOKED_AT.0 {
+            if one.looked_at == MOST_TRACED.0 {
                 write!(f, " of the {} looked at", one.looked_at)?;
             }
             write!(f, " at {}", one.stack.join(" <- "))?;
@@ -144,14 +145,14 @@ impl fmt::Display for Dump {
     }
 }
 
-/// Takes what was said since [`ask_at_last`], and has it looked up.
+/// Takes the stacks collected since [`ask_at_last`], and starts looking up their lines.
 pub(crate) fn of(life: &Lifecycle) -> Awaits {
-    let said = collect(life);
+    let collected = collect(life);
     let awaits = Awaits::default();
     *awaits.lock() = LookedUp { is_under_way: true, awaits: life.diagnostics.probes.earlier().clone() };
     let result = awaits.clone();
     let look_up = move || {
-        let found = said.look_up();
+        let found = collected.look_up();
         let mut looked_up = result.lock();
         let is_silent = |one: &Await| found.iter().all(|other| other.label != one.label);
         looked_up.awaits.retain(is_silent);
@@ -166,8 +167,8 @@ pub(crate) fn of(life: &Lifecycle) -> Awaits {
     awaits
 }
 
-/// Has said where those who wait do so. Nobody who is stuck, and no debug info, holds up anybody but a thread of its
-/// own; a dump that is asked for meanwhile has no such lines.
+/// Writes the lines that say in which await workers wait. A stuck worker or slow debug info holds up only the thread
+/// that does this; a dump requested meanwhile has no such lines.
 pub(crate) fn publish(life: &Arc<Lifecycle>) {
     if life.diagnostics.probes.is_dumping.swap(true, Ordering::AcqRel) {
         return;
@@ -183,21 +184,21 @@ pub(crate) fn publish(life: &Arc<Lifecycle>) {
     }
 }
 
-/// Asks everybody, and waits for those who answer. For a thread that has time.
+/// Traces every worker, waits for the answers and looks up their lines. Slow: not for the watch.
 fn find_out(life: &Lifecycle) -> Vec<Await> {
     let woken = ask(life, false);
     let asked = Instant::now();
-    while life.diagnostics.probes.answered() < woken && asked.elapsed() < PATIENCE {
-        sleep(SOON);
+    while life.diagnostics.probes.answered() < woken && asked.elapsed() < ANSWERS_WITHIN {
+        sleep(PAUSE);
     }
-    // They are polled once more each, which is on account of this as well.
-    sleep(SOON);
+    // Each worker is polled once more after its answer: that poll belongs to the dump as well.
+    sleep(PAUSE);
     collect(life).look_up()
 }
 
-/// Has it found out beforehand, once, when a stop has taken half of its budget and the abort is near: looking up for
-/// the first time takes a hundred times as long as later. Returns when the coordinator is to be here again, which wants
-/// to be woken at `deadline`.
+/// Traces and looks up beforehand, once, when a stop has taken half of its budget and the abort is near: the first
+/// lookup takes a hundred times as long as later ones. Returns when the driver, which waits until `deadline`, should
+/// call this again.
 pub(crate) fn prepare(life: &Arc<Lifecycle>, deadline: Option<Instant>) -> Option<Instant> {
     let moments = life.phase.budget().map(|budget| (budget.half(), budget.abort_at()));
     let Some((Some(half), Some(abort_at))) = moments else {
@@ -216,7 +217,7 @@ pub(crate) fn prepare(life: &Arc<Lifecycle>, deadline: Option<Instant>) -> Optio
             }
             *life.diagnostics.probes.earlier() = found;
         };
-        // Without a thread there is nothing earlier to fall back on.
+        // If the system grants no thread, the report has no earlier stacks to fall back on.
         let _ = threads::start("graceful-lookup", Box::new(prepare));
     }
     deadline

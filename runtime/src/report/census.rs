@@ -1,4 +1,4 @@
-//! Who is still there, and what they are doing: waiting in an await, or blocking a thread.
+//! Which workers are still there, and what they do: wait in an await, or block a thread.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,24 +15,24 @@ use crate::model::still_running::{Stuck, What};
 use crate::report::awaits;
 
 impl Blocking {
-    /// Whether this poll blocks its thread: it was under way in one of these looks.
+    /// Whether this poll blocks its thread: it was under way in one of these samples.
     pub(crate) fn find<'a>(
         life: &Lifecycle,
-        looks: impl IntoIterator<Item = &'a Sample>,
-        seen: &Arc<ThreadRecord>,
+        samples: impl IntoIterator<Item = &'a Sample>,
+        thread: &Arc<ThreadRecord>,
         poll: Poll,
     ) -> Option<Self> {
-        let mut looks = looks.into_iter();
-        let looked = looks.find_map(|look| look.since(seen, poll))?;
+        let mut samples = samples.into_iter();
+        let ago = samples.find_map(|sample| sample.since(thread, poll))?;
         // It may have begun at the very end of its tick.
-        let tick = seen.last_polled(poll.entry);
+        let tick = thread.last_polled(poll.entry);
         let counted = tick.map_or(Duration::ZERO, |tick| life.time.clock.since(tick + 1));
-        Some(Self { thread: seen.name.clone(), at_least: looked.max(counted) })
+        Some(Self { thread: thread.name.clone(), at_least: ago.max(counted) })
     }
 }
 
-/// Who is there now: workers by function, main last. `earlier` looks, the earliest first, tell a poll that
-/// blocks from one that happens to be under way.
+/// What is there now: workers by function, then hooks, main last. `earlier` samples, the earliest first, distinguish a
+/// poll that blocks from one that happens to be under way.
 pub(crate) fn find(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Stuck> {
     let mut found = workers(life, earlier);
     for hook in life.hooks.seen(life.now()) {
@@ -56,11 +56,11 @@ pub(crate) fn find(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Stuck> {
     found
 }
 
-/// Which workers are there now.
+/// The workers that are there now.
 pub(crate) fn workers(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Stuck> {
     let census = Census::now(life, earlier);
     let mut entries = life.registry.running();
-    // A function nobody runs any more can still hold a thread: with the destructor of a result.
+    // A function whose workers have all ended can still hold a thread: with the destructor of a result.
     for (_, poll) in &census.polls {
         if poll.entry != EntryId::MAIN && entries.iter().all(|(entry, ..)| *entry != poll.entry) {
             entries.extend(life.registry.get(poll.entry).label().map(|label| (poll.entry, label, 1)));
@@ -73,9 +73,9 @@ pub(crate) fn workers(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Stuck> {
     found
 }
 
-/// Has everybody polled once more, so that handles say who waits for them, and those who wait, where.
+/// Wakes the workers, so that handles note which worker waits for them, and awaits are traced.
 pub(crate) fn ask_waiters(life: &Lifecycle) {
-    /// So many take longer to wake than the abort can be put off.
+    /// Waking so many takes longer than there is before the abort.
     const TOO_MANY: usize = 10_000;
     awaits::ask_at_last(life);
     if life.members.count() < TOO_MANY {
@@ -91,7 +91,7 @@ pub(super) struct Census<'a> {
     pub(super) life: &'a Lifecycle,
     pub(super) polls: Vec<(Arc<ThreadRecord>, Poll)>,
     pub(super) slots: HashMap<EntryId, Parked>,
-    /// Earlier samples, the earliest first, tell a poll that blocks from one that happens to be under way.
+    /// Earlier samples, the earliest first, distinguish a poll that blocks from one that happens to be under way.
     pub(super) earlier: &'a [&'a Sample],
 }
 
@@ -103,9 +103,9 @@ impl<'a> Census<'a> {
     fn describe(&self, entry: EntryId, what: What, count: u64) -> Stuck {
         let mut blocking = Vec::new();
         let (mut polled, mut first_polls) = (0, 0);
-        for (seen, poll) in self.polls.iter().filter(|(_, poll)| poll.entry == entry) {
+        for (thread, poll) in self.polls.iter().filter(|(_, poll)| poll.entry == entry) {
             first_polls += u64::from(poll.slot.is_none());
-            match Blocking::find(self.life, self.earlier.iter().copied(), seen, *poll) {
+            match Blocking::find(self.life, self.earlier.iter().copied(), thread, *poll) {
                 Some(found) => blocking.push(found),
                 None => polled += 1,
             }
@@ -117,14 +117,14 @@ impl<'a> Census<'a> {
             what,
             count,
             oldest: slots.map(|slots| slots.oldest),
-            // A hold is nothing that is polled.
+            // A hold is never polled.
             polled: if is_hold { count } else { polled },
             not_started: if is_hold {
                 0
             } else {
                 count.saturating_sub(slots.map_or(0, |slots| slots.count) + first_polls)
             },
-            // One that blocks its thread waits for nothing of the stop.
+            // A worker that blocks its thread does not wait to be told to stop.
             untold: slots.map_or(0, |slots| slots.untold).min(count.saturating_sub(blocking.len() as u64)),
             blocking,
         }
@@ -151,27 +151,27 @@ mod tests {
     }
 
     #[test]
-    fn only_a_poll_that_goes_on_from_an_earlier_look_blocks() {
+    fn only_a_poll_that_goes_on_from_an_earlier_sample_blocks() {
         let (life, entry) = lifecycle();
         let mut before = None;
         poll(&life, entry, || {
-            let look = life.sample();
-            let [(seen, poll)] = &look.polls[..] else {
-                panic!("not one poll: {look:?}");
+            let sample = life.sample();
+            let [(thread, poll)] = &sample.polls[..] else {
+                panic!("not one poll: {sample:?}");
             };
-            let since = look.since(seen, *poll);
-            if look.age() < SAME_POLL {
+            let since = sample.since(thread, *poll);
+            if sample.age() < SAME_POLL {
                 assert_eq!(since, None, "it has only begun");
             }
             std::thread::sleep(SAME_POLL);
-            assert!(look.since(seen, *poll).is_some_and(|ago| ago >= SAME_POLL));
-            before = Some(look);
+            assert!(sample.since(thread, *poll).is_some_and(|ago| ago >= SAME_POLL));
+            before = Some(sample);
         });
         let before = before.expect("it has run");
         poll(&life, entry, || {
             let now = life.sample();
-            let (seen, poll) = &now.polls[0];
-            assert_eq!(before.since(seen, *poll), None, "it is the next poll");
+            let (thread, poll) = &now.polls[0];
+            assert_eq!(before.since(thread, *poll), None, "it is the next poll");
             assert!(!before.has_one_still(&life.polls()));
         });
     }
@@ -184,16 +184,16 @@ mod tests {
         let began = Instant::now();
         poll(&life, entry, || {
             std::thread::sleep(Duration::from_millis(500));
-            let look = life.sample();
+            let sample = life.sample();
             std::thread::sleep(SAME_POLL);
-            let (seen, poll) = &look.polls[0];
-            let blocking = Blocking::find(&life, [&look], seen, *poll).expect("it blocks");
+            let (thread, poll) = &sample.polls[0];
+            let blocking = Blocking::find(&life, [&sample], thread, *poll).expect("it blocks");
             assert!(blocking.at_least <= began.elapsed(), "{blocking}");
         });
     }
 
     #[test]
-    fn who_holds_a_thread_is_named_once_and_main_is_no_worker() {
+    fn what_holds_a_thread_is_named_once_and_main_is_no_worker() {
         let (life, entry) = lifecycle();
         let names = || {
             let workers = workers(&life, &[]);

@@ -13,28 +13,28 @@ use crate::report::status::Timings;
 use crate::report::{awaits, census};
 use crate::say::lines;
 
-/// Takes the facts. The look from when the stop began, and a `later` one, tell a poll that blocks from one that happens
-/// to be under way.
+/// Takes the facts. The sample from the beginning of the stop, and a `later` one, distinguish a poll that blocks from
+/// one that happens to be under way.
 pub(crate) fn take(life: &Lifecycle, later: Option<&Sample>) -> StopFacts {
-    let looks: Vec<_> = life.diagnostics.first_sample.get().into_iter().chain(later).collect();
-    let stuck = census::find(life, &looks);
+    let samples: Vec<_> = life.diagnostics.first_sample.get().into_iter().chain(later).collect();
+    let stuck = census::find(life, &samples);
     let main_never_looked = stuck.iter().any(Stuck::is_main) && !life.members.has_main_asked();
     StopFacts {
         stuck,
         waits: life.diagnostics.waits.found(),
-        // They were asked when the later look was taken.
+        // Their tracing began with the later sample.
         awaits: later.map_or_else(Awaits::default, |_| awaits::of(life)),
         main_never_looked,
         is_held_up: life.notifier.is_calling(),
     }
 }
 
-/// All that a report says.
+/// Everything a report says.
 pub(crate) struct Facts<'a> {
     pub(crate) code: u8,
     pub(crate) cause: Option<&'a Cause>,
     pub(crate) timings: Timings,
-    /// The first failure is the reason of the exit code: nothing else came before it.
+    /// The first failure is the reason for the exit code: nothing else came before it.
     pub(crate) is_decided_by_a_failure: bool,
     pub(crate) failures: Vec<Failure>,
     /// How many more there were.
@@ -82,7 +82,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// The failure that is the reason of the exit code.
+    /// The failure that is the reason for the exit code.
     pub(crate) fn first(&self) -> Option<&Failure> {
         self.failures.first().filter(|_| self.is_decided_by_a_failure)
     }
@@ -95,13 +95,13 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// How the time went, by what it went to.
+    /// How the time of the stop was spent.
     pub(crate) fn parts(&self) -> [(&'static str, Duration); 3] {
         [("draining", self.timings.draining), ("stopping", self.timings.stopping), ("closing", self.timings.closing)]
     }
 }
 
-/// Our handlers have been replaced by somebody else's.
+/// The hint that other handlers have replaced ours.
 fn handlers_replaced(life: &Lifecycle) -> Option<String> {
     let replaced = if life.settings.is_test { Vec::new() } else { signal::replaced() };
     (!replaced.is_empty()).then(|| lines::handlers_replaced(&replaced))

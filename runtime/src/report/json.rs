@@ -41,7 +41,7 @@ struct Report {
     left_out: usize,
 }
 
-/// Those of one name that were still there.
+/// The workers of one name, a hook or main, that were still there.
 #[derive(Serialize)]
 struct Entry {
     kind: &'static str,
@@ -64,7 +64,7 @@ struct Thread {
     at_least_ms: u64,
 }
 
-/// Where some of them wait, from the innermost call to the outermost.
+/// An await in which some of them wait, from the innermost call to the outermost.
 #[derive(Serialize)]
 struct Place {
     at: Vec<String>,
@@ -92,7 +92,7 @@ impl Report {
         }
     }
 
-    /// Takes a place off those who are stuck, or else an entry off the longest list. `false` where none has any.
+    /// Drops a place of a stuck entry, or else an entry of the longest list. `false` if nothing is left to drop.
     fn leave_one_out(&mut self) -> bool {
         let mut places = self.stuck.iter_mut().rev().map(|entry| &mut entry.awaits);
         if places.any(|places| places.pop().is_some()) {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_list_gives_way_and_of_equals_those_that_were_stuck() {
+    fn the_longest_list_gives_way_and_of_equals_the_one_of_stuck_workers() {
         let mut report = report(3, 2);
         let mut left = Vec::new();
         while report.leave_one_out() {

@@ -1,4 +1,4 @@
-//! Who is there, what they do, and what went wrong.
+//! Which workers are there, what they do, and what went wrong.
 
 #[cfg_attr(not(taskdump), path = "awaits/off.rs")]
 pub(crate) mod awaits;

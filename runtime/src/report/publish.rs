@@ -1,4 +1,4 @@
-//! The report, given to the writer once, whoever asks first.
+//! The report, given to the writer once, by the first caller.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ fn line(facts: &Facts<'_>, format: Format, prefix: &str) -> Line {
     }
 }
 
-/// Waits for what the report would be the better for, as long as there is time for it. For main's thread.
+/// Waits for lines that the report would gain from, while there is time. Called on main's thread.
 pub(crate) fn settle(life: &Lifecycle) {
     if let (Some(report), Some(budget)) = (life.diagnostics.report.get(), life.phase.budget()) {
         let until = budget.report_at().unwrap_or_else(|| life.now());
@@ -36,12 +36,12 @@ pub(crate) fn settle(life: &Lifecycle) {
     }
 }
 
-/// Has the report written, once, whoever asks first. The facts are taken now where nobody took them before. When
-/// this returns the report is in the writer's hands, even if somebody else gave it.
+/// Gives the report to the writer, once, for the first caller. The facts are taken now unless the abort took them. When
+/// this returns, the writer has the report, even if another thread gave it.
 pub(crate) fn publish(life: &Arc<Lifecycle>, code: u8, untracked: usize) {
     life.diagnostics.report_once(|| {
         if life.diagnostics.report.get().is_some() {
-            // The facts are known; who has begun since is given up as well.
+            // The facts are known; hooks that have begun since are given up as well.
             hook::abort_running(life);
         }
         hook::give_up_waiting(life);

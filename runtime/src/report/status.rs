@@ -33,9 +33,9 @@ pub struct Status {
     pub state: State,
     /// How long it has been running.
     pub uptime: Duration,
-    /// Why it stops, in words. `None` before a stop was asked for.
+    /// Why it stops, as text. `None` before a stop was asked for.
     pub cause: Option<String>,
-    /// What is left until the abort. `None` before a stop was asked for and where there is no deadline.
+    /// The time left until the abort. `None` before a stop was asked for, and without a deadline.
     pub remaining: Option<Duration>,
     /// How long each part of the stop took, or has taken so far.
     pub timings: Timings,
@@ -45,11 +45,11 @@ pub struct Status {
     pub workers: Vec<WorkerStatus>,
     /// The hooks, in the order of their registration.
     pub hooks: Vec<HookStatus>,
-    /// Holds by name: what keeps a stage open.
+    /// The holds that keep stages open, by name.
     pub holds: Vec<HoldStatus>,
-    /// Tasks on the runtime that are no workers.
+    /// How many tasks on the runtime are neither workers nor hooks.
     pub untracked: usize,
-    /// What happened in the stop, in order.
+    /// The events of the stop, in order.
     pub trace: Vec<Moment>,
 }
 
@@ -60,7 +60,7 @@ pub struct Status {
 pub struct Moment {
     /// How long after the stop was asked for.
     pub after: Duration,
-    /// What it was.
+    /// What happened.
     pub event: Event,
 }
 
@@ -71,11 +71,11 @@ pub struct Moment {
 pub struct Timings {
     /// From the start until the stop was asked for.
     pub running: Duration,
-    /// From then until main and its workers were told.
+    /// From then until main and its workers were told to stop.
     pub draining: Duration,
-    /// From then until everybody was joined or aborted.
+    /// From then until everything was joined or aborted.
     pub stopping: Duration,
-    /// From then on: the hooks of the end, the runtime, what was kept.
+    /// From then on: [`after_stop`](crate::after_stop) hooks, the runtime, values given to [`keep`](crate::keep).
     pub closing: Duration,
 }
 
@@ -84,26 +84,26 @@ pub struct Timings {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct MainStatus {
-    /// Whether it is still there.
+    /// Whether it still runs.
     pub is_alive: bool,
-    /// Whether it has asked about the stop: for its token, its flag or its future.
+    /// Whether it has asked about the stop: for its token, its flag or a future such as [`stopping`](crate::stopping).
     pub has_looked: bool,
     /// What it is doing.
     pub activity: Activity,
 }
 
-/// What the code of one function is doing: whether it runs, is stuck, or waits.
+/// What the workers of one function are doing: whether they run, are stuck, or wait.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Activity {
-    /// How many are being polled at this moment: they run, or they block their thread.
+    /// How many are being polled at this moment: they run, or block their thread.
     pub in_poll: u64,
-    /// The threads on which one has been inside the same poll for 10 ms, and how long it has been there. Known in
-    /// dumps and reports; empty in a plain snapshot.
+    /// The threads on which a worker has been inside the same poll for 10 ms, and for how long. Filled in dumps and
+    /// reports; empty in a plain snapshot.
     pub blocking: Vec<Blocking>,
-    /// How long ago one of them was last polled, to the second: a worker that waits for what never comes is not.
-    /// `None` where that is not known: never, or on a thread that is gone.
+    /// How long ago one of them was last polled, to the second: it grows for a worker that waits for what never comes.
+    /// `None` if that is unknown: never polled, or on a thread that is gone.
     pub last_polled: Option<Duration>,
 }
 
@@ -117,11 +117,11 @@ pub struct WorkerStatus {
     /// The names of the workers that have started them, the outermost first. Empty for those that main or an untracked
     /// task has started, and where several kinds of workers have.
     pub parents: Vec<String>,
-    /// Where it is written: `src/main.rs:7`.
+    /// The place in the source: `src/main.rs:7`.
     pub location: String,
-    /// What a failure means.
+    /// What a failure leads to.
     pub on_failure: OnFailure,
-    /// When it is told to stop, if that was set.
+    /// The stage in which it is told to stop, if one was set.
     pub stage: Option<Stage>,
     /// How many are alive.
     pub live: u64,
@@ -137,13 +137,13 @@ pub struct WorkerStatus {
     pub panicked: u64,
     /// How many were aborted.
     pub aborted: u64,
-    /// How many times one was run again after a failure.
+    /// How many times a worker was run again after a failure.
     pub restarted: u64,
     /// How many were refused because the stop had gone too far.
     pub refused: u64,
-    /// Since when the oldest one that has ever waited is alive.
+    /// How long ago the oldest one alive first waited, which is about its age. `None` if none has waited.
     pub oldest: Option<Duration>,
-    /// How long after the stop was asked for the last of them ended. `None` if none has since.
+    /// How long after the request for the stop the last of them ended. `None` if none has since.
     pub ended: Option<Duration>,
     /// What they are doing.
     pub activity: Activity,
@@ -160,9 +160,9 @@ pub struct HookStatus {
     pub stage: HookStage,
     /// How far it has come.
     pub progress: Progress,
-    /// How long after the stop was asked for it began.
+    /// How long after the request for the stop it began.
     pub began: Option<Duration>,
-    /// How long it took, or has been running.
+    /// How long it took, or has been running. `None` if it has not begun.
     pub took: Option<Duration>,
 }
 
@@ -173,7 +173,7 @@ pub struct HookStatus {
 pub struct HoldStatus {
     /// Its name.
     pub name: String,
-    /// Where it is taken: `src/main.rs:7`.
+    /// The call that takes it: `src/main.rs:7`.
     pub location: String,
     /// How many are held.
     pub live: u64,
@@ -181,21 +181,21 @@ pub struct HoldStatus {
     pub taken: u64,
 }
 
-/// A snapshot of the lifecycle: its state, a row per worker function, hooks and holds. It costs the workers
+/// Takes a snapshot of the lifecycle: its state, a row per worker function, hooks and holds. It costs the workers
 /// nothing: what it shows is counted anyway. Outside any lifecycle it is empty.
 pub fn status() -> Status {
     ambient::lifecycle().map_or_else(Status::empty, |life| Status::take(&life, None))
 }
 
-/// Has the status written to standard error, by the thread that writes.
+/// Has the writer take the status and write it to standard error.
 pub(crate) fn publish(life: &Arc<Lifecycle>) {
     let life = Arc::clone(life);
     let writer = life.writer.clone();
     writer.say_later(move || {
-        // A second look, a moment later, tells who blocks. The thread that writes can wait.
-        let look = life.sample();
+        // A sample a moment earlier shows which polls block. The writer can wait.
+        let earlier = life.sample();
         std::thread::sleep(APART);
-        Line::report(Status::take(&life, Some(&look)).to_string())
+        Line::report(Status::take(&life, Some(&earlier)).to_string())
     });
 }
 
@@ -216,12 +216,11 @@ impl Status {
         }
     }
 
-    pub(crate) fn take(life: &Lifecycle, look: Option<&Sample>) -> Self {
+    pub(crate) fn take(life: &Lifecycle, earlier: Option<&Sample>) -> Self {
         let now = life.now();
         let asked = life.phase.budget().map_or(now, Budget::asked);
         let since_asked = |at: Instant| at.saturating_duration_since(asked);
-        let earlier = look.as_slice();
-        let census = Census::now(life, earlier);
+        let census = Census::now(life, earlier.as_slice());
         let mut status = Self {
             state: life.phase.state(),
             uptime: now.saturating_duration_since(life.time.born),
@@ -237,7 +236,7 @@ impl Status {
         if let Some(budget) = life.phase.budget().filter(|budget| budget.total().is_some()) {
             status.remaining = Some(budget.remaining(now));
         }
-        // Of the tasks on the runtime: its workers, main aside, and the hooks that run. A hold is no task.
+        // Tracked tasks are workers, main aside, and running hooks. A hold is no task.
         let alive = life.tasks_alive();
         let mut tracked = life.members.workers();
         for (id, label, entry) in life.registry.all() {
@@ -315,9 +314,9 @@ fn worker(census: &Census<'_>, id: EntryId, label: &Label, entry: &Entry) -> Wor
 
 fn activity(census: &Census<'_>, entry: EntryId) -> Activity {
     let mut activity = Activity::default();
-    for (seen, poll) in census.polls.iter().filter(|(_, poll)| poll.entry == entry) {
+    for (thread, poll) in census.polls.iter().filter(|(_, poll)| poll.entry == entry) {
         activity.in_poll += 1;
-        let blocking = Blocking::find(census.life, census.earlier.iter().copied(), seen, *poll);
+        let blocking = Blocking::find(census.life, census.earlier.iter().copied(), thread, *poll);
         activity.blocking.extend(blocking);
     }
     activity.last_polled = if activity.in_poll > 0 {

@@ -1,4 +1,4 @@
-//! The snapshot as a table that a person can read.
+//! The snapshot as a table for people.
 
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -95,7 +95,7 @@ impl Table {
         self.lines.push(line);
     }
 
-    /// Nothing, where there are no rows.
+    /// Writes nothing if there are no rows.
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.lines.len() == 1 {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The report for people: a line a fact, the one-line summary last.
+//! The report for people: a line for each fact, the one-line summary last.
 
 use std::fmt::{self, Write};
 
@@ -38,19 +38,19 @@ pub(crate) fn text(facts: &Facts<'_>, room: usize, prefix: usize) -> String {
     }
     let is_plain = lines.is_empty() && facts.first().is_some_and(Failure::is_mains);
     if let Some(cause) = facts.cause.filter(|_| !is_plain) {
-        let (line, asides) = (course(facts, cause), Vec::new());
+        let (line, asides) = (stop(facts, cause), Vec::new());
         lines.insert(0, Entry { line, asides });
     }
     fit(&lines, &summary(facts), room, prefix)
 }
 
-/// A line, and what is said under it where all lines have found room.
+/// A line, and the lines shown under it if there is room for all entries.
 struct Entry {
     line: String,
     asides: Vec<String>,
 }
 
-/// Where they wait, the most frequent place first.
+/// The awaits in which they wait, the most frequent first.
 fn asides(facts: &Facts<'_>, stuck: &Stuck) -> Vec<String> {
     const SHOWN: usize = 3;
     let awaits = stuck.awaits(facts.awaits);
@@ -62,8 +62,8 @@ fn asides(facts: &Facts<'_>, stuck: &Stuck) -> Vec<String> {
     asides
 }
 
-/// Why it stopped, when, and how the time went: what took none is not worth the word.
-fn course(facts: &Facts<'_>, cause: &Cause) -> String {
+/// Why it stopped, when, and how the time was spent: parts that took none are left out.
+fn stop(facts: &Facts<'_>, cause: &Cause) -> String {
     let ran = span(facts.timings.running);
     let took = span(facts.timings.since_asked());
     let mut text = format!("stop: {cause}, {ran} after the start; it took {took}");
@@ -77,7 +77,7 @@ fn course(facts: &Facts<'_>, cause: &Cause) -> String {
     text
 }
 
-/// The last line, which is all that many people see.
+/// The last line, the only one that many people see.
 fn summary(facts: &Facts<'_>) -> String {
     let mut summary = format!("exit code {}: {}", facts.code, facts.reason());
     let mut stuck: Vec<&Stuck> = facts.stuck.iter().collect();
@@ -150,8 +150,8 @@ mod tests {
             (0..10).map(|i| Entry { line: format!("line {i}"), asides: vec!["x".repeat(100)] }).collect();
         let text = fit(&lines, "summary", 512, 10);
         assert!(text.len() + text.lines().count() * 10 < 512);
-        let told = (0..10).filter(|i| text.contains(&format!("line {i}")));
-        assert_eq!(told.count(), 10, "{text}");
+        let shown = (0..10).filter(|i| text.contains(&format!("line {i}")));
+        assert_eq!(shown.count(), 10, "{text}");
         let asides = text.lines().filter(|line| line.starts_with('x'));
         assert!((1..5).contains(&asides.count()), "{text}");
     }

@@ -1,4 +1,4 @@
-//! The same without macros: the options of a lifecycle, and how its runtime is made.
+//! The options of a lifecycle and of its runtime, without macros.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -48,7 +48,7 @@ impl Builder {
     /// The one budget of a stop: from the moment it is asked for until the process is gone.
     ///
     /// A tenth of it, 2 s at the most, is kept back for aborting what still runs, for the report and for
-    /// leaving. Zero is an immediate hard stop. A time too long for the clock is no deadline.
+    /// leaving. Zero is an immediate hard stop. A time too long for the clock means no deadline.
     /// `GRACEFUL_STOP_TIMEOUT` in the environment wins over it.
     pub fn stop_timeout(mut self, budget: Duration) -> Self {
         self.options.stop_timeout = Some(budget);
@@ -65,8 +65,8 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// When [`Signal::Terminate`] is not among them: a supervisor's stop would kill the process. When one of them is the
-    /// signal of [`dump`](Builder::dump).
+    /// When [`Signal::Terminate`] is not among them: a supervisor's stop would kill the process. When one of them is
+    /// the signal of [`dump`](Builder::dump).
     #[track_caller]
     pub fn signals(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
         let signals: Vec<_> = signals.into_iter().collect();
@@ -77,24 +77,25 @@ impl Builder {
 
     /// How long to go on serving at the beginning of a stop, with readiness already false; a part of the budget.
     ///
-    /// The time a load balancer takes to notice. It is skipped when main has ended, when a person pressed
-    /// Ctrl-C, and ended by the first SIGINT. 5 s inside Kubernetes and zero elsewhere, unless set; where it is
-    /// set, it is kept even if the service never became ready. `GRACEFUL_DRAIN` in the environment wins over it.
+    /// The time a load balancer takes to notice. It is skipped when main has ended and when a person pressed Ctrl-C;
+    /// main's end and the first SIGINT end it. 5 s inside Kubernetes (a quarter of the budget if that is less) and zero
+    /// elsewhere, unless set; a drain that is set is kept even if the service is not ready. `GRACEFUL_DRAIN` in the
+    /// environment wins over it.
     pub fn drain(mut self, drain: Duration) -> Self {
         self.options.drain = Some(drain);
         self
     }
 
-    /// After a stop that a signal caused, ends in death by that signal, as shells expect of command-line tools
-    /// and supervisors of batch jobs: unless something else failed. As PID 1, which the kernel protects, it is
-    /// exit code 128 plus the signal's number.
+    /// After a stop that a signal caused, the process dies of that signal, as shells expect of command-line tools
+    /// and supervisors of batch jobs: unless something else failed. As PID 1, which the kernel protects, it exits with
+    /// code 128 plus the signal's number.
     pub fn reraise(mut self) -> Self {
         self.options.reraise = true;
         self
     }
 
-    /// A signal that prints [`status`](crate::status) to standard error and stops nothing. It does so while every thread
-    /// of the runtime is blocked, too, and says by whom, on which thread and for how long.
+    /// A signal that prints [`status`](crate::status) to standard error and stops nothing. It works while every thread
+    /// of the runtime is blocked, too, and says what blocks which thread, and for how long.
     ///
     /// # Panics
     ///
@@ -138,15 +139,15 @@ impl Builder {
         self
     }
 
-    /// Builds on a tokio builder of your own. It decides everything about the runtime: flavour, threads and their
-    /// names set here are not looked at. Enable its timer, which restarts, repeated workers and hooks need. At the end of
-    /// the process its threads are not waited for: what it does `on_thread_stop` may not be done.
+    /// Builds the runtime with a tokio builder of your own. It decides everything about the runtime: flavour, threads
+    /// and their names set here are ignored. Enable its timer, which restarts, repeated workers and hooks need. The
+    /// process ends without waiting for its threads: what it does `on_thread_stop` may not be done.
     pub fn runtime(mut self, builder: runtime::Builder) -> Self {
         self.runtime.own = Some(builder);
         self
     }
 
-    /// Starts the clock of the test stopped. See [`#[graceful::test]`](macro@crate::test).
+    /// Starts the test with its clock paused. See [`#[graceful::test]`](macro@crate::test).
     #[doc(hidden)]
     #[cfg(feature = "test-util")]
     pub fn start_paused(mut self, _: PausedClock) -> Self {
@@ -154,18 +155,18 @@ impl Builder {
         self
     }
 
-    /// The parts, for a lifecycle that is a test's.
+    /// The parts, for a test's lifecycle.
     pub(crate) fn into_parts(self) -> (Options, RuntimeOptions) {
         (self.options, self.runtime)
     }
 
     /// Runs `main` inside a lifecycle and returns the exit code for the process.
     ///
-    /// Signals are held before the runtime is built. When this returns, everything that was started was
+    /// Signals are held back before the runtime is built. When this returns, everything that was started was
     /// joined, aborted or given up; what comes after it is the caller's own: the deadline no longer holds, and
-    /// signals mean again what they mean by default.
+    /// signals have their default meaning again.
     ///
-    /// A wrong value in the environment, or a system that grants no thread or no handler, is one line on
+    /// A wrong value in the environment, or a system that grants no thread or no signal handler, is one line on
     /// standard error and exit code 2; `main` is not run.
     ///
     /// # Panics
@@ -199,7 +200,7 @@ pub fn run<F: Future<Output: Termination>>(builder: Builder, run: F) -> ExitCode
     process::block_on(options, runtime, run, false)
 }
 
-/// Proof that the feature `test-util` is on: only then has tokio a clock that can be paused.
+/// Proof that the feature `test-util` is on: only then can tokio's clock be paused.
 #[cfg(feature = "test-util")]
 #[derive(Debug)]
 pub struct PausedClock;

@@ -31,7 +31,7 @@ use crate::work::registration::Registration;
 use crate::work::task::Tracked;
 use crate::work::{ambient, current};
 
-/// What the watch does for other people's crates.
+/// What the watch does for optional features.
 pub(crate) const OTHERS: Others = Others {
     #[cfg(feature = "metrics")]
     record: crate::with::metrics::publish,
@@ -43,7 +43,7 @@ pub(crate) const OTHERS: Others = Others {
     kill_children: || {},
 };
 
-/// Runs `main` inside a lifecycle. `is_last`: the process ends with it, and the watch stays until it has.
+/// Runs `main` inside a lifecycle. `is_last`: the process ends with it, and the watch runs until then.
 #[track_caller]
 pub(crate) fn block_on<F: Future<Output: Termination>>(
     options: Options,
@@ -74,15 +74,15 @@ struct Started {
 }
 
 impl Started {
-    /// Everything that has to be there before any code of the user's runs, in an order that loses no signal.
+    /// Sets up everything before any of the user's code runs, in an order that loses no signal.
     #[track_caller]
     fn new(options: Options, runtime: RuntimeOptions) -> Result<Self, String> {
         let settings = Settings::of_process(options).map_err(|why| refusals::misconfigured(&why))?;
         let name = settings.name.clone();
 
         // Signals are held back from here on, on this thread and on those it starts, until there are handlers.
-        let heard: Vec<_> = settings.signals.iter().copied().chain(settings.dump).collect();
-        let setup = Setup::begin(&heard);
+        let handled: Vec<_> = settings.signals.iter().copied().chain(settings.dump).collect();
+        let setup = Setup::begin(&handled);
         let (inbox, wakeup) = signal::inbox().map_err(|error| refusals::no_inbox(&error))?;
         let writer = Writer::new(name.as_deref(), false);
         let life = Lifecycle::new(settings, writer, wakeup);
@@ -91,7 +91,7 @@ impl Started {
         let handlers =
             setup.register(&life.notifier.wakeup).map_err(|(signal, error)| refusals::no_handler(signal, &error))?;
 
-        // The threads let them through for themselves; this one when it has them all.
+        // Each of our threads unblocks the signals for itself; this one once all threads are started.
         let driver = Driver::default();
         let no_thread = |error| refusals::no_thread(&error);
         life.writer.start(setup.restore()).map_err(no_thread)?;
@@ -111,11 +111,11 @@ impl Started {
         let Self { life, driver, runtime, handlers, claim, attended } = self;
         let entered = current::enter(&life);
 
-        // Main, and after it the stop, in which main's thread still runs the others on a current-thread runtime.
+        // Main, and after it the stop, in which main's thread still runs the workers of a current-thread runtime.
         runtime.block_on(async {
             let main = async {
                 let result = main.await;
-                // The budget runs before std prints an error, which may take for ever.
+                // The budget runs before std prints an error, which may block for ever.
                 life.begin_stop(Cause::MainEnded);
                 result.report()
             };
@@ -123,13 +123,13 @@ impl Started {
             driver.joined(&life).await;
         });
 
-        // The lines of the stop are written, and metrics told, before a subscriber's guard is dropped; the report comes
-        // after everything.
+        // The lines of the stop are written, and metrics published, before a subscriber's guard is dropped; the report
+        // comes last.
         let untracked = tear_down(&life, runtime, is_last);
         let fatal = fatal_signal(&life);
         #[cfg(feature = "metrics")]
         life.teardown.leave_to_the_user(|| crate::with::metrics::publish(&life));
-        let is_read = if life.diagnostics.failures.code() == 0 || fatal.is_some() {
+        let is_written = if life.diagnostics.failures.code() == 0 || fatal.is_some() {
             farewell(&life, untracked);
             life.writer.finish(for_last_lines(&life))
         } else {
@@ -145,8 +145,8 @@ impl Started {
             publish::settle(&life);
             publish::publish(&life, code, untracked);
         }
-        // Who did not read before does not read now.
-        if is_read || code != 0 {
+        // If standard error did not take the lines before, it does not take them now.
+        if is_written || code != 0 {
             life.writer.finish(for_last_lines(&life));
         }
         #[cfg(all(unix, feature = "systemd"))]
@@ -169,7 +169,7 @@ impl Started {
     }
 }
 
-/// A lifecycle whose threads are sent home when this is dropped, on whatever path.
+/// Ends the lifecycle's threads when it is dropped, on whatever path.
 pub(crate) struct Attended(pub(crate) Arc<Lifecycle>);
 
 impl Drop for Attended {
@@ -178,7 +178,7 @@ impl Drop for Attended {
     }
 }
 
-/// Runs main as the first among the tracked, and notes its exit code.
+/// Runs main as a tracked future, and notes its exit code.
 async fn run_main<F: Future<Output = ExitCode>>(life: &Arc<Lifecycle>, main: F) {
     match track_main(life, main).await {
         Exit::Returned(code) | Exit::Failed(code) => match failure::number(code) {
@@ -192,7 +192,7 @@ async fn run_main<F: Future<Output = ExitCode>>(life: &Arc<Lifecycle>, main: F) 
     }
 }
 
-/// Main as a tracked future; when this resolves it is gone.
+/// Main as a tracked future; it is dropped before this resolves.
 pub(crate) async fn track_main<F: Future>(life: &Arc<Lifecycle>, main: F) -> Exit<F::Output> {
     let registration = Registration::of_main(Arc::clone(life));
     let mut main = Box::pin(Tracked::new(main, |output| (Exit::Returned(output), None), registration));
@@ -202,7 +202,7 @@ pub(crate) async fn track_main<F: Future>(life: &Arc<Lifecycle>, main: F) -> Exi
     completion.take()
 }
 
-/// The signal to die of: one caused the stop, that was asked for, and nothing failed but main because of it.
+/// The signal to die of: it caused the stop, `reraise` is set, and nothing failed but main.
 fn fatal_signal(life: &Lifecycle) -> Option<Signal> {
     let Some(Cause::Signal(signal)) = life.phase.cause() else {
         return None;
@@ -210,9 +210,9 @@ fn fatal_signal(life: &Lifecycle) -> Option<Signal> {
     (life.settings.reraise && life.diagnostics.failures.are_mains_alone()).then_some(*signal)
 }
 
-/// Shuts the runtime down without waiting for anybody, but for a moment in which untracked tasks can run their
-/// destructors. Returns how many of those there were. Where the process ends with it and no task is left, its threads
-/// are left asleep: to wake them all would only hold up the end.
+/// Shuts the runtime down, and waits for nothing but the destructors of untracked tasks, for a moment. Returns how many
+/// of those tasks there were. If the process ends with it and no task is left, its threads stay asleep: waking them all
+/// would only delay the end.
 fn tear_down(life: &Lifecycle, runtime: Runtime, is_last: bool) -> usize {
     let count = || life.tasks_alive().saturating_sub(life.members.workers());
     let settled = std::time::Instant::now() + TASK_SETTLING;
@@ -229,14 +229,14 @@ fn tear_down(life: &Lifecycle, runtime: Runtime, is_last: bool) -> usize {
     untracked
 }
 
-/// How long it is until the watch has the report written.
+/// How long it is until the watch gives the report to the writer.
 fn until_report(life: &Lifecycle) -> Duration {
     let at = life.phase.budget().and_then(Budget::report_at);
     at.map_or(Duration::MAX, |at| at.saturating_duration_since(life.now()))
 }
 
-/// How long the process stays for what is yet to be written: no longer than its budget lasts, unless that is too short
-/// for anything.
+/// How long the process stays for lines that are not written yet: no longer than its budget lasts, unless that is too
+/// short to write anything.
 fn for_last_lines(life: &Lifecycle) -> Duration {
     let left = life.phase.budget().map_or(LAST_LINES, |budget| budget.left(life.now()));
     left.clamp(LAST_LINES_AT_LEAST, LAST_LINES)

@@ -1,4 +1,4 @@
-//! How tokio's runtime is made.
+//! Building tokio's runtime.
 
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
@@ -18,7 +18,7 @@ pub(crate) struct RuntimeOptions {
     pub(crate) worker_threads: Option<usize>,
     #[cfg(feature = "test-util")]
     pub(crate) is_paused: bool,
-    /// The user's own, which then decides everything.
+    /// The user's own builder, which then decides everything.
     pub(crate) own: Option<runtime::Builder>,
 }
 
@@ -58,9 +58,9 @@ impl RuntimeOptions {
     }
 }
 
-/// Builds a runtime. Tokio panics where it gets no thread; here that is an error like the others, once whoever prints
-/// panics has printed it. Where it has got some threads already the panic does not come out of it: it waits for them, and
-/// nobody tells them to go. The watch looks after that.
+/// Builds a runtime. Tokio panics if it gets no thread; here that is an error like the others, once the panic hook has
+/// printed it. If tokio has started some threads already, the panic never leaves it: it waits for them, and nothing
+/// ends them. The watch handles that case.
 fn build(builder: &mut runtime::Builder) -> io::Result<Runtime> {
     let built = panic::catch_unwind(AssertUnwindSafe(|| builder.build()));
     built.unwrap_or_else(|payload| {

@@ -26,7 +26,7 @@ use crate::work::{ambient, current};
 ///
 /// # Panics
 ///
-/// When the test panics; when a worker of it failed or panicked and the test did not take that result from the
+/// When the test panics; when one of its workers failed or panicked and the test did not take that result from the
 /// worker's handle; and when the test or a worker had to be aborted.
 #[track_caller]
 pub fn test<F: Future>(builder: Builder, main: F) -> F::Output {
@@ -93,7 +93,7 @@ pub(crate) mod unit {
         Lifecycle::new(settings, Writer::new(None, true), wakeup)
     }
 
-    /// This thread is inside a poll of a worker of this entry while `during` runs.
+    /// Runs `during` as if this thread were polling a worker of this entry.
     pub(crate) fn poll(life: &Arc<Lifecycle>, entry: EntryId, during: impl FnOnce()) {
         let worker = Current { entry, slot: None, stage: Stage::Main, scoped: false };
         current::polling(life, worker, &mut Kin::default(), WakerId::NONE, during);

@@ -20,25 +20,25 @@ use crate::stop::plan::{Plan, Step};
 use crate::stop::transitions;
 use crate::work::hook;
 
-/// How many of those who are aborted a subscriber hears of, one by one.
+/// How many aborts get a line of their own for the subscriber.
 const ABORTS_SAID: usize = 32;
 
-/// What is to be done after a step.
+/// What follows a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// Another step.
     Step,
-    /// Wait until the lifecycle wakes whoever drives the stop, or until this moment.
+    /// Wait until the lifecycle wakes the driver, or until this moment.
     Wait(Option<Instant>),
     /// Nothing: the stop is over.
     Nothing,
 }
 
-/// How far a stop has come: it waits for its cause, sees main off, and follows its plan.
+/// How far a stop has come: it waits for its cause, lets main leave, and follows its plan.
 #[derive(Debug, Default)]
 pub(crate) struct Stop {
     phase: Phase,
-    /// Who was inside a poll shortly before the abort.
+    /// The polls that were under way shortly before the abort.
     last_sample: Option<Sample>,
 }
 
@@ -52,14 +52,14 @@ enum Phase {
 }
 
 impl Stop {
-    /// Does the next step that is due. Nothing in here blocks: what may is left to the lifecycle's helper.
+    /// Does the next step that is due. Nothing in here blocks: what may block runs on the lifecycle's helper.
     pub(crate) fn advance(&mut self, life: &Arc<Lifecycle>) -> Next {
         transitions::announce_changes(life);
         match &mut self.phase {
             Phase::NotAsked => self.begin(life),
             Phase::MainLeaves(budget) => {
                 let budget = *budget;
-                self.see_main_off(life, budget)
+                self.let_main_leave(life, budget)
             }
             Phase::Runs(plan) => {
                 let step = plan.next(&**life);
@@ -69,7 +69,7 @@ impl Stop {
         }
     }
 
-    /// State and cause have changed when whoever asked for the stop wakes the driver.
+    /// State and cause have already changed when a request for the stop wakes the driver.
     fn begin(&mut self, life: &Arc<Lifecycle>) -> Next {
         let Some(&budget) = life.phase.budget().filter(|_| life.phase.state() >= State::Draining) else {
             return Next::Wait(None);
@@ -84,8 +84,8 @@ impl Stop {
         Next::Step
     }
 
-    /// Waits for a moment until main's future is dropped, then warns of workers that are still running.
-    fn see_main_off(&mut self, life: &Arc<Lifecycle>, budget: Budget) -> Next {
+    /// Waits up to 20 ms for main's future to be dropped, then warns about workers that are still running.
+    fn let_main_leave(&mut self, life: &Arc<Lifecycle>, budget: Budget) -> Next {
         let latest = budget.asked().checked_add(LEAVING);
         if life.members.is_main_alive() && latest.is_none_or(|latest| latest > life.now()) {
             return Next::Wait(latest);
@@ -102,8 +102,8 @@ impl Stop {
         match step {
             Step::Wait(deadline) => return Next::Wait(awaits::prepare(life, deadline)),
 
-            // Consumers stop pulling and the first hooks run, while everything else is served; unless there is nothing
-            // to drain: then main and its workers have been told already.
+            // Consumers stop pulling and the first hooks run, while everything else goes on serving. If there is
+            // nothing to drain, main and its workers have been told to stop already.
             Step::Drain => {
                 if life.phase.state() >= State::Stopping {
                     transitions::cancel(life, &[Stage::Early, Stage::Main]);
@@ -115,8 +115,8 @@ impl Stop {
             }
             Step::GiveUpHooks => hook::abort_running(life),
 
-            // Main and its workers are told, then those whom they depend on, then those who watch. Each is joined
-            // before the next is told.
+            // Main and its workers are told to stop, then what they depend on, then health endpoints. Each stage is
+            // joined before the next is told to stop.
             Step::Stop => {
                 transitions::set_stopping(life);
                 life.hooks.open(HookStage::OnStop);
@@ -144,7 +144,7 @@ impl Stop {
             }
             Step::AbortRest(rest) => transitions::begin_abort(life, &rest),
 
-            // Joined, or beyond waiting for. What all others used is closed now, one after the other; then main's
+            // Everything was joined or given up. Hooks close what all others used, one after the other; then main's
             // thread may go.
             Step::Close => {
                 life.phase.timeline.note(life.now(), Event::Joined);
@@ -162,7 +162,7 @@ impl Stop {
     }
 }
 
-/// Those whose turn has come; all of them, where none has.
+/// Names the workers that were told to stop; all of them, if none was.
 fn say_still_waiting(life: &Lifecycle, waited: Duration) {
     let mut left = census::find(life, &[]);
     if !left.iter().all(Stuck::is_untold) {

@@ -1,4 +1,5 @@
-//! Who drives the stop: the watch, with main's thread for what is left when main was the last to end. In a test, a task.
+//! The driver of the stop: the watch, or main's thread for what is left when main was the last to end. In a test, a
+//! task.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,13 +11,13 @@ use crate::model::state::{Cause, State};
 use crate::os::spin;
 use crate::stop::conduct::{Next, Stop};
 
-/// A stop, for whoever goes on with it: one at a time.
+/// A stop, which one thread at a time goes on with.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Driver(Arc<Mutex<Stop>>);
 
 impl Driver {
-    /// Goes on with the stop as far as that is possible now. Returns when the driver wants to go on without being
-    /// woken. Where somebody else is at it, that one wakes the watch afterwards.
+    /// Goes on with the stop as far as possible now. Returns when the next step is due even if nothing wakes the
+    /// driver. If another thread is in here, it wakes the watch afterwards.
     pub(crate) fn advance(&self, life: &Arc<Lifecycle>) -> Option<Instant> {
         let mut stop = match self.0.try_lock() {
             Ok(stop) => stop,
@@ -32,21 +33,21 @@ impl Driver {
         }
     }
 
-    /// Resolves when everybody was joined or aborted. For main's thread alone.
+    /// Resolves when everything was joined or aborted. Only main's thread calls it.
     pub(crate) async fn joined(&self, life: &Arc<Lifecycle>) {
         let runs_tasks = life.runtime.is_on_one_thread();
         life.teardown.mains_thread_is_at(MainsThread::Ours);
         if life.members.are_gone() {
-            // Nobody is left to be waited for: it would only wait for the watch to do the same.
+            // Nothing is left to wait for: main's thread would only wait for the watch to do the same.
             if !life.settings.is_test {
                 self.advance(life);
             }
-            // For when the rest is due; and for what the watch was woken for meanwhile.
+            // The watch does the rest when it is due, and what it was woken for meanwhile.
             life.notifier.wake_driver();
             spin::spin_while(|| life.members.are_gone() && life.phase.state() < State::Stopped);
         } else if runs_tasks && !matches!(life.phase.cause(), Some(Cause::MainEnded)) {
-            // The watch is about to, from outside the runtime, where it costs more. Those whom main's end leaves
-            // behind it names first.
+            // The watch is about to wake them from outside the runtime, which costs more. If main's end caused the
+            // stop, the watch first names the workers that are left.
             life.slots.wake_those(|_, of| life.phase.is_cancelled(of));
         }
         if runs_tasks {
@@ -56,7 +57,7 @@ impl Driver {
         life.teardown.mains_thread_is_at(MainsThread::Ours);
     }
 
-    /// Drives the stop of a test, on the test's clock. Between two steps the tasks run that are due at that instant.
+    /// Drives the stop of a test, on the test's clock. Tasks that are due at the same instant run between two steps.
     pub(crate) async fn drive(self, life: Arc<Lifecycle>) {
         loop {
             let next = self.0.lock().unwrap_or_else(PoisonError::into_inner).advance(&life);

@@ -1,4 +1,4 @@
-//! The stop: its plan, what each step does, who drives it, and the watch.
+//! The stop: its plan, what each step does, what drives it, and the watch.
 
 pub(crate) mod plan;
 pub(crate) mod world;

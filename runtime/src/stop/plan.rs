@@ -1,5 +1,5 @@
-//! The plan of a stop: what is to be done next, given what can be seen. It waits for nothing, touches nothing and
-//! knows no clock but the one it is shown.
+//! The plan of a stop: decides the next step from what its `World` shows. It waits for nothing, changes nothing and
+//! reads no clock but the world's.
 //!
 //! ```text
 //! Asked ─▶ Draining ─▶ Told(0) ─▶ Joining(0) ─▶ Told(1) ─▶ … ─▶ Joining(2) ─▶ Closing ─▶ Left
@@ -21,52 +21,52 @@ use crate::model::hook::HookStage;
 use crate::model::stall::Grace;
 use crate::model::state::Stage;
 
-/// Who is told to stop in one go, in order. Each is joined before the next is told.
+/// The stages that are told to stop together, in order. Each turn is joined before the next one begins.
 const TURNS: [&[Stage]; 3] = [&[Stage::Early, Stage::Main], &[Stage::Late], &[Stage::Last]];
 
-/// What the plan has to see.
+/// What the plan sees of a lifecycle.
 pub(crate) trait World {
     fn now(&self) -> Instant;
-    /// This moment, or later where the process stood still meanwhile.
-    fn put_off(&self, moment: Instant, turn: Grace) -> Instant;
+    /// This moment, or a later one if the process stood still meanwhile.
+    fn put_off(&self, moment: Instant, grace: Grace) -> Instant;
     /// Whether the drain was ended before its time.
     fn is_drained(&self) -> bool;
     /// Whether a hook of this stage is running.
     fn runs_hooks(&self, stage: HookStage) -> bool;
-    /// How many hooks of the end have not been started.
-    fn hooks_of_the_end(&self) -> usize;
-    /// Whether nobody is left in these stages. From then on newcomers to them are refused.
+    /// How many `after_stop` hooks have not been started.
+    fn after_stop_hooks(&self) -> usize;
+    /// Whether these stages are empty. From then on they refuse newcomers.
     fn close_if_empty(&self, stages: &[Stage]) -> bool;
-    /// Whether somebody is dropping a worker's result.
+    /// Whether a worker's result is being dropped.
     fn is_dropping(&self) -> bool;
-    /// Whether no result can be on its way to being dropped.
+    /// Whether no result can still be about to be dropped.
     fn is_settled(&self) -> bool;
 }
 
-/// What is to be done.
+/// One step of the stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Let the early ones stop, and run the first hooks, while everything else is served.
+    /// Tell the early stage to stop and run the first hooks, while everything else goes on serving.
     Drain,
     /// Wait for a change, until this moment at the latest.
     Wait(Option<Instant>),
-    /// Abort the hooks that are running: their time is over.
+    /// Abort the hooks that are running: their time is up.
     GiveUpHooks,
     /// The drain is over: run the hooks of the stop.
     Stop,
     /// Tell these stages to stop.
     Tell(&'static [Stage]),
-    /// Say for whom the stop has been waiting this long.
+    /// Write a line that names what the stop has been waiting for this long.
     SayStillWaiting(Duration),
-    /// Look closely at who is left: time is running out.
+    /// Sample the polls under way: time is running out.
     Sample,
-    /// Out of time: note who is left, then abort those who were told, and tell the rest.
+    /// Out of time: note what is left, then abort the stages that were told to stop, and tell the rest to stop.
     Abort { told: Vec<Stage>, rest: Vec<Stage> },
-    /// Abort those as well whose turn had not come.
+    /// Abort the stages as well whose turn had not come.
     AbortRest(Vec<Stage>),
-    /// Everybody was joined, or is beyond waiting for.
+    /// Everything was joined, or cannot be waited for any longer.
     Close,
-    /// Run the hook of the end that was registered last.
+    /// Run the `after_stop` hook that was registered last.
     RunLastHook,
     /// Give up the hooks that have not been started, and let main's thread go.
     Leave,
@@ -76,10 +76,10 @@ pub(crate) enum Step {
 #[derive(Debug)]
 pub(crate) struct Plan {
     budget: Budget,
-    /// How long to go on serving.
+    /// How long the service goes on serving.
     drain: Duration,
     phase: Phase,
-    /// After how long the next line says for whom the stop waits.
+    /// After how long the next line names what the stop waits for.
     line_after: Duration,
 }
 
@@ -87,13 +87,13 @@ pub(crate) struct Plan {
 enum Phase {
     Asked,
     Draining,
-    /// The drain is over; its hooks were given up.
+    /// The drain is over; its hooks have ended or were aborted.
     Drained,
-    /// It is the turn of these.
+    /// The stages of this turn come next.
     Told(usize),
     Joining {
         turn: usize,
-        /// When everybody was gone, the latest moment at which their results are.
+        /// Set once all workers are gone: until when their results may take to be dropped.
         settled_by: Option<Instant>,
         has_sampled: bool,
     },
@@ -101,7 +101,7 @@ enum Phase {
         turn: usize,
         has_aborted_the_rest: bool,
     },
-    /// The share of the hook that is running ends then.
+    /// When the share of the running hook ends.
     Closing(Option<Instant>),
     Left,
 }
@@ -111,7 +111,7 @@ impl Plan {
         Self { budget, drain, phase: Phase::Asked, line_after: FIRST_LINE }
     }
 
-    /// The next step, to be done before the next call.
+    /// The next step. The caller does it before it calls again.
     pub(crate) fn next(&mut self, world: &impl World) -> Step {
         match self.phase {
             Phase::Asked => self.enter(Phase::Draining, Step::Drain),
@@ -138,7 +138,7 @@ impl Plan {
         step
     }
 
-    /// It lasts as long as was asked for, and until the hooks are done, but for no longer than half the budget.
+    /// The drain lasts as long as was asked for, and until its hooks are done, but no longer than half the budget.
     fn drain(&mut self, world: &impl World) -> Step {
         let served_at = due(self.budget.asked().checked_add(self.drain), world);
         let is_served = world.is_drained() || served_at.is_some_and(|at| at <= world.now());
@@ -155,7 +155,7 @@ impl Plan {
         let is_empty = !world.runs_hooks(HookStage::BeforeStop)
             && !world.runs_hooks(HookStage::OnStop)
             && world.close_if_empty(&TURNS[..=turn].concat());
-        // A worker is gone a moment before its result begins to be dropped. One that a handle holds stays.
+        // A worker's count drops slightly before its output is dropped; outputs held by a handle are not waited for.
         let settled_by = (is_empty && !world.is_dropping()).then(|| settled_by.unwrap_or(now + SETTLING));
         if settled_by.is_some_and(|at| world.is_settled() || at <= now) {
             return match TURNS.get(turn + 1) {
@@ -191,15 +191,15 @@ impl Plan {
         Step::Wait(earliest([settling, sample_at, abort_at, say_at]))
     }
 
-    /// When it is said the next time for whom the stop waits.
+    /// When the next line names what the stop waits for.
     fn say_at(&self) -> Option<Instant> {
         self.budget.asked().checked_add(self.line_after)
     }
 
-    /// Destructors get what is left, but for the share of the hooks of the end; so do, up to half of it, those whose
-    /// turn had not come.
+    /// Destructors get what is left, less the share of the `after_stop` hooks; stages whose turn had not come may run
+    /// until half the reserve is gone.
     fn wait_for_the_aborted(&mut self, world: &impl World, turn: usize, has_aborted_the_rest: bool) -> Step {
-        let given_up = match world.hooks_of_the_end() {
+        let given_up = match world.after_stop_hooks() {
             0 => self.budget.report_at(),
             _ => self.budget.closing_at(),
         };
@@ -220,12 +220,12 @@ impl Plan {
         Step::Wait(earliest([rest_at, given_up]))
     }
 
-    /// The hooks of the end, one by one, each with its share of what is left.
+    /// The `after_stop` hooks, one by one, each with its share of what is left.
     fn close(&mut self, world: &impl World, share_ends: Option<Instant>) -> Step {
         if world.runs_hooks(HookStage::AfterStop) {
             return if has_come(share_ends, world) { Step::GiveUpHooks } else { Step::Wait(share_ends) };
         }
-        let waiting = u32::try_from(world.hooks_of_the_end()).unwrap_or(u32::MAX);
+        let waiting = u32::try_from(world.after_stop_hooks()).unwrap_or(u32::MAX);
         let now = world.now();
         let left = due(self.budget.closed_at(), world).map(|at| at.saturating_duration_since(now));
         if waiting == 0 || left.is_some_and(|left| left.is_zero()) {
@@ -240,8 +240,8 @@ fn due(moment: Option<Instant>, world: &impl World) -> Option<Instant> {
     put_off(moment, Grace::Due, world)
 }
 
-fn put_off(moment: Option<Instant>, turn: Grace, world: &impl World) -> Option<Instant> {
-    moment.map(|moment| world.put_off(moment, turn))
+fn put_off(moment: Option<Instant>, grace: Grace, world: &impl World) -> Option<Instant> {
+    moment.map(|moment| world.put_off(moment, grace))
 }
 
 fn has_come(at: Option<Instant>, world: &impl World) -> bool {

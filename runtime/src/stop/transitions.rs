@@ -6,8 +6,8 @@ use crate::life::lifecycle::Lifecycle;
 use crate::model::event::Event;
 use crate::model::state::{Stage, State};
 
-/// Tells stages to stop: workers that wait by their slots first; then the tokens, and what waits for a state, which may
-/// be woken by code of the user's.
+/// Tells stages to stop: first the workers parked in their slots; then the tokens and the code that waits for a state,
+/// whose wakers may be the user's.
 pub(super) fn cancel(life: &Arc<Lifecycle>, stages: &[Stage]) {
     life.phase.cancel(stages);
     for &stage in stages {
@@ -21,14 +21,14 @@ pub(super) fn cancel(life: &Arc<Lifecycle>, stages: &[Stage]) {
         if life.tokens.are_given() {
             life.call_wakers(move |life| life.tokens.cancel(stage));
         } else if life.tokens.are_taken() {
-            // What waits for one does so with a waker of the runtime's.
+            // Only wakers of the runtime's wait for it.
             life.tokens.cancel(stage);
         }
     }
     life.notify_waiters();
 }
 
-/// Notifies what waits for a change, if there was one.
+/// Notifies the code that waits for a change, if there was one.
 pub(super) fn announce_changes(life: &Arc<Lifecycle>) {
     if life.notifier.take_change() {
         life.notify_waiters();
@@ -38,7 +38,7 @@ pub(super) fn announce_changes(life: &Arc<Lifecycle>) {
 pub(super) fn set_stopping(life: &Lifecycle) {
     life.phase.set_told_at(life.now());
     life.advance(State::Stopping, &[Stage::Early, Stage::Main]);
-    life.listeners.tell_systemd(State::Stopping);
+    life.listeners.notify_systemd(State::Stopping);
 }
 
 /// Ends what still runs in these stages at its next poll.
@@ -53,6 +53,6 @@ pub(super) fn set_stopped(life: &Arc<Lifecycle>) {
     life.phase.set_joined_at(life.now());
     life.members.close();
     life.advance(State::Stopped, &Stage::ALL);
-    life.listeners.tell_systemd(State::Stopped);
+    life.listeners.notify_systemd(State::Stopped);
     life.notify_waiters();
 }

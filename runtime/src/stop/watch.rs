@@ -1,8 +1,8 @@
 //! The watch: a thread that nothing of the user's can block.
 //!
-//! It hears the signals, holds the deadline, honours the second interrupt and, as a last resort, ends the
-//! process. It never runs, wakes or drops anything of the user's (main's waker is the runtime's), never writes to
-//! standard error, and waits for nobody who does, beyond a bounded moment.
+//! It receives the signals, drives the stop, holds the deadline, obeys the second interrupt and, as a last resort, ends
+//! the process. It never runs, wakes or drops anything of the user's (main's waker is the runtime's), never writes to
+//! standard error, and waits for the writer no longer than a bounded moment.
 
 use std::io;
 use std::sync::Arc;
@@ -27,10 +27,10 @@ use crate::say::lines;
 use crate::say::refusals;
 use crate::stop::driver::Driver;
 
-/// So often in a row the system grants no thread where it grants none.
+/// After so many refusals in a row the system is taken to grant no thread at all.
 const REFUSALS: u32 = 3;
 
-/// What other people's crates have done by the watch. None of it blocks.
+/// What the watch does for optional features. None of it blocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Others {
     /// Once a second, and when the state has changed.
@@ -52,9 +52,9 @@ pub(crate) fn start(
         inbox,
         deadline: None,
         escalation: Escalation::default(),
-        look: None,
+        earlier: None,
         reported: None,
-        has_insisted: false,
+        has_second_writer: false,
         probe_at: Some(Instant::now() + PROBING),
         refusals: 0,
         driver: driver.clone(),
@@ -75,21 +75,21 @@ struct Watch {
     /// Set when the stop began.
     deadline: Option<Budget>,
     escalation: Escalation,
-    /// In a test, who was inside a poll some time ago.
-    look: Option<Sample>,
-    /// When it gave the report to be written.
+    /// In a test, the polls that were under way some time ago.
+    earlier: Option<Sample>,
+    /// When it gave the report to the writer.
     reported: Option<Instant>,
-    /// It has asked for a second thread, should the first one not have written the report.
-    has_insisted: bool,
-    /// When to see whether the system grants a thread, until the runtime is built.
+    /// It has asked for a second thread that writes the report if the writer has not.
+    has_second_writer: bool,
+    /// When to check whether the system grants a thread, until the runtime is built.
     probe_at: Option<Instant>,
-    /// How often in a row it did not.
+    /// How often in a row it refused.
     refusals: u32,
     driver: Driver,
-    /// When the stop goes on without anybody's waking it.
+    /// When the stop goes on even if nothing wakes the watch.
     conduct_at: Option<Instant>,
     others: Others,
-    /// The state that was recorded.
+    /// The state that was recorded last.
     recorded: Option<State>,
 }
 
@@ -107,29 +107,29 @@ impl Watch {
             if now < next && self.deadline.is_some() {
                 self.life.woke(next.into());
             }
-            let has_beaten = self.life.time.clock.count();
-            if has_beaten {
-                self.look_around();
+            let has_ticked = self.life.time.clock.count();
+            if has_ticked {
+                self.check_workers();
             }
             let state = self.life.phase.state();
-            if has_beaten || self.recorded.replace(state) != Some(state) {
+            if has_ticked || self.recorded.replace(state) != Some(state) {
                 (self.others.record)(&self.life);
             }
             let came: Vec<_> = self.inbox.take().collect();
             for signal in came {
-                self.hear(signal);
+                self.receive(signal);
             }
             self.hold_deadline();
             if !self.life.settings.is_test {
                 self.conduct_at = self.driver.advance(&self.life).map(Into::into);
             }
-            self.see_it_built();
+            self.check_runtime();
         }
     }
 
-    /// Ends the process where the runtime is not built, and cannot be: tokio has got some of its threads, and the system
-    /// grants no other. It has panicked then, and waits for those it has, for ever.
-    fn see_it_built(&mut self) {
+    /// Ends the process if the runtime cannot be built: tokio has started some of its threads, and the system grants no
+    /// other. Tokio has panicked then, and waits for the threads it has, for ever.
+    fn check_runtime(&mut self) {
         if !self.life.runtime.is_building() {
             self.probe_at = None;
         }
@@ -151,35 +151,35 @@ impl Watch {
         sys::exit_now(failure::MISCONFIGURED)
     }
 
-    /// When there is something to do without being asked.
+    /// When the deadline needs the watch, even if nothing wakes it.
     fn next(&self) -> Option<Instant> {
         let deadline = self.deadline?;
         let report_at = deadline.report_at().filter(|_| !self.life.diagnostics.is_reported());
         let moment = report_at.or(deadline.end());
         let now = Instant::now();
-        // What puts it off can be over before that.
+        // The reason to put it off can vanish before that.
         let due = match moment?.into_std() {
             moment if now < moment => Some(moment),
             _ => self.at(moment).map(|at| at.min(now + LOOKING)),
         };
-        due.into_iter().chain(self.insist_at()).min()
+        due.into_iter().chain(self.second_writer_at()).min()
     }
 
-    /// When whoever writes has had the time for the report.
-    fn insist_at(&self) -> Option<Instant> {
-        let reported = self.reported.filter(|_| !self.has_insisted)?;
+    /// When the writer has had the time to write the report.
+    fn second_writer_at(&self) -> Option<Instant> {
+        let reported = self.reported.filter(|_| !self.has_second_writer)?;
         Some(reported + WRITING)
     }
 
-    /// A moment of the budget, put off so far that what ends by itself at the last moment can leave, and what was due
-    /// while the process stood still can end.
+    /// A moment of the budget, put off so that what ends by itself at the last moment can leave, and what was due while
+    /// the process stood still can end.
     fn at(&self, moment: Option<tokio::time::Instant>) -> Option<Instant> {
         let moment = self.life.time.stall.put_off(moment?, Grace::End).into_std();
         let asked = self.deadline.map(|deadline| deadline.asked().into_std());
         let earliest = match self.life.mains_thread() {
             MainsThread::Users => asked? + LEAVING,
             MainsThread::Leaving(since) => since + LEAVING,
-            // Nothing is cut off that could be done in time on a machine that is not overloaded.
+            // An overloaded machine gets more time, so that what would be done in time on another is not cut off.
             MainsThread::Ours => moment + OVERLOADED,
         };
         Some(moment.max(earliest))
@@ -189,9 +189,9 @@ impl Watch {
         self.at(moment).is_some_and(|at| at <= Instant::now())
     }
 
-    fn hear(&mut self, signal: Signal) {
+    fn receive(&mut self, signal: Signal) {
         if !self.life.settings.signals.contains(&signal) {
-            return self.heed(signal);
+            return self.dump_or_reload(signal);
         }
         let stop = match self.life.phase.state() {
             State::Starting | State::Ready => Stop::NotAsked,
@@ -200,7 +200,7 @@ impl Watch {
         };
         match self.escalation.hear(signal, Instant::now(), stop) {
             Meaning::Echo => {}
-            // Somebody else may have been faster.
+            // Another cause may have been faster.
             Meaning::Stop if self.begin_stop(signal) => {}
             Meaning::EndDrain => {
                 self.life.end_drain();
@@ -213,7 +213,7 @@ impl Watch {
         }
     }
 
-    /// Goes on with the stop at once, before anybody else has to be woken.
+    /// Begins the stop and goes on with it at once: no other thread has to be woken first.
     fn begin_stop(&self, signal: Signal) -> bool {
         let act = || {
             self.driver.advance(&self.life);
@@ -222,7 +222,7 @@ impl Watch {
     }
 
     /// A signal that stops nothing.
-    fn heed(&self, signal: Signal) {
+    fn dump_or_reload(&self, signal: Signal) {
         if self.life.settings.dump == Some(signal) {
             status::publish(&self.life);
             awaits::publish(&self.life);
@@ -243,8 +243,8 @@ impl Watch {
             publish::publish(&self.life, code, 0);
             self.reported.get_or_insert_with(Instant::now);
         }
-        if self.insist_at().is_some_and(|at| at <= Instant::now()) {
-            self.has_insisted = true;
+        if self.second_writer_at().is_some_and(|at| at <= Instant::now()) {
+            self.has_second_writer = true;
             self.life.writer.insist();
         }
         if self.has_passed(deadline.end()) {
@@ -257,30 +257,30 @@ impl Watch {
     }
 
     /// Once a second, while there is no stop.
-    fn look_around(&mut self) {
+    fn check_workers(&mut self) {
         if self.life.phase.state() >= State::Draining {
             return;
         }
         if self.life.settings.is_test {
-            self.look_for_spinners();
+            self.end_spinning_test();
         } else {
-            // Which workers have ended by themselves, with nobody of their kind left.
+            // Functions whose workers have all ended by themselves.
             for (label, ended) in self.life.registry.newly_idle() {
                 self.life.writer.say(lines::ended_early(&label, ended));
             }
         }
     }
 
-    /// In a test: code that is inside the same poll in two looks a whole budget
-    /// apart never yields, and nothing but this ends it.
-    fn look_for_spinners(&mut self) {
-        let patience = self.patience();
-        let due = self.look.as_ref().is_none_or(|look| look.age() >= patience);
+    /// In a test: code that is inside the same poll in two samples a whole budget apart never yields, and nothing but
+    /// this ends it.
+    fn end_spinning_test(&mut self) {
+        let longest = self.longest_poll();
+        let due = self.earlier.as_ref().is_none_or(|earlier| earlier.age() >= longest);
         if !due {
             return;
         }
         let now = self.life.sample();
-        if self.look.replace(now).is_some_and(|look| look.has_one_still(&self.life.polls())) {
+        if self.earlier.replace(now).is_some_and(|earlier| earlier.has_one_still(&self.life.polls())) {
             self.life.writer.speak_up();
             self.life.writer.say_report(lines::test_never_yields());
             self.exit(failure::OUT_OF_TIME);
@@ -288,7 +288,7 @@ impl Watch {
     }
 
     /// How long a poll of a test may take.
-    fn patience(&self) -> Duration {
+    fn longest_poll(&self) -> Duration {
         const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
         self.life.settings.stop_timeout.saturating_add(TEST_GRACE).min(LONGEST)
     }
@@ -302,7 +302,7 @@ impl Watch {
         let had = self.reported.map_or(Duration::ZERO, |at| at.elapsed());
         let at_least = LAST_LINES_AT_LEAST.saturating_sub(had);
         let is_written = self.life.writer.finish(left.clamp(at_least, LAST_LINES));
-        // A report that is nobody's fault to be late is worth a little more of an overloaded machine's time.
+        // If the writer never got the CPU, give it another 100 ms.
         if !is_written && self.life.writer.is_starved() {
             self.life.writer.flush(LAST_LINES);
         }
@@ -311,7 +311,7 @@ impl Watch {
     }
 }
 
-/// The budget of a test whose own clock may stand still.
+/// The budget of a test, whose own clock may be paused, in real time.
 fn in_real_time(budget: &Budget) -> Budget {
     let total = budget.total().unwrap_or(NO_LIMIT);
     Budget::new(tokio::time::Instant::from_std(Instant::now()), total.saturating_add(TEST_GRACE))

@@ -26,7 +26,7 @@ impl World for Lifecycle {
         self.hooks.is_running(stage)
     }
 
-    fn hooks_of_the_end(&self) -> usize {
+    fn after_stop_hooks(&self) -> usize {
         self.hooks.waiting(HookStage::AfterStop)
     }
 
@@ -38,14 +38,14 @@ impl World for Lifecycle {
         self.members.is_dropping()
     }
 
-    /// No result was left behind, no task is alive that could be dropping one, or no thread is at a task.
+    /// No result was left behind, no task is alive that could be dropping one, or no thread is running a task.
     fn is_settled(&self) -> bool {
         self.members.are_results_gone() || self.tasks_alive() == 0 || is_asleep(self.runtime.get())
     }
 }
 
-/// Whether the threads that run tasks are at none, but for the one that asks. A thread that has run a worker to its
-/// end is done with the result before it goes to sleep.
+/// Whether no thread of the runtime but the calling one is running a task. A thread that has run a worker to its end
+/// is done with the result before it parks.
 fn is_asleep(runtime: Option<&Handle>) -> bool {
     let Some(runtime) = runtime else {
         return true;
@@ -54,17 +54,17 @@ fn is_asleep(runtime: Option<&Handle>) -> bool {
     if is_here && runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
         return true;
     }
-    let me = usize::from(is_here && tokio::task::try_id().is_some());
-    awake(&runtime.metrics()) <= me
+    let own = usize::from(is_here && tokio::task::try_id().is_some());
+    awake(&runtime.metrics()) <= own
 }
 
-/// How many threads of a runtime are not parked. Each counts a park and the end of one.
+/// How many threads of a runtime are not parked. Each counts its parks and unparks.
 #[cfg(target_has_atomic = "64")]
 fn awake(runtime: &RuntimeMetrics) -> usize {
     (0..runtime.num_workers()).filter(|worker| runtime.worker_park_unpark_count(*worker).is_multiple_of(2)).count()
 }
 
-/// Where that cannot be counted, all of them may be.
+/// Where that cannot be counted, all of them may be awake.
 #[cfg(not(target_has_atomic = "64"))]
 fn awake(runtime: &RuntimeMetrics) -> usize {
     runtime.num_workers() + 1

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 
-use crate::life::doorbell::Presence;
+use crate::life::doorbell::ThreadState;
 use crate::life::lifecycle::Lifecycle;
 use crate::model::state::State;
 use crate::os::threads;
@@ -39,7 +39,7 @@ pub(crate) fn start(life: &Arc<Lifecycle>, prepare: impl FnOnce() + Send + 'stat
         ping_at: Instant::now(),
         has_failed: false,
     };
-    life.listeners.systemd.leave(|news| news.teller = Presence::Busy);
+    life.listeners.systemd.leave(|changes| changes.thread = ThreadState::Busy);
     let run = move || {
         prepare();
         thread.run();

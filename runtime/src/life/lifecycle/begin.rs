@@ -16,11 +16,11 @@ impl Lifecycle {
             self.introduce();
             self.note(state);
             self.notifier.notify_waiters();
-            self.listeners.tell_systemd(state);
+            self.listeners.notify_systemd(state);
         }
     }
 
-    /// Says once what is in force: when main has had the time to set a subscriber that can receive it.
+    /// Writes the settings in force, once: late enough for main to have set a subscriber that receives them.
     fn introduce(&self) {
         if self.phase.introduce() && !self.settings.is_test {
             self.writer.say(lines::started(&self.settings));
@@ -38,17 +38,17 @@ impl Lifecycle {
         })
     }
 
-    /// The stop for a signal, for the driver: workers that wait by their slots are woken before anything else is done.
+    /// Asks for the stop because of a signal. Parked workers are woken before anything else; then comes `act`.
     pub(crate) fn begin_stop_by(&self, signal: Signal, act: impl FnOnce()) -> bool {
         self.begin_stop_and(Cause::Signal(signal), || {
             self.slots.wake_those(|_, stage| self.phase.is_cancelled(stage));
-            // The signal has woken this thread on the core of another one, often main's, which is to run first.
+            // The signal has woken this thread on the core of another one, often main's: let that run first.
             thread::yield_now();
             act();
         })
     }
 
-    /// The line is left before the state changes, so that no end of the process is faster; the writer is woken
+    /// The line is queued before the state changes, so that the process cannot end without it; the writer is woken
     /// after `act`.
     fn begin_stop_and(&self, cause: Cause, act: impl FnOnce()) -> bool {
         let drains = self.drains(&cause);
@@ -60,7 +60,7 @@ impl Lifecycle {
             if is_first && !drains {
                 self.phase.end_drain();
             }
-            if drains || self.hooks.must_be_heard_first() {
+            if drains || self.hooks.has_before_stop() {
                 self.advance(State::Draining, &[Stage::Early]);
             } else {
                 self.advance(State::Stopping, &[Stage::Early, Stage::Main]);
@@ -73,14 +73,14 @@ impl Lifecycle {
                 change();
                 act();
             });
-            self.listeners.tell_systemd(State::Draining);
+            self.listeners.notify_systemd(State::Draining);
         } else {
             change();
         }
         is_first
     }
 
-    /// Whether the service goes on for a while after this cause.
+    /// Whether the service goes on serving for a while after this cause.
     fn drains(&self, cause: &Cause) -> bool {
         let was_ready = self.phase.state() == State::Ready;
         !self.settings.drain.is_zero()
@@ -102,7 +102,7 @@ impl Lifecycle {
         }
     }
 
-    /// Tells subscribers, and recorders of metrics, by the watch.
+    /// Writes the new state for subscribers, and has the watch publish the metrics.
     fn note(&self, state: State) {
         self.writer.say(lines::state_changed(state));
         #[cfg(feature = "metrics")]

@@ -20,7 +20,7 @@ impl Lifecycle {
         self.begin_stop(cause);
     }
 
-    /// Notes a failure that asks for no stop: it came in one.
+    /// Notes a failure that asks for no stop, since one is under way.
     pub(crate) fn note_failure(&self, failure: Failure) {
         self.writer.say(lines::noted(&failure));
         self.diagnostics.failures.add(failure);

@@ -55,7 +55,7 @@ impl Lifecycle {
 
     pub(crate) fn result_dropped(&self, entry: EntryId) {
         self.registry.get(entry).results.fetch_sub(1, Ordering::AcqRel);
-        // The other half is in the plan's `close_if_empty`: one of the two sees what the other has written.
+        // The other half is `close_if_empty` of the plan's world: one of the two sees what the other has written.
         if self.members.results.end_dropping() && self.phase.is_stop_begun() {
             self.notifier.wake_driver();
         }

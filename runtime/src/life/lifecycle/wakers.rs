@@ -7,8 +7,8 @@ use super::Lifecycle;
 use crate::say::lines;
 
 impl Lifecycle {
-    /// Has something done that calls wakers of the user's: by a thread of its own, since they may block. In a test
-    /// everything is done right here.
+    /// Runs `call`, which calls wakers of the user's, on the helper thread, since they may block. In a test it runs
+    /// right here.
     pub(crate) fn call_wakers(self: &Arc<Self>, call: impl FnOnce(&Self) + Send + 'static) {
         if self.settings.is_test {
             return self.guard(|| call(self));
@@ -32,7 +32,7 @@ impl Lifecycle {
         }
     }
 
-    /// Notifies what waits for a change.
+    /// Notifies the code that waits for a change.
     pub(crate) fn notify_waiters(self: &Arc<Self>) {
         if self.notifier.has_waiters() {
             self.call_wakers(|life| life.notifier.notify_waiters());

@@ -1,6 +1,6 @@
 //! Which lines of a stack explain something, and how they are written.
 
-/// Whose frames explain nothing: they are how any future is polled.
+/// Packages whose frames explain nothing: any future is polled through them.
 const PLUMBING: [&str; 11] = [
     "__rust_try",
     "alloc",
@@ -15,13 +15,12 @@ const PLUMBING: [&str; 11] = [
     "tracing",
 ];
 
-/// Whether this is a function of theirs.
+/// Whether this function is one of theirs.
 pub(super) fn is_plumbing(name: &str, file: Option<&str>) -> bool {
     PLUMBING.contains(&package(name)) || file.is_some_and(is_their_file)
 }
 
-/// Whether a file is one of theirs. Debug info that has lines and no more does not say whose a function is that was
-/// inlined.
+/// Whether a file is one of theirs. Debug info with lines only does not name the package of an inlined function.
 fn is_their_file(file: &str) -> bool {
     const OURS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/");
     const STDS: [&str; 2] = ["/rustc/", "/rustlib/src/rust/"];
@@ -45,7 +44,7 @@ fn package(name: &str) -> &str {
     let end = |text: &str| text.find([':', ' ', '<', '>', '[']).unwrap_or(text.len());
     let package = &rest[..end(rest)];
     match rest[package.len()..].strip_prefix(" as ") {
-        // `<F as futures_core::future::TryFuture>::try_poll`: of whoever made the trait.
+        // `<F as futures_core::future::TryFuture>::try_poll`: of the trait's package.
         Some(implemented) => &implemented[..end(implemented)],
         None => package,
     }

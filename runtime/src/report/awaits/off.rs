@@ -1,5 +1,5 @@
-//! Where there are no task dumps: nobody is looked at, and nothing is said. In place of `taskdump.rs`.
-#![allow(clippy::unused_self)] // as if there were something
+//! Stands in for `awaits.rs` in builds without task dumps: traces nothing, finds nothing.
+#![allow(clippy::unused_self)] // the signatures of `awaits.rs`
 
 // Its tests need no task dumps.
 #[cfg(test)]
@@ -15,7 +15,7 @@ use crate::life::lifecycle::Lifecycle;
 use crate::model::awaits::Awaits;
 use crate::say::line::Line;
 
-/// Whoever asks for the feature, and has no such build, is told so.
+/// The line for a program that enables the feature in a build without task dumps.
 const NOT_KNOWN: &str = "where they wait is not known: that takes RUSTFLAGS=\"--cfg tokio_unstable\", and Linux";
 
 pub(crate) fn ask_at_last(_: &Lifecycle) {}

@@ -1,4 +1,4 @@
-//! What addresses mean: which line of which file.
+//! The file and line of an address.
 
 use std::collections::HashMap;
 
@@ -7,14 +7,14 @@ use super::frames;
 /// How many lines of a stack are shown: the innermost, and the outermost.
 const SHOWN: usize = 6;
 
-/// What has been looked up.
+/// The lines looked up so far, by address.
 #[derive(Debug, Default)]
-pub(super) struct Book {
+pub(super) struct Cache {
     lines: HashMap<usize, Vec<String>>,
 }
 
-impl Book {
-    /// A stack in lines, the innermost first. Empty where no line explains anything.
+impl Cache {
+    /// The lines of a stack, the innermost first. Empty if no line explains anything.
     pub(super) fn read(&mut self, stack: &[usize]) -> Vec<String> {
         let mut read: Vec<String> = Vec::new();
         for &address in stack {
@@ -35,7 +35,7 @@ impl Book {
         read
     }
 
-    /// The folders in which these files, whose names the compiler gave, are found.
+    /// The folders in which these files, as the compiler names them, are found.
     pub(super) fn roots(&self, files: &[&str]) -> Vec<String> {
         let lines = self.lines.values().flatten();
         let mut roots: Vec<_> = lines

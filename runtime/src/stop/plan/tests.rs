@@ -1,4 +1,4 @@
-//! The plan of a stop against a world made up at random: who ends when, who never does, how late it is noticed.
+//! The plan of a stop against a random world: when each thing ends, what never does, how late the plan is called.
 
 use std::cell::{Cell, RefCell};
 
@@ -26,13 +26,13 @@ struct Case {
     before_stop: Vec<Takes>,
     on_stop: Vec<Takes>,
     after_stop: Vec<Takes>,
-    /// How long each stage takes once it was told.
+    /// How long each stage takes once it was told to stop.
     stages: [Takes; 4],
     /// How long each takes once it was aborted.
     aborted: [Takes; 4],
-    /// How long results are being dropped when everybody has gone, before they are settled.
+    /// How long results are being dropped once all workers are gone.
     results: u64,
-    /// How much too late the plan is asked, each time.
+    /// How late the plan is called, each time.
     late: Vec<u64>,
 }
 
@@ -65,17 +65,17 @@ fn cases() -> impl Strategy<Value = Case> {
         )
 }
 
-/// A world that keeps to its case.
+/// A world that follows its case.
 struct Fake<'a> {
     case: &'a Case,
     asked: Instant,
     now: Cell<Instant>,
-    /// When running hooks end, by stage; those that never do are `None`.
+    /// When running hooks end, by stage; `None`: never.
     hooks: RefCell<Vec<(HookStage, Option<Instant>)>>,
     ends_left: RefCell<Vec<Takes>>,
-    /// When each stage is empty; `None` until it is told.
+    /// When each stage is empty; `None` until it is told to stop.
     empty: RefCell<[Option<Instant>; 4]>,
-    /// Since when everybody asked about has been gone.
+    /// Since when the stages of the last `close_if_empty` have been empty.
     gone: Cell<Option<Instant>>,
 }
 
@@ -144,7 +144,7 @@ impl World for Fake<'_> {
         self.hooks.borrow().iter().any(|(of, ends)| *of == stage && runs(*ends))
     }
 
-    fn hooks_of_the_end(&self) -> usize {
+    fn after_stop_hooks(&self) -> usize {
         self.ends_left.borrow().len()
     }
 
@@ -215,8 +215,8 @@ fn count(done: &[(Instant, Step)], is_it: impl Fn(&Step) -> bool) -> usize {
     done.iter().filter(|(_, step)| is_it(step)).count()
 }
 
-/// Everybody ends as soon as he is told; then results are being dropped for so many milliseconds. How long after that
-/// the next ones were told.
+/// How long after the beginning the stage `Late` is told to stop, when every worker ends at once and results are then
+/// dropped for so many milliseconds.
 fn settles_in(results: u64) -> Duration {
     let case = Case {
         budget: Some(60_000),
@@ -292,7 +292,7 @@ proptest! {
 
     #[test]
     fn a_turn_comes_when_those_before_it_have_gone(case in cases()) {
-        // Whoever never ends holds up the later turns for ever.
+        // A stage that never ends holds up the later turns for ever.
         let (_, done) = steps(&case);
         let told = |stage: Stage| when(&done, |step| matches!(step, Step::Tell(stages) if stages.contains(&stage)));
         let takes = |stage: Stage| case.stages[stage.index()].map(Duration::from_millis);
@@ -305,13 +305,13 @@ proptest! {
     }
 
     #[test]
-    fn nobody_is_aborted_before_the_time_and_nobody_unseen(case in cases()) {
+    fn nothing_is_aborted_before_the_time_or_unsampled(case in cases()) {
         let (budget, done) = steps(&case);
         let aborted = when(&done, |step| matches!(step, Step::Abort { .. }));
         if let Some(aborted) = aborted {
             prop_assert!(Some(aborted) >= budget.abort_at());
-            let looked = when(&done, |step| matches!(step, Step::Sample));
-            prop_assert!(looked.is_some_and(|looked| looked <= aborted));
+            let sampled = when(&done, |step| matches!(step, Step::Sample));
+            prop_assert!(sampled.is_some_and(|sampled| sampled <= aborted));
         }
         let mut untold = None;
         for (_, step) in &done {
@@ -327,7 +327,7 @@ proptest! {
     }
 
     #[test]
-    fn who_ends_in_time_is_not_aborted(case in cases()) {
+    fn what_ends_in_time_is_not_aborted(case in cases()) {
         let ends = |takes: &[Takes]| takes.iter().copied().collect::<Option<Vec<_>>>();
         let all = [&case.before_stop[..], &case.on_stop, &case.stages].concat();
         let Some(all) = ends(&all) else { return Ok(()) };
@@ -356,7 +356,7 @@ proptest! {
     }
 
     #[test]
-    fn hooks_of_the_end_run_one_by_one_while_time_is_left(case in cases()) {
+    fn after_stop_hooks_run_one_by_one_while_time_is_left(case in cases()) {
         let case = Case { late: vec![0], ..case };
         let (budget, done) = steps(&case);
         let ran = count(&done, |step| matches!(step, Step::RunLastHook));
@@ -365,7 +365,7 @@ proptest! {
         if ran < case.after_stop.len() && left.is_some() {
             prop_assert!(left >= budget.closed_at());
         }
-        // Where everybody ended in time, each hook has its share.
+        // If everything ended in time, each hook has its share.
         let closed = when(&done, |step| matches!(step, Step::Close));
         if closed.is_some_and(|closed| budget.closed_at().is_some_and(|at| closed < at)) {
             prop_assert_eq!(ran, case.after_stop.len());
@@ -373,7 +373,7 @@ proptest! {
     }
 
     #[test]
-    fn it_says_for_whom_it_waits_at_doubling_intervals(case in cases()) {
+    fn it_names_what_it_waits_for_at_doubling_intervals(case in cases()) {
         let (budget, done) = steps(&case);
         let said: Vec<_> = done
             .iter()
