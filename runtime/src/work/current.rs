@@ -5,11 +5,11 @@
 
 mod busy;
 mod kin;
+mod wakers;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Waker;
 
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,7 @@ use crate::work::polled::{Current, WakerId};
 
 pub(crate) use busy::{Busy, busy_with};
 pub(crate) use kin::{children, childs_failure, is_below, share_kin, take_children, waiting_above};
+pub(crate) use wakers::{is_mains, is_workers_own, polls_main_with};
 
 thread_local! {
     static HERE: Here = const { Here::new() };
@@ -178,23 +179,6 @@ pub(crate) fn scoped(life: &Arc<Lifecycle>, token: &CancellationToken) {
     });
 }
 
-/// Whether `waker` is the one the current worker itself is polled with.
-#[inline]
-pub(crate) fn is_workers_own(waker: &Waker) -> bool {
-    let id = WakerId::of(waker);
-    id != WakerId::NONE && look(|here| here.waker.get() == id).unwrap_or(false)
-}
-
-/// Notes which waker main is polled with.
-pub(crate) fn polls_main_with(waker: &Waker) {
-    look(|here| here.mains.set(WakerId::of(waker)));
-}
-
-/// Whether `waker` is the one main is polled with, which is the runtime's.
-pub(crate) fn is_mains(waker: &Waker) -> bool {
-    look(|here| here.mains.get() == WakerId::of(waker)).unwrap_or(false)
-}
-
 /// Runs code of a worker with the record set, and returns what became of the worker meanwhile.
 #[inline]
 pub(crate) fn polling<T>(
@@ -273,32 +257,6 @@ impl Here {
         let seen = self.seen();
         let entry = EntryId::from_bits(seen.entry.load(Ordering::Relaxed).checked_sub(1)?);
         Some(Current { entry, slot: seen.slot(), stage: self.stage.get(), scoped: self.scoped.get() })
-    }
-
-    /// The scope of what the worker being polled starts, made now if this is the first time.
-    #[inline]
-    fn children(&self, life: &Arc<Lifecycle>) -> Arc<Scope> {
-        if let Some(children) = &self.kin.borrow().children {
-            return Arc::clone(children);
-        }
-        self.make_children(life)
-    }
-
-    #[cold]
-    fn make_children(&self, life: &Arc<Lifecycle>) -> Arc<Scope> {
-        let parent = self.kin.borrow().parent.clone();
-        let current = self.current();
-        let entry = current.map_or(EntryId::MAIN, |current| current.entry);
-        let children = Arc::new(Scope::new(parent, entry, tokio::task::try_id()));
-        self.kin.borrow_mut().children = Some(Arc::clone(&children));
-        if let Some(Current { slot: Some(slot), stage, scoped, .. }) = current {
-            life.slots.set_children(slot, &children);
-            if scoped {
-                let token = parking::own_token(life, stage, slot);
-                parking::watch_token(life, &children, token);
-            }
-        }
-        children
     }
 
     /// Begins a poll, in this tick.

@@ -16,6 +16,7 @@ pub(crate) mod registration;
 pub(crate) mod task;
 pub(crate) mod blocking;
 pub(crate) mod restarts;
+pub(crate) mod ticks;
 pub(crate) mod supervise;
 pub(crate) mod span;
 pub(crate) mod body;

@@ -9,8 +9,6 @@ use tokio::signal::windows;
 
 use super::Signal;
 
-use crate::os::signal::windows;
-
 impl Signal {
     /// The number POSIX gives it, for exit codes.
     pub(crate) const fn number(self) -> i32 {

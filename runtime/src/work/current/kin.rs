@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use tokio::task::Id;
 
-use super::{look, look_with_life};
+use super::{Here, look, look_with_life};
+use crate::life::lifecycle::Lifecycle;
 use crate::life::scope::{Kin, Scope};
 use crate::model::failure::Failure;
+use crate::model::label::EntryId;
+use crate::work::parking;
+use crate::work::polled::Current;
 
 /// The scope of what the worker being polled here starts.
 pub(crate) fn children() -> Option<Arc<Scope>> {
@@ -39,4 +43,32 @@ pub(crate) fn is_below(task: Id) -> bool {
 pub(crate) fn waiting_above() -> usize {
     let count = |parent: &Arc<Scope>| parent.line().filter(|scope| scope.is_lingering()).count();
     look(|here| here.kin.borrow().parent.as_ref().map(count)).flatten().unwrap_or(0)
+}
+
+impl Here {
+    /// The scope of what the worker being polled starts, made now if this is the first time.
+    #[inline]
+    pub(super) fn children(&self, life: &Arc<Lifecycle>) -> Arc<Scope> {
+        if let Some(children) = &self.kin.borrow().children {
+            return Arc::clone(children);
+        }
+        self.make_children(life)
+    }
+
+    #[cold]
+    fn make_children(&self, life: &Arc<Lifecycle>) -> Arc<Scope> {
+        let parent = self.kin.borrow().parent.clone();
+        let current = self.current();
+        let entry = current.map_or(EntryId::MAIN, |current| current.entry);
+        let children = Arc::new(Scope::new(parent, entry, tokio::task::try_id()));
+        self.kin.borrow_mut().children = Some(Arc::clone(&children));
+        if let Some(Current { slot: Some(slot), stage, scoped, .. }) = current {
+            life.slots.set_children(slot, &children);
+            if scoped {
+                let token = parking::own_token(life, stage, slot);
+                parking::watch_token(life, &children, token);
+            }
+        }
+        children
+    }
 }
