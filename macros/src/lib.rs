@@ -162,6 +162,10 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// as one connection, is handled inside the worker. `.named(…)`, `.stage(…)`, `.stop_timeout(…)` and
 /// `.on_failure(…)` on the `Worker` set an option for a single call.
 ///
+/// A worker's life includes what it has started: a worker that it spawns is its child. Its handle resolves when it and its
+/// children have ended; stopping it stops them; a restart begins when the last run's children are gone. A body that
+/// returns well leaves its children running; one that fails, panics or is aborted has them told to stop.
+///
 /// # Options
 ///
 /// A duration is text with units (`"5s"`, `"1m 30s"`, `"500ms"`), checked while compiling, or a constant
@@ -170,12 +174,13 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | option | meaning | default |
 /// |---|---|---|
 /// | `name = "consume"` | The name of the worker in log lines and reports: text, or a constant `&'static str`. Set it when the function's name says too little. | the function's name |
-/// | `on_failure = "stop"` | What an `Err` or a panic does. `"stop"` stops the process: for work that the process cannot do without. `"log"` writes a log line, and the process goes on: for work that may be lost. `"restart"` runs the worker again, with copies of its arguments: for work that depends on an unreliable peer. A panic in a destructor of the worker counts as well. | `"stop"`; `"log"` with `every` |
+/// | `on_failure = "stop"` | What an `Err` or a panic does. `"stop"` stops the process: for work that the process cannot do without. `"log"` writes a log line, and the process goes on: for work that may be lost. `"restart"` runs the worker again, with copies of its arguments: for work that depends on an unreliable peer. `"parent"` makes it the failure of the worker that spawned this one: its other children are told to stop, and its policy decides. A panic in a destructor of the worker counts as well. | `"stop"`; `"log"` with `every` |
 /// | `max_restarts = 5` | How many restarts within a minute are allowed; one more is a failure of the process: a number above zero, or a constant `u32`. Set it where a new process may help. | unlimited |
 /// | `backoff = "100ms..10s"` | The first and the longest wait before a restart. Each wait is twice the one before, less a jitter of up to a half; after a run of a minute the waits start again with the first. Two constants work too: `MIN..MAX`. Set it when the peer needs more time, or less. | `"100ms..10s"` |
 /// | `essential` | The process has no purpose without this worker: however it ends, its end starts the process's stop, unless it was stopped through its handle. | off |
-/// | `every = "60s"` | Runs the body periodically; the period is from start to start, and the first run starts at once. Runs never overlap, a missed run is skipped, and none starts once the stop has begun. For sweeps, refreshes and reports. | once |
-/// | `stop_timeout = "5s"` | The worker's own budget within the process's, from the cancellation of its token; then it is aborted and reported, and the exit code is 124. For work that is not worth the whole budget. | the process's budget |
+/// | `every = "60s"` | Runs the body periodically; the period is from start to start, and the first run starts at once. Runs never overlap, what they have started included; a missed run is skipped, and none starts once the stop has begun. For sweeps, refreshes and reports. | once |
+/// | `stop_timeout = "5s"` | The worker's own budget within the process's, from the cancellation of its token, for it and for what it has started; then these are aborted and reported. In a stop of the process the exit code is 124, otherwise it counts as a failure. For work that is not worth the whole budget. | the process's budget |
+/// | `on_timeout = "log"` | What it means that the `stop_timeout` of this worker passes: `"log"` writes a log line, and nothing has failed. For work that may be cut off, such as the connection of a slow client. | `"fail"` |
 /// | `stop = "early"` | When its token is cancelled: `"early"`, at the beginning of the drain, for workers that accept new work; `"late"`, after main and the ordinary workers, for workers that these depend on; `"last"`, after all others, for health and metrics. | together with main |
 /// | `when_stopping = "refuse"` | A worker that is spawned after main's token was cancelled is dropped instead of run, and its handle says so. For work that can wait for the next start of the process. | it runs, with its token cancelled |
 /// | `blocking` | The function is a plain `fn` that runs on one of tokio's blocking threads. For long computations and for libraries that block. | off |
@@ -227,6 +232,7 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// - are known, set once, and separated by commas;
 /// - have a value of the kind that the table says, after an `=`; flags may stand alone, or be `true` or `false`;
 /// - `max_restarts` and `backoff` need `on_failure = "restart"`, and a backoff begins with the shorter wait;
+/// - `on_timeout` needs `stop_timeout`;
 /// - `every` is longer than zero, and goes neither with `essential` nor with `on_failure = "restart"`;
 /// - `blocking` does not go with `async`.
 #[proc_macro_attribute]

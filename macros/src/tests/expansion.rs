@@ -69,6 +69,8 @@ fn each_option_of_a_worker_is_one_call() {
         ("essential", ".essential()"),
         ("every = \"60s\"", ".every(::core::time::Duration::new(60,0))"),
         ("stop_timeout = LIMIT", ".stop_timeout(LIMIT)"),
+        ("on_failure = \"parent\"", ".on_failure(::graceful::OnFailure::Parent)"),
+        ("stop_timeout = LIMIT, on_timeout = \"log\"", ".stop_timeout(LIMIT).on_timeout(::graceful::OnTimeout::Log)"),
         ("stop = \"early\"", ".stage(::graceful::Stage::Early)"),
         ("when_stopping = \"refuse\"", ".refuse_when_stopping()"),
         ("on_failure = \"restart\", max_restarts = 5", &format!("{restart}.max_restarts(5)")),

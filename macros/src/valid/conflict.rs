@@ -19,6 +19,7 @@ pub(crate) fn check(options: &Options, errors: &mut Errors) {
     signals(options, errors);
     dump(options, errors);
     restarts(options, errors);
+    timeout(options, errors);
     every(options, errors);
 }
 
@@ -85,6 +86,14 @@ fn restarts(options: &Options, errors: &mut Errors) {
             let message = format!("`{key}` needs `on_failure = \"restart\"`");
             report(errors, key, &message);
         }
+    }
+}
+
+fn timeout(options: &Options, errors: &mut Errors) {
+    if let Some(key) = options.key("on_timeout")
+        && options.key("stop_timeout").is_none()
+    {
+        report(errors, key, "`on_timeout` needs `stop_timeout = \"5s\"`");
     }
 }
 
