@@ -6,11 +6,12 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 use std::time::Duration;
 
-use graceful_tests::Child;
 use graceful_tests::client::{PATIENCE, address_after, ask, connect, rest_of, wait_until_refused};
+use graceful_tests::{Child, Signal};
 
 const MINIMAL: &str = env!("CARGO_BIN_EXE_example-minimal");
 const WORKERS: &str = env!("CARGO_BIN_EXE_example-workers");
+const SUPERVISOR: &str = env!("CARGO_BIN_EXE_example-supervisor");
 const HTTP: &str = env!("CARGO_BIN_EXE_example-http");
 const TCP_ECHO: &str = env!("CARGO_BIN_EXE_example-tcp-echo");
 const GRPC: &str = env!("CARGO_BIN_EXE_example-grpc");
@@ -46,6 +47,27 @@ fn minimal_finishes_its_round() {
     let end = program.end();
     end.assert_code(0);
     assert_eq!(end.printed(), ["a round begins; press Ctrl-C", "a round is done"]);
+}
+
+#[test]
+fn supervisor_replaces_removes_and_restarts_parts() {
+    let program = Child::start(&mut Command::new(SUPERVISOR));
+    program.prints("feed 1, lane 2: open");
+    program.send(Signal::SIGHUP);
+    program.prints("feed 2, lane 2: open");
+    program.prints("the tenant is gone: true");
+    program.prints("consumer, run 3");
+    program.terminate();
+    let end = program.end();
+    end.assert_code(0);
+    let printed = end.printed();
+    let at = |line: &str| printed.iter().position(|printed| printed == line).unwrap_or_else(|| panic!("{line}\n{end}"));
+    for lane in [1, 2] {
+        let closed = at(&format!("feed 1, lane {lane}: closed"));
+        assert!(closed < at("feed 2, lane 1: open") && closed < at("feed 2, lane 2: open"), "{end}");
+        at(&format!("feed 2, lane {lane}: closed"));
+    }
+    end.assert_said("worker `consume` failed: worker `lease` failed: \"the lease was lost\"; retrying in");
 }
 
 #[test]

@@ -83,6 +83,12 @@
 //! | a worker is spawned outside any lifecycle | a panic that names the missing attribute; `.await` works |
 //! | a parent ends before its children | the children go on; the stop waits for them |
 //! | a restart is pending when the worker is told to stop | the worker does not run again |
+//! | a worker's body returns while its children live | they go on; its handle resolves when they have ended |
+//! | a worker's body fails, panics or is aborted | its children are told to stop |
+//! | a restart, or the next run of `every`, is due while children of the last run live | it begins when they have ended; a line says for which it waits |
+//! | a worker waits for the handle of one that has started it | a warning; this wait ends at the deadline |
+//! | a worker with `on_failure = "parent"` fails | the worker that has started it has failed, and its policy decides; the process, where main or a task has |
+//! | a worker's own `stop_timeout` passes | what is left of it and below it is aborted; in a stop of the process code 124, otherwise what `on_failure` says; with `on_timeout = "log"` a line |
 //! | a run of a worker with `every` fails | the failure is logged, and the next run comes |
 //! | such a run is due, or such a worker is spawned, after a stop was asked for | the run does not begin; the worker is refused |
 //! | the destructor of a worker with `on_failure = "log"` panics, at its end or at an abort | a line, nothing else |
@@ -292,6 +298,9 @@ mod with;
 mod run;
 
 #[cfg(doc)]
+#[doc = include_str!("../docs/parts_of_a_program.md")]
+pub mod parts_of_a_program {}
+
 #[doc = include_str!("../docs/zero_dropped_requests.md")]
 pub mod zero_dropped_requests {}
 
