@@ -301,6 +301,7 @@ mod run;
 #[doc = include_str!("../docs/parts_of_a_program.md")]
 pub mod parts_of_a_program {}
 
+#[cfg(doc)]
 #[doc = include_str!("../docs/zero_dropped_requests.md")]
 pub mod zero_dropped_requests {}
 

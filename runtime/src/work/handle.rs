@@ -30,6 +30,9 @@ use crate::work::parking;
 /// failure means for the process is settled all the same. Dropping it detaches; the lifecycle still waits
 /// for the worker.
 ///
+/// A worker's life includes what it has started: the handle resolves when the worker, the workers that it spawned, and
+/// those that they spawned have ended. See [parts of a program](crate::parts_of_a_program).
+///
 /// # Cancel safety
 ///
 /// Awaiting `&mut handle` is cancel safe.
@@ -83,20 +86,20 @@ impl<R> WorkerHandle<R> {
         self.name.as_str()
     }
 
-    /// Tells this worker and the workers it started to stop, and nobody else. Returns at once.
+    /// Tells this worker and the workers below it to stop, and no others. Returns at once.
     ///
-    /// Its [`stopping`](crate::stopping) resolves, its [`token`](crate::token) is cancelled; when it ends is
-    /// its own affair.
+    /// Their [`stopping`](crate::stopping) resolves, their [`token`](crate::token) is cancelled; when they end is up to
+    /// them. It reaches the workers below also when this worker's own code has returned.
     pub fn stop(&self) {
         if let Some(task) = &self.task {
             parking::stop_worker(&self.life, task.abort_handle());
         }
     }
 
-    /// Drops the worker's future at its next await. Returns at once.
+    /// Drops the future of this worker, and of the workers below it, each at its next await. Returns at once.
     ///
-    /// Code of a blocking worker that has begun cannot be aborted. It goes on, the stop waits for it, and no other run of
-    /// it begins.
+    /// The handle resolves when all of them are gone. Code of a blocking worker that has begun cannot be aborted: it goes
+    /// on and is waited for, and no other run of it begins.
     pub fn abort(&self) {
         if let Some(task) = &self.task {
             if self.blocks {
@@ -164,7 +167,7 @@ impl<R> WorkerHandle<R> {
         self.life.writer.say(lines::waits_in_a_cycle(self.name(), cycle));
     }
 
-    /// Whether the worker has ended, in whatever way.
+    /// Whether the worker, and what it has started, has ended, in whatever way.
     pub fn is_finished(&self) -> bool {
         self.task.as_ref().is_none_or(JoinHandle::is_finished)
     }

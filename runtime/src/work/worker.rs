@@ -131,9 +131,10 @@ impl<B: Body> Worker<B> {
 
     /// Runs the worker in the background: tracked, told to stop with its stage, and waited for at the stop.
     ///
-    /// A worker spawned inside a worker is its child: stopping the parent stops the child. Dropping the
-    /// handle detaches; the lifecycle still waits. While the lifecycle is stopping a new worker runs with its
-    /// token already cancelled; once everybody was joined it is refused, and the handle says so.
+    /// A worker spawned inside a worker is its child, and the parent ends after its children: see
+    /// [parts of a program](crate::parts_of_a_program). Dropping the handle detaches; the lifecycle still waits. While
+    /// the lifecycle is stopping a new worker runs with its token already cancelled; once its stage has ended it is
+    /// refused, and the handle says so.
     ///
     /// # Panics
     ///
