@@ -9,6 +9,7 @@ const MAX_RESERVE: Duration = Duration::from_secs(2);
 
 /// The first of the lines that say what a stop, a restart or a handle waits for; each later one takes twice as long.
 pub(crate) const FIRST_LINE: Duration = Duration::from_secs(1);
+
 /// How long a result may take from its worker to the code that drops it, on a busy machine.
 pub(crate) const SETTLING: Duration = Duration::from_millis(50);
 
@@ -53,6 +54,17 @@ pub(crate) const TASK_SETTLING: Duration = Duration::from_millis(1);
 
 /// Two samples closer together than this say nothing: any poll is the same poll a moment later.
 pub(crate) const SAME_POLL: Duration = Duration::from_millis(5);
+
+/// How long a dump waits for the workers it has woken.
+#[cfg(taskdump)]
+pub(crate) const ANSWERS_WITHIN: Duration = Duration::from_millis(50);
+
+/// A thread that wakes this much too late has stood still. A busy machine delays it less, and so does a CPU quota,
+/// which makes a process wait for the rest of a period: 100 ms by default.
+pub(crate) const LATE: Duration = Duration::from_millis(200);
+
+/// The time that work in hand gets to finish.
+pub(crate) const MOMENT: Duration = Duration::from_millis(50);
 
 /// A stop that was asked for, and the time it has.
 ///
@@ -193,5 +205,26 @@ mod tests {
         assert_eq!(offsets(Duration::MAX), None);
         let now = Instant::now();
         assert_eq!(Budget::new(now, Duration::MAX).remaining(now), Duration::MAX);
+    }
+
+    #[test]
+    fn the_grace_times_add_up_inside_a_budget_of_500_ms() {
+        let budget = Budget::new(Instant::now(), Duration::from_millis(500));
+        let after = |moment: Option<Instant>| moment.expect("there is a deadline") - budget.asked();
+        let (abort, report, end) = (after(budget.abort_at()), after(budget.report_at()), after(budget.end()));
+
+        // Main leaves, and the results of three turns of stages are waited for, before the last sample.
+        assert!(LEAVING + 3 * SETTLING < abort - LAST_SAMPLE);
+        // Two samples find a poll that blocks before the abort.
+        assert!(SAME_POLL < APART && 2 * APART < LAST_SAMPLE && SETTLING_POLL < SETTLING);
+        // The stages whose turn had not come are aborted with time for destructors; then come the hooks, and the report.
+        let moments = [budget.half_reserve(), budget.closing_at(), budget.closed_at()].map(after);
+        assert!([&[abort], &moments[..], &[report, end]].concat().is_sorted_by(|one, next| one < next));
+        // The report is written, and the watch sees the end, before it has come.
+        assert!(WRITING + LOOKING < end - report);
+        // A process that stood still is not late by more than the budget itself.
+        assert!(LATE + MOMENT + UNTRACKED < end);
+        // What may come after the end: the last lines, where standard error does not take them.
+        assert!(LAST_LINES_AT_LEAST <= LEAVING && LAST_LINES <= 2 * UNTRACKED);
     }
 }

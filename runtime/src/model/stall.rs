@@ -10,14 +10,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::model::budget::{LATE, MOMENT};
+
 use crate::os::lock::Lock;
-
-/// A thread that wakes this much too late has stood still. A busy machine delays it less, and so does a CPU quota,
-/// which makes a process wait for the rest of a period: 100 ms by default.
-const LATE: Duration = Duration::from_millis(200);
-
-/// The time that work in hand gets to finish.
-const MOMENT: Duration = Duration::from_millis(50);
 
 /// When the process went on after a stall.
 #[derive(Debug, Default)]

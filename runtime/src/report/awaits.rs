@@ -23,13 +23,12 @@ use tokio::time::Instant;
 use crate::life::lifecycle::Lifecycle;
 use crate::life::probes::{LOOKING_UP, MOST_TRACED, Round, Stack};
 use crate::model::awaits::{Await, Awaits, LookedUp};
+use crate::model::budget::ANSWERS_WITHIN;
 use crate::model::label::Label;
 use crate::model::text;
 use crate::os::threads;
 use crate::say::line::Line;
 
-/// How long a dump waits for the workers it has woken.
-const ANSWERS_WITHIN: Duration = Duration::from_millis(50);
 /// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(5);
 /// How long before the abort the slow lookup begins.
