@@ -61,7 +61,8 @@ fn supervisor_replaces_removes_and_restarts_parts() {
     let end = program.end();
     end.assert_code(0);
     let printed = end.printed();
-    let at = |line: &str| printed.iter().position(|printed| printed == line).unwrap_or_else(|| panic!("{line}\n{end}"));
+    let at =
+        |line: &str| printed.iter().position(|printed| *printed == line).unwrap_or_else(|| panic!("{line}\n{end}"));
     for lane in [1, 2] {
         let closed = at(&format!("feed 1, lane {lane}: closed"));
         assert!(closed < at("feed 2, lane 1: open") && closed < at("feed 2, lane 2: open"), "{end}");
