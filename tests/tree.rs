@@ -393,6 +393,21 @@ async fn a_worker_that_waits_for_its_children_is_seen_so() {
     parent.await.unwrap();
 }
 
+#[graceful::test(start_paused = true)]
+async fn a_worker_that_is_started_here_and_there_has_no_path() {
+    let everywhere = || graceful::Worker::new("everywhere", || async {});
+    graceful::spawn("parent", async move {
+        everywhere().spawn();
+    })
+    .await
+    .unwrap();
+    let parents =
+        || graceful::status().workers.iter().find(|worker| worker.name == "everywhere").unwrap().parents.clone();
+    assert_eq!(parents(), ["parent"]);
+    everywhere().spawn().await.unwrap();
+    assert!(parents().is_empty());
+}
+
 #[graceful::test]
 async fn a_child_of_a_blocking_worker_is_part_of_it() {
     let alive = Alive::default();

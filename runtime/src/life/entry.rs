@@ -14,6 +14,8 @@ use crate::os::lock::Lock;
 
 /// They were started under several entries.
 const SEVERAL: u32 = u32::MAX;
+/// They were started by no worker.
+const NONE: u32 = u32::MAX - 1;
 
 /// What is known of the workers of one name.
 #[derive(Debug, Default)]
@@ -31,7 +33,7 @@ pub(crate) struct Entry {
     pub(crate) ended_at: AtomicU32,
     /// How many of them have returned, and wait for what they have started.
     pub(crate) lingering: AtomicU32,
-    /// Under which entry the worker ran that has started them, and one more; 0 for none, the highest for several.
+    /// The entry of the workers that have started them, and one more; 0 before the first, or one of the marks above.
     parent: AtomicU32,
     /// One of them was stopped, apart from its stage.
     was_stopped: AtomicBool,
@@ -97,20 +99,20 @@ impl Entry {
         self.was_stopped.store(true, Ordering::Relaxed);
     }
 
-    /// One of them is started by a worker of this entry.
+    /// One of them is started in this scope, or in none.
     #[inline]
-    pub(crate) fn note_parent(&self, parent: EntryId) {
-        let mark = parent.to_bits() + 1;
+    pub(crate) fn note_parent(&self, scope: Option<&Arc<Scope>>) {
+        let mark = scope.map_or(NONE, |scope| scope.owner().to_bits() + 1);
         let known = self.parent.load(Ordering::Relaxed);
         if known != mark && known != SEVERAL {
             self.parent.store(if known == 0 { mark } else { SEVERAL }, Ordering::Relaxed);
         }
     }
 
-    /// The entry of the workers that have started them, where it is one.
+    /// The entry of the workers that have started them, where that is always the same.
     pub(crate) fn parent(&self) -> Option<EntryId> {
         let mark = self.parent.load(Ordering::Relaxed);
-        (mark != SEVERAL).then(|| mark.checked_sub(1).map(EntryId::from_bits)).flatten()
+        (mark != NONE && mark != SEVERAL).then(|| mark.checked_sub(1).map(EntryId::from_bits)).flatten()
     }
 
     /// One of them waits for what it has started, while this lives.

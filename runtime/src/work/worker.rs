@@ -150,9 +150,7 @@ impl<B: Body> Worker<B> {
             // The short way: a function that nothing was set for.
             let entry = life.registry.start(function);
             if life.arrive(stage) {
-                if let Some(scope) = &scope {
-                    life.registry.get(entry).note_parent(scope.owner());
-                }
+                life.registry.get(entry).note_parent(scope.as_ref());
                 let registration = Registration::new(Arc::clone(&life), entry, stage, scope);
                 let task = self.body.launch(registration, runtime, None);
                 return WorkerHandle::new(life, Called::Function(function), stage, B::BLOCKS, Some(task));
@@ -186,9 +184,7 @@ impl<B: Body> Worker<B> {
         };
         let runtime = life.runtime.wait().filter(|_| !refused && life.arrive(stage));
         let task = if let Some(runtime) = runtime {
-            if let Some(scope) = &scope {
-                life.registry.get(entry).note_parent(scope.owner());
-            }
+            life.registry.get(entry).note_parent(scope.as_ref());
             let mut registration = Registration::new(Arc::clone(&life), entry, stage, scope);
             if essential {
                 registration = registration.of_essential();
