@@ -81,7 +81,6 @@
 //! | a worker is spawned while stopping | it runs, with its token cancelled, and is waited for; with `when_stopping = "refuse"` it is refused |
 //! | a worker is spawned when its stage has ended | its handle resolves to [`Refused`](WorkerError::Refused) |
 //! | a worker is spawned outside any lifecycle | a panic that names the missing attribute; `.await` works |
-//! | a parent ends before its children | the children go on; the stop waits for them |
 //! | a restart is pending when the worker is told to stop | the worker does not run again |
 //! | a worker's body returns while its children live | they go on; its handle resolves when they have ended |
 //! | a worker's body fails, panics or is aborted | its children are told to stop |
@@ -169,8 +168,8 @@
 //! future is polled. Two lifecycles in one process, as in tests, never mix. Outside any lifecycle they are inert: a
 //! function that calls them can be tested by itself.
 //!
-//! A worker spawned by a worker is its child: stopping the parent, through its handle or its token, stops the
-//! child. A worker with a stage of its own is no child.
+//! A worker spawned by a worker is its child. A worker's life includes what it has started: see
+//! [`parts_of_a_program`]. A worker with a stage of its own is no child.
 //!
 //! [`hold`] gives a part of an untracked task, such as an upload in a request handler, what a worker has from the
 //! beginning: its stage waits for it, and reports name it.
@@ -269,8 +268,14 @@
 //! The stop wakes slots; reports count them; an abort finds every waiting worker through them. [`stopping`] awaited by
 //! a worker itself registers nowhere else, so it allocates nothing. A worker that never waits takes none.
 //!
+//! **Why scopes?** A worker that starts another one gets a scope: a count that can be waited for, a flag for the stop and
+//! one for the abort, and a link to the scope that the worker itself belongs to. A child holds a reference to it, and asks
+//! along its line; so starting a child costs that reference and the count, and stopping a part is one flag and one pass
+//! over the slots. The worker's own task waits for the count, so its handle needs no second mechanism.
+//!
 //! **Why is the abort a poll?** Aborting sets a flag and wakes the slots; each worker's next poll ends early, and
-//! tokio drops its future in its own task. What cannot be polled, since it blocks, cannot be aborted: it is named.
+//! tokio drops its future in its own task. A handle's `abort()` does the same, so that it reaches what the worker has
+//! started before the handle resolves. What cannot be polled, since it blocks, cannot be aborted: it is named.
 //!
 //! **Why a coarse clock?** When a worker was last polled shows whether it is alive, and reading a clock costs more than
 //! the poll of a small worker. So the watch counts the seconds, and a poll notes the count.
