@@ -26,6 +26,8 @@ struct Tasks {
     by_id: HashMap<Id, AbortHandle>,
     /// How many there were after the last sweep.
     swept: usize,
+    /// How often one of them was asked for since then.
+    asked: usize,
 }
 
 impl Orders {
@@ -34,7 +36,14 @@ impl Orders {
     }
 
     pub(crate) fn take(&mut self, task: Option<Id>, order: Order) -> bool {
-        task.is_some_and(|task| self.of(order).by_id.remove(&task).is_some())
+        let tasks = self.of(order);
+        let found = task.is_some_and(|task| tasks.by_id.remove(&task).is_some());
+        // One that ended without asking would keep all others asking.
+        tasks.asked += 1;
+        if tasks.asked > tasks.by_id.len() {
+            tasks.sweep();
+        }
+        found
     }
 
     /// Whether this one has yet to learn that it is stopped or aborted.
@@ -58,12 +67,17 @@ impl Orders {
 impl Tasks {
     fn add(&mut self, handle: AbortHandle) {
         if self.by_id.len() > 2 * self.swept {
-            self.by_id.retain(|_, handle| !handle.is_finished());
-            self.swept = self.by_id.len().max(16);
+            self.sweep();
         }
         if !handle.is_finished() {
             self.by_id.insert(handle.id(), handle);
         }
+    }
+
+    fn sweep(&mut self) {
+        self.by_id.retain(|_, handle| !handle.is_finished());
+        self.swept = self.by_id.len().max(16);
+        self.asked = 0;
     }
 }
 
@@ -88,6 +102,13 @@ mod tests {
                 orders.add(task.abort_handle(), Order::Stop);
             }
             assert!(tasks.iter().all(|task| orders.take(Some(task.id()), Order::Stop)));
+
+            let gone = tokio::spawn(async {});
+            orders.add(gone.abort_handle(), Order::Abort);
+            gone.await.expect("it does not panic");
+            assert!(orders.is_abort_pending());
+            assert!(!orders.take(None, Order::Abort) && !orders.take(None, Order::Abort));
+            assert!(!orders.is_abort_pending(), "it ended without asking");
         });
     }
 }
