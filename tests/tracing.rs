@@ -9,6 +9,10 @@ fn stop(case: &str) -> End {
     let mut command = Command::new(env!("CARGO_BIN_EXE_traced"));
     let child = Child::start(command.arg(case));
     child.prints("up");
+    if case == "healthy" {
+        // A run that has not begun at the stop never does.
+        child.prints_part("message=from a tick");
+    }
     child.terminate();
     child.end()
 }
