@@ -13,13 +13,13 @@ async fn feed(version: u32) {
         graceful::spawn("lane", async move {
             println!("feed {version}, lane {lane}: open");
             graceful::stopping().await;
-            sleep(Duration::from_millis(200)).await; // what is in hand
+            sleep(Duration::from_millis(200)).await; // finishes what it is doing
             println!("feed {version}, lane {lane}: closed");
         });
     }
 }
 
-/// One feed after the other: two are never there at once.
+/// One feed after the other: two never run at once.
 #[graceful::worker]
 async fn feeds() {
     let mut reloads = graceful::reloads();
@@ -33,13 +33,13 @@ async fn feeds() {
     }
 }
 
-/// Ignores the stop. With all that is below it, it is gone half a second after it is told; that is no failure.
+/// Ignores the stop. Half a second after it is told to stop, it is aborted with all that is below it: no failure.
 #[graceful::worker(stop_timeout = "500ms", on_timeout = "log")]
 async fn tenant() {
     sleep(Duration::from_secs(3600)).await;
 }
 
-/// Runs again when its helper fails: what the last run has started is gone by then.
+/// Runs again when its helper fails, once all that the last run has started has ended.
 #[graceful::worker(on_failure = "restart", backoff = "100ms..1s")]
 async fn consume() {
     static RUNS: AtomicU32 = AtomicU32::new(1);
@@ -60,7 +60,7 @@ async fn lease(run: u32) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Removes a tenant after a while. A failure below this worker stays here, unless a worker says otherwise.
+/// Removes a tenant after a while. A failure below this worker stays here, unless the worker that fails says otherwise.
 async fn tenants() {
     let tenant = tenant().spawn();
     sleep(Duration::from_secs(1)).await;

@@ -228,7 +228,7 @@ async fn a_body_that_fails_has_what_it_has_started_told_to_stop() {
     }
 }
 
-/// A part of two: what it does itself, and a helper that may fail.
+/// A part with two workers below it: a sibling, and a helper that may fail.
 fn part(
     alive: Alive,
     runs: Arc<AtomicUsize>,

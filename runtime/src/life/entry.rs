@@ -12,7 +12,7 @@ use crate::model::label::{EntryId, Label};
 use crate::model::policy::Policy;
 use crate::os::lock::Lock;
 
-/// They were started under several entries.
+/// Workers of several entries have started them.
 const SEVERAL: u32 = u32::MAX;
 /// They were started by no worker.
 const NONE: u32 = u32::MAX - 1;
@@ -29,11 +29,11 @@ pub(crate) struct Entry {
     ended: [AtomicU64; 4],
     pub(crate) restarted: AtomicU64,
     pub(crate) refused: AtomicU64,
-    /// When the last of them ended, in milliseconds since the stop was asked for, and one more; 0 before that.
+    /// When the last of them ended, in milliseconds since the stop was asked for, plus one; 0 before that.
     pub(crate) ended_at: AtomicU32,
-    /// How many of them have returned, and wait for what they have started.
+    /// How many of them have ended their own code, and wait for what they have started.
     pub(crate) lingering: AtomicU32,
-    /// The entry of the workers that have started them, and one more; 0 before the first, or one of the marks above.
+    /// The entry of the workers that have started them, plus one; 0 before the first, or one of the marks above.
     parent: AtomicU32,
     /// One of them was stopped, apart from its stage.
     was_stopped: AtomicBool,
@@ -41,7 +41,7 @@ pub(crate) struct Entry {
     idle_said: AtomicBool,
     /// Results that workers of this entry have left behind: their destructors run in its name.
     pub(crate) results: AtomicU32,
-    /// The entry is given to no other name, so that its holder can count in it without asking for it each time.
+    /// No other name gets the entry, so its holder counts in it without a look-up each time.
     kept: AtomicBool,
 }
 
@@ -109,13 +109,13 @@ impl Entry {
         }
     }
 
-    /// The entry of the workers that have started them, where that is always the same.
+    /// The entry of the workers that have started them, if it is a single one.
     pub(crate) fn parent(&self) -> Option<EntryId> {
         let mark = self.parent.load(Ordering::Relaxed);
         (mark != NONE && mark != SEVERAL).then(|| mark.checked_sub(1).map(EntryId::from_bits)).flatten()
     }
 
-    /// One of them waits for what it has started, while this lives.
+    /// One of them waits for what it has started, while the guard lives.
     pub(crate) fn linger(&self, children: &Scope) -> Lingering<'_> {
         children.linger();
         self.lingering.fetch_add(1, Ordering::Relaxed);

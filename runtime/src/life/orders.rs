@@ -1,17 +1,17 @@
-//! What single workers have yet to learn: that they were stopped before they had a slot, or that they are aborted.
+//! Orders that single workers have not seen yet: a stop of a worker without a slot, or an abort.
 
 use std::collections::HashMap;
 
 use tokio::task::{AbortHandle, Id};
 
-/// What a worker has yet to learn.
+/// What a worker has not seen yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Stop,
     Abort,
 }
 
-/// By task, until the worker looks or has ended.
+/// By task, until the worker sees its order or has ended.
 #[derive(Debug, Default)]
 pub(crate) struct Orders {
     stops: Tasks,
@@ -46,12 +46,12 @@ impl Orders {
         found
     }
 
-    /// Whether this one has yet to learn that it is stopped or aborted.
+    /// Whether this task has an order that it has not seen.
     pub(crate) fn has(&self, task: Id) -> bool {
         [&self.stops, &self.aborts].iter().any(|tasks| tasks.by_id.contains_key(&task))
     }
 
-    /// Whether a worker has to look for an abort at its next poll.
+    /// Whether workers must check for an abort at their next poll.
     pub(crate) fn is_abort_pending(&self) -> bool {
         self.scopes > 0 || !self.aborts.by_id.is_empty()
     }

@@ -1,19 +1,19 @@
-//! What one worker has started: a count that can be waited for, two flags, and the scope the worker itself belongs to.
+//! What one worker, the owner, has started: a count of members, flags, and the scope that the owner belongs to.
 //!
 //! A worker gets a scope when it first starts another one; its runs get one each. Workers started by main or by an
-//! untracked task belong to no scope, only to their stage. The owner of a scope ends after its members, so a scope is
-//! held by its owner, by its members and by code that stops it, and nothing keeps it beyond them.
+//! untracked task, and those with a stage of their own, belong to no scope, only to their stage. The owner ends after
+//! its members. The owner, the members and code that stops a scope hold it; it is freed with the last of them.
 //!
-//! The rules that its owner, its members and code that stops it rely on:
+//! The rules that they rely on:
 //!
-//! 1. A member is counted before it is spawned, by code of the owner, and leaves once. After the owner's code has
-//!    returned, the count only falls.
-//! 2. A flag is set once and stays. It is not copied to scopes below: a member asks along its line, from its own scope
-//!    upwards.
-//! 3. The owner leaves its waker before it reads the count; a member lowers the count before it takes the waker. One of
-//!    the two sees what the other has written.
-//! 4. Code that stops a scope sets the flag before it searches the slots; a member leaves its waker in its slot before it
-//!    asks along its line. A member is woken, or it has seen the flag.
+//! 1. The owner's code counts a member before it spawns it; the member leaves once. After the owner's code has ended,
+//!    the count only falls.
+//! 2. A flag, once set, stays set. It is not copied to the scopes below: a member checks its *line*, which is its own
+//!    scope and every scope above it.
+//! 3. The owner stores its waker before it reads the count or the failure; a member lowers the count, or leaves its
+//!    failure, before it reads the waker. So the owner sees the change, or the member sees the waker.
+//! 4. Code that stops or aborts a scope sets the flag before it searches the slots; a member stores its waker in its
+//!    slot before it checks its line. So the member sees the flag, or the search finds the waker.
 
 use std::iter::successors;
 use std::ptr;
@@ -32,13 +32,13 @@ use crate::os::loom::{Mutex, MutexGuard};
 const STOPPED: u32 = 1;
 /// The members end at their next poll.
 const ABORTED: u32 = 1 << 1;
-/// A member has failed, and its failure is the owner's.
+/// A member has passed its failure to the owner.
 const FAILED: u32 = 1 << 2;
-/// No owner is there any more to whom a failure could be passed.
+/// The owner is gone: a member can pass no failure to it.
 const ORPHANED: u32 = 1 << 3;
 /// The owner's own code has ended.
 const LINGERING: u32 = 1 << 5;
-/// The lifecycle knows that no member is left of a scope that was aborted.
+/// The scope was aborted and is empty, and the lifecycle counts it no longer.
 const RELEASED: u32 = 1 << 4;
 
 #[derive(Debug)]
@@ -59,13 +59,13 @@ pub(crate) struct Scope {
 struct Shared {
     /// Wakes the owner.
     waker: Option<Waker>,
-    /// The first failure that is the owner's.
+    /// The first failure passed to the owner, until the owner takes it.
     failure: Option<Failure>,
-    /// The task that waits for the owner's token.
+    /// The task that stops the members when the owner's token is cancelled.
     watcher: Option<AbortHandle>,
 }
 
-/// The scopes of one worker: the one that it belongs to, and the one of what it has started.
+/// The scopes of one worker: the one that it belongs to, and the one that it owns.
 #[derive(Debug, Default)]
 pub(crate) struct Kin {
     pub(crate) parent: Option<Arc<Scope>>,
@@ -75,7 +75,7 @@ pub(crate) struct Kin {
 impl Kin {
     pub(crate) const NONE: Self = Self { parent: None, children: None };
 
-    /// Code of the worker whose these are has ended, and nothing waits for what it has started.
+    /// The worker is gone: see [`Scope::orphan`].
     pub(crate) fn orphan(&self) -> Option<Failure> {
         self.children.as_ref().and_then(|children| children.orphan())
     }
@@ -90,7 +90,7 @@ impl Drop for Scope {
 }
 
 impl Scope {
-    /// Of what this task, a worker of `owner`, starts.
+    /// For what this task, a worker of the entry `owner`, starts.
     pub(crate) fn new(parent: Option<Arc<Self>>, owner: EntryId, task: Option<Id>) -> Self {
         let (members, flags) = (AtomicUsize::new(0), AtomicU32::new(0));
         Self { parent, owner, task, members, flags, state: Mutex::default(), token: OnceLock::new() }
@@ -98,12 +98,14 @@ impl Scope {
 
     #[inline]
     pub(crate) fn arrive(&self) {
+        // Rule 1: relaxed, since the owner's own code adds, and reads the count afterwards.
         self.members.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One member less. Says whether it was the last.
+    /// Counts one member less. Returns whether it was the last.
     #[inline]
     pub(crate) fn leave(&self) -> bool {
+        // Rule 3: the count, then the waker.
         let was_last = self.members.fetch_sub(1, Ordering::SeqCst) == 1;
         if was_last {
             self.wake_owner();
@@ -123,7 +125,7 @@ impl Scope {
         self.flags.fetch_or(STOPPED, Ordering::SeqCst);
     }
 
-    /// Says whether this was the first time.
+    /// Returns whether this was the first time.
     pub(crate) fn abort(&self) -> bool {
         self.flags.fetch_or(STOPPED | ABORTED, Ordering::SeqCst) & ABORTED == 0
     }
@@ -136,7 +138,7 @@ impl Scope {
         self.has(ABORTED)
     }
 
-    /// Whether members are told to stop: of this scope, or of one that it belongs to.
+    /// Rule 2: whether this scope or one above it is stopped.
     pub(crate) fn is_line_stopped(self: &Arc<Self>) -> bool {
         self.line().any(|scope| scope.is_stopped())
     }
@@ -145,27 +147,28 @@ impl Scope {
         self.line().any(|scope| scope.is_aborted())
     }
 
-    /// Whether its members belong to `other` as well.
+    /// Whether this is `other`, or a scope below it.
     pub(crate) fn is_below(self: &Arc<Self>, other: &Self) -> bool {
         self.line().any(|scope| ptr::eq(&raw const **scope, other))
     }
 
-    /// Whether this task is among the owners, from this scope upwards.
+    /// Whether this task owns this scope or one above it.
     pub(crate) fn is_owned_by(self: &Arc<Self>, task: Id) -> bool {
         self.line().any(|scope| scope.task == Some(task))
     }
 
-    /// This scope, the one that it belongs to, and so on.
+    /// This scope, then the scopes above it.
     pub(crate) fn line(self: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
         successors(Some(self), |scope| scope.parent.as_ref())
     }
 
-    /// A member's failure is the owner's. The first one counts. Gives it back where there is no owner any more.
+    /// Passes a member's failure to the owner, which gets the first one. Gives it back if the owner is gone.
     pub(crate) fn fail(&self, failure: Failure) -> Result<(), Failure> {
         let mut state = self.lock();
         if self.has(ORPHANED) {
             return Err(failure);
         }
+        // Rule 3: the failure, then the waker.
         state.failure.get_or_insert(failure);
         self.flags.fetch_or(FAILED, Ordering::SeqCst);
         drop(state);
@@ -186,19 +189,19 @@ impl Scope {
         self.has(LINGERING)
     }
 
-    /// Its owner is gone. Returns a failure that had been left for it.
+    /// The owner is gone. Returns a failure that it has not taken.
     pub(crate) fn orphan(&self) -> Option<Failure> {
         let mut state = self.lock();
         self.flags.fetch_or(ORPHANED, Ordering::SeqCst);
         state.failure.take()
     }
 
-    /// Whether this is the first time that the scope is known to be aborted and empty.
+    /// The scope is aborted and empty. Returns whether this was the first time.
     pub(crate) fn release(&self) -> bool {
         self.flags.fetch_or(RELEASED, Ordering::SeqCst) & RELEASED == 0
     }
 
-    /// The members stop with this token of the owner's. Has a task started that waits for it, unless there is one.
+    /// The members stop with this token of the owner's. Starts a task that waits for it, unless one does already.
     pub(crate) fn watch(&self, token: &CancellationToken, start: impl FnOnce() -> AbortHandle) {
         self.token.get_or_init(|| token.clone());
         let mut state = self.lock();
@@ -207,7 +210,7 @@ impl Scope {
         }
     }
 
-    /// The failure that has become the owner's, once.
+    /// A failure that a member has passed to the owner: once.
     pub(crate) fn take_failure(&self) -> Option<Failure> {
         if !self.has(FAILED) {
             return None;
@@ -215,7 +218,7 @@ impl Scope {
         self.lock().failure.take()
     }
 
-    /// From now on this wakes the owner: when the last member has left, and when one has failed.
+    /// Stores the owner's waker, which is called when the last member leaves and when one passes a failure.
     pub(crate) fn set_waker(&self, waker: &Waker) {
         let mut state = self.lock();
         if state.waker.as_ref().is_some_and(|own| own.will_wake(waker)) {
@@ -229,6 +232,7 @@ impl Scope {
 
     /// Whether no member is left.
     pub(crate) fn poll_gone(&self, context: &Context<'_>) -> Poll<()> {
+        // Rule 3: the waker, then the count.
         self.set_waker(context.waker());
         if self.count() == 0 { Poll::Ready(()) } else { Poll::Pending }
     }

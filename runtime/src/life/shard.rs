@@ -12,7 +12,7 @@ use crate::life::slot_key::{SHARDS, SlotKey};
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
 
-/// Where a slot can be. Places never go away; who leaves makes room for the next.
+/// Room for a slot. Places are never freed: a worker that leaves makes room for the next.
 #[derive(Debug)]
 pub(crate) struct Place {
     /// One more than how often it was taken before.
@@ -54,7 +54,7 @@ impl Slot {
 pub(crate) struct Shard {
     pub(crate) places: Vec<Place>,
     pub(crate) free: Vec<u32>,
-    /// Places by task, from the first time somebody stops a single worker.
+    /// Places by task, from the first `find` on.
     pub(crate) by_task: Option<HashMap<Id, u32>>,
 }
 
@@ -82,7 +82,7 @@ impl Shard {
         self.places.get_mut(key.index() as usize).filter(|place| place.taken.get() == key.taken())
     }
 
-    /// The slot of a task. The first question makes the index.
+    /// The slot of a task. The first call builds the index.
     pub(crate) fn find(&mut self, task: Id, number: u32) -> Option<SlotKey> {
         let Self { places, by_task, .. } = self;
         let by_task = by_task.get_or_insert_with(|| {

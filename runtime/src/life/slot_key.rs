@@ -1,8 +1,8 @@
-//! Which slot, and which of those that have had it.
+//! The key to a slot: which slot, and which of the workers that have had it.
 
 use std::num::{NonZeroU32, NonZeroU64};
 
-/// Threads take slots in shards of their own, so that they rarely wait for each other.
+/// Each thread prefers one shard, so threads rarely wait for each other.
 pub(crate) const SHARDS: u32 = 8;
 
 /// A slot's place, in the upper half, and how often the place was taken, so that an old key never opens a new worker's

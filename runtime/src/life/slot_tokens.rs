@@ -1,8 +1,8 @@
 //! The own tokens of workers that asked for one.
 //!
-//! Apart from the slots, whose locks the watch takes. A token's tree has locks of its own, and who cancels it holds them
-//! until the whole tree is cancelled, however large it is: that holds up whoever copies a token, or asks whether it is
-//! cancelled.
+//! Apart from the slots, whose locks the watch takes. A token's tree has locks of its own, and code that cancels it
+//! holds them until the whole tree is cancelled, however large it is: until then, copying a token blocks, and so does
+//! checking whether it is cancelled.
 
 use std::num::NonZeroU32;
 use std::sync::PoisonError;
@@ -18,9 +18,9 @@ pub(crate) struct SlotTokens(Mutex<Vec<Held>>);
 /// What is known of the worker that has a slot, or had it last.
 #[derive(Debug, Default)]
 struct Held {
-    /// Which of those that have had the slot.
+    /// The slot's generation when the worker took it.
     generation: u32,
-    /// The worker is gone, and had been stopped: a future of its that lives on means that.
+    /// The worker has left, and was stopped: a future of its that lives on checks this.
     left_stopped: bool,
     token: Option<CancellationToken>,
 }
@@ -49,7 +49,7 @@ impl SlotTokens {
         };
         let token = held.token.get_or_insert_with(|| stage.child_token()).clone();
         drop(tokens);
-        // The last copy takes its tree's locks.
+        // A token's last clone takes its tree's locks: not under ours.
         drop(before);
         token
     }
@@ -71,7 +71,7 @@ impl SlotTokens {
     }
 }
 
-/// The tokens of a shard, while nobody else has them.
+/// The tokens of a shard, locked.
 struct Guard<'a>(MutexGuard<'a, Vec<Held>>);
 
 impl Guard<'_> {

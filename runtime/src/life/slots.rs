@@ -1,8 +1,8 @@
-//! Where waiting workers are found: a worker that first returns `Pending` takes a slot.
+//! Where other code finds a worker that waits: a worker takes a slot when it first returns `Pending`.
 //!
-//! A slot holds what others need of a worker while it waits: how to wake it, since when it runs, and the
-//! token it stops by. A worker that never waits takes none. Only wakers of tokio's own tasks are kept
-//! here, so that waking everybody runs no code of the user's.
+//! A slot holds what other code needs of the worker: how to wake it, how long it has had the slot, whether it was
+//! stopped, and its scopes. A worker that neither waits nor asks about its stop takes none. Only wakers of tokio's own
+//! tasks are kept here, so waking all workers runs no code of the user's.
 
 #[path = "slots/stopping.rs"]
 mod stopping;
@@ -27,11 +27,11 @@ use crate::os::loom::{Mutex, MutexGuard};
 /// How many wakers are copied out of a shard at a time. They are called outside the lock.
 const BATCH: usize = 64;
 
-/// The workers of one function that have a slot.
+/// The workers of one entry that have a slot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parked {
     pub(crate) count: u64,
-    /// How many of them have not been told to stop, their stage being a later one.
+    /// How many of them have not been told to stop, because their stage is a later one.
     pub(crate) untold: u64,
     /// How long ago the first of them took its slot.
     pub(crate) oldest: Duration,
@@ -43,9 +43,9 @@ pub(crate) struct Slots {
     /// When the first slot was taken.
     first: OnceLock<Instant>,
     shards: [Mutex<Shard>; SHARDS as usize],
-    /// The own tokens of those that have one. Never locked under a shard's lock.
+    /// The own tokens of workers that have one. Never locked under a shard's lock.
     tokens: [SlotTokens; SHARDS as usize],
-    /// What single workers have yet to learn.
+    /// Stops and aborts that single workers have not seen yet.
     orders: Mutex<Orders>,
 }
 
@@ -74,12 +74,12 @@ impl Slots {
         SlotKey::new(index * SHARDS + number, place.taken)
     }
 
-    /// Leaves how to wake the worker, for as long as it waits here.
+    /// Stores the worker's waker until the worker leaves the slot.
     pub(crate) fn set_waker(&self, key: SlotKey, waker: &Waker) {
         self.with(key, |slot| slot.waker = Some(waker.clone()));
     }
 
-    /// The worker starts others, in this scope.
+    /// From now on the worker starts others in this scope, which is stopped at once if the worker was.
     pub(crate) fn set_children(&self, key: SlotKey, children: &Arc<Scope>) {
         let before = self.with(key, |slot| {
             let is_stopped = slot.is_stopped;
@@ -129,17 +129,17 @@ impl Slots {
         token
     }
 
-    /// The worker knows that it is stopping, whatever has stopped it.
+    /// Notes that the worker has seen that it is stopping, whatever has stopped it.
     pub(crate) fn note_told(&self, key: SlotKey) {
         self.with(key, |slot| slot.is_told = true);
     }
 
-    /// Wakes everything of a stage that waits. What comes to wait meanwhile asks for itself.
+    /// Wakes the parked workers of a stage. A worker that parks meanwhile checks for itself.
     pub(crate) fn wake(&self, stage: Stage) {
         self.wake_those(|_, of| of == stage);
     }
 
-    /// Wakes those who wait, by entry and stage.
+    /// Wakes the parked workers that `are_meant` selects by entry and stage.
     pub(crate) fn wake_those(&self, mut are_meant: impl FnMut(EntryId, Stage) -> bool) {
         // On the stack: the first allocation of a thread takes longer than all the rest.
         let mut wakers = [const { None::<Waker> }; BATCH];
@@ -167,7 +167,7 @@ impl Slots {
         }
     }
 
-    /// Who sits, by function. `is_told` says which stages have been told to stop.
+    /// The workers that have a slot, by entry. `is_told` says which stages have been told to stop.
     pub(crate) fn tally(&self, is_told: impl Fn(Stage) -> bool) -> HashMap<EntryId, Parked> {
         let now = self.millis();
         let mut tally = HashMap::new();

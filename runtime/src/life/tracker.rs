@@ -1,29 +1,29 @@
-//! The count of those who are alive in one stage.
+//! How many are alive in one stage.
 
 use crate::os::loom::atomic::{AtomicUsize, Ordering};
 
 /// The count refuses newcomers.
 const CLOSED: usize = 1;
-/// Somebody waits for the count to fall.
+/// Code waits for the count to fall.
 const WATCHED: usize = 1 << 1;
 /// One more alive.
 const ONE: usize = 1 << 2;
-/// Whoever waits hears of the count from here on down: main, the one that waits, nobody.
+/// From this count down, code that waits is notified: main and a worker that waits may be left.
 const FEW: usize = 2;
 
-/// How many are alive, with two flags in the same word: newcomers and the wait for the last one never miss
+/// How many are alive, with two flags in the same word, so that newcomers and the wait for the last one never miss
 /// each other.
 #[derive(Debug, Default)]
 pub(crate) struct Tracker(AtomicUsize);
 
 impl Tracker {
-    /// Counts one more; `false` when newcomers are refused. Then it is to be taken back with `leave`.
+    /// Counts one more; `false` when newcomers are refused: then the caller takes it back with `leave`.
     #[inline]
     pub(crate) fn arrive(&self) -> bool {
         self.0.fetch_add(ONE, Ordering::AcqRel) & CLOSED == 0
     }
 
-    /// Counts one less, and says whether somebody waits to hear of it.
+    /// Counts one less, and returns whether to notify code that waits.
     #[inline]
     pub(crate) fn leave(&self) -> bool {
         let before = self.0.fetch_sub(ONE, Ordering::AcqRel);
@@ -34,7 +34,7 @@ impl Tracker {
         self.0.load(Ordering::Acquire) / ONE
     }
 
-    /// From now on `leave` says when the count is small.
+    /// From now on `leave` returns true when the count is small.
     pub(crate) fn watch(&self) {
         self.0.fetch_or(WATCHED, Ordering::SeqCst);
     }
@@ -44,7 +44,7 @@ impl Tracker {
         self.0.fetch_or(CLOSED, Ordering::SeqCst);
     }
 
-    /// Whether nobody is left. From then on newcomers are refused: nobody would wait for them.
+    /// Whether none is left. From then on newcomers are refused: nothing would wait for them.
     pub(crate) fn close_if_empty(&self) -> bool {
         let closed =
             self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |word| (word < ONE).then_some(word | CLOSED));

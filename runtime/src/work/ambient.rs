@@ -1,4 +1,4 @@
-//! Which lifecycle, and which worker of it, is asking: found without a handle being passed around.
+//! The lifecycle and the worker of the calling code, found without passing a handle around.
 
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
@@ -19,7 +19,7 @@ static PROCESS: RwLock<Option<Arc<Lifecycle>>> = RwLock::new(None);
 /// Lifecycles by the runtime they run on, for tasks on threads that no lifecycle has marked yet.
 static RUNTIMES: Lock<Vec<(runtime::Id, Weak<Lifecycle>)>> = Lock::new(Vec::new());
 
-/// Who is asking.
+/// The calling code.
 #[derive(Debug)]
 pub(crate) struct Caller {
     pub(crate) life: Arc<Lifecycle>,
@@ -58,7 +58,7 @@ impl Caller {
         self.current.map_or(Stage::Main, |current| current.stage)
     }
 
-    /// The worker, where it is one and not main.
+    /// The worker, unless the caller is main or none.
     #[inline]
     pub(crate) fn worker(&self) -> Option<Current> {
         self.current.filter(|current| current.entry != EntryId::MAIN)
@@ -102,7 +102,7 @@ pub(crate) fn claim_process(life: &Arc<Lifecycle>) -> Claim {
     Claim(())
 }
 
-/// The process's lifecycle is this one.
+/// The process has this lifecycle until the guard is dropped.
 pub(crate) struct Claim(());
 
 impl Drop for Claim {
@@ -118,7 +118,7 @@ pub(crate) fn enlist_runtime(handle: &Handle, life: &Arc<Lifecycle>) -> Enlisted
     Enlisted(id)
 }
 
-/// A runtime's tasks find their lifecycle.
+/// A runtime's tasks find their lifecycle until the guard is dropped.
 pub(crate) struct Enlisted(runtime::Id);
 
 impl Drop for Enlisted {

@@ -53,7 +53,7 @@ pub(crate) fn run<T>(
 
 /// One run of a blocking body inside a supervised worker: on tokio's pool, in the worker's name.
 pub(crate) async fn supervised_run<R: Send + 'static>(code: impl FnOnce() -> R + Send + 'static) -> R {
-    // The worker sits down first: on the other thread the code finds it by its slot, and takes none of its own. It may
+    // The worker takes its slot first: the code on the other thread uses that one, and takes none of its own. It may
     // ask for the worker's token there.
     let worker = current::caller().and_then(|(life, current)| {
         let (current, scoped) = (current?, true);
@@ -65,7 +65,7 @@ pub(crate) async fn supervised_run<R: Send + 'static>(code: impl FnOnce() -> R +
         let _ends = ends;
         match worker {
             Some((life, current, mut kin)) => {
-                // Caught in here, so that the thread's record is put back.
+                // Caught in here, so that `polling` restores the thread's record.
                 let guarded = || catch_unwind(AssertUnwindSafe(code));
                 let (ran, _) = current::polling(&life, current, &mut kin, WakerId::NONE, guarded);
                 ran.unwrap_or_else(|payload| resume_unwind(payload))
@@ -87,8 +87,8 @@ pub(crate) async fn supervised_run<R: Send + 'static>(code: impl FnOnce() -> R +
     }
 }
 
-/// A closure that blocks, as its worker sees it. Where the worker is dropped first, the closure goes on, and is waited
-/// for: nothing can abort it.
+/// A closure that blocks, as its run sees it. If the run is dropped first, the closure goes on, and the worker waits
+/// for it: nothing can abort it.
 struct Running {
     state: Arc<Lock<Blocked>>,
     worker: Option<Place>,
@@ -97,9 +97,9 @@ struct Running {
 
 /// How far the closure has come.
 enum Blocked {
-    /// It has not ended, and its worker waits for it.
+    /// It has not ended, and its run waits for it.
     Runs,
-    /// It has not ended, and its worker is gone.
+    /// It has not ended, and its run was dropped.
     Outlives(#[allow(dead_code)] Option<Outliving>), // for its destructor
     Ended,
 }
@@ -121,7 +121,7 @@ impl Running {
         (running, Ends(state))
     }
 
-    /// Where it has not begun by then, this takes it back.
+    /// The same, which aborts the closure when dropped, if it has not begun.
     fn aborting(mut self, task: AbortHandle) -> Self {
         self.task = Some(task);
         self
@@ -142,7 +142,7 @@ impl Drop for Running {
     }
 }
 
-/// Dropped with the closure: when it has run, or when it is not to run any more.
+/// Dropped with the closure: when it has run, or was aborted before it began.
 struct Ends(Arc<Lock<Blocked>>);
 
 impl Drop for Ends {
@@ -162,8 +162,8 @@ struct Place {
     scope: Option<Arc<Scope>>,
 }
 
-/// Counts a closure whose worker was dropped among those that are alive, and among what that worker has started: the
-/// worker has ended when the closure has.
+/// Counts a closure whose run was dropped as alive in its stage, and as a member of the run's scope: the worker ends
+/// after the closure.
 struct Outliving(Place);
 
 impl Outliving {
@@ -181,7 +181,7 @@ impl Outliving {
 impl Drop for Outliving {
     fn drop(&mut self) {
         let Place { life, entry, stage, scope } = &self.0;
-        // Its worker has ended already, as far as the counters go.
+        // Takes the start back: the worker counts its own end.
         life.registry.get(*entry).started.fetch_sub(1, Ordering::Release);
         if let Some(scope) = scope
             && scope.leave()

@@ -17,7 +17,7 @@ use crate::work::supervise::{Judge, Next};
 use crate::work::task::Tracked;
 use crate::work::{blocking, supervise};
 
-/// What a [`Worker`](crate::Worker) holds. Implemented by this crate only: nobody else can launch one.
+/// What a [`Worker`](crate::Worker) holds. Implemented by this crate only: no other code can launch one.
 pub trait Body: Send + 'static {
     /// What the worker returns.
     type Output: Send + 'static;
@@ -36,7 +36,7 @@ pub trait Body: Send + 'static {
     #[doc(hidden)]
     const REPEATS: bool = false;
 
-    /// One tracked task in the background, under the policy where it takes more than polling one future to its end.
+    /// One tracked task in the background, under the policy if that asks for more than polling one future to its end.
     #[doc(hidden)]
     fn launch(
         self,
@@ -63,7 +63,7 @@ where
     spawn_runs(registration, runtime, policy, Box::new(next), Box::new(judge))
 }
 
-/// The part of it that a program has once for each type of result, and not for each worker.
+/// The part of it that is compiled once for each type of result, not for each worker.
 fn spawn_runs<R: Send + 'static>(
     registration: Registration,
     runtime: &Handle,
@@ -77,7 +77,7 @@ fn spawn_runs<R: Send + 'static>(
     let span = Span::of(&registration);
     let registration = registration.of_supervised();
     let runs = async move { supervise::supervise(&life, entry, parent.as_ref(), &policy, next, judge).await };
-    // Its errors have been dealt with, run by run.
+    // The supervisor has dealt with its errors, run by run.
     runtime.spawn(Tracked::new(span.around(runs), |exit| (exit, None), registration))
 }
 
@@ -100,7 +100,7 @@ fn settle<R>(judge: impl Fn(&R) -> Option<String>) -> impl Fn(R) -> Judged<R> {
     }
 }
 
-/// Starts one run of what blocks.
+/// Starts one run of a closure that blocks.
 fn block<R: Send + 'static>(
     registration: Registration,
     runtime: &Handle,

@@ -1,7 +1,7 @@
-//! What a caller asks about its own end: the token, the future, the flag.
+//! What a caller asks about its own stop: the token, the future, the flag.
 //!
-//! A worker that waits in [`stopping`] by itself is woken through its slot and registers nowhere else. Only
-//! when the future is polled by somebody else (another task, a `FuturesUnordered`) is a token made for it.
+//! A worker that waits in [`stopping`] by itself is woken through its slot and registers nowhere else. A future
+//! polled with another waker (in another task or a `FuturesUnordered`), or whose worker has a token, waits for a token.
 
 use std::fmt;
 use std::future::Future;
@@ -23,9 +23,9 @@ use crate::work::probe;
 
 /// The caller's own cancellation token.
 ///
-/// Inside a worker it is that worker's: cancelled when the worker is to stop, and cancelling it stops that
-/// worker and the workers it started, nothing else. In main, in an untracked task or on another thread it
-/// is a child of the stage's token. Outside any lifecycle it is a token that nobody cancels.
+/// Inside a worker it is that worker's: cancelled when the worker is told to stop, and cancelling it stops that
+/// worker and the workers below it, nothing else. In main, in an untracked task or on another thread it
+/// is a child of the stage's token. Outside any lifecycle it is a new token, which nothing else cancels.
 ///
 /// A token costs an allocation the first time a worker asks for it. [`stopping`] costs none.
 pub fn token() -> CancellationToken {
@@ -39,17 +39,17 @@ pub fn token() -> CancellationToken {
     }
 }
 
-/// Whether the caller is to stop: true exactly when its [`token`] is cancelled.
+/// Whether the caller was told to stop: true exactly when its [`token`] is cancelled.
 ///
-/// Made for loops that compute: a thread-local look-up and one load, without a lock, unless the caller has a
-/// token (it asked for one, or was started by another worker) or a single worker was stopped through its
-/// handle. Always `false` outside any lifecycle.
+/// Made for loops that compute: a thread-local look-up and one load, without a lock, unless the caller asked for
+/// its token, a worker was stopped apart from its stage, or one that asked for its token has started others.
+/// Always `false` outside any lifecycle.
 #[inline]
 pub fn is_stopping() -> bool {
     !current::is_undisturbed() && look()
 }
 
-/// Who is asking about the stop. A main that never does is told so in the report.
+/// The caller, which asks about its stop. The report says so if main never does.
 #[inline]
 pub(crate) fn asking() -> Option<Caller> {
     let caller = Caller::find()?;
@@ -62,7 +62,7 @@ pub(crate) fn asking() -> Option<Caller> {
 #[cold]
 fn look() -> bool {
     asking().is_some_and(|caller| {
-        // With a slot, so that a worker stopped through its handle before it had one learns of it.
+        // Taking a slot, so that a worker stopped through its handle before it had one learns of it.
         let slot = caller.current.map(|current| current::slot(&caller.life, current));
         let is_stopping = parking::is_stopping(&caller.life, caller.stage(), slot);
         if is_stopping {
@@ -72,11 +72,11 @@ fn look() -> bool {
     })
 }
 
-/// A future that resolves when the caller is to stop.
+/// A future that resolves when the caller is told to stop.
 ///
 /// It is `Send` and `'static`, made for `with_graceful_shutdown(graceful::stopping())` and for the arm of a
-/// `select!`. Whose stop it means is settled when this function is called, wherever the future is polled.
-/// Outside any lifecycle it never resolves. One that outlives its worker means the worker's stage.
+/// `select!`. It is about the caller of this function, wherever the future is polled.
+/// Outside any lifecycle it never resolves. One that outlives its worker resolves with the worker's stage.
 ///
 /// # Cancel safety
 ///
@@ -94,9 +94,9 @@ pub fn stopping() -> Stopping {
 #[must_use = "a future does nothing until it is awaited"]
 pub struct Stopping {
     whose: Option<Whose>,
-    /// Set once it was polled by somebody who is not the worker itself, or the worker has its own token.
+    /// Set once it was polled with another waker than the worker's, or the worker has its own token.
     elsewhere: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
-    /// Set once the stop it means has come: a worker that is gone cannot be asked.
+    /// Set once its stop has come: of a worker that is gone, that may not be known any more.
     is_over: bool,
 }
 
@@ -111,7 +111,7 @@ impl Whose {
         self.is_stopping_as(self.is_scoped())
     }
 
-    /// The same for one who knows already what [`is_scoped`](Self::is_scoped) says.
+    /// The same where the caller knows already what [`is_scoped`](Self::is_scoped) says.
     fn is_stopping_as(&self, scoped: Option<bool>) -> bool {
         if scoped == Some(false) {
             parking::is_stopping_unscoped(&self.life, self.stage, self.slot)
@@ -120,7 +120,7 @@ impl Whose {
         }
     }
 
-    /// Where it is this worker that is being polled here: whether it can be stopped apart from its stage.
+    /// Whether this worker has a token of its own, if it is being polled here.
     fn is_scoped(&self) -> Option<bool> {
         current::is_scoped(&self.life, self.slot?)
     }
@@ -155,8 +155,8 @@ impl Future for Stopping {
             return Poll::Ready(());
         }
         // The poll that is under way will be repeated when the slot's waker is called.
-        let is_woken_by_its_seat = scoped == Some(false) && current::is_workers_own(context.waker());
-        if elsewhere.is_none() && is_woken_by_its_seat {
+        let is_woken_by_its_slot = scoped == Some(false) && current::is_workers_own(context.waker());
+        if elsewhere.is_none() && is_woken_by_its_slot {
             probe::leaf(context);
             return Poll::Pending;
         }
@@ -171,7 +171,7 @@ impl Future for Stopping {
     }
 }
 
-/// Runs `future` until it is done or the caller is to stop, whichever comes first.
+/// Runs `future` until it is done or the caller is told to stop, whichever comes first.
 ///
 /// Returns `Some` with the future's output, or `None` when the stop came first; then the future is dropped.
 /// When the caller is stopping already the future is not polled at all. When both are ready at once the
@@ -179,7 +179,7 @@ impl Future for Stopping {
 ///
 /// # Cancel safety
 ///
-/// As cancel safe as `future`: at the stop it is dropped where it stands. Give it the *waiting* (`recv`,
+/// As cancel safe as `future`: at the stop it is dropped at the await it is in. Give it the *waiting* (`recv`,
 /// `next`, `sleep`), not the work.
 pub fn run_until_stopping<F: Future>(future: F) -> RunUntilStopping<F> {
     RunUntilStopping { future, stopping: stopping(), polled: false }

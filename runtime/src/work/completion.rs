@@ -12,13 +12,13 @@ use crate::work::{current, failing};
 
 /// What a worker leaves behind for its handle.
 ///
-/// The worker counts as gone when its future is. Should nobody want the result, then its destructor is part
-/// of the stop as well: it is waited for, and named when it blocks.
+/// The worker counts as gone when its future is. If no handle takes the result, its destructor is part of the
+/// stop as well: the stop waits for it, and names it when it blocks.
 #[derive(Debug)]
 pub struct Completion<T> {
     exit: Option<Exit<T>>,
     entry: EntryId,
-    /// Whose result it is, where dropping it runs any code.
+    /// The lifecycle that counts it, if dropping it runs any code.
     of: Option<Arc<Lifecycle>>,
 }
 
@@ -58,7 +58,7 @@ impl<T> Drop for Completion<T> {
 struct Dropping<'a> {
     life: &'a Lifecycle,
     entry: EntryId,
-    /// Somebody else's panic is unwinding this thread.
+    /// Another panic was unwinding this thread already.
     was_panicking: bool,
     _busy: Busy,
 }

@@ -1,6 +1,6 @@
-//! What each thread knows: whose code it runs, and which worker it is polling right now.
+//! What each thread records: the lifecycle whose code it runs, and the worker it is polling right now.
 //!
-//! The second half can be read from other threads. That is how a report tells a worker that waits in an
+//! Other threads can read the second half. That is how a report distinguishes a worker that waits in an
 //! await from one that blocks its thread.
 
 mod busy;
@@ -35,30 +35,30 @@ thread_local! {
 struct Here {
     /// The lifecycle whose code this thread runs, if any.
     life: RefCell<Option<Arc<Lifecycle>>>,
-    /// The same, to be compared.
+    /// Its identity, for comparisons.
     id: Cell<LifeId>,
     seen: OnceCell<Arc<ThreadRecord>>,
     /// The scopes of the worker being polled.
     kin: RefCell<Kin>,
     /// The stage of the worker being polled; main's between polls.
     stage: Cell<Stage>,
-    /// Whether the worker being polled can be stopped apart from its stage.
+    /// Whether the worker being polled may have a token of its own.
     scoped: Cell<bool>,
-    /// What it has to look out for, by these two.
+    /// The flags that it checks for, by these two.
     disturbances: Cell<u32>,
-    /// The waker of the worker being polled: who is polled with this very waker is woken through the slot.
+    /// The waker of the worker being polled: a future polled with this very waker is woken through the slot.
     waker: Cell<WakerId>,
     /// The waker that main is polled with, on main's thread.
     mains: Cell<WakerId>,
 }
 
-/// Looks at this thread's record. A thread that is ending has none any more.
+/// Reads this thread's record. A thread that is ending has none any more.
 #[inline]
 fn look<T>(at: impl FnOnce(&Here) -> T) -> Option<T> {
     HERE.try_with(at).ok()
 }
 
-/// Looks at the record of a thread that runs a lifecycle's code.
+/// Reads the record of a thread that runs a lifecycle's code.
 #[inline]
 fn look_with_life<T>(at: impl FnOnce(&Here, &Arc<Lifecycle>) -> T) -> Option<T> {
     look(|here| here.life.borrow().as_ref().map(|life| at(here, life))).flatten()
@@ -80,7 +80,7 @@ pub(crate) fn enter(life: &Arc<Lifecycle>) -> Entered {
     Entered { outer }
 }
 
-/// Gives the thread back to whom it belonged.
+/// Gives the thread back to the lifecycle that it belonged to.
 pub(crate) struct Entered {
     outer: Option<(Option<Arc<Lifecycle>>, Outer)>,
 }
@@ -98,8 +98,8 @@ impl Drop for Entered {
     }
 }
 
-/// Where a worker is that code of this thread spawns: in which lifecycle, in which stage, and in the scope of the worker
-/// being polled here, if one is, main aside.
+/// Where a worker that this thread spawns belongs: its lifecycle, its stage, and the scope of the worker being polled
+/// here, if one other than main is.
 #[inline]
 pub(crate) fn spawner() -> Option<(Arc<Lifecycle>, Stage, Option<Arc<Scope>>)> {
     look_with_life(|here, life| {
@@ -119,8 +119,8 @@ pub(crate) fn caller() -> Option<(Arc<Lifecycle>, Option<Current>)> {
     look_with_life(|here, life| (Arc::clone(life), here.current()))
 }
 
-/// Whether nothing at all suggests that the code running here is to stop. What else it says has to be
-/// looked into.
+/// Whether no flag is set that may stop the code running here. Where one is, the caller has to check which
+/// worker it stops.
 #[inline]
 pub(crate) fn is_undisturbed() -> bool {
     look_with_life(|here, life| life.phase.is_undisturbed(here.disturbances.get())).unwrap_or(false)
@@ -138,7 +138,7 @@ pub(crate) fn current() -> Option<Current> {
     look(Here::current).flatten()
 }
 
-/// Where the worker in this slot is being polled on this thread: whether it can be stopped apart from its stage.
+/// Whether the worker in this slot may have a token of its own, if it is being polled on this thread.
 #[inline]
 pub(crate) fn is_scoped(life: &Arc<Lifecycle>, slot: SlotKey) -> Option<bool> {
     look(|here| {
@@ -169,7 +169,7 @@ pub(crate) fn maybe_scoped() {
     look(|here| here.belongs(here.stage.get(), true));
 }
 
-/// Notes that the worker being polled has a token of its own, by which what it has started stops as well.
+/// Notes that the worker being polled has a token of its own: what it has started stops with it.
 pub(crate) fn scoped(life: &Arc<Lifecycle>, token: &CancellationToken) {
     look(|here| {
         here.belongs(here.stage.get(), true);
@@ -179,7 +179,7 @@ pub(crate) fn scoped(life: &Arc<Lifecycle>, token: &CancellationToken) {
     });
 }
 
-/// Runs code of a worker with the record set, and returns what became of the worker meanwhile.
+/// Runs code of a worker with the record set, and returns its slot and its token's mark as they are afterwards.
 #[inline]
 pub(crate) fn polling<T>(
     life: &Arc<Lifecycle>,
@@ -239,7 +239,7 @@ impl Here {
         self.seen.get_or_init(ThreadRecord::of_this_thread)
     }
 
-    /// The thread is this lifecycle's from now on. Returns whose it was.
+    /// The thread is this lifecycle's from now on. Returns the lifecycle before.
     #[cold]
     fn settle(&self, life: Option<Arc<Lifecycle>>) -> Option<Arc<Lifecycle>> {
         let id = life.as_ref().map_or(LifeId::NONE, |life| life.id());
@@ -317,7 +317,7 @@ impl Here {
     }
 }
 
-/// What others see of this thread.
+/// What other threads see of this one.
 #[cfg(taskdump)]
 pub(crate) fn seen() -> Option<Arc<ThreadRecord>> {
     look(|here| Arc::clone(here.seen.get_or_init(ThreadRecord::of_this_thread)))

@@ -12,7 +12,7 @@ use crate::model::state::{Cause, Stage};
 use crate::say::lines;
 use crate::work::parking;
 
-/// What a failure of a worker means: by what the worker says, else by what the worker that has started it says of all.
+/// What a failure of a worker means: by its own policy, else by that of the nearest worker above it that says so.
 pub(crate) fn meaning(life: &Lifecycle, entry: EntryId, parent: Option<&Arc<Scope>>) -> OnFailure {
     let policy = life.registry.get(entry).policy();
     let default =
@@ -24,7 +24,7 @@ pub(crate) fn meaning(life: &Lifecycle, entry: EntryId, parent: Option<&Arc<Scop
 pub(crate) fn by_policy(life: &Lifecycle, entry: EntryId, parent: Option<&Arc<Scope>>, failure: Failure) {
     match meaning(life, entry, parent) {
         OnFailure::Log => life.writer.say(lines::logged(&failure)),
-        // A run that failed would be followed by another one: its destructors are no more than it is.
+        // A run that fails would only be followed by another one: its destructor's panic weighs no more.
         OnFailure::Restart if matches!(failure.kind, FailureKind::Destructor) => {
             life.writer.say(lines::logged(&failure));
         }
@@ -33,7 +33,7 @@ pub(crate) fn by_policy(life: &Lifecycle, entry: EntryId, parent: Option<&Arc<Sc
     }
 }
 
-/// The failure is that of the worker that has started this one; the process's, where there is none.
+/// Passes the failure to the worker that has started this one, or to the process if there is none any more.
 pub(crate) fn pass_up(life: &Lifecycle, parent: Option<&Arc<Scope>>, failure: Failure) {
     let passed = match parent {
         Some(parent) => parent.fail(failure),

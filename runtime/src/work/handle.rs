@@ -1,4 +1,4 @@
-//! What is left in the caller's hands of a worker that runs.
+//! The handle of a running worker.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -26,8 +26,8 @@ use crate::work::parking;
 /// A running worker whose function returns `R`. A future of its result.
 ///
 /// Awaiting it gives `Result<T, WorkerError<E>>` for a worker that returns `Result<T, E>`, and
-/// `Result<(), WorkerError<Infallible>>` for one that returns `()`. The handle observes: what the worker's
-/// failure means for the process is settled all the same. Dropping it detaches; the lifecycle still waits
+/// `Result<(), WorkerError<Infallible>>` for one that returns `()`. The handle only observes: what the
+/// worker's failure means for the process is up to its policy. Dropping it detaches; the lifecycle still waits
 /// for the worker.
 ///
 /// A worker's life includes what it has started: the handle resolves when the worker, the workers that it spawned, and
@@ -39,20 +39,20 @@ use crate::work::parking;
 ///
 /// # Panics
 ///
-/// When it is polled after it gave its result, as tokio's `JoinHandle`.
+/// If it is polled after it gave its result, like tokio's `JoinHandle`.
 pub struct WorkerHandle<R> {
     life: Arc<Lifecycle>,
     name: Called,
     stage: Stage,
     /// Its code runs on a thread of its own.
     blocks: bool,
-    /// A wait that cannot end was said.
+    /// The warning about a wait that cannot end was written.
     warned: bool,
     /// `None` for a worker that was refused.
     task: Option<JoinHandle<Completion<R>>>,
 }
 
-/// What a worker is called, in the room of two words.
+/// What a worker is called, in two words of memory.
 pub(crate) enum Called {
     /// As its function.
     Function(&'static Function),
@@ -103,7 +103,7 @@ impl<R> WorkerHandle<R> {
     pub fn abort(&self) {
         if let Some(task) = &self.task {
             if self.blocks {
-                // Where it has not begun, it never does.
+                // If it has not begun, it never will.
                 task.abort();
             }
             parking::abort_worker(&self.life, task.abort_handle());
@@ -119,7 +119,7 @@ impl<R> WorkerHandle<R> {
         }
     }
 
-    /// Somebody has been given the worker's failure.
+    /// The handle gives out the worker's failure.
     #[cold]
     fn observe(&self) {
         if let Some(task) = &self.task {
@@ -127,7 +127,7 @@ impl<R> WorkerHandle<R> {
         }
     }
 
-    /// Notes who is waiting here, where that is asked for.
+    /// Notes which worker waits here, if the report asks for that.
     fn note_waiter(&self) {
         let Some(waiting) = current::current() else {
             return;
@@ -139,8 +139,8 @@ impl<R> WorkerHandle<R> {
         });
     }
 
-    /// Says so, once, where it can be seen that this wait holds itself up: a worker waits for itself, or somebody
-    /// who is to stop waits for a worker that is told only when he has.
+    /// Warns, once, of a wait that cannot end: for the worker itself or one above it, or, after the caller was told to
+    /// stop, for a worker of a later stage, which is told to stop only when the caller has ended.
     #[cold]
     fn warn_of_a_cycle(&mut self) {
         let Some(task) = self.task.as_ref().filter(|_| !self.warned) else {
@@ -219,16 +219,16 @@ pub enum WorkerError<E> {
     Failed(E),
     /// It panicked.
     Panicked(Panic),
-    /// What it had started failed, with `on_failure = "parent"`, and that was its failure: this text.
+    /// A worker that it had started failed, with `on_failure = "parent"`: the text says which, and how.
     ChildFailed(String),
-    /// It was aborted: through its handle, or because the stop ran out of time.
+    /// It was aborted: through its handle, with a worker above it, or because its own time or the stop's ran out.
     Aborted,
-    /// It never ran: the lifecycle was over, or as good as over, when it was spawned.
+    /// It never ran: when it was spawned its stage had ended, or its policy refused a start in the stop.
     Refused,
 }
 
 impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> WorkerError<E> {
-    /// As a boxed error, which any error type takes: for workers whose error is no `Error` itself, such as
+    /// As a boxed error, which any error type takes: for workers whose error is not an `Error`, such as
     /// `anyhow::Error`, `Box<dyn Error + Send + Sync>` or `String`.
     ///
     /// ```

@@ -17,8 +17,8 @@ use crate::say::lines;
 /// Resolves when what a worker has started has ended.
 pub(crate) type Linger = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Waits for the members of a scope of this worker. Where they were told to stop, or another run waits for them, a line
-/// says so: after a second, and then each time in twice as long. In a stop of the process its own lines do.
+/// Waits for the members of a scope of this worker. If the scope was stopped, or another run waits for it, a line says
+/// so: after a second, and then each time in twice as long. In a stop of the process, the stop's own lines do.
 pub(crate) fn children_gone(life: Arc<Lifecycle>, entry: EntryId, scope: Arc<Scope>, is_restart: bool) -> Linger {
     let mut next: Option<(Duration, Pin<Box<tokio::time::Sleep>>)> = None;
     let mut began = Instant::now();

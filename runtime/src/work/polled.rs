@@ -27,6 +27,6 @@ pub(crate) struct Current {
     pub(crate) entry: EntryId,
     pub(crate) slot: Option<SlotKey>,
     pub(crate) stage: Stage,
-    /// Whether it can be stopped apart from its stage: it has a token, its own or its parent's.
+    /// Whether it may have a token of its own, which stops it apart from its stage.
     pub(crate) scoped: bool,
 }

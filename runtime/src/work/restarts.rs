@@ -25,8 +25,8 @@ impl<'a> Restarts<'a> {
         Self { policy, recent: VecDeque::new(), pause: policy.backoff.0 }
     }
 
-    /// Whether one more is within the limit. `began`: when the run that failed did; one that was healthy for a
-    /// minute is forgiven.
+    /// Whether one more is within the limit. `began`: when the run that failed did; after one that was healthy for a
+    /// minute the pauses begin anew.
     pub(crate) fn allow(&mut self, began: Instant) -> bool {
         let now = Instant::now();
         if now.duration_since(began) >= A_MINUTE {
@@ -45,19 +45,19 @@ impl<'a> Restarts<'a> {
         allowed
     }
 
-    /// The pause before the next run: doubled each time, with a jitter of up to a half, so that many do not come
-    /// back together.
+    /// The pause before the next run: doubled each time, with a jitter of up to a half, so that many do not restart
+    /// together.
     pub(crate) fn pause(&mut self) -> Duration {
         let (first, longest) = self.policy.backoff;
         let pause = self.pause.clamp(first, longest);
         self.pause = pause.saturating_mul(2).min(longest);
-        // The standard library's only source of chance; good enough to spread restarts.
+        // The standard library's only source of randomness; good enough to spread restarts.
         let chance = RandomState::new().hash_one(Instant::now()) % 1024;
         pause / 2 + pause.mul_f64(chance_of(chance)) / 2
     }
 }
 
-/// A number below 1024 as a part of one.
+/// A number below 1024 as a fraction of 1024.
 fn chance_of(number: u64) -> f64 {
     f64::from(u32::try_from(number).unwrap_or_default()) / 1024.0
 }
@@ -98,7 +98,7 @@ mod tests {
         let mut policy = Policy::new();
         policy.backoff = (Duration::from_secs(1), Duration::from_secs(1));
         let pauses: HashSet<_> = (0..100).map(|_| Restarts::new(&policy).pause().as_millis()).collect();
-        // By chance alike: about as many as people of the same birthday.
+        // Some are alike by chance, as birthdays are.
         assert!(pauses.len() > 50, "{pauses:?}");
     }
 

@@ -33,11 +33,11 @@ pub(crate) type Next<R> = Box<dyn FnMut() -> Option<Run<R>> + Send>;
 /// The failure in a result.
 pub(crate) type Judge<R> = Box<dyn Fn(&R) -> Option<String> + Send>;
 
-/// A worker's runs, one after the other, as its policy has it. `next` makes a run, or says that there is no
-/// other. Runs inside the worker's own task: what it asks, the worker asks. A run has ended when what it has started has
-/// ended as well.
+/// A worker's runs, one after the other, as its policy says. `next` makes a run, or says that there is no
+/// other. This is polled as the worker itself, so `stopping()` means the worker's. A run has ended when what it has
+/// started has ended as well.
 ///
-/// Every program has a copy of this for each type of result, so what does not depend on it is elsewhere.
+/// This is compiled for each type of result, so what does not depend on it is elsewhere.
 pub(crate) async fn supervise<R>(
     life: &Arc<Lifecycle>,
     entry: EntryId,
@@ -91,7 +91,7 @@ enum Ran<R> {
     Ended(Exit<R>),
     /// The worker's own budget is over.
     OutOfTime,
-    /// What it has started has failed, and that is its failure.
+    /// A member has passed its failure to the run.
     ChildFailed(Failure),
 }
 
@@ -125,8 +125,8 @@ where
     })
 }
 
-/// Polls `run` to its end, until `limit` is over, or until what it has started has failed for it. Says whether its
-/// destructor panicked then.
+/// Polls `run` to its end, until `limit` is over, or until a member passes its failure to it. Returns also whether its
+/// destructor panicked.
 async fn within<R>(limit: &mut Option<Limit>, mut run: Run<R>) -> (Ran<R>, bool) {
     let ran = poll_fn(|context| {
         if let Poll::Ready(exit) = run.as_mut().poll(context) {
@@ -144,7 +144,7 @@ async fn within<R>(limit: &mut Option<Limit>, mut run: Run<R>) -> (Ran<R>, bool)
 /// Resolves when a run has had its time.
 type Limit = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Whether a run has had its time; said once.
+/// Whether a run has had its time: ready once.
 fn is_over(limit: &mut Option<Limit>, context: &mut Context<'_>) -> Poll<()> {
     let Some(running) = limit else {
         return Poll::Pending;
@@ -208,14 +208,14 @@ impl<'a> Supervisor<'a> {
         } else if self.life.phase.is_stop_begun() {
             self.life.note_failure(failure);
         } else if on_failure == OnFailure::Restart {
-            // It was told to stop: it does not come again.
+            // It was told to stop: it does not run again.
             self.life.writer.say(lines::logged(&failure));
         } else {
             failing::by_policy(self.life, self.entry, self.parent, failure);
         }
     }
 
-    /// Whether there is another run, once it is time for it and what the last one has started has ended.
+    /// Waits until what the last run has started has ended, and until another run is due. Returns whether one is.
     fn comes_again(
         &mut self,
         kind: ExitKind,
@@ -240,7 +240,7 @@ impl<'a> Supervisor<'a> {
             if !goes_on {
                 return false;
             }
-            // What has run is counted, and so is the next run, unless it does not come.
+            // Counts the run that ended and the next one; takes both back if that does not come.
             let counters = self.life.registry.get(self.entry);
             counters.start();
             counters.ended(kind).fetch_add(1, Ordering::Release);
@@ -265,8 +265,8 @@ impl<'a> Supervisor<'a> {
         })
     }
 
-    /// Waits until what a run has started has ended; within the worker's own budget, then it is aborted. Returns early
-    /// with a failure of it that is the worker's.
+    /// Waits until what a run has started has ended, and aborts it when the worker's own budget is over. Returns early
+    /// with a failure that a member has passed to the run.
     async fn children_gone(&mut self, children: &Arc<Scope>, is_restart: bool) -> Option<Failure> {
         let lingering = self.life.registry.get(self.entry).linger(children);
         let mut gone = linger::children_gone(Arc::clone(self.life), self.entry, Arc::clone(children), is_restart);

@@ -20,7 +20,7 @@ pub(crate) fn after(due: Instant, period: Duration) -> Instant {
     due.checked_add(ahead).unwrap_or_else(|| Instant::now() + A_MINUTE)
 }
 
-/// Waits for a tick. `false`: none comes any more, because the drain began or the worker is to stop.
+/// Waits for a tick. `false`: none comes any more, because the drain began or the worker was told to stop.
 pub(crate) async fn tick(life: &Lifecycle, due: Instant) -> bool {
     let mut events: [Pin<Box<dyn Future<Output = bool> + Send + '_>>; 3] = [
         Box::pin(async {

@@ -32,9 +32,9 @@ pub struct Worker<B> {
 
 /// Where a worker's name comes from.
 enum Name {
-    /// The annotated function, or what stands for a name in the code.
+    /// The annotated function, or a call whose name is a literal.
     Function(&'static Function),
-    /// A name made at run time, or what a call changed.
+    /// A name made at run time, or a worker that a method has changed.
     Given(Box<Label>),
 }
 
@@ -70,27 +70,27 @@ impl<B> Worker<B> {
         self
     }
 
-    /// When this one is told to stop: see [`Stage`]. It is nobody's child then.
+    /// When this one is told to stop: see [`Stage`]. It is then no child of the worker that spawns it.
     pub fn stage(mut self, stage: Stage) -> Self {
         self.policy().set_stage(stage);
         self
     }
 
-    /// A budget of its own for this one, inside the big one: that long after it was told to stop it is aborted and
-    /// named, and the exit code is 124.
+    /// A budget of its own for this one, inside the process's: that long after it was told to stop it is aborted and
+    /// named, with the workers below it. In a stop of the process the exit code is then 124.
     pub fn stop_timeout(mut self, budget: Duration) -> Self {
         self.policy().set_stop_timeout(budget);
         self
     }
 
-    /// What it means that this one does not end within its own `stop_timeout`: a failure, or a line in the log.
+    /// What it means if this one does not end within its own `stop_timeout`: a failure, or a line in the log.
     pub fn on_timeout(mut self, on_timeout: OnTimeout) -> Self {
         self.policy().set_on_timeout(on_timeout);
         self
     }
 
-    /// What a failure of a worker below this one means, where that worker does not say so: below this one are the workers
-    /// that it starts, those that they start, and so on.
+    /// What a failure of a worker below this one means, unless that worker says so itself. Below this one are the
+    /// workers that it starts, those that they start, and so on.
     ///
     /// With [`OnFailure::Parent`] a failure stays inside the part that this worker is: a worker whose helper fails has
     /// failed, and its policy decides.
@@ -138,7 +138,7 @@ impl<B: Body> Worker<B> {
     ///
     /// # Panics
     ///
-    /// At the caller's line, where no lifecycle is: `main` lacks `#[graceful::main]`.
+    /// At the caller's line, outside any lifecycle: `main` lacks `#[graceful::main]`.
     #[inline]
     #[track_caller]
     pub fn spawn(self) -> WorkerHandle<B::Output> {
@@ -258,7 +258,7 @@ where
 
 /// Starts a closure that blocks, as a worker called `name`, on tokio's pool of blocking threads.
 ///
-/// It is waited for at the stop like any worker. It cannot be aborted: look at
+/// The stop waits for it as for any worker. It cannot be aborted: check
 /// [`is_stopping`](crate::is_stopping) between two pieces of work.
 ///
 /// # Panics
@@ -274,7 +274,7 @@ where
     Worker { name, body: Blocking { run, judge: judge::<R> } }.spawn()
 }
 
-/// A worker that is one future. Unbounded on purpose: what is wrong with the future or its result is said
+/// A worker that is one future. Without bounds on purpose: the compiler then reports a wrong future or result
 /// once, where the attribute names its type.
 ///
 /// Not public API. Used by generated code.
@@ -282,21 +282,21 @@ pub fn once<F, J>(function: &'static Function, future: F, judge: J) -> Worker<On
     Worker { name: Name::Function(function), body: Once { future, judge } }
 }
 
-/// A worker that can be run again. Unbounded on purpose, as [`once`].
+/// A worker that can be run again. Without bounds on purpose, as [`once`].
 ///
 /// Not public API. Used by generated code.
 pub fn again<M, J>(function: &'static Function, make: M, judge: J) -> Worker<Again<M, J>> {
     Worker { name: Name::Function(function), body: Again { make, judge } }
 }
 
-/// A worker that blocks its thread and can be run again. Unbounded on purpose, as [`once`].
+/// A worker that blocks its thread and can be run again. Without bounds on purpose, as [`once`].
 ///
 /// Not public API. Used by generated code.
 pub fn blocking_again<M, J>(function: &'static Function, make: M, judge: J) -> Worker<BlockingAgain<M, J>> {
     Worker { name: Name::Function(function), body: BlockingAgain { make, judge } }
 }
 
-/// A worker that blocks its thread. Unbounded on purpose, as [`once`].
+/// A worker that blocks its thread. Without bounds on purpose, as [`once`].
 ///
 /// Not public API. Used by generated code.
 pub fn blocking<F, J>(function: &'static Function, run: F, judge: J) -> Worker<Blocking<F, J>> {

@@ -1,4 +1,4 @@
-//! Stopping and aborting single workers, and those below them.
+//! Stopping and aborting single workers, and the workers below them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -16,7 +16,7 @@ use crate::model::label::EntryId;
 use crate::model::state::Stage;
 use crate::os::loom::{Mutex, MutexGuard};
 
-/// A worker that has a slot, as code that stops it needs it.
+/// What code that stops a worker needs of its slot.
 struct Found {
     key: SlotKey,
     stage: Stage,
@@ -26,7 +26,7 @@ struct Found {
 }
 
 impl Found {
-    /// The worker knows that it is stopping as soon as this is acted upon.
+    /// Marks the worker as told: the caller stops or aborts it next.
     fn of(key: SlotKey, slot: &mut Slot) -> Self {
         slot.is_told = true;
         let (stage, has_token) = (slot.stage, slot.has_token);
@@ -35,9 +35,9 @@ impl Found {
 }
 
 impl Slots {
-    /// Stops one worker of this stage, by its task, and those below it. `tokens` are those of the stages.
+    /// Stops the worker of this task, and the workers below it. `tokens` are those of the stages.
     pub(crate) fn stop(&self, handle: AbortHandle, tokens: &[CancellationToken; 4]) {
-        // Under this lock, so that a worker that takes its slot meanwhile is found by one of the two searches.
+        // Under this lock: a worker that takes its slot meanwhile is found here, or it finds its order.
         let mut orders = self.lock_orders();
         match self.find(handle.id()) {
             Some(key) => {
@@ -48,7 +48,7 @@ impl Slots {
         }
     }
 
-    /// Stops the worker in this slot, and those below it.
+    /// Stops the worker in this slot, and the workers below it.
     pub(crate) fn stop_slot(&self, key: SlotKey, tokens: &[CancellationToken; 4]) {
         let found = self.with(key, |slot| {
             slot.is_stopped = true;
@@ -62,13 +62,14 @@ impl Slots {
         }
     }
 
-    /// Stops the members of a scope, and those below them.
+    /// Stops the members of a scope, and the workers below them.
     pub(crate) fn stop_scope(&self, scope: &Arc<Scope>, tokens: &[CancellationToken; 4]) {
+        // Rule 4 of a scope: the flag, then the search.
         scope.stop();
         self.each_below(scope, |found| self.tell(found, tokens));
     }
 
-    /// Wakes the members of a scope and those below them, whose next poll ends them.
+    /// Wakes the members of a scope, and the workers below them: their next poll ends them.
     pub(crate) fn wake_below(&self, scope: &Arc<Scope>) {
         self.each_below(scope, |found| {
             if let Some(waker) = found.waker {
@@ -86,7 +87,7 @@ impl Slots {
         }
     }
 
-    /// The workers below a scope that have a slot, some at a time: nothing is done under a lock.
+    /// Calls `act` for each worker below a scope that has a slot, in batches: not under a lock.
     fn each_below(&self, scope: &Arc<Scope>, mut act: impl FnMut(Found)) {
         for number in 0..self.shards.len() {
             let first = u32::try_from(number).unwrap_or(0);
@@ -126,7 +127,7 @@ impl Slots {
         counts
     }
 
-    /// Has a worker end at its next poll, by its task. It has to be looked up then.
+    /// Ends the worker of this task at its next poll. `pending` makes polls check for the order.
     pub(crate) fn abort(&self, handle: AbortHandle, pending: impl FnOnce()) {
         let task = handle.id();
         let mut orders = self.lock_orders();
@@ -139,13 +140,13 @@ impl Slots {
         }
     }
 
-    /// A scope whose members end at their next poll: until it is empty they have to look for that.
+    /// Counts a scope as aborted: until it is empty, its members check for that at each poll.
     pub(crate) fn hold_abort(&self, pending: impl FnOnce()) {
         self.lock_orders().scopes += 1;
         pending();
     }
 
-    /// One of those is empty. `over` is called when no abort is pending any more.
+    /// An aborted scope is empty. Calls `over` if no abort is pending any more.
     pub(crate) fn release_abort(&self, over: impl FnOnce()) {
         let mut orders = self.lock_orders();
         orders.scopes = orders.scopes.saturating_sub(1);
@@ -154,7 +155,7 @@ impl Slots {
         }
     }
 
-    /// Whether this worker was aborted through its handle; forgets it.
+    /// Whether this worker was aborted through its handle; removes the order.
     pub(crate) fn take_abort(&self, task: Option<Id>, over: impl FnOnce()) -> bool {
         let mut orders = self.lock_orders();
         let is_aborted = orders.take(task, Order::Abort);
@@ -164,12 +165,12 @@ impl Slots {
         is_aborted
     }
 
-    /// Whether this worker was stopped before it had a slot; forgets it.
+    /// Whether this worker was stopped before it had a slot; removes the order.
     pub(crate) fn take_stop(&self, task: Option<Id>) -> bool {
         self.lock_orders().take(task, Order::Stop)
     }
 
-    /// Whether the worker of this task was told to stop through its handle.
+    /// Whether the worker of this task was stopped apart from its stage, or has an order that it has not seen.
     pub(crate) fn is_singled_out(&self, task: Id) -> bool {
         let orders = self.lock_orders();
         match self.find(task) {

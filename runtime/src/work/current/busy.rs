@@ -10,11 +10,11 @@ use crate::model::label::EntryId;
 use crate::model::state::Stage;
 use crate::work::polled::{Current, WakerId};
 
-/// Marks this thread as busy with what a worker of `entry` left behind, while the guard lives. A thread that is no
-/// lifecycle's is this one's meanwhile; one of another's stays unmarked.
+/// Marks this thread as busy with what a worker of `entry` left behind, while the guard lives. A thread of no
+/// lifecycle is this one's meanwhile; a thread of another lifecycle stays unmarked.
 pub(crate) fn busy_with(life: &Arc<Lifecycle>, entry: EntryId) -> Busy {
-    let is_nobodys = look(|here| here.id.get().is_none()).unwrap_or(false);
-    let entered = is_nobodys.then(|| enter(life));
+    let is_free = look(|here| here.id.get().is_none()).unwrap_or(false);
+    let entered = is_free.then(|| enter(life));
     let worker = Current { entry, slot: None, stage: Stage::Main, scoped: false };
     let mut kin = Kin::NONE;
     let outer = look_with_life(|here, own| {
@@ -28,10 +28,10 @@ pub(crate) fn busy_with(life: &Arc<Lifecycle>, entry: EntryId) -> Busy {
     Busy { outer: outer.flatten(), kin, _entered: entered }
 }
 
-/// The record says what it did before once this is dropped.
+/// Restores the record when it is dropped.
 pub(crate) struct Busy {
     outer: Option<Outer>,
-    /// The scopes of whichever worker was being polled.
+    /// The scopes of the worker that was being polled.
     kin: Kin,
     // Dropped after that.
     _entered: Option<Entered>,

@@ -22,18 +22,18 @@ pub(crate) fn take_children() -> Option<Arc<Scope>> {
     look(|here| here.kin.borrow_mut().children.take()).flatten()
 }
 
-/// A failure of what the worker being polled here has started that is its own.
+/// A failure that a member has passed to the worker being polled here.
 pub(crate) fn childs_failure() -> Option<Failure> {
     look(|here| here.kin.borrow().children.as_ref()?.take_failure()).flatten()
 }
 
-/// The scopes of the worker being polled here, for another thread that runs code of its own.
+/// The scopes of the worker being polled here, for another thread that runs code of that worker.
 pub(crate) fn share_kin() -> Kin {
     let children = children();
     look(|here| Kin { parent: here.kin.borrow().parent.clone(), children }).unwrap_or_default()
 }
 
-/// Whether the worker being polled here belongs to what this task has started.
+/// Whether the worker being polled here is below the worker of this task.
 pub(crate) fn is_below(task: Id) -> bool {
     let is_below = |parent: &Arc<Scope>| parent.is_owned_by(task);
     look(|here| here.kin.borrow().parent.as_ref().is_some_and(is_below)).unwrap_or(false)
