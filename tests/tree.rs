@@ -425,3 +425,74 @@ async fn a_child_of_a_blocking_worker_is_part_of_it() {
     parent.await.unwrap();
     assert_eq!(alive.count(), 0);
 }
+
+#[graceful::test(start_paused = true)]
+async fn an_abort_between_two_runs_reaches_what_the_last_run_has_started() {
+    let alive = Alive::default();
+    let worker = graceful::Worker::new("part", {
+        let alive = alive.clone();
+        move || {
+            let alive = alive.clone();
+            async move {
+                graceful::spawn("helper", stuck(alive));
+                tokio::task::yield_now().await;
+                Err::<(), _>("on purpose")
+            }
+        }
+    });
+    let part = worker.on_failure(OnFailure::Restart).spawn();
+    sleep(TENTH).await;
+    assert_eq!(alive.count(), 1, "the next run waits for it");
+    part.abort();
+    assert!(matches!(part.await, Err(WorkerError::Aborted)));
+    assert_eq!(alive.count(), 0);
+}
+
+#[graceful::test(start_paused = true)]
+async fn idle_deep_down_does_not_wait_for_the_workers_above() {
+    let (send, receive) = oneshot::channel();
+    graceful::spawn("a", async {
+        graceful::spawn("b", async {
+            graceful::spawn("c", async {
+                graceful::spawn("d", sleep(SECOND));
+                graceful::spawn("e", async {
+                    sleep(2 * TENTH).await;
+                    graceful::idle().await;
+                    let _ = send.send(());
+                });
+            });
+            // Returns last.
+            sleep(2 * SECOND).await;
+        });
+    });
+    let began = Instant::now();
+    timeout(10 * SECOND, receive).await.expect("it resolves").unwrap();
+    assert_eq!(began.elapsed().as_secs(), 2);
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_part_whose_members_fail_one_after_the_other_fails_once() {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let part = graceful::Worker::new("part", {
+        let runs = Arc::clone(&runs);
+        move || {
+            let runs = Arc::clone(&runs);
+            async move {
+                runs.fetch_add(1, Ordering::SeqCst);
+                for number in 1..=3 {
+                    graceful::spawn("member", async move {
+                        sleep(number * TENTH).await;
+                        Err::<(), _>("on purpose")
+                    });
+                }
+                graceful::stopping().await;
+            }
+        }
+    });
+    let part = part.children_on_failure(OnFailure::Parent).on_failure(OnFailure::Restart).spawn();
+    // Each run takes 300 ms, and the pauses 100 ms and more.
+    sleep(SECOND).await;
+    assert_eq!(runs.load(Ordering::SeqCst), 3);
+    part.stop();
+    part.await.unwrap_err();
+}

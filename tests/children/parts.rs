@@ -57,11 +57,14 @@ async fn ends(worker: WorkerHandle<()>) {
 
 /// Stops a worker of a later stage itself, in the stop, and waits for it.
 async fn later_stage() {
-    let later = Worker::new("later", graceful::stopping).stage(Stage::Late).spawn();
+    let later = || Worker::new("later", graceful::stopping).stage(Stage::Late).spawn();
+    let (stopped, aborted) = (later(), later());
     println!("ready");
     graceful::stopping().await;
-    later.stop();
-    later.await.expect("it ends well");
+    stopped.stop();
+    stopped.await.expect("it ends well");
+    aborted.abort();
+    aborted.await.expect_err("it is aborted");
 }
 
 #[graceful::worker(on_failure = "restart", backoff = "10ms..10ms")]

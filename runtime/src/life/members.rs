@@ -70,6 +70,15 @@ impl Members {
         self.alive.iter().for_each(Tracker::watch);
     }
 
+    /// From now on, each one that leaves, or has returned and waits for what it has started, wakes the driver of the stop.
+    pub(crate) fn watch_each(&self) {
+        self.alive.iter().for_each(Tracker::watch_each);
+    }
+
+    pub(crate) fn is_each_watched(&self, stage: Stage) -> bool {
+        self.of(stage).is_each_watched()
+    }
+
     pub(crate) fn is_main_alive(&self) -> bool {
         self.main_alive.load(Ordering::Acquire)
     }

@@ -8,7 +8,7 @@
 //!
 //! 1. The owner's code counts a member before it spawns it; the member leaves once. After the owner's code has ended,
 //!    the count only falls.
-//! 2. A flag, once set, stays set. It is not copied to the scopes below: a member checks its *line*, which is its own
+//! 2. A flag that members check, once set, stays set. It is not copied to the scopes below: a member checks its *line*, which is its own
 //!    scope and every scope above it.
 //! 3. The owner stores its waker before it reads the count or the failure; a member lowers the count, or leaves its
 //!    failure, before it reads the waker. So the owner sees the change, or the member sees the waker.
@@ -215,7 +215,9 @@ impl Scope {
         if !self.has(FAILED) {
             return None;
         }
-        self.lock().failure.take()
+        let mut state = self.lock();
+        self.flags.fetch_and(!FAILED, Ordering::SeqCst);
+        state.failure.take()
     }
 
     /// Stores the owner's waker, which is called when the last member leaves and when one passes a failure.

@@ -6,12 +6,14 @@ use crate::os::loom::atomic::{AtomicUsize, Ordering};
 const CLOSED: usize = 1;
 /// Code waits for the count to fall.
 const WATCHED: usize = 1 << 1;
+/// Code waits for each change of the count.
+const EACH: usize = 1 << 2;
 /// One more alive.
-const ONE: usize = 1 << 2;
+const ONE: usize = 1 << 3;
 /// From this count down, code that waits is notified: main and a worker that waits may be left.
 const FEW: usize = 2;
 
-/// How many are alive, with two flags in the same word, so that newcomers and the wait for the last one never miss
+/// How many are alive, with flags in the same word, so that newcomers and the wait for the last one never miss
 /// each other.
 #[derive(Debug, Default)]
 pub(crate) struct Tracker(AtomicUsize);
@@ -27,7 +29,7 @@ impl Tracker {
     #[inline]
     pub(crate) fn leave(&self) -> bool {
         let before = self.0.fetch_sub(ONE, Ordering::AcqRel);
-        before & WATCHED != 0 && before / ONE <= FEW + 1
+        before & EACH != 0 || before & WATCHED != 0 && before / ONE <= FEW + 1
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -37,6 +39,15 @@ impl Tracker {
     /// From now on `leave` returns true when the count is small.
     pub(crate) fn watch(&self) {
         self.0.fetch_or(WATCHED, Ordering::SeqCst);
+    }
+
+    /// From now on `leave` always returns true.
+    pub(crate) fn watch_each(&self) {
+        self.0.fetch_or(EACH, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_each_watched(&self) -> bool {
+        self.0.load(Ordering::SeqCst) & EACH != 0
     }
 
     /// Refuses newcomers from now on.

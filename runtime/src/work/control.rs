@@ -75,7 +75,12 @@ pub fn idle() -> impl Future<Output = ()> + Send + 'static {
     async move {
         if let Some(caller) = caller {
             let me = usize::from(caller.worker().is_some());
-            caller.life.members.watch();
+            if current::has_parent() {
+                // The workers above may be alive only because of the caller.
+                caller.life.members.watch_each();
+            } else {
+                caller.life.members.watch();
+            }
             // What the caller was started by and has returned waits for the caller.
             let is_idle = || caller.life.members.workers() <= me + current::waiting_above();
             caller.life.notifier.until(is_idle).await;

@@ -24,7 +24,9 @@ use crate::work::parking;
 use crate::work::polled::{Current, WakerId};
 
 pub(crate) use busy::{Busy, busy_with};
-pub(crate) use kin::{children, childs_failure, is_below, share_kin, take_children, waiting_above};
+pub(crate) use kin::{
+    children, childs_failure, forget_children, has_parent, is_below, share_kin, started, waiting_above,
+};
 pub(crate) use wakers::{is_mains, is_workers_own, polls_main_with};
 
 thread_local! {

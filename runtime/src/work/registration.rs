@@ -203,6 +203,9 @@ impl Registration {
         self.facts.set(Facts::LINGERS, true);
         children.linger();
         self.life.registry.get(self.entry).lingering.fetch_add(1, Ordering::Relaxed);
+        if self.life.members.is_each_watched(self.stage) {
+            self.life.notifier.note_change();
+        }
         linger::children_gone(Arc::clone(&self.life), self.entry, children, false)
     }
 

@@ -224,7 +224,7 @@ impl<'a> Supervisor<'a> {
         Box::pin(async move {
             let mut goes_on = kind != ExitKind::Aborted && self.goes_on(failure.as_ref());
             let mut failure = failure;
-            if let Some(children) = current::take_children() {
+            if let Some(children) = current::started() {
                 if kind == ExitKind::Aborted {
                     parking::abort_scope(self.life, &children);
                 } else if kind != ExitKind::Returned {
@@ -233,9 +233,16 @@ impl<'a> Supervisor<'a> {
                 while let Some(child) = self.children_gone(&children, goes_on).await {
                     parking::stop_scope(self.life, &children);
                     let later = Failure::of_child(self.subject(), child);
+                    if failure.is_some() {
+                        // The run has failed already.
+                        self.life.writer.say(lines::logged(&later));
+                        continue;
+                    }
                     goes_on = kind != ExitKind::Aborted && self.goes_on(Some(&later));
-                    failure.get_or_insert(later);
+                    failure = Some(later);
                 }
+                // What the next run starts is in another scope.
+                current::forget_children();
             }
             if !goes_on {
                 return false;

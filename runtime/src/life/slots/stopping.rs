@@ -174,7 +174,7 @@ impl Slots {
     pub(crate) fn is_singled_out(&self, task: Id) -> bool {
         let orders = self.lock_orders();
         match self.find(task) {
-            Some(key) => self.is_stopped(key),
+            Some(key) => orders.has(task) || self.is_stopped(key),
             None => orders.has(task),
         }
     }

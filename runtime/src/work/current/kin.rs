@@ -17,9 +17,15 @@ pub(crate) fn children() -> Option<Arc<Scope>> {
     look_with_life(|here, life| here.current().map(|_| here.children(life))).flatten()
 }
 
-/// The same, if it has started anything; what it starts after that is in another scope.
-pub(crate) fn take_children() -> Option<Arc<Scope>> {
-    look(|here| here.kin.borrow_mut().children.take()).flatten()
+/// The same, if it has started anything.
+pub(crate) fn started() -> Option<Arc<Scope>> {
+    look(|here| here.kin.borrow().children.clone()).flatten()
+}
+
+/// What it starts from now on is in another scope.
+pub(crate) fn forget_children() {
+    let before = look(|here| here.kin.borrow_mut().children.take());
+    drop(before);
 }
 
 /// A failure that a member has passed to the worker being polled here.
@@ -37,6 +43,11 @@ pub(crate) fn share_kin() -> Kin {
 pub(crate) fn is_below(task: Id) -> bool {
     let is_below = |parent: &Arc<Scope>| parent.is_owned_by(task);
     look(|here| here.kin.borrow().parent.as_ref().is_some_and(is_below)).unwrap_or(false)
+}
+
+/// Whether the worker being polled here was started by another one.
+pub(crate) fn has_parent() -> bool {
+    look(|here| here.kin.borrow().parent.is_some()).unwrap_or(false)
 }
 
 /// How many workers above the one being polled here only wait for what they have started.
