@@ -28,7 +28,7 @@ pub(crate) fn run<T>(
     if registration.is_aborted() {
         return Completion::new(Exit::Aborted, &registration.life, registration.entry);
     }
-    registration.sit_down();
+    registration.take_slot_now();
     let completion = match registration.run(WakerId::NONE, || settle(code())) {
         Ok(judged) => registration.ended(judged),
         Err(payload) => registration.panicked(payload, false),

@@ -289,7 +289,7 @@ impl Registration {
     }
 
     /// Takes a slot, for a worker that blocks and is not polled: the slot says since when it runs.
-    pub(crate) fn sit_down(&mut self) {
+    pub(crate) fn take_slot_now(&mut self) {
         if self.slot.is_none() {
             self.slot = Some(self.take_slot());
         }
