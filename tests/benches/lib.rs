@@ -94,6 +94,11 @@ pub fn say_when() {
     say(&now().as_nanos().to_string());
 }
 
+/// Prints how many nanoseconds have passed.
+pub fn say_since(before: Duration) {
+    say(&(now() - before).as_nanos().to_string());
+}
+
 /// Blocks the thread, for ever as far as the measurement is concerned.
 pub fn block() {
     park();

@@ -61,5 +61,5 @@ pub(crate) fn usage() -> String {
 
 fn row(group: &Group) -> String {
     let long = if group.takes_long { " (takes long)" } else { "" };
-    format!("  {:<12} {}{long}", group.name, group.what)
+    format!("  {:<13} {}{long}", group.name, group.what)
 }

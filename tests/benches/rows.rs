@@ -31,6 +31,12 @@ pub(crate) const GROUPS: &[Group] = &[
         measure: instructions::spawn,
     },
     Group {
+        name: "spawn-child",
+        what: "instructions to spawn and join a worker on two threads, by main and by a worker",
+        takes_long: false,
+        measure: instructions::spawn_child,
+    },
+    Group {
         name: "allocations",
         what: "allocations to spawn and join a worker that does nothing",
         takes_long: false,
@@ -53,6 +59,12 @@ pub(crate) const GROUPS: &[Group] = &[
         what: "SIGTERM until a process with 1,000,000 waiting workers is gone",
         takes_long: false,
         measure: stops::million,
+    },
+    Group {
+        name: "stop-children",
+        what: "the stop of one worker until its 100,000 waiting children have ended",
+        takes_long: false,
+        measure: stops::children,
     },
     Group { name: "idle", what: "SIGTERM until an idle process is gone", takes_long: false, measure: stops::idle },
     Group {

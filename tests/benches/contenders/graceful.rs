@@ -4,17 +4,25 @@ use std::future::pending;
 use std::hint::black_box;
 use std::process::ExitCode;
 
-use graceful_benches::{block, in_batches, n, park, resident, say, say_when, task, unknown, until_parked};
+use graceful_benches::{
+    block, in_batches, n, now, park, resident, say, say_since, say_when, task, unknown, until_parked,
+};
+use tokio::task::yield_now;
 
 fn main() -> ExitCode {
     match &*task() {
         "spawn" => spawn(),
         "spawn-attribute" => spawn_attribute(),
+        "spawn-by-main" => spawn_by_main(),
+        "spawn-by-worker" => spawn_by_worker(),
+        "spawn-by-worker-yielding" => spawn_by_worker_yielding(),
         "park" => park_and_stop(),
         "flag" => flag(),
         "no-flag" => no_flag(),
         "bytes" => bytes(),
         "bytes-token" => bytes_token(),
+        "bytes-children" => bytes_children(),
+        "stop-children" => stop_children(),
         "first-line" => starts(),
         "parked" => parked_until_sigterm(),
         "woken" => woken(),
@@ -52,6 +60,36 @@ async fn spawn_attribute() {
     in_batches(n(), || nothing().spawn()).await;
 }
 
+#[graceful::main(worker_threads = 2)]
+async fn spawn_by_main() {
+    in_batches(n(), || nothing().spawn()).await;
+}
+
+#[graceful::worker]
+async fn yields() {
+    yield_now().await;
+}
+
+#[graceful::worker]
+async fn spawns_nothings() {
+    in_batches(n(), || nothing().spawn()).await;
+}
+
+#[graceful::worker]
+async fn spawns_yielding() {
+    in_batches(n(), || yields().spawn()).await;
+}
+
+#[graceful::main(worker_threads = 2)]
+async fn spawn_by_worker() {
+    spawns_nothings().spawn().await.expect("it ends well");
+}
+
+#[graceful::main(worker_threads = 2)]
+async fn spawn_by_worker_yielding() {
+    spawns_yielding().spawn().await.expect("it ends well");
+}
+
 /// The stop waits for all workers after main's end.
 #[graceful::main(flavor = "current_thread")]
 async fn park_and_stop() {
@@ -64,6 +102,12 @@ async fn parked() {
         waits().spawn();
     }
     until_parked(n()).await;
+}
+
+/// It ends when its children have ended.
+#[graceful::worker]
+async fn has_children() {
+    parked().await;
 }
 
 #[graceful::worker]
@@ -105,6 +149,24 @@ async fn bytes_token() {
     }
     until_parked(n()).await;
     say(&(resident() - before).to_string());
+}
+
+#[graceful::main(flavor = "current_thread")]
+async fn bytes_children() {
+    let before = resident();
+    has_children().spawn();
+    until_parked(n()).await;
+    say(&(resident() - before).to_string());
+}
+
+#[graceful::main(worker_threads = 2)]
+async fn stop_children() {
+    let parent = has_children().spawn();
+    until_parked(n()).await;
+    let before = now();
+    parent.stop();
+    parent.await.expect("it ends well");
+    say_since(before);
 }
 
 #[graceful::main]

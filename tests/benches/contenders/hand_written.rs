@@ -4,8 +4,10 @@ use std::future::pending;
 use std::hint::black_box;
 
 use graceful_benches::{
-    DEADLINE, block, grow, in_batches, n, park, resident, say, say_when, sigterm, start_up, task, unknown, until_parked,
+    DEADLINE, block, grow, in_batches, n, now, park, resident, say, say_since, say_when, sigterm, start_up, task,
+    unknown, until_parked,
 };
+use tokio::task::yield_now;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -13,11 +15,15 @@ use tokio_util::task::TaskTracker;
 fn main() {
     match &*task() {
         "spawn" => spawn(),
+        "spawn-by-main" => spawn_by_main(),
+        "spawn-by-worker" => spawn_by_worker(),
+        "spawn-by-worker-yielding" => spawn_by_worker_yielding(),
         "park" => park_and_stop(),
         "flag" => flag(),
         "no-flag" => no_flag(),
         "bytes" => bytes(),
         "bytes-token" => bytes_token(),
+        "stop-children" => stop_children(),
         "growth" => growth(),
         "first-line" => starts(),
         "idle" => idle(),
@@ -35,6 +41,45 @@ fn main() {
 async fn spawn() {
     let tracker = TaskTracker::new();
     in_batches(n(), || tracker.spawn(async {})).await;
+}
+
+/// Each with a clone of the token, to learn of the stop.
+async fn spawn_nothings(tracker: TaskTracker, token: CancellationToken) {
+    let nothing = || {
+        let token = token.clone();
+        tracker.spawn(async move { drop(token) })
+    };
+    in_batches(n(), nothing).await;
+}
+
+async fn spawn_yielding(tracker: TaskTracker, token: CancellationToken) {
+    let yields = || {
+        let token = token.clone();
+        tracker.spawn(async move {
+            yield_now().await;
+            drop(token);
+        })
+    };
+    in_batches(n(), yields).await;
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn spawn_by_main() {
+    spawn_nothings(TaskTracker::new(), CancellationToken::new()).await;
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn spawn_by_worker() {
+    let (tracker, token) = (TaskTracker::new(), CancellationToken::new());
+    let parent = tracker.spawn(spawn_nothings(tracker.clone(), token));
+    parent.await.expect("it ends well");
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn spawn_by_worker_yielding() {
+    let (tracker, token) = (TaskTracker::new(), CancellationToken::new());
+    let parent = tracker.spawn(spawn_yielding(tracker.clone(), token));
+    parent.await.expect("it ends well");
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -106,6 +151,15 @@ async fn bytes_token() {
     }
     until_parked(n()).await;
     say(&(resident() - before).to_string());
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn stop_children() {
+    let parent = tokio::spawn(parked());
+    let (tracker, token) = parent.await.expect("it ends well");
+    let before = now();
+    stop(&tracker, &token).await;
+    say_since(before);
 }
 
 #[tokio::main]

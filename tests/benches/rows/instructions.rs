@@ -12,6 +12,9 @@ const INSTRUCTIONS: Unit = Unit { name: "Ir", digits: 0 };
 /// A program executes nearly the same in every run; the median removes the effect of its hash seeds.
 const RUNS: usize = 3;
 
+/// With two threads the order of their steps differs from run to run.
+const MANY_RUNS: usize = 7;
+
 /// A spawn with the attribute, and with a future and a name.
 pub(crate) fn spawn(options: &Options, table: &mut Table) -> Result<(), String> {
     let limit = Limit::Times(1.05, HAND_WRITTEN);
@@ -26,6 +29,21 @@ pub(crate) fn spawn(options: &Options, table: &mut Table) -> Result<(), String> 
     by_name.retain(|(name, _)| [GRACEFUL, HAND_WRITTEN].contains(name));
     let figure = "spawn + join of a no-op, `graceful::spawn`";
     table.add(figure, INSTRUCTIONS, limit, &by_name);
+    Ok(())
+}
+
+/// On two worker threads: spawned by main, and by a worker. A hand-written task has a clone of a token.
+pub(crate) fn spawn_child(options: &Options, table: &mut Table) -> Result<(), String> {
+    let contenders = contenders::named(&[GRACEFUL, HAND_WRITTEN]);
+    for (figure, task, times) in [
+        ("spawn + join of a no-op on 2 threads, by main", "spawn-by-main", 1.05),
+        ("spawn + join of a no-op on 2 threads, by a worker", "spawn-by-worker", 1.10),
+        ("spawn + join of one that yields on 2 threads, by a worker", "spawn-by-worker-yielding", 1.15),
+    ] {
+        let results =
+            interleaved(&contenders, options.runs(MANY_RUNS), |contender| valgrind::instructions(contender, task))?;
+        table.add(figure, INSTRUCTIONS, Limit::Times(times, HAND_WRITTEN), &results);
+    }
     Ok(())
 }
 

@@ -10,9 +10,12 @@ use super::interleaved;
 /// How many workers wait.
 const WORKERS: usize = 100_000;
 
+/// The peer of a child.
+const SPAWNED_BY_MAIN: &str = "spawned by main";
+
 const BYTES: Unit = Unit { name: "B", digits: 1 };
 
-/// In `stopping()`, and each with a token of its own.
+/// In `stopping()`, each with a token of its own, and as children of one worker.
 pub(crate) fn bytes(options: &Options, table: &mut Table) -> Result<(), String> {
     let measure = |task| {
         move |contender| {
@@ -31,6 +34,13 @@ pub(crate) fn bytes(options: &Options, table: &mut Table) -> Result<(), String> 
     let results = interleaved(&with_tokens, runs, measure("bytes-token"))?;
     let figure = "bytes of a parked worker, with its own `token()`";
     table.add(figure, BYTES, Limit::AtMost(600.0), &results);
+
+    let ours = contenders::named(&[GRACEFUL]);
+    let mut results = interleaved(&ours, runs, measure("bytes-children"))?;
+    let roots = interleaved(&ours, runs, measure("bytes"))?;
+    results.extend(roots.into_iter().map(|(_, roots)| (SPAWNED_BY_MAIN, roots)));
+    let figure = "bytes of a parked worker, the child of another";
+    table.add(figure, BYTES, Limit::Beyond(64.0, SPAWNED_BY_MAIN), &results);
     Ok(())
 }
 

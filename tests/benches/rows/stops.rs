@@ -1,4 +1,5 @@
-//! From SIGTERM until the process is gone: with nothing to do, and with a million workers.
+//! From SIGTERM until the process is gone, with nothing to do and with a million workers; and from the stop of one worker
+//! until its children have ended.
 
 use std::fs;
 use std::thread;
@@ -13,6 +14,9 @@ use super::interleaved;
 
 /// How many workers wait.
 const WORKERS: usize = 1_000_000;
+
+/// How many children of one worker wait.
+const CHILDREN: usize = 100_000;
 
 /// How long a program may take that only has to end.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -57,6 +61,18 @@ pub(crate) fn million(options: &Options, table: &mut Table) -> Result<(), String
     results.extend(interleaved(&slow, runs, measure)?);
     let figure = "1,000,000 parked workers: SIGTERM → gone";
     table.add(figure, unit, Limit::Times(1.10, HAND_WRITTEN), &results);
+    Ok(())
+}
+
+/// From the call that stops them until all have ended.
+pub(crate) fn children(options: &Options, table: &mut Table) -> Result<(), String> {
+    let unit = Unit { name: "ms", digits: 1 };
+    let contenders = contenders::named(&[GRACEFUL, HAND_WRITTEN]);
+    let results = interleaved(&contenders, options.runs(30), |contender| {
+        Ok(Program::start(contender, "stop-children", CHILDREN).number()? / 1e6)
+    })?;
+    let figure = "100,000 parked children: their parent's `stop()` → all ended";
+    table.add(figure, unit, Limit::Times(1.20, HAND_WRITTEN), &results);
     Ok(())
 }
 
