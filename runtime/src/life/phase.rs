@@ -133,6 +133,13 @@ impl Phase {
         self.word.load(Ordering::Acquire) & (ABORTING << stage.index() | ABORT_PENDING) != 0
     }
 
+    /// Whether a worker of this stage ends as if it were alone: nothing tells it, or another, to stop.
+    #[inline]
+    pub(crate) fn is_quiet(&self, stage: Stage) -> bool {
+        let aborts = ABORTING << stage.index() | ABORT_PENDING;
+        self.is_undisturbed(disturbances(stage, false) | aborts)
+    }
+
     pub(crate) fn set_abort_pending(&self) {
         self.word.fetch_or(ABORT_PENDING, Ordering::SeqCst);
     }

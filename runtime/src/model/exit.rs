@@ -13,7 +13,7 @@ pub(crate) enum Exit<T> {
     Panicked(Box<dyn Any + Send>),
     Aborted,
     /// What it has started has failed, and that was its failure: this text.
-    ChildFailed(String),
+    ChildFailed(Box<str>),
 }
 
 /// The same without a value: the index of a counter.

@@ -190,7 +190,7 @@ impl<R: Outcome> Future for WorkerHandle<R> {
                 Err(error) => WorkerError::Failed(error),
             },
             Ok(Exit::Panicked(payload)) => WorkerError::Panicked(Panic::new(payload)),
-            Ok(Exit::ChildFailed(text)) => WorkerError::ChildFailed(text),
+            Ok(Exit::ChildFailed(text)) => WorkerError::ChildFailed(text.into()),
             Ok(Exit::Aborted) => WorkerError::Aborted,
             Err(error) => error
                 .try_into_panic()

@@ -57,6 +57,11 @@ impl Facts {
     /// A supervisor inside it decides what follows its runs.
     const SUPERVISED: Self = Self(1 << 4);
 
+    /// One of two.
+    const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     #[inline]
     fn has(self, fact: Self) -> bool {
         self.0 & fact.0 != 0
@@ -178,7 +183,7 @@ impl Registration {
         let failure = Failure::of_child(self.subject(), child);
         let text = failure.to_string();
         self.fail(failure);
-        self.ended((Exit::ChildFailed(text), None))
+        self.ended((Exit::ChildFailed(text.into()), None))
     }
 
     /// The same after its own code has ended.
@@ -213,17 +218,25 @@ impl Registration {
     #[inline]
     pub(crate) fn ended<T>(&mut self, (exit, error): Judged<T>) -> Completion<T> {
         self.kind = exit.kind();
+        if self.kind != ExitKind::Returned || self.facts.has(Facts::ESSENTIAL) {
+            self.settle_end(error);
+        }
+        Completion::new(exit, &self.life, self.entry)
+    }
+
+    /// The part of it for an end that matters to others.
+    #[cold]
+    fn settle_end(&mut self, error: Option<String>) {
         if let Some(text) = error {
             self.fail(Failure::error(self.subject(), text));
         }
-        if let (false, Some(children)) = (matches!(exit, Exit::Returned(_)), &self.kin.children) {
+        if let (false, Some(children)) = (self.kind == ExitKind::Returned, &self.kin.children) {
             parking::stop_scope(&self.life, children);
         }
         if self.facts.has(Facts::ESSENTIAL) {
             self.facts.set(Facts::ESSENTIAL, false);
             self.essential_ended();
         }
-        Completion::new(exit, &self.life, self.entry)
     }
 
     /// `returned`: its code had returned, and a destructor panicked afterwards.
@@ -299,15 +312,9 @@ impl Registration {
 impl Drop for Registration {
     #[inline]
     fn drop(&mut self) {
-        if self.facts.has(Facts::ESSENTIAL) {
-            // Dropped from outside, before it has ended by itself.
-            self.essential_ended();
-        }
-        if self.life.phase.may_be_aborted(self.stage) {
-            parking::forget_abort(&self.life);
-        }
-        if !self.life.phase.is_undisturbed(disturbances(self.stage, self.is_scoped())) {
-            self.note_stopped();
+        let is_special = self.facts.has(Facts::ESSENTIAL.or(Facts::SCOPED).or(Facts::LINGERS));
+        if is_special || !self.life.phase.is_quiet(self.stage) {
+            self.end_specially();
         }
         if let Some(slot) = self.slot {
             self.life.slots.leave(slot);
@@ -317,15 +324,12 @@ impl Drop for Registration {
             return;
         }
         let entry = self.life.registry.get(self.entry);
-        if self.facts.has(Facts::LINGERS) {
-            entry.lingering.fetch_sub(1, Ordering::Relaxed);
-        }
         entry.ended(self.kind).fetch_add(1, Ordering::Release);
         if !self.life.phase.is_undisturbed(disturbances(self.stage, false)) && entry.live() == 0 {
             self.life.note_end(entry);
         }
-        if let Some(child) = self.kin.orphan() {
-            self.fail(Failure::of_child(self.subject(), child));
+        if self.kin.children.is_some() {
+            self.orphan();
         }
         if let Some(parent) = &self.kin.parent
             && parent.leave()
@@ -338,6 +342,32 @@ impl Drop for Registration {
 }
 
 impl Registration {
+    /// The part of its end that few need.
+    #[cold]
+    fn end_specially(&self) {
+        if self.facts.has(Facts::ESSENTIAL) {
+            // Dropped from outside, before it has ended by itself.
+            self.essential_ended();
+        }
+        if self.life.phase.may_be_aborted(self.stage) {
+            parking::forget_abort(&self.life);
+        }
+        if !self.life.phase.is_undisturbed(disturbances(self.stage, self.is_scoped())) {
+            self.note_stopped();
+        }
+        if self.facts.has(Facts::LINGERS) {
+            self.life.registry.get(self.entry).lingering.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Nothing waits for what it has started any more.
+    #[cold]
+    fn orphan(&self) {
+        if let Some(child) = self.kin.orphan() {
+            self.fail(Failure::of_child(self.subject(), child));
+        }
+    }
+
     /// A worker that was stopped has not ended by itself: no line says that its entry is idle.
     #[cold]
     fn note_stopped(&self) {

@@ -77,7 +77,7 @@ pub(crate) async fn supervise<R>(
             }
             Ran::ChildFailed(child) => {
                 let failure = Failure::of_child(supervisor.subject(), child);
-                (Exit::ChildFailed(failure.to_string()), Some(failure))
+                (Exit::ChildFailed(failure.to_string().into()), Some(failure))
             }
         };
         if !supervisor.comes_again(exit.kind(), failure).await {

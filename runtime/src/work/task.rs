@@ -67,7 +67,7 @@ where
         if registration.is_aborted() {
             registration.drop_early(body.as_mut());
             let completion = registration.aborted();
-            return end(body, registration, completion, context);
+            return end_early(body, registration, completion, context);
         }
         let was_scoped = registration.is_scoped();
         let waker = registration.waker_id(context);
@@ -103,17 +103,28 @@ where
                 if let Some(failure) = registration.childs_failure(context.waker()) {
                     registration.drop_early(body.as_mut());
                     let completion = registration.failed_by_child(failure);
-                    return end(body, registration, completion, context);
+                    return end_early(body, registration, completion, context);
                 }
                 Poll::Pending
             }
             Err(payload) => {
                 let completion = registration.panicked(payload, returned);
                 registration.drop_early(body.as_mut());
-                end(body, registration, completion, context)
+                end_early(body, registration, completion, context)
             }
         }
     }
+}
+
+/// The same for one whose code has not run to its end.
+#[cold]
+fn end_early<F, R>(
+    body: Pin<&mut Code<F, R>>,
+    registration: &mut Registration,
+    completion: Completion<R>,
+    context: &mut Context<'_>,
+) -> Poll<Completion<R>> {
+    end(body, registration, completion, context)
 }
 
 /// The worker's own code has ended: so has the worker, unless what it has started goes on.
