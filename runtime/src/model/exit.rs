@@ -25,17 +25,35 @@ pub(crate) enum ExitKind {
     Aborted = 3,
 }
 
-/// An exit, and the text of an error that has not been handled yet.
-pub(crate) type Judged<T> = (Exit<T>, Option<String>);
+/// How a worker's code ended, as its poll gives it: small where all was well.
+#[derive(Debug)]
+pub(crate) enum Judged<T> {
+    Well(T),
+    /// Anything else, and the text of an error that has not been handled yet.
+    Otherwise(Box<(Exit<T>, Option<String>)>),
+}
 
-impl<T> Exit<T> {
+impl<T> Judged<T> {
     /// What a worker returned, judged by the text of its error.
     #[inline]
-    pub(crate) fn of(result: T, error: Option<String>) -> Judged<T> {
-        let exit = if error.is_none() { Self::Returned(result) } else { Self::Failed(result) };
-        (exit, error)
+    pub(crate) fn of(result: T, error: Option<String>) -> Self {
+        match error {
+            None => Self::Well(result),
+            Some(_) => Self::Otherwise(Box::new((Exit::Failed(result), error))),
+        }
     }
+}
 
+impl<T> From<Exit<T>> for Judged<T> {
+    fn from(exit: Exit<T>) -> Self {
+        match exit {
+            Exit::Returned(result) => Self::Well(result),
+            exit => Self::Otherwise(Box::new((exit, None))),
+        }
+    }
+}
+
+impl<T> Exit<T> {
     #[inline]
     pub(crate) fn kind(&self) -> ExitKind {
         match self {

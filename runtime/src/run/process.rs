@@ -11,7 +11,7 @@ use tokio::runtime::{Handle, Runtime};
 use crate::life::lifecycle::Lifecycle;
 use crate::life::teardown::MainsThread;
 use crate::model::budget::{Budget, LAST_LINES, LAST_LINES_AT_LEAST, TASK_SETTLING, UNTRACKED};
-use crate::model::exit::Exit;
+use crate::model::exit::{Exit, Judged};
 use crate::model::failure::Failure;
 use crate::model::settings::{Options, Settings};
 use crate::model::state::Cause;
@@ -195,7 +195,7 @@ async fn run_main<F: Future<Output = ExitCode>>(life: &Arc<Lifecycle>, main: F) 
 /// Main as a tracked future; it is dropped before this resolves.
 pub(crate) async fn track_main<F: Future>(life: &Arc<Lifecycle>, main: F) -> Exit<F::Output> {
     let registration = Registration::of_main(Arc::clone(life));
-    let mut main = Box::pin(Tracked::new(main, |output| (Exit::Returned(output), None), registration));
+    let mut main = Box::pin(Tracked::new(main, Judged::Well, registration));
     let completion = main.as_mut().await;
     // A destructor of main's that panics is noted by its registration, and ends nothing else.
     outcome::discard(main);

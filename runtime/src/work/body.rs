@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::model::exit::{Exit, Judged};
+use crate::model::exit::Judged;
 use crate::model::policy::Policy;
 use crate::work::completion::Completion;
 use crate::work::registration::Registration;
@@ -78,7 +78,7 @@ fn spawn_runs<R: Send + 'static>(
     let registration = registration.of_supervised();
     let runs = async move { supervise::supervise(&life, entry, parent.as_ref(), &policy, next, judge).await };
     // The supervisor has dealt with its errors, run by run.
-    runtime.spawn(Tracked::new(span.around(runs), |exit| (exit, None), registration))
+    runtime.spawn(Tracked::new(span.around(runs), Judged::from, registration))
 }
 
 /// Spawns one run, the short way.
@@ -96,7 +96,7 @@ where
 fn settle<R>(judge: impl Fn(&R) -> Option<String>) -> impl Fn(R) -> Judged<R> {
     move |result| {
         let error = judge(&result);
-        Exit::of(result, error)
+        Judged::of(result, error)
     }
 }
 

@@ -148,7 +148,7 @@ impl Registration {
     #[cold]
     pub(crate) fn aborted<T>(&mut self) -> Completion<T> {
         self.abort_children();
-        self.ended((Exit::Aborted, None))
+        self.ended_otherwise(Exit::Aborted, None)
     }
 
     #[cold]
@@ -183,7 +183,7 @@ impl Registration {
         let failure = Failure::of_child(self.subject(), child);
         let text = failure.to_string();
         self.fail(failure);
-        self.ended((Exit::ChildFailed(text.into()), None))
+        self.ended_otherwise(Exit::ChildFailed(text.into()), None)
     }
 
     /// The same after its own code has ended.
@@ -216,27 +216,42 @@ impl Registration {
 
     /// The code has ended. An error that no supervisor has dealt with is what the policy makes of it.
     #[inline]
-    pub(crate) fn ended<T>(&mut self, (exit, error): Judged<T>) -> Completion<T> {
+    pub(crate) fn ended<T>(&mut self, judged: Judged<T>) -> Completion<T> {
+        match judged {
+            Judged::Well(result) => {
+                self.kind = ExitKind::Returned;
+                if self.facts.has(Facts::ESSENTIAL) {
+                    self.essential_has_ended();
+                }
+                Completion::new(Exit::Returned(result), &self.life, self.entry)
+            }
+            Judged::Otherwise(exit) => {
+                let (exit, error) = *exit;
+                self.ended_otherwise(exit, error)
+            }
+        }
+    }
+
+    #[cold]
+    fn ended_otherwise<T>(&mut self, exit: Exit<T>, error: Option<String>) -> Completion<T> {
         self.kind = exit.kind();
-        if self.kind != ExitKind::Returned || self.facts.has(Facts::ESSENTIAL) {
-            self.settle_end(error);
+        if let Some(text) = error {
+            self.fail(Failure::error(self.subject(), text));
+        }
+        if let Some(children) = &self.kin.children {
+            parking::stop_scope(&self.life, children);
+        }
+        if self.facts.has(Facts::ESSENTIAL) {
+            self.essential_has_ended();
         }
         Completion::new(exit, &self.life, self.entry)
     }
 
-    /// The part of it for an end that matters to others.
+    /// By itself.
     #[cold]
-    fn settle_end(&mut self, error: Option<String>) {
-        if let Some(text) = error {
-            self.fail(Failure::error(self.subject(), text));
-        }
-        if let (false, Some(children)) = (self.kind == ExitKind::Returned, &self.kin.children) {
-            parking::stop_scope(&self.life, children);
-        }
-        if self.facts.has(Facts::ESSENTIAL) {
-            self.facts.set(Facts::ESSENTIAL, false);
-            self.essential_ended();
-        }
+    fn essential_has_ended(&mut self) {
+        self.facts.set(Facts::ESSENTIAL, false);
+        self.essential_ended();
     }
 
     /// `returned`: its code had returned, and a destructor panicked afterwards.
@@ -247,7 +262,7 @@ impl Registration {
         } else {
             self.fail(Failure::panic(self.subject(), payload.as_ref()));
         }
-        self.ended((Exit::Panicked(payload), None))
+        self.ended_otherwise(Exit::Panicked(payload), None)
     }
 
     fn destructor_panicked(&self) {

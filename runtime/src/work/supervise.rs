@@ -63,8 +63,9 @@ pub(crate) async fn supervise<R>(
         let (exit, failure) = match ran {
             Ran::Ended(Exit::Returned(result) | Exit::Failed(result)) => {
                 let error = judge(&result);
-                let failure = error.as_ref().map(|text| Failure::error(supervisor.subject(), text.clone()));
-                (Exit::of(result, error).0, failure)
+                let failure = error.map(|text| Failure::error(supervisor.subject(), text));
+                let exit = if failure.is_none() { Exit::Returned(result) } else { Exit::Failed(result) };
+                (exit, failure)
             }
             Ran::Ended(Exit::Panicked(payload)) => {
                 let failure = Failure::panic(supervisor.subject(), payload.as_ref());
