@@ -160,7 +160,7 @@ fn whoever_sits_down_while_the_stop_comes_is_woken_or_sees_it() {
             let (seats, is_cancelled) = (Arc::clone(&seats), Arc::clone(&is_cancelled));
             let waker = Waker::from(Arc::clone(&calls));
             thread::spawn(move || {
-                let seat = seats.take(0, EntryId, Stage::Main, None, &Kin::NONE);
+                let seat = seats.take(0, EntryId, Stage::Main, None, &Kin::NONE, None);
                 seats.set_waker(seat, &waker);
                 is_cancelled.load(Ordering::SeqCst)
             })
@@ -231,8 +231,7 @@ fn a_member_that_comes_to_wait_while_its_scope_is_stopped_is_woken_or_sees_it() 
             let waker = Waker::from(Arc::clone(&calls));
             thread::spawn(move || {
                 let kin = Kin { parent: Some(scope), children: None };
-                let slot = slots.take(0, EntryId, Stage::Main, None, &kin);
-                slots.set_waker(slot, &waker);
+                let slot = slots.take(0, EntryId, Stage::Main, None, &kin, Some(&waker));
                 slots.is_stopped(slot)
             })
         };
@@ -248,14 +247,14 @@ fn whoever_has_left_is_not_woken_for_the_next_in_its_place() {
     loom::model(|| {
         let seats = Arc::new(Slots::default());
         let (old, new) = (Arc::new(Calls::default()), Arc::new(Calls::default()));
-        let first = seats.take(0, EntryId, Stage::Main, None, &Kin::NONE);
+        let first = seats.take(0, EntryId, Stage::Main, None, &Kin::NONE, None);
         seats.set_waker(first, &Waker::from(Arc::clone(&old)));
         let mover = {
             let seats = Arc::clone(&seats);
             let waker = Waker::from(Arc::clone(&new));
             thread::spawn(move || {
                 seats.leave(first);
-                let second = seats.take(0, EntryId, Stage::Main, None, &Kin::NONE);
+                let second = seats.take(0, EntryId, Stage::Main, None, &Kin::NONE, None);
                 // The old key is no longer valid.
                 seats.set_waker(first, &waker);
                 second
@@ -274,7 +273,7 @@ fn whoever_asks_at_once_for_a_workers_token_gets_the_same() {
     loom::model(|| {
         let seats = Arc::new(Slots::default());
         let stage = CancellationToken::new();
-        let seat = seats.take(0, EntryId, Stage::Main, None, &Kin::NONE);
+        let seat = seats.take(0, EntryId, Stage::Main, None, &Kin::NONE, None);
         let other = {
             let (seats, stage) = (Arc::clone(&seats), stage.clone());
             thread::spawn(move || seats.own_token(seat, &stage))
@@ -294,7 +293,7 @@ fn an_old_key_says_how_it_was_left_until_the_place_is_anothers() {
     loom::model(|| {
         let seats = Slots::default();
         let stage = CancellationToken::new();
-        let take = || seats.take(0, EntryId, Stage::Main, None, &Kin::NONE);
+        let take = || seats.take(0, EntryId, Stage::Main, None, &Kin::NONE, None);
         let first = take();
         seats.leave(first);
         assert!(!seats.is_stopped(first));

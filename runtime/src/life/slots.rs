@@ -50,8 +50,16 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    /// Takes a slot in the shard this thread prefers.
-    pub(crate) fn take(&self, preferred: u32, entry: EntryId, stage: Stage, task: Option<Id>, kin: &Kin) -> SlotKey {
+    /// Takes a slot in the shard this thread prefers, for a worker that is woken by this waker, if it has one yet.
+    pub(crate) fn take(
+        &self,
+        preferred: u32,
+        entry: EntryId,
+        stage: Stage,
+        task: Option<Id>,
+        kin: &Kin,
+        waker: Option<&Waker>,
+    ) -> SlotKey {
         let number = preferred % SHARDS;
         let mut shard = self.lock(number as usize);
         let index = shard.free_place();
@@ -66,7 +74,7 @@ impl Slots {
             has_token: false,
             is_stopped: false,
             is_told: false,
-            waker: None,
+            waker: waker.cloned(),
             task,
             parent: kin.parent.clone(),
             children: kin.children.clone(),

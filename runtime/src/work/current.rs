@@ -76,7 +76,7 @@ pub(crate) fn enter(life: &Arc<Lifecycle>) -> Entered {
     let outer = look(|here| {
         let record = here.record();
         let life = here.settle(Some(Arc::clone(life)));
-        here.clear();
+        here.clear(here.seen());
         (life, record)
     });
     Entered { outer }
@@ -92,7 +92,7 @@ impl Drop for Entered {
         if let Some((life, record)) = self.outer.take() {
             let inner = look(|here| {
                 let inner = here.settle(life);
-                here.restore(record);
+                here.restore(here.seen(), record);
                 inner
             });
             drop(inner);
@@ -153,9 +153,8 @@ pub(crate) fn is_scoped(life: &Arc<Lifecycle>, slot: SlotKey) -> Option<bool> {
 /// The slot of the worker being polled here, taken now if it has none.
 pub(crate) fn slot(life: &Lifecycle, current: Current) -> SlotKey {
     current.slot.unwrap_or_else(|| {
-        let take =
-            |here: &Here| parking::take_slot(life, here.seen().shard, current.entry, current.stage, &here.kin.borrow());
-        let key = look(take).unwrap_or_else(|| parking::take_slot(life, 0, current.entry, current.stage, &Kin::NONE));
+        let take = |shard, kin: &Kin| parking::take_slot(life, shard, current.entry, current.stage, kin, None);
+        let key = look(|here| take(here.seen().shard, &here.kin.borrow())).unwrap_or_else(|| take(0, &Kin::NONE));
         has_slot(key);
         key
     })
@@ -202,7 +201,7 @@ pub(crate) fn polling<T>(
         let result = run();
         std::mem::swap(&mut *here.kin.borrow_mut(), kin);
         let after = Current { slot: seen.slot(), scoped: here.scoped.get(), ..worker };
-        here.restore(outer);
+        here.restore(seen, outer);
         Some((result, after))
     });
     match (ran.flatten(), run) {
@@ -286,12 +285,12 @@ impl Here {
     }
 
     #[inline]
-    fn restore(&self, outer: Outer) {
+    fn restore(&self, seen: &ThreadRecord, outer: Outer) {
         match outer {
-            None => self.clear(),
+            None => self.clear(seen),
             Some(record) => {
                 self.waker.set(record.waker);
-                self.mark(self.seen(), record.worker);
+                self.mark(seen, record.worker);
             }
         }
     }
@@ -306,9 +305,9 @@ impl Here {
 
     /// Between two polls.
     #[inline]
-    fn clear(&self) {
+    fn clear(&self, seen: &ThreadRecord) {
         self.belongs(Stage::Main, false);
-        self.seen().entry.store(0, Ordering::Release);
+        seen.entry.store(0, Ordering::Release);
     }
 
     #[inline]

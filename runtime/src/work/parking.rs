@@ -18,7 +18,7 @@ pub(crate) fn is_stopping(life: &Lifecycle, stage: Stage, slot: Option<SlotKey>)
     life.phase.is_cancelled(stage) || slot.is_some_and(|slot| life.slots.is_stopped(slot))
 }
 
-/// The same for a worker without a token: the flags of the lifecycle rule out most stops before it checks the slot.
+/// The same for a worker that has no token: only its handle can have stopped it apart from its stage.
 pub(crate) fn is_stopping_unscoped(life: &Lifecycle, stage: Stage, slot: Option<SlotKey>) -> bool {
     !life.phase.is_undisturbed(disturbances(stage, false)) && is_stopping(life, stage, slot)
 }
@@ -38,14 +38,14 @@ pub(crate) fn own_token(life: &Lifecycle, stage: Stage, slot: SlotKey) -> Cancel
     life.tokens.take(&life.phase, stage, |token| life.slots.own_token(slot, token))
 }
 
-/// Notes that a worker has seen that it is stopping, unless its stage was told to stop, which says as much.
+/// A worker has learnt that it is stopping: where its stage has not come, nothing else knows.
 pub(crate) fn note_told(life: &Lifecycle, stage: Stage, slot: Option<SlotKey>) {
     if let Some(slot) = slot.filter(|_| !life.phase.is_cancelled(stage)) {
         life.slots.note_told(slot);
     }
 }
 
-/// Stops one worker, and the workers below it.
+/// Stops one worker and those below it.
 pub(crate) fn stop_worker(life: &Lifecycle, handle: AbortHandle) {
     life.tokens.note_taken();
     life.phase.single_out();
@@ -59,7 +59,7 @@ pub(crate) fn stop_scope(life: &Lifecycle, scope: &Arc<Scope>) {
     life.slots.stop_scope(scope, life.tokens.all());
 }
 
-/// Ends one worker, and the workers below it, at their next polls.
+/// Ends one worker, and those below it, at their next polls.
 pub(crate) fn abort_worker(life: &Lifecycle, handle: AbortHandle) {
     life.slots.abort(handle, || life.phase.set_abort_pending());
 }
@@ -74,18 +74,17 @@ pub(crate) fn abort_scope(life: &Lifecycle, scope: &Arc<Scope>) {
     } else if scope.count() == 0 {
         release(life, scope);
     }
-    // Rule 4 of a scope: the flag, then the search.
     life.slots.wake_below(scope);
 }
 
-/// A scope is aborted and empty: no worker has to check for its abort any more.
+/// A scope is aborted and empty: nothing has to look into it any more.
 pub(crate) fn release(life: &Lifecycle, scope: &Scope) {
     if scope.release() {
         life.slots.release_abort(|| life.phase.clear_abort_pending());
     }
 }
 
-/// Whether a worker ends now: with its stage, through its handle, or with a worker above it.
+/// Whether a worker ends now: with its stage, through its handle, or as one below another that does.
 #[inline]
 pub(crate) fn is_aborted(life: &Lifecycle, stage: Stage, kin: &Kin) -> bool {
     life.phase.may_be_aborted(stage) && is_really_aborted(life, stage, kin)
@@ -101,10 +100,10 @@ pub(crate) fn forget_abort(life: &Lifecycle) -> bool {
     life.slots.take_abort(tokio::task::try_id(), || life.phase.clear_abort_pending())
 }
 
-/// Makes what a worker has started stop with the worker's own token.
+/// Has what a worker has started stop with the worker's own token.
 pub(crate) fn watch_token(life: &Arc<Lifecycle>, scope: &Arc<Scope>, token: CancellationToken) {
     let Some(runtime) = life.runtime.get() else { return };
-    // Rule 2 of a scope: from now on members check their line.
+    // From now on a member has to ask along its line.
     life.phase.single_out();
     scope.watch(&token.clone(), || {
         let (life, scope) = (Arc::clone(life), Arc::downgrade(scope));
@@ -121,19 +120,19 @@ pub(crate) fn watch_token(life: &Arc<Lifecycle>, scope: &Arc<Scope>, token: Canc
 }
 
 /// Takes a slot for the task being polled here, in the `shard` that the thread prefers.
-pub(crate) fn take_slot(life: &Lifecycle, shard: u32, entry: EntryId, stage: Stage, kin: &Kin) -> SlotKey {
+/// It is woken by this waker, if it has one yet.
+pub(crate) fn take_slot(
+    life: &Lifecycle,
+    shard: u32,
+    entry: EntryId,
+    stage: Stage,
+    kin: &Kin,
+    waker: Option<&Waker>,
+) -> SlotKey {
     let task = tokio::task::try_id();
-    let key = life.slots.take(shard, entry, stage, task, kin);
+    let key = life.slots.take(shard, entry, stage, task, kin, waker);
     if life.phase.is_one_singled_out() && life.slots.take_stop(task) {
         life.slots.stop_slot(key, life.tokens.all());
     }
     key
-}
-
-/// Parks the worker in its slot. Returns whether it must be polled again at once: it may have been stopped before its
-/// waker was there.
-pub(crate) fn wait_in(life: &Lifecycle, slot: SlotKey, stage: Stage, waker: &Waker) -> bool {
-    // Rule 4 of a scope: the waker, then the line.
-    life.slots.set_waker(slot, waker);
-    !life.phase.is_undisturbed(disturbances(stage, false)) && is_stopping(life, stage, Some(slot))
 }

@@ -1,6 +1,7 @@
 //! A worker's registration: what is known of it while it runs, and what is given back whatever happens.
 
-use std::any::Any;
+mod ending;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,16 +9,14 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
 
 use crate::life::lifecycle::Lifecycle;
-use crate::life::phase::disturbances;
 use crate::life::scope::{Kin, Scope};
 use crate::life::slot_key::SlotKey;
-use crate::model::exit::{Exit, ExitKind, Judged};
+use crate::model::exit::ExitKind;
 use crate::model::failure::{Failure, Subject};
 use crate::model::label::EntryId;
 use crate::model::outcome;
 use crate::model::state::Stage;
 use crate::work::code::Code;
-use crate::work::completion::Completion;
 use crate::work::current;
 use crate::work::failing;
 use crate::work::linger;
@@ -26,7 +25,7 @@ use crate::work::parking;
 use crate::work::polled::Current;
 use crate::work::polled::WakerId;
 
-/// Counts a worker as alive. Taken when a worker is spawned, given back when its future is gone: finished,
+/// A place among the living. Taken when a worker is spawned, given back when its future is gone: finished,
 /// panicked, aborted or dropped with its runtime. It moves with the future, so it is small.
 #[derive(Debug)]
 pub struct Registration {
@@ -46,15 +45,15 @@ struct Facts(u8);
 
 impl Facts {
     const NONE: Self = Self(0);
-    /// Its end stops the process.
+    /// Its end is the process's stop.
     const ESSENTIAL: Self = Self(1);
-    /// It may have a token of its own, which stops it apart from its stage.
+    /// It can be stopped apart from its stage: it has a token, its own or its parent's.
     const SCOPED: Self = Self(1 << 1);
     /// Its own code has ended, and what it has started has not.
     const LINGERS: Self = Self(1 << 2);
-    /// The slot has this task's waker.
+    /// The slot knows how to wake this task.
     const WAITS: Self = Self(1 << 3);
-    /// A supervisor inside it decides what follows its runs.
+    /// What becomes of its runs is settled by a supervisor inside it.
     const SUPERVISED: Self = Self(1 << 4);
 
     /// One of two.
@@ -79,18 +78,17 @@ impl Registration {
         Self::new(life, EntryId::MAIN, Stage::Main, None)
     }
 
-    /// For one more of `entry`, whose start and arrival have been counted. Counts it as a member of its scope.
+    /// For one more of `entry`, whose start and whose arrival have been counted.
     #[inline]
     pub(crate) fn new(life: Arc<Lifecycle>, entry: EntryId, stage: Stage, parent: Option<Arc<Scope>>) -> Self {
         if let Some(parent) = &parent {
-            // Rule 1 of a scope: before the spawn.
             parent.arrive();
         }
         let kin = Kin { parent, children: None };
         Self { life, slot: None, kin, entry, stage, kind: ExitKind::Aborted, facts: Facts::NONE }
     }
 
-    /// The same for an essential worker.
+    /// The same for one whose end matters.
     pub(crate) fn of_essential(mut self) -> Self {
         self.facts.set(Facts::ESSENTIAL, true);
         self
@@ -129,7 +127,7 @@ impl Registration {
         Current { entry: self.entry, slot: self.slot, stage: self.stage, scoped: self.is_scoped() }
     }
 
-    /// Drops the future in the worker's name, so that a report names the worker if a destructor blocks or panics.
+    /// Drops the future in the worker's name, so that a destructor that blocks or panics is seen for what it is.
     #[cold]
     pub(crate) fn drop_early<F, R>(&mut self, mut body: Pin<&mut Code<F, R>>) {
         if let Err(payload) = self.run(WakerId::NONE, || body.set(Code::Gone)) {
@@ -144,13 +142,6 @@ impl Registration {
         parking::is_aborted(&self.life, self.stage, &self.kin)
     }
 
-    /// It was aborted: aborts what it has started as well.
-    #[cold]
-    pub(crate) fn aborted<T>(&mut self) -> Completion<T> {
-        self.abort_children();
-        self.ended_otherwise(Exit::Aborted, None)
-    }
-
     #[cold]
     pub(crate) fn abort_children(&self) {
         if let Some(children) = &self.kin.children {
@@ -158,7 +149,7 @@ impl Registration {
         }
     }
 
-    /// From now on this waker wakes the worker when what it has started has ended or failed.
+    /// From now on this wakes the worker when what it has started has ended or failed.
     #[inline]
     pub(crate) fn wait_for_children(&self, waker: &Waker) {
         if let Some(children) = &self.kin.children {
@@ -166,7 +157,7 @@ impl Registration {
         }
     }
 
-    /// A failure that a member has passed to it. If a supervisor deals with it, wakes that instead.
+    /// A failure of what it has started that is its own, unless a supervisor deals with it: that one is woken.
     #[inline]
     pub(crate) fn childs_failure(&self, waker: &Waker) -> Option<Failure> {
         let children = self.kin.children.as_ref().filter(|children| children.has_failed())?;
@@ -177,25 +168,13 @@ impl Registration {
         None
     }
 
-    /// It fails because of what it has started.
-    #[cold]
-    pub(crate) fn failed_by_child<T>(&mut self, child: Failure) -> Completion<T> {
-        let failure = Failure::of_child(self.subject(), child);
-        let text = failure.to_string();
-        self.fail(failure);
-        self.ended_otherwise(Exit::ChildFailed(text.into()), None)
+    /// Whether it has started others.
+    #[inline]
+    pub(crate) fn has_children(&self) -> bool {
+        self.kin.children.is_some()
     }
 
-    /// The same after its own code has ended.
-    #[cold]
-    pub(crate) fn failed_by_child_later(&self, child: Failure) {
-        self.fail(Failure::of_child(self.subject(), child));
-        if let Some(children) = &self.kin.children {
-            parking::stop_scope(&self.life, children);
-        }
-    }
-
-    /// The wait for what it has started, unless that has ended.
+    /// What to wait for before it has ended: what it has started has not.
     #[inline]
     pub(crate) fn lingers(&mut self) -> Option<Linger> {
         let children = self.kin.children.as_ref().filter(|children| children.count() > 0)?;
@@ -208,68 +187,10 @@ impl Registration {
         self.facts.set(Facts::LINGERS, true);
         children.linger();
         self.life.registry.get(self.entry).lingering.fetch_add(1, Ordering::Relaxed);
-        if self.life.members.is_each_watched(self.stage) {
-            self.life.notifier.note_change();
-        }
         linger::children_gone(Arc::clone(&self.life), self.entry, children, false)
     }
 
-    /// The code has ended. An error that no supervisor has dealt with is what the policy makes of it.
-    #[inline]
-    pub(crate) fn ended<T>(&mut self, judged: Judged<T>) -> Completion<T> {
-        match judged {
-            Judged::Well(result) => {
-                self.kind = ExitKind::Returned;
-                if self.facts.has(Facts::ESSENTIAL) {
-                    self.essential_has_ended();
-                }
-                Completion::new(Exit::Returned(result), &self.life, self.entry)
-            }
-            Judged::Otherwise(exit) => {
-                let (exit, error) = *exit;
-                self.ended_otherwise(exit, error)
-            }
-        }
-    }
-
-    #[cold]
-    fn ended_otherwise<T>(&mut self, exit: Exit<T>, error: Option<String>) -> Completion<T> {
-        self.kind = exit.kind();
-        if let Some(text) = error {
-            self.fail(Failure::error(self.subject(), text));
-        }
-        if let Some(children) = &self.kin.children {
-            parking::stop_scope(&self.life, children);
-        }
-        if self.facts.has(Facts::ESSENTIAL) {
-            self.essential_has_ended();
-        }
-        Completion::new(exit, &self.life, self.entry)
-    }
-
-    /// By itself.
-    #[cold]
-    fn essential_has_ended(&mut self) {
-        self.facts.set(Facts::ESSENTIAL, false);
-        self.essential_ended();
-    }
-
-    /// `returned`: its code had returned, and a destructor panicked afterwards.
-    #[cold]
-    pub(crate) fn panicked<T>(&mut self, payload: Box<dyn Any + Send>, returned: bool) -> Completion<T> {
-        if returned {
-            self.destructor_panicked();
-        } else {
-            self.fail(Failure::panic(self.subject(), payload.as_ref()));
-        }
-        self.ended_otherwise(Exit::Panicked(payload), None)
-    }
-
-    fn destructor_panicked(&self) {
-        self.fail(Failure::destructor(self.subject()));
-    }
-
-    /// The subject of its failures.
+    /// What a failure of it is a failure of.
     pub(crate) fn subject(&self) -> Subject {
         self.life.registry.get(self.entry).subject()
     }
@@ -280,13 +201,8 @@ impl Registration {
         failing::by_policy(&self.life, self.entry, self.kin.parent.as_ref(), failure);
     }
 
-    #[cold]
-    fn essential_ended(&self) {
-        failing::essential_ended(&self.life, self.entry, self.stage, self.slot);
-    }
-
-    /// The waker that is in the slot: a future polled with it is woken through the slot. None for main, whose waker
-    /// other futures on its thread may share.
+    /// The waker by which whoever waits inside this worker may rely on its slot. Main's thread may be polled by
+    /// others with the same one.
     #[inline]
     pub(crate) fn waker_id(&self, context: &Context<'_>) -> WakerId {
         if self.entry == EntryId::MAIN {
@@ -297,97 +213,33 @@ impl Registration {
         }
     }
 
-    /// Parks in a slot. Wakes the worker at once if the stop came meanwhile.
+    /// Waits in a slot. Wakes the worker at once if the stop came meanwhile.
     #[cold]
     pub(crate) fn park(&mut self, context: &Context<'_>) {
-        let slot = self.slot.unwrap_or_else(|| self.take_slot());
-        self.slot = Some(slot);
+        match self.slot {
+            Some(slot) => self.life.slots.set_waker(slot, context.waker()),
+            None => self.slot = Some(self.take_slot(Some(context.waker()))),
+        }
         self.facts.set(Facts::WAITS, true);
         if self.entry == EntryId::MAIN {
             self.life.members.main_waits(context.waker());
         }
-        if parking::wait_in(&self.life, slot, self.stage, context.waker()) || self.life.phase.may_be_aborted(self.stage)
+        // What would have woken it may have happened before its waker was there.
+        if parking::is_stopping_unscoped(&self.life, self.stage, self.slot)
+            || self.life.phase.may_be_aborted(self.stage)
         {
             context.waker().wake_by_ref();
         }
     }
 
-    fn take_slot(&self) -> SlotKey {
-        parking::take_slot(&self.life, current::shard(), self.entry, self.stage, &self.kin)
+    fn take_slot(&self, waker: Option<&Waker>) -> SlotKey {
+        parking::take_slot(&self.life, current::shard(), self.entry, self.stage, &self.kin, waker)
     }
 
-    /// Takes a slot, for a worker that blocks and is not polled: the slot says since when it runs.
-    pub(crate) fn take_slot_now(&mut self) {
+    /// One that is there for a while, and is not polled: its slot says since when.
+    pub(crate) fn sit_down(&mut self) {
         if self.slot.is_none() {
-            self.slot = Some(self.take_slot());
-        }
-    }
-}
-
-impl Drop for Registration {
-    #[inline]
-    fn drop(&mut self) {
-        let is_special = self.facts.has(Facts::ESSENTIAL.or(Facts::SCOPED).or(Facts::LINGERS));
-        if is_special || !self.life.phase.is_quiet(self.stage) {
-            self.end_specially();
-        }
-        if let Some(slot) = self.slot {
-            self.life.slots.leave(slot);
-        }
-        if self.entry == EntryId::MAIN {
-            self.life.main_gone();
-            return;
-        }
-        let entry = self.life.registry.get(self.entry);
-        entry.ended(self.kind).fetch_add(1, Ordering::Release);
-        if !self.life.phase.is_undisturbed(disturbances(self.stage, false)) && entry.live() == 0 {
-            self.life.note_end(entry);
-        }
-        if self.kin.children.is_some() {
-            self.orphan();
-        }
-        if let Some(parent) = &self.kin.parent
-            && parent.leave()
-            && parent.is_aborted()
-        {
-            parking::release(&self.life, parent);
-        }
-        self.life.leave(self.stage);
-    }
-}
-
-impl Registration {
-    /// The part of its end that few need.
-    #[cold]
-    fn end_specially(&self) {
-        if self.facts.has(Facts::ESSENTIAL) {
-            // Dropped from outside, before it has ended by itself.
-            self.essential_ended();
-        }
-        if self.life.phase.may_be_aborted(self.stage) {
-            parking::forget_abort(&self.life);
-        }
-        if !self.life.phase.is_undisturbed(disturbances(self.stage, self.is_scoped())) {
-            self.note_stopped();
-        }
-        if self.facts.has(Facts::LINGERS) {
-            self.life.registry.get(self.entry).lingering.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Nothing waits for what it has started any more.
-    #[cold]
-    fn orphan(&self) {
-        if let Some(child) = self.kin.orphan() {
-            self.fail(Failure::of_child(self.subject(), child));
-        }
-    }
-
-    /// A worker that was stopped has not ended by itself: no line says that its entry is idle.
-    #[cold]
-    fn note_stopped(&self) {
-        if parking::is_stopping(&self.life, self.stage, self.slot) {
-            self.life.registry.get(self.entry).note_stopped();
+            self.slot = Some(self.take_slot(None));
         }
     }
 }

@@ -17,7 +17,8 @@ use crate::work::probe;
 use crate::work::registration::Registration;
 
 pin_project! {
-    /// A worker's future, tracked. Resolves when it and what it has started have ended: to `Aborted` if it was aborted.
+    /// A worker's future, tracked. Resolves when it and what it has started have ended; early, to `Aborted`, when it is
+    /// aborted.
     pub(crate) struct Tracked<F, S, R> {
         // Dropped as soon as it is done with, in the worker's name.
         #[pin]
@@ -67,7 +68,7 @@ where
         if registration.is_aborted() {
             registration.drop_early(body.as_mut());
             let completion = registration.aborted();
-            return end_early(body, registration, completion, context);
+            return end(body, registration, completion, context);
         }
         let was_scoped = registration.is_scoped();
         let waker = registration.waker_id(context);
@@ -87,48 +88,50 @@ where
         };
         match registration.run(waker, run) {
             Ok(Poll::Ready(judged)) => {
-                let completion = registration.ended(judged);
-                end(body, registration, completion, context)
+                if registration.has_children() {
+                    return end_with_children(body, registration, judged, context);
+                }
+                Poll::Ready(registration.ended(judged))
             }
             Ok(Poll::Pending) => {
                 if !registration.waits() {
                     registration.park(context);
                 }
                 if registration.is_scoped() && !was_scoped {
-                    // It got a token in this poll: futures that wait by the slot alone have to register with it.
+                    // It has a token since this poll. What waits by the slot alone goes to the token.
                     context.waker().wake_by_ref();
                 }
-                // Rule 3 of a scope: the waker, then the failure.
                 registration.wait_for_children(context.waker());
                 if let Some(failure) = registration.childs_failure(context.waker()) {
                     registration.drop_early(body.as_mut());
                     let completion = registration.failed_by_child(failure);
-                    return end_early(body, registration, completion, context);
+                    return end(body, registration, completion, context);
                 }
                 Poll::Pending
             }
             Err(payload) => {
                 let completion = registration.panicked(payload, returned);
                 registration.drop_early(body.as_mut());
-                end_early(body, registration, completion, context)
+                end(body, registration, completion, context)
             }
         }
     }
 }
 
-/// The same for one whose code has not run to its end.
+/// Its own code has run to its end, and it has started others.
 #[cold]
-fn end_early<F, R>(
+fn end_with_children<F, R>(
     body: Pin<&mut Code<F, R>>,
     registration: &mut Registration,
-    completion: Completion<R>,
+    judged: Judged<R>,
     context: &mut Context<'_>,
 ) -> Poll<Completion<R>> {
+    let completion = registration.ended(judged);
     end(body, registration, completion, context)
 }
 
-/// The worker's own code has ended: so has the worker, unless what it has started goes on.
-#[inline]
+/// Its own code has ended: so has the worker, unless what it has started goes on.
+#[cold]
 fn end<F, R>(
     mut body: Pin<&mut Code<F, R>>,
     registration: &mut Registration,

@@ -43,7 +43,7 @@ impl Drop for Busy {
             let left = look_with_life(|here, life| {
                 let slot = here.seen().slot();
                 mem::swap(&mut *here.kin.borrow_mut(), &mut self.kin);
-                here.restore(outer);
+                here.restore(here.seen(), outer);
                 Some((Arc::clone(life), slot?))
             });
             // What a destructor has started belongs to no worker.

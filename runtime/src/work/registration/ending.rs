@@ -1,0 +1,166 @@
+//! How a registration ends: what its code came to, what that means for others, and what is given back.
+
+use std::any::Any;
+use std::sync::atomic::Ordering;
+
+use super::{Facts, Registration};
+use crate::life::phase::disturbances;
+use crate::model::exit::{Exit, ExitKind, Judged};
+use crate::model::failure::Failure;
+use crate::model::label::EntryId;
+use crate::work::completion::Completion;
+use crate::work::failing;
+use crate::work::parking;
+
+impl Registration {
+    /// It was aborted, and what it has started is.
+    #[cold]
+    pub(crate) fn aborted<T>(&mut self) -> Completion<T> {
+        self.abort_children();
+        self.ended_otherwise(Exit::Aborted, None)
+    }
+
+    /// It has failed by what it has started.
+    #[cold]
+    pub(crate) fn failed_by_child<T>(&mut self, child: Failure) -> Completion<T> {
+        let failure = Failure::of_child(self.subject(), child);
+        let text = failure.to_string();
+        self.fail(failure);
+        self.ended_otherwise(Exit::ChildFailed(text.into()), None)
+    }
+
+    /// The same after its own code has ended.
+    #[cold]
+    pub(crate) fn failed_by_child_later(&self, child: Failure) {
+        self.fail(Failure::of_child(self.subject(), child));
+        if let Some(children) = &self.kin.children {
+            parking::stop_scope(&self.life, children);
+        }
+    }
+
+    /// The code has ended. An error that nothing has been done about is what the policy makes of it.
+    #[inline]
+    pub(crate) fn ended<T>(&mut self, judged: Judged<T>) -> Completion<T> {
+        match judged {
+            Judged::Well(result) => {
+                self.kind = ExitKind::Returned;
+                if self.facts.has(Facts::ESSENTIAL) {
+                    self.essential_has_ended();
+                }
+                Completion::new(Exit::Returned(result), &self.life, self.entry)
+            }
+            Judged::Otherwise(exit) => {
+                let (exit, error) = *exit;
+                self.ended_otherwise(exit, error)
+            }
+        }
+    }
+
+    #[cold]
+    fn ended_otherwise<T>(&mut self, exit: Exit<T>, error: Option<String>) -> Completion<T> {
+        self.kind = exit.kind();
+        if let Some(text) = error {
+            self.fail(Failure::error(self.subject(), text));
+        }
+        if let Some(children) = &self.kin.children {
+            parking::stop_scope(&self.life, children);
+        }
+        if self.facts.has(Facts::ESSENTIAL) {
+            self.essential_has_ended();
+        }
+        Completion::new(exit, &self.life, self.entry)
+    }
+
+    /// By itself.
+    #[cold]
+    fn essential_has_ended(&mut self) {
+        self.facts.set(Facts::ESSENTIAL, false);
+        self.essential_ended();
+    }
+
+    /// `returned`: it was a destructor that did, afterwards.
+    #[cold]
+    pub(crate) fn panicked<T>(&mut self, payload: Box<dyn Any + Send>, returned: bool) -> Completion<T> {
+        if returned {
+            self.destructor_panicked();
+        } else {
+            self.fail(Failure::panic(self.subject(), payload.as_ref()));
+        }
+        self.ended_otherwise(Exit::Panicked(payload), None)
+    }
+
+    pub(super) fn destructor_panicked(&self) {
+        self.fail(Failure::destructor(self.subject()));
+    }
+
+    #[cold]
+    fn essential_ended(&self) {
+        failing::essential_ended(&self.life, self.entry, self.stage, self.slot);
+    }
+
+    /// The part of its end that few need.
+    #[cold]
+    fn end_specially(&self) {
+        if self.facts.has(Facts::ESSENTIAL) {
+            // Dropped from outside, before it has ended by itself.
+            self.essential_ended();
+        }
+        if self.life.phase.may_be_aborted(self.stage) {
+            parking::forget_abort(&self.life);
+        }
+        if !self.life.phase.is_undisturbed(disturbances(self.stage, self.is_scoped())) {
+            self.note_stopped();
+        }
+        if self.facts.has(Facts::LINGERS) {
+            self.life.registry.get(self.entry).lingering.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Nothing waits for what it has started any more.
+    #[cold]
+    fn orphan(&self) {
+        if let Some(child) = self.kin.orphan() {
+            self.fail(Failure::of_child(self.subject(), child));
+        }
+    }
+
+    /// One that ends because it was stopped does not end by itself: nothing is said of that.
+    #[cold]
+    fn note_stopped(&self) {
+        if parking::is_stopping(&self.life, self.stage, self.slot) {
+            self.life.registry.get(self.entry).note_stopped();
+        }
+    }
+}
+
+impl Drop for Registration {
+    #[inline]
+    fn drop(&mut self) {
+        let is_special = self.facts.has(Facts::ESSENTIAL.or(Facts::SCOPED).or(Facts::LINGERS));
+        if is_special || !self.life.phase.is_quiet(self.stage) {
+            self.end_specially();
+        }
+        if let Some(slot) = self.slot {
+            self.life.slots.leave(slot);
+        }
+        if self.entry == EntryId::MAIN {
+            self.life.main_gone();
+            return;
+        }
+        let entry = self.life.registry.get(self.entry);
+        entry.ended(self.kind).fetch_add(1, Ordering::Release);
+        if !self.life.phase.is_undisturbed(disturbances(self.stage, false)) && entry.live() == 0 {
+            self.life.note_end(entry);
+        }
+        if self.kin.children.is_some() {
+            self.orphan();
+        }
+        if let Some(parent) = &self.kin.parent
+            && parent.leave()
+            && parent.is_aborted()
+        {
+            parking::release(&self.life, parent);
+        }
+        self.life.leave(self.stage);
+    }
+}
