@@ -58,7 +58,7 @@ pub(crate) fn waiting_above() -> usize {
 
 impl Here {
     /// The scope of what the worker being polled starts, made now if this is the first time.
-    #[inline]
+    // Not inlined: a spawn by main, which has none, is shorter without it.
     pub(super) fn children(&self, life: &Arc<Lifecycle>) -> Arc<Scope> {
         if let Some(children) = &self.kin.borrow().children {
             return Arc::clone(children);
