@@ -187,6 +187,9 @@ impl Registration {
         self.facts.set(Facts::LINGERS, true);
         children.linger();
         self.life.registry.get(self.entry).lingering.fetch_add(1, Ordering::Relaxed);
+        if self.life.members.is_each_watched(self.stage) {
+            self.life.notifier.note_change();
+        }
         linger::children_gone(Arc::clone(&self.life), self.entry, children, false)
     }
 
@@ -237,7 +240,7 @@ impl Registration {
     }
 
     /// One that is there for a while, and is not polled: its slot says since when.
-    pub(crate) fn sit_down(&mut self) {
+    pub(crate) fn take_slot_now(&mut self) {
         if self.slot.is_none() {
             self.slot = Some(self.take_slot(None));
         }
