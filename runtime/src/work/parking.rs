@@ -18,7 +18,7 @@ pub(crate) fn is_stopping(life: &Lifecycle, stage: Stage, slot: Option<SlotKey>)
     life.phase.is_cancelled(stage) || slot.is_some_and(|slot| life.slots.is_stopped(slot))
 }
 
-/// The same for a worker that has no token: only its handle can have stopped it apart from its stage.
+/// The same for a worker without a token: the flags of the lifecycle rule out most stops before it checks the slot.
 pub(crate) fn is_stopping_unscoped(life: &Lifecycle, stage: Stage, slot: Option<SlotKey>) -> bool {
     !life.phase.is_undisturbed(disturbances(stage, false)) && is_stopping(life, stage, slot)
 }
@@ -38,14 +38,14 @@ pub(crate) fn own_token(life: &Lifecycle, stage: Stage, slot: SlotKey) -> Cancel
     life.tokens.take(&life.phase, stage, |token| life.slots.own_token(slot, token))
 }
 
-/// A worker has learnt that it is stopping: where its stage has not come, nothing else knows.
+/// Notes that a worker has seen that it is stopping, unless its stage was told to stop, which says as much.
 pub(crate) fn note_told(life: &Lifecycle, stage: Stage, slot: Option<SlotKey>) {
     if let Some(slot) = slot.filter(|_| !life.phase.is_cancelled(stage)) {
         life.slots.note_told(slot);
     }
 }
 
-/// Stops one worker and those below it.
+/// Stops one worker, and the workers below it.
 pub(crate) fn stop_worker(life: &Lifecycle, handle: AbortHandle) {
     life.tokens.note_taken();
     life.phase.single_out();
@@ -59,7 +59,7 @@ pub(crate) fn stop_scope(life: &Lifecycle, scope: &Arc<Scope>) {
     life.slots.stop_scope(scope, life.tokens.all());
 }
 
-/// Ends one worker, and those below it, at their next polls.
+/// Ends one worker, and the workers below it, at their next polls.
 pub(crate) fn abort_worker(life: &Lifecycle, handle: AbortHandle) {
     life.slots.abort(handle, || life.phase.set_abort_pending());
 }
@@ -68,6 +68,7 @@ pub(crate) fn abort_worker(life: &Lifecycle, handle: AbortHandle) {
 pub(crate) fn abort_scope(life: &Lifecycle, scope: &Arc<Scope>) {
     life.phase.single_out();
     life.slots.hold_abort(|| life.phase.set_abort_pending());
+    // Rule 4 of a scope: the flag, then the search.
     if !scope.abort() {
         // It was aborted before.
         life.slots.release_abort(|| life.phase.clear_abort_pending());
@@ -77,14 +78,14 @@ pub(crate) fn abort_scope(life: &Lifecycle, scope: &Arc<Scope>) {
     life.slots.wake_below(scope);
 }
 
-/// A scope is aborted and empty: nothing has to look into it any more.
+/// A scope is aborted and empty: no worker has to check for its abort any more.
 pub(crate) fn release(life: &Lifecycle, scope: &Scope) {
     if scope.release() {
         life.slots.release_abort(|| life.phase.clear_abort_pending());
     }
 }
 
-/// Whether a worker ends now: with its stage, through its handle, or as one below another that does.
+/// Whether a worker ends now: with its stage, through its handle, or with a worker above it.
 #[inline]
 pub(crate) fn is_aborted(life: &Lifecycle, stage: Stage, kin: &Kin) -> bool {
     life.phase.may_be_aborted(stage) && is_really_aborted(life, stage, kin)
@@ -100,10 +101,10 @@ pub(crate) fn forget_abort(life: &Lifecycle) -> bool {
     life.slots.take_abort(tokio::task::try_id(), || life.phase.clear_abort_pending())
 }
 
-/// Has what a worker has started stop with the worker's own token.
+/// Makes what a worker has started stop with the worker's own token.
 pub(crate) fn watch_token(life: &Arc<Lifecycle>, scope: &Arc<Scope>, token: CancellationToken) {
     let Some(runtime) = life.runtime.get() else { return };
-    // From now on a member has to ask along its line.
+    // Rule 2 of a scope: from now on members check their line.
     life.phase.single_out();
     scope.watch(&token.clone(), || {
         let (life, scope) = (Arc::clone(life), Arc::downgrade(scope));
@@ -119,8 +120,7 @@ pub(crate) fn watch_token(life: &Arc<Lifecycle>, scope: &Arc<Scope>, token: Canc
     });
 }
 
-/// Takes a slot for the task being polled here, in the `shard` that the thread prefers.
-/// It is woken by this waker, if it has one yet.
+/// Takes a slot for the task being polled here, in the `shard` that the thread prefers, with its waker if it waits.
 pub(crate) fn take_slot(
     life: &Lifecycle,
     shard: u32,

@@ -25,7 +25,7 @@ use crate::work::parking;
 use crate::work::polled::Current;
 use crate::work::polled::WakerId;
 
-/// A place among the living. Taken when a worker is spawned, given back when its future is gone: finished,
+/// Counts a worker as alive. Taken when a worker is spawned, given back when its future is gone: finished,
 /// panicked, aborted or dropped with its runtime. It moves with the future, so it is small.
 #[derive(Debug)]
 pub struct Registration {
@@ -45,15 +45,15 @@ struct Facts(u8);
 
 impl Facts {
     const NONE: Self = Self(0);
-    /// Its end is the process's stop.
+    /// Its end stops the process.
     const ESSENTIAL: Self = Self(1);
-    /// It can be stopped apart from its stage: it has a token, its own or its parent's.
+    /// It may have a token of its own, which stops it apart from its stage.
     const SCOPED: Self = Self(1 << 1);
     /// Its own code has ended, and what it has started has not.
     const LINGERS: Self = Self(1 << 2);
-    /// The slot knows how to wake this task.
+    /// The slot has this task's waker.
     const WAITS: Self = Self(1 << 3);
-    /// What becomes of its runs is settled by a supervisor inside it.
+    /// A supervisor inside it decides what follows its runs.
     const SUPERVISED: Self = Self(1 << 4);
 
     /// One of two.
@@ -78,17 +78,18 @@ impl Registration {
         Self::new(life, EntryId::MAIN, Stage::Main, None)
     }
 
-    /// For one more of `entry`, whose start and whose arrival have been counted.
+    /// For one more of `entry`, whose start and arrival have been counted. Counts it as a member of its scope.
     #[inline]
     pub(crate) fn new(life: Arc<Lifecycle>, entry: EntryId, stage: Stage, parent: Option<Arc<Scope>>) -> Self {
         if let Some(parent) = &parent {
+            // Rule 1 of a scope: before the spawn.
             parent.arrive();
         }
         let kin = Kin { parent, children: None };
         Self { life, slot: None, kin, entry, stage, kind: ExitKind::Aborted, facts: Facts::NONE }
     }
 
-    /// The same for one whose end matters.
+    /// The same for an essential worker.
     pub(crate) fn of_essential(mut self) -> Self {
         self.facts.set(Facts::ESSENTIAL, true);
         self
@@ -127,7 +128,7 @@ impl Registration {
         Current { entry: self.entry, slot: self.slot, stage: self.stage, scoped: self.is_scoped() }
     }
 
-    /// Drops the future in the worker's name, so that a destructor that blocks or panics is seen for what it is.
+    /// Drops the future in the worker's name, so that a report names the worker if a destructor blocks or panics.
     #[cold]
     pub(crate) fn drop_early<F, R>(&mut self, mut body: Pin<&mut Code<F, R>>) {
         if let Err(payload) = self.run(WakerId::NONE, || body.set(Code::Gone)) {
@@ -149,7 +150,7 @@ impl Registration {
         }
     }
 
-    /// From now on this wakes the worker when what it has started has ended or failed.
+    /// From now on this waker wakes the worker when what it has started has ended or failed.
     #[inline]
     pub(crate) fn wait_for_children(&self, waker: &Waker) {
         if let Some(children) = &self.kin.children {
@@ -157,7 +158,7 @@ impl Registration {
         }
     }
 
-    /// A failure of what it has started that is its own, unless a supervisor deals with it: that one is woken.
+    /// A failure that a member has passed to it. If a supervisor deals with it, wakes that instead.
     #[inline]
     pub(crate) fn childs_failure(&self, waker: &Waker) -> Option<Failure> {
         let children = self.kin.children.as_ref().filter(|children| children.has_failed())?;
@@ -174,7 +175,7 @@ impl Registration {
         self.kin.children.is_some()
     }
 
-    /// What to wait for before it has ended: what it has started has not.
+    /// The wait for what it has started, unless that has ended.
     #[inline]
     pub(crate) fn lingers(&mut self) -> Option<Linger> {
         let children = self.kin.children.as_ref().filter(|children| children.count() > 0)?;
@@ -193,7 +194,7 @@ impl Registration {
         linger::children_gone(Arc::clone(&self.life), self.entry, children, false)
     }
 
-    /// What a failure of it is a failure of.
+    /// The subject of its failures.
     pub(crate) fn subject(&self) -> Subject {
         self.life.registry.get(self.entry).subject()
     }
@@ -204,8 +205,8 @@ impl Registration {
         failing::by_policy(&self.life, self.entry, self.kin.parent.as_ref(), failure);
     }
 
-    /// The waker by which whoever waits inside this worker may rely on its slot. Main's thread may be polled by
-    /// others with the same one.
+    /// The waker that is in the slot: a future polled with it is woken through the slot. None for main, whose waker
+    /// other futures on its thread may share.
     #[inline]
     pub(crate) fn waker_id(&self, context: &Context<'_>) -> WakerId {
         if self.entry == EntryId::MAIN {
@@ -216,9 +217,10 @@ impl Registration {
         }
     }
 
-    /// Waits in a slot. Wakes the worker at once if the stop came meanwhile.
+    /// Parks in a slot. Wakes the worker at once if the stop came meanwhile.
     #[cold]
     pub(crate) fn park(&mut self, context: &Context<'_>) {
+        // Rule 4 of a scope: the waker, then the line.
         match self.slot {
             Some(slot) => self.life.slots.set_waker(slot, context.waker()),
             None => self.slot = Some(self.take_slot(Some(context.waker()))),
@@ -239,7 +241,7 @@ impl Registration {
         parking::take_slot(&self.life, current::shard(), self.entry, self.stage, &self.kin, waker)
     }
 
-    /// One that is there for a while, and is not polled: its slot says since when.
+    /// Takes a slot, for a worker that blocks and is not polled: the slot says since when it runs.
     pub(crate) fn take_slot_now(&mut self) {
         if self.slot.is_none() {
             self.slot = Some(self.take_slot(None));

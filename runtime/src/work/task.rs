@@ -17,8 +17,7 @@ use crate::work::probe;
 use crate::work::registration::Registration;
 
 pin_project! {
-    /// A worker's future, tracked. Resolves when it and what it has started have ended; early, to `Aborted`, when it is
-    /// aborted.
+    /// A worker's future, tracked. Resolves when it and what it has started have ended: to `Aborted` if it was aborted.
     pub(crate) struct Tracked<F, S, R> {
         // Dropped as soon as it is done with, in the worker's name.
         #[pin]
@@ -98,9 +97,10 @@ where
                     registration.park(context);
                 }
                 if registration.is_scoped() && !was_scoped {
-                    // It has a token since this poll. What waits by the slot alone goes to the token.
+                    // It got a token in this poll: futures that wait by the slot alone have to register with it.
                     context.waker().wake_by_ref();
                 }
+                // Rule 3 of a scope: the waker, then the failure.
                 registration.wait_for_children(context.waker());
                 if let Some(failure) = registration.childs_failure(context.waker()) {
                     registration.drop_early(body.as_mut());
@@ -130,7 +130,7 @@ fn end_with_children<F, R>(
     end(body, registration, completion, context)
 }
 
-/// Its own code has ended: so has the worker, unless what it has started goes on.
+/// The worker's own code has ended: so has the worker, unless what it has started goes on.
 #[cold]
 fn end<F, R>(
     mut body: Pin<&mut Code<F, R>>,

@@ -13,14 +13,14 @@ use crate::work::failing;
 use crate::work::parking;
 
 impl Registration {
-    /// It was aborted, and what it has started is.
+    /// It was aborted: aborts what it has started as well.
     #[cold]
     pub(crate) fn aborted<T>(&mut self) -> Completion<T> {
         self.abort_children();
         self.ended_otherwise(Exit::Aborted, None)
     }
 
-    /// It has failed by what it has started.
+    /// It fails because of what it has started.
     #[cold]
     pub(crate) fn failed_by_child<T>(&mut self, child: Failure) -> Completion<T> {
         let failure = Failure::of_child(self.subject(), child);
@@ -38,7 +38,7 @@ impl Registration {
         }
     }
 
-    /// The code has ended. An error that nothing has been done about is what the policy makes of it.
+    /// The code has ended. An error that no supervisor has dealt with is what the policy makes of it.
     #[inline]
     pub(crate) fn ended<T>(&mut self, judged: Judged<T>) -> Completion<T> {
         match judged {
@@ -78,7 +78,7 @@ impl Registration {
         self.essential_ended();
     }
 
-    /// `returned`: it was a destructor that did, afterwards.
+    /// `returned`: its code had returned, and a destructor panicked afterwards.
     #[cold]
     pub(crate) fn panicked<T>(&mut self, payload: Box<dyn Any + Send>, returned: bool) -> Completion<T> {
         if returned {
@@ -124,7 +124,7 @@ impl Registration {
         }
     }
 
-    /// One that ends because it was stopped does not end by itself: nothing is said of that.
+    /// A worker that was stopped has not ended by itself: no line says that its entry is idle.
     #[cold]
     fn note_stopped(&self) {
         if parking::is_stopping(&self.life, self.stage, self.slot) {
