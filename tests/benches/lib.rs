@@ -96,7 +96,7 @@ pub fn say_when() {
 
 /// Prints how many nanoseconds have passed.
 pub fn say_since(before: Duration) {
-    say(&(now() - before).as_nanos().to_string());
+    say(&now().saturating_sub(before).as_nanos().to_string());
 }
 
 /// Blocks the thread, for ever as far as the measurement is concerned.
