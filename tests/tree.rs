@@ -427,28 +427,6 @@ async fn a_child_of_a_blocking_worker_is_part_of_it() {
 }
 
 #[graceful::test(start_paused = true)]
-async fn an_abort_between_two_runs_reaches_what_the_last_run_has_started() {
-    let alive = Alive::default();
-    let worker = graceful::Worker::new("part", {
-        let alive = alive.clone();
-        move || {
-            let alive = alive.clone();
-            async move {
-                graceful::spawn("helper", stuck(alive));
-                tokio::task::yield_now().await;
-                Err::<(), _>("on purpose")
-            }
-        }
-    });
-    let part = worker.on_failure(OnFailure::Restart).spawn();
-    sleep(TENTH).await;
-    assert_eq!(alive.count(), 1, "the next run waits for it");
-    part.abort();
-    assert!(matches!(part.await, Err(WorkerError::Aborted)));
-    assert_eq!(alive.count(), 0);
-}
-
-#[graceful::test(start_paused = true)]
 async fn idle_deep_down_does_not_wait_for_the_workers_above() {
     let (send, receive) = oneshot::channel();
     graceful::spawn("a", async {
@@ -470,29 +448,159 @@ async fn idle_deep_down_does_not_wait_for_the_workers_above() {
     assert_eq!(began.elapsed().as_secs(), 2);
 }
 
+/// Returns, and leaves a child behind that never ends.
+fn leaves_one_stuck(alive: Alive) -> graceful::Worker<impl graceful::__private::Body<Output = Result<(), String>>> {
+    graceful::Worker::new("part", move || {
+        let alive = alive.clone();
+        async move {
+            graceful::spawn("helper", stuck(alive));
+            Ok(())
+        }
+    })
+}
+
 #[graceful::test(start_paused = true)]
-async fn a_part_whose_members_fail_one_after_the_other_fails_once() {
-    let runs = Arc::new(AtomicUsize::new(0));
+async fn an_abort_reaches_the_subtree_of_a_run_that_has_returned() {
+    let alive = Alive::default();
+    let part = leaves_one_stuck(alive.clone()).on_failure(OnFailure::Restart).spawn();
+    sleep(TENTH).await;
+    part.abort();
+    timeout(SECOND, part).await.unwrap().expect("its own result");
+    assert_eq!((alive.count(), alive.most()), (0, 1));
+    graceful::idle().await;
+}
+
+#[graceful::test(start_paused = true)]
+async fn an_abort_from_above_reaches_the_subtree_of_a_run_that_has_returned() {
+    let alive = Alive::default();
+    let top = graceful::spawn("top", {
+        let alive = alive.clone();
+        async move {
+            leaves_one_stuck(alive.clone()).stop_timeout(SECOND).spawn();
+            stuck(alive).await;
+        }
+    });
+    sleep(TENTH).await;
+    top.abort();
+    assert!(timeout(TENTH, top).await.unwrap().is_err());
+    assert_eq!((alive.count(), alive.most()), (0, 2));
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_worker_that_is_aborted_before_its_restart_does_not_come_again() {
+    let (alive, runs) = (Alive::default(), Arc::new(AtomicUsize::new(0)));
     let part = graceful::Worker::new("part", {
-        let runs = Arc::clone(&runs);
+        let (alive, runs) = (alive.clone(), Arc::clone(&runs));
         move || {
-            let runs = Arc::clone(&runs);
+            runs.fetch_add(1, Ordering::SeqCst);
+            let alive = alive.clone();
             async move {
-                runs.fetch_add(1, Ordering::SeqCst);
-                for number in 1..=3 {
-                    graceful::spawn("member", async move {
-                        sleep(number * TENTH).await;
-                        Err::<(), _>("on purpose")
-                    });
-                }
-                graceful::stopping().await;
+                graceful::spawn("helper", stuck(alive));
+                tokio::task::yield_now().await;
+                Err::<(), _>("on purpose")
             }
         }
     });
-    let part = part.children_on_failure(OnFailure::Parent).on_failure(OnFailure::Restart).spawn();
-    // Each run takes 300 ms, and the pauses 100 ms and more.
+    let part = part.on_failure(OnFailure::Restart).spawn();
+    sleep(TENTH).await;
+    part.abort();
+    assert!(matches!(timeout(SECOND, part).await.unwrap(), Err(WorkerError::Failed("on purpose"))));
+    sleep(10 * SECOND).await;
+    assert_eq!((alive.count(), runs.load(Ordering::SeqCst)), (0, 1));
+    assert!(graceful::cause().is_none());
+}
+
+#[graceful::worker(on_failure = "restart", max_restarts = 1)]
+async fn has_two_that_fail(runs: Arc<AtomicUsize>) {
+    if runs.fetch_add(1, Ordering::SeqCst) == 0 {
+        passes_it_up(TENTH).spawn();
+        passes_it_up(2 * TENTH).spawn();
+    }
+    graceful::stopping().await;
+}
+
+#[graceful::test(start_paused = true)]
+async fn one_restart_follows_all_that_failed_in_a_run() {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let part = has_two_that_fail(Arc::clone(&runs)).spawn();
     sleep(SECOND).await;
-    assert_eq!(runs.load(Ordering::SeqCst), 3);
+    assert!(graceful::cause().is_none());
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
     part.stop();
-    part.await.unwrap_err();
+    part.await.unwrap();
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_helpers_failure_is_no_failure_of_a_part_that_is_aborted_meanwhile() {
+    for has_another in [false, true] {
+        let (fail, failure) = oneshot::channel::<()>();
+        let failure = Arc::new(tokio::sync::Mutex::new(Some(failure)));
+        let part = graceful::Worker::new("part", move || {
+            let failure = Arc::clone(&failure);
+            async move {
+                if has_another {
+                    graceful::spawn("another", stuck(Alive::default()));
+                }
+                let helper = graceful::Worker::new("helper", move || {
+                    let failure = Arc::clone(&failure);
+                    async move { failure.lock().await.take().unwrap().await }
+                });
+                helper.on_failure(OnFailure::Parent).spawn();
+                graceful::stopping().await;
+            }
+        });
+        let part = part.on_failure(OnFailure::Restart).spawn();
+        sleep(TENTH).await;
+        // The helper is polled first.
+        drop(fail);
+        part.abort();
+        assert!(matches!(part.await, Err(WorkerError::Aborted)));
+        assert!(graceful::cause().is_none());
+    }
+}
+
+/// A worker that starts one like itself, and so on.
+fn chain(alive: Alive, depth: usize) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        if depth > 0 {
+            graceful::spawn("link", chain(alive.clone(), depth - 1));
+        }
+        if depth.is_multiple_of(2) {
+            stuck(alive).await;
+        }
+    })
+}
+
+#[graceful::test(start_paused = true)]
+async fn an_abort_reaches_the_end_of_a_long_chain_at_once() {
+    let alive = Alive::default();
+    let top = graceful::spawn("top", chain(alive.clone(), 1000));
+    sleep(TENTH).await;
+    assert_eq!(alive.count(), 501);
+    let began = std::time::Instant::now();
+    top.abort();
+    assert!(top.await.is_err());
+    assert_eq!(alive.count(), 0);
+    assert!(began.elapsed() < 5 * SECOND, "{:?}", began.elapsed());
+}
+
+#[graceful::test]
+async fn a_blocking_child_is_told_when_a_worker_that_has_returned_is_aborted() {
+    let alive = Alive::default();
+    let parent = graceful::spawn("parent", {
+        let (alive, runtime) = (alive.clone(), tokio::runtime::Handle::current());
+        async move {
+            graceful::spawn_blocking("child", move || {
+                let (_inside, token) = (alive.enter(), graceful::token());
+                runtime.block_on(token.cancelled());
+            });
+        }
+    });
+    while alive.count() == 0 {
+        sleep(TENTH / 10).await;
+    }
+    sleep(TENTH).await;
+    parent.abort();
+    timeout(5 * SECOND, parent).await.unwrap().unwrap();
+    assert_eq!(alive.count(), 0);
 }

@@ -33,6 +33,15 @@ pub(crate) fn by_policy(life: &Lifecycle, entry: EntryId, parent: Option<&Arc<Sc
     }
 }
 
+/// The same for a worker that does not run again, since it was aborted or told to stop.
+pub(crate) fn by_policy_in_the_end(life: &Lifecycle, entry: EntryId, parent: Option<&Arc<Scope>>, failure: Failure) {
+    if meaning(life, entry, parent) == OnFailure::Restart {
+        life.writer.say(lines::logged(&failure));
+    } else {
+        by_policy(life, entry, parent, failure);
+    }
+}
+
 /// Passes the failure to the worker that has started this one, or to the process if there is none any more.
 pub(crate) fn pass_up(life: &Lifecycle, parent: Option<&Arc<Scope>>, failure: Failure) {
     let passed = match parent {

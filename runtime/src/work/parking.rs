@@ -64,18 +64,23 @@ pub(crate) fn abort_worker(life: &Lifecycle, handle: AbortHandle) {
     life.slots.abort(handle, || life.phase.set_abort_pending());
 }
 
-/// Ends what a worker has started, at the next polls.
+/// Ends what a worker has started, at the next polls. Where a scope above was aborted, its members look for that, and
+/// those that wait have been told: once for a whole subtree.
 pub(crate) fn abort_scope(life: &Lifecycle, scope: &Arc<Scope>) {
+    if scope.is_line_aborted() {
+        return;
+    }
+    life.tokens.note_taken();
     life.phase.single_out();
     life.slots.hold_abort(|| life.phase.set_abort_pending());
     // Rule 4 of a scope: the flag, then the search.
     if !scope.abort() {
-        // It was aborted before.
+        // It was aborted meanwhile.
         life.slots.release_abort(|| life.phase.clear_abort_pending());
     } else if scope.count() == 0 {
         release(life, scope);
     }
-    life.slots.wake_below(scope);
+    life.slots.tell_below(scope, life.tokens.all());
 }
 
 /// A scope is aborted and empty: no worker has to check for its abort any more.

@@ -143,6 +143,12 @@ impl Registration {
         parking::is_aborted(&self.life, self.stage, &self.kin)
     }
 
+    /// Whether its own code has ended. An abort then ends what it has started, and the worker keeps its result.
+    #[cold]
+    pub(crate) fn only_waits(&self) -> bool {
+        self.kin.children.as_ref().is_some_and(|children| children.is_lingering())
+    }
+
     #[cold]
     pub(crate) fn abort_children(&self) {
         if let Some(children) = &self.kin.children {

@@ -203,16 +203,12 @@ impl<'a> Supervisor<'a> {
     fn overran(&self) {
         let failure = Failure::overrun(self.subject(), self.policy.stop_timeout().unwrap_or_default());
         let failure = failure.of_task(tokio::task::try_id());
-        let on_failure = failing::meaning(self.life, self.entry, self.parent);
         if self.policy.on_timeout() == OnTimeout::Log {
             self.life.writer.say(lines::logged(&failure));
         } else if self.life.phase.is_stop_begun() {
             self.life.note_failure(failure);
-        } else if on_failure == OnFailure::Restart {
-            // It was told to stop: it does not run again.
-            self.life.writer.say(lines::logged(&failure));
         } else {
-            failing::by_policy(self.life, self.entry, self.parent, failure);
+            failing::by_policy_in_the_end(self.life, self.entry, self.parent, failure);
         }
     }
 
@@ -234,13 +230,20 @@ impl<'a> Supervisor<'a> {
                 while let Some(child) = self.children_gone(&children, goes_on).await {
                     parking::stop_scope(self.life, &children);
                     let later = Failure::of_child(self.subject(), child);
-                    if failure.is_some() {
-                        // The run has failed already.
+                    if goes_on && failure.is_some() {
+                        // The run has failed already, and another one follows.
                         self.life.writer.say(lines::logged(&later));
                         continue;
                     }
                     goes_on = kind != ExitKind::Aborted && self.goes_on(Some(&later));
-                    failure = Some(later);
+                    failure.get_or_insert(later);
+                }
+                if goes_on && children.is_line_aborted() {
+                    // The worker was aborted meanwhile.
+                    goes_on = false;
+                    if let Some(failure) = &failure {
+                        self.life.writer.say(lines::logged(failure));
+                    }
                 }
                 // What the next run starts is in another scope.
                 current::forget_children();

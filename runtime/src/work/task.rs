@@ -65,9 +65,12 @@ where
             return poll_lingering(body, registration, context);
         }
         if registration.is_aborted() {
-            registration.drop_early(body.as_mut());
-            let completion = registration.aborted();
-            return end(body, registration, completion, context);
+            if !registration.only_waits() {
+                registration.drop_early(body.as_mut());
+                let completion = registration.aborted();
+                return end(body, registration, completion, context);
+            }
+            registration.abort_children();
         }
         let was_scoped = registration.is_scoped();
         let waker = registration.waker_id(context);

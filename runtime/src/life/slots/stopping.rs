@@ -66,16 +66,12 @@ impl Slots {
     pub(crate) fn stop_scope(&self, scope: &Arc<Scope>, tokens: &[CancellationToken; 4]) {
         // Rule 4 of a scope: the flag, then the search.
         scope.stop();
-        self.each_below(scope, |found| self.tell(found, tokens));
+        self.tell_below(scope, tokens);
     }
 
-    /// Wakes the members of a scope, and the workers below them: their next poll ends them.
-    pub(crate) fn wake_below(&self, scope: &Arc<Scope>) {
-        self.each_below(scope, |found| {
-            if let Some(waker) = found.waker {
-                waker.wake();
-            }
-        });
+    /// Tells the members of a scope that is stopped or aborted, and the workers below them.
+    pub(crate) fn tell_below(&self, scope: &Arc<Scope>, tokens: &[CancellationToken; 4]) {
+        self.each_below(scope, |found| self.tell(found, tokens));
     }
 
     fn tell(&self, found: Found, tokens: &[CancellationToken; 4]) {

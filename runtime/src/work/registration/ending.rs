@@ -32,7 +32,7 @@ impl Registration {
     /// The same after its own code has ended.
     #[cold]
     pub(crate) fn failed_by_child_later(&self, child: Failure) {
-        self.fail(Failure::of_child(self.subject(), child));
+        self.fail_in_the_end(Failure::of_child(self.subject(), child));
         if let Some(children) = &self.kin.children {
             parking::stop_scope(&self.life, children);
         }
@@ -62,7 +62,8 @@ impl Registration {
         if let Some(text) = error {
             self.fail(Failure::error(self.subject(), text));
         }
-        if let Some(children) = &self.kin.children {
+        // Where they are aborted, they have been told.
+        if let Some(children) = self.kin.children.as_ref().filter(|children| !children.is_line_aborted()) {
             parking::stop_scope(&self.life, children);
         }
         if self.facts.has(Facts::ESSENTIAL) {
@@ -116,11 +117,22 @@ impl Registration {
         }
     }
 
+    /// Its own code has ended. One with a supervisor was aborted then: the supervisor is gone.
+    #[cold]
+    fn fail_in_the_end(&self, failure: Failure) {
+        if self.facts.has(Facts::SUPERVISED) {
+            let failure = failure.of_task(tokio::task::try_id());
+            failing::by_policy_in_the_end(&self.life, self.entry, self.kin.parent.as_ref(), failure);
+        } else {
+            self.fail(failure);
+        }
+    }
+
     /// Nothing waits for what it has started any more.
     #[cold]
     fn orphan(&self) {
         if let Some(child) = self.kin.orphan() {
-            self.fail(Failure::of_child(self.subject(), child));
+            self.fail_in_the_end(Failure::of_child(self.subject(), child));
         }
     }
 
