@@ -127,7 +127,7 @@ impl Tree {
         let is_idle = timeout(Duration::from_secs(60), graceful::idle()).await.is_ok();
         let status = graceful::status();
         let alive = status.workers.iter().filter(|worker| worker.live > 0);
-        let live = alive.map(|worker| worker.name.to_string()).collect();
+        let live = alive.map(|worker| worker.name.clone()).collect();
         let has_failed = matches!(graceful::cause(), Some(Cause::Failure(_)));
         self.lock().end = MainsEnd { has_looked: true, is_idle, has_failed, live };
     }

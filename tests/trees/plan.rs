@@ -48,6 +48,7 @@ pub(crate) enum Ear {
 }
 
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools)] // one for each thing that it may do
 pub(crate) struct Node {
     pub(crate) kind: Kind,
     pub(crate) on_failure: Option<OnFailure>,
