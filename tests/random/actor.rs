@@ -1,7 +1,8 @@
 //! Questions about main, a worker or a hook.
 
-use crate::facts::{Actor, Hooked, Mark, Stretch};
+use crate::facts::{Actor, Hooked, MS, Mark, Stretch};
 use crate::program::{Kind, Moment, Outcome, Policy, Stage, Until};
+use crate::run::Time;
 
 impl Actor {
     pub(crate) fn kind(&self) -> Kind {
@@ -42,7 +43,23 @@ impl Actor {
 
     /// Its thread lives on after its own budget has aborted it.
     pub(crate) fn is_thread_left(&self) -> bool {
-        self.is_detached() && self.worker.is_some_and(|worker| worker.own.is_some())
+        self.is_detached() && self.own().is_some()
+    }
+
+    /// Its own budget.
+    pub(crate) fn own(&self) -> Option<Time> {
+        let own = self.worker?.own?;
+        Some(Time::try_from(own).unwrap_or_default() * MS)
+    }
+
+    /// It may be dropped before its stage is aborted.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.aborted_alone.is_some() || self.is_bounded
+    }
+
+    /// It was told to stop by then, apart from its stage.
+    pub(crate) fn is_alone_by(&self, at: Mark) -> bool {
+        self.stopped_alone.is_some_and(|mark| mark.at <= at.at + MS)
     }
 
     /// Whether it checks for the stop while it waits.

@@ -2,8 +2,8 @@
 //! lines give no exact moments, so each moment is a span.
 
 use crate::facts::{Facts, MS};
-use crate::failures::{counts, is_aside};
-use crate::program::{Kind, Outcome, Sent};
+use crate::failures::{counts, is_aside, overrun};
+use crate::program::{Kind, Outcome, Policy, Sent};
 use crate::run::Time;
 
 /// The same signal twice within this is one.
@@ -110,8 +110,13 @@ fn asked(facts: &Facts<'_>) -> Span {
         for run in &actor.runs {
             let is_lost = actor.kind() == Kind::Essential && actor.aborted_alone.is_some() && run.ends.is_none();
             if let Some(mark) = run.bomb.or(run.gone.filter(|_| is_lost)) {
-                causes.push((mark.at, mark.at + slack, is_lost));
+                causes.push((mark.at, mark.at + slack, is_lost && actor.stopped_alone.is_none()));
             }
+        }
+        if let Some(stopped) = actor.stopped_alone.filter(|_| actor.policy() == Policy::Stop)
+            && let Some((at, is_seen)) = overrun(facts, actor, stopped.at)
+        {
+            causes.push((at, at + slack, is_seen));
         }
     }
     let seen = facts.run.events.iter().find(|event| event.state >= 2).map(|event| event.at);

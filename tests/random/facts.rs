@@ -44,9 +44,13 @@ pub(crate) struct Actor {
     pub(crate) stage: Stage,
     pub(crate) spawned: Option<Mark>,
     pub(crate) runs: Vec<Stretch>,
-    /// When it, or one of its ancestors, was first stopped or aborted through its handle or token.
+    /// When it was first told to stop apart from its stage: it, or one of its ancestors, was stopped through its handle or
+    /// token, or one of its ancestors failed or was aborted.
     pub(crate) stopped_alone: Option<Mark>,
+    /// When it, or one of its ancestors, was first aborted through its handle.
     pub(crate) aborted_alone: Option<Mark>,
+    /// It, or one of its ancestors, has a budget of its own.
+    pub(crate) is_bounded: bool,
 }
 
 /// A hook, and its tries.
@@ -79,6 +83,7 @@ impl<'a> Facts<'a> {
             runs: Vec::new(),
             stopped_alone: None,
             aborted_alone: None,
+            is_bounded: false,
         }];
         actors.extend(program.workers.iter().map(|worker| Actor {
             name: format!("w{}", worker.id),
@@ -89,6 +94,7 @@ impl<'a> Facts<'a> {
             runs: Vec::new(),
             stopped_alone: None,
             aborted_alone: None,
+            is_bounded: false,
         }));
         let hooks = program.hooks.iter().map(|hook| Hooked {
             name: format!("h{}", hook.id),
@@ -101,6 +107,11 @@ impl<'a> Facts<'a> {
             || program.workers.iter().any(|one| one.body.block > 0 && is_async(one.kind))
             || run.events.iter().any(|event| event.what == "blocks" && event.who.starts_with('h'));
         let mut facts = Self { run, actors, hooks: hooks.collect(), slack: slack(run), blocks };
+        for index in 0..facts.actors.len() {
+            if facts.actors[index].own().is_some() {
+                facts.reach(index, true, |actor| actor.is_bounded = true);
+            }
+        }
         for (place, event) in run.events.iter().enumerate() {
             facts.take(place, event);
         }
@@ -124,6 +135,15 @@ impl<'a> Facts<'a> {
         found
     }
 
+    /// It and what it has started, and so on.
+    pub(crate) fn part_of<'b>(&'b self, actor: &'b Actor) -> impl Iterator<Item = &'b Actor> {
+        self.actors.iter().filter(|one| one.name == actor.name || self.is_below(one, actor))
+    }
+
+    pub(crate) fn is_below(&self, actor: &Actor, other: &Actor) -> bool {
+        self.ancestors(actor).iter().any(|one| one.name == other.name)
+    }
+
     fn take(&mut self, place: usize, event: &Event) {
         let mark = Mark { place, at: event.at, state: event.state };
         if let Some(hook) = self.hooks.iter_mut().find(|hook| hook.name == event.who) {
@@ -143,12 +163,18 @@ impl<'a> Facts<'a> {
         };
         match event.what.as_str() {
             "deed stop-worker" | "deed cancel" if self.is_done(place) => {
-                self.stop_alone(index, mark);
+                self.reach(index, true, |actor| _ = actor.stopped_alone.get_or_insert(mark));
             }
             "deed abort" if self.is_done(place) => {
-                self.actors[index].aborted_alone.get_or_insert(mark);
+                self.reach(index, true, |actor| _ = actor.aborted_alone.get_or_insert(mark));
+                self.reach(index, false, |actor| _ = actor.stopped_alone.get_or_insert(mark));
             }
-            _ => self.actors[index].take(mark, &event.what),
+            what => {
+                if matches!(what, "ends err" | "ends panic" | "bomb") {
+                    self.reach(index, false, |actor| _ = actor.stopped_alone.get_or_insert(mark));
+                }
+                self.actors[index].take(mark, what);
+            }
         }
     }
 
@@ -161,14 +187,12 @@ impl<'a> Facts<'a> {
         after.is_none_or(|event| event.what.starts_with("done "))
     }
 
-    /// It, and all its descendants.
-    fn stop_alone(&mut self, index: usize, mark: Mark) {
-        let name = self.actors[index].name.clone();
+    /// All its descendants, and perhaps itself.
+    fn reach(&mut self, index: usize, itself: bool, mut act: impl FnMut(&mut Actor)) {
         for other in 0..self.actors.len() {
-            let actor = &self.actors[other];
-            let is_meant = other == index || self.ancestors(actor).iter().any(|one| one.name == name);
-            if is_meant {
-                self.actors[other].stopped_alone.get_or_insert(mark);
+            let is_below = self.is_below(&self.actors[other], &self.actors[index]);
+            if is_below || itself && other == index {
+                act(&mut self.actors[other]);
             }
         }
     }

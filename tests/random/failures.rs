@@ -46,27 +46,23 @@ impl Course {
                 let is_certain = !actor.repeats();
                 self.fail(at_once(facts, mark.at), 101, is_certain, format!("a destructor of {name}"));
             }
-            self.add_overrun(facts, actor, run);
         }
+        self.add_overrun(facts, actor);
     }
 
-    /// Its own budget, from when it was told to stop.
-    fn add_overrun(&mut self, facts: &Facts<'_>, actor: &Actor, run: &Stretch) {
-        let Some(own) = actor.worker.and_then(|worker| worker.own) else {
+    /// In a stop of the process it is a failure; outside of one it is what the policy says.
+    fn add_overrun(&mut self, facts: &Facts<'_>, actor: &Actor) {
+        let told = actor.stopped_alone.map_or(self.asked.from, |mark| mark.at.min(self.asked.from));
+        let Some((at, is_seen)) = overrun(facts, actor, told) else {
             return;
         };
-        let own = Time::try_from(own).unwrap_or_default() * MS;
-        let told = actor.stopped_alone.map_or(self.asked.from, |mark| mark.at.min(self.asked.from));
-        let what = format!("{}'s own budget", actor.name);
-        let is_over = run.ends.is_some_and(|(mark, _)| mark.at < told + own);
-        match run.gone {
-            Some(gone) if run.ends.is_none() && !actor.is_detached() && actor.aborted_alone.is_none() => {
-                let is_certain = run.begun.is_some() && gone.at < self.abort.from - MS;
-                self.fail(at_once(facts, gone.at), 124, is_certain, what);
-            }
-            _ if is_over => {}
-            _ => self.fail(Span { from: told + own, to: self.end.to }, 124, false, what),
+        let always = actor.policy() == Policy::Stop;
+        if !always && !facts.blocks && at + facts.slack < self.asked.from {
+            return;
         }
+        let is_certain = is_seen && at < self.abort.from - MS && (always || at > self.asked.to);
+        let to = if is_seen { at + facts.slack } else { self.end.to };
+        self.fail(Span { from: at, to }, 124, is_certain, format!("{}'s own budget", actor.name));
     }
 
     fn add_failures_of_hook(&mut self, facts: &Facts<'_>, hook: &Hooked) {
@@ -126,9 +122,7 @@ impl Course {
         for actor in facts.actors.iter().filter(|actor| actor.is_tracked()) {
             if actor.is_main() || actor.spawned.is_some() {
                 // A repeated worker is not seen between its runs, nor is one that was aborted alone.
-                let begun = actor.last().and_then(|run| run.begun).filter(|_| {
-                    actor.aborted_alone.is_none() && actor.worker.is_none_or(|worker| worker.own.is_none())
-                });
+                let begun = actor.last().and_then(|run| run.begun).filter(|_| !actor.is_given_up());
                 see(&actor.name, begun.map(|mark| mark.at), actor.end().map(|mark| mark.at));
             }
         }
@@ -147,6 +141,25 @@ impl Course {
             self.fail(when, 124, is_certain, what);
         }
     }
+}
+
+/// Its own budget, from when it was told to stop, which covers what it has started: when it was over, at the earliest,
+/// and whether that was seen.
+pub(crate) fn overrun(facts: &Facts<'_>, actor: &Actor, told: Time) -> Option<(Time, bool)> {
+    let due = told + actor.own()?;
+    let mut cut = Vec::new();
+    let mut is_over = true;
+    for one in facts.part_of(actor).filter(|one| one.spawned.is_some()) {
+        let was_there = |run: &Stretch| run.gone.is_none_or(|gone| gone.at >= due);
+        is_over &= !one.runs.is_empty() && !one.runs.iter().any(was_there);
+        // Another budget, or a deed, may have cut it short.
+        let bounds = facts.ancestors(one).into_iter().chain([one]).filter(|above| above.own().is_some()).count();
+        if bounds == 1 && !one.is_detached() && one.aborted_alone.is_none() {
+            let is_cut = |run: &&Stretch| run.begun.is_some() && run.ends.is_none();
+            cut.extend(one.runs.iter().filter(is_cut).filter_map(|run| Some(run.gone?.at)));
+        }
+    }
+    cut.into_iter().min().map(|at| (at, true)).or((!is_over).then_some((due, false)))
 }
 
 /// Whether a panic in one of its destructors may be a failure of the process: by the policy, as any other panic.

@@ -1,12 +1,13 @@
 //! Workers that stop apart from all others: by their handle, their token or a budget of their own.
 
 use super::Verdict;
-use super::times::{heard, ms, told_by};
+use super::times::{heard, told_by};
 use crate::course::Course;
 use crate::facts::{Actor, Facts};
 use crate::run::Time;
 
-/// A worker that is stopped or aborted alone is told to stop, and so are its children.
+/// A worker that is stopped or aborted alone is told to stop, and so are its children. Nothing below an aborted one
+/// outlives it.
 pub(super) fn deeds(facts: &Facts<'_>, course: &Course) -> Verdict {
     if facts.blocks || course.forced.is_some() {
         return Ok(());
@@ -28,23 +29,27 @@ pub(super) fn deeds(facts: &Facts<'_>, course: &Course) -> Verdict {
     Ok(())
 }
 
-/// A worker with a budget of its own is gone when that is over.
+/// A worker with a budget of its own is gone when that is over, and so is what it has started.
 pub(super) fn own_budgets(facts: &Facts<'_>, course: &Course) -> Verdict {
     let are_late = facts.blocks || course.forced.is_some();
-    for actor in facts.actors.iter().filter(|actor| !are_late && !actor.is_detached()) {
-        let Some(own) = actor.worker.and_then(|worker| worker.own) else {
+    for actor in facts.actors.iter().filter(|_| !are_late) {
+        let Some((own, last)) = actor.own().zip(actor.last()) else {
             continue;
         };
-        for run in &actor.runs {
-            // One of the first turn that does not check is told to stop with the others.
-            let is_counted = actor.turn() == 0 && run.begun.is_some_and(|begun| begun.state < 2);
-            let told_at = run.told.map(|told| told.at);
-            let Some(told) = told_at.or(is_counted.then(|| told_by(facts, course))) else {
-                continue;
-            };
-            let gone = run.gone.map_or(facts.run.gone, |gone| gone.at);
-            if gone > told + ms(own) + facts.slack {
-                return Err(format!("{} outlived its own budget", actor.name));
+        // One of the first turn that does not check is told to stop with the others.
+        let is_counted = actor.turn() == 0 && last.begun.is_some_and(|begun| begun.state < 2);
+        let counted = is_counted.then(|| told_by(facts, course));
+        let told = [last.told, actor.stopped_alone].into_iter().flatten().map(|mark| mark.at);
+        let Some(told) = told.chain(counted).min() else {
+            continue;
+        };
+        for one in facts.part_of(actor).filter(|one| !one.is_detached()) {
+            for run in &one.runs {
+                let begun = run.begun.map_or(told, |begun| begun.at);
+                let gone = run.gone.map_or(facts.run.gone, |gone| gone.at);
+                if gone > told.max(begun) + own + facts.slack {
+                    return Err(format!("{} outlived the own budget of {}", one.name, actor.name));
+                }
             }
         }
     }

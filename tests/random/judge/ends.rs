@@ -45,8 +45,8 @@ pub(super) fn nobody_lost(facts: &Facts<'_>, course: &Course) -> Verdict {
     for actor in &facts.actors {
         let name = &actor.name;
         // The abort of a blocking one that has begun has no effect.
-        let is_given_up = actor.aborted_alone.is_some() || actor.worker.is_some_and(|one| one.own.is_some());
-        let is_given_up = is_given_up && (!actor.is_detached() || actor.is_thread_left() || actor.begun().is_none());
+        let is_given_up =
+            actor.is_given_up() && (!actor.is_detached() || actor.is_thread_left() || actor.begun().is_none());
         let may_be_cut = course.may_abort || course.forced.is_some() || !actor.is_tracked();
         let is_dropped = actor.runs.iter().all(|run| run.gone.is_some());
         if !is_cut_short && !is_dropped && actor.is_tracked() && !actor.is_thread_left() {

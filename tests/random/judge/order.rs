@@ -11,8 +11,7 @@ pub(super) fn told_in_turn(facts: &Facts<'_>, _: &Course) -> Verdict {
         let is_aside = matches!(actor.kind(), Kind::Hold | Kind::Untracked);
         let least = if actor.stage == Stage::Early && !is_aside { 2 } else { 3 };
         for told in actor.runs.iter().filter_map(|run| run.told) {
-            let is_alone =
-                actor.stopped_alone.is_some_and(|mark| mark.at <= told.at + MS) || has_deed(facts, actor, told);
+            let is_alone = actor.is_alone_by(told) || has_deed(facts, actor, told);
             if told.state < least && !is_alone {
                 return Err(format!("{} was told in state {}", actor.name, told.state));
             }
@@ -33,7 +32,7 @@ fn has_deed(facts: &Facts<'_>, actor: &Actor, told: Mark) -> bool {
 pub(super) fn stages(facts: &Facts<'_>, course: &Course) -> Verdict {
     for later in facts.actors.iter().filter(|actor| actor.turn() > 0 && actor.is_worker()) {
         for told in later.runs.iter().filter_map(|run| run.told) {
-            let is_alone = later.stopped_alone.is_some() || has_deed(facts, later, told);
+            let is_alone = later.is_alone_by(told) || has_deed(facts, later, told);
             if is_alone || told.at >= course.abort.from - MS {
                 continue;
             }

@@ -82,7 +82,7 @@ pub(super) fn stuck(facts: &Facts<'_>, course: &Course) -> Verdict {
     let there = |begun: Option<Time>, end: Option<Time>| {
         begun.is_some_and(|at| at < noted) && end.is_none_or(|at| at > course.abort.to + facts.slack)
     };
-    for actor in facts.actors.iter().filter(|actor| actor.is_tracked() && !is_given_up(actor)) {
+    for actor in facts.actors.iter().filter(|actor| actor.is_tracked() && !actor.is_given_up()) {
         let last = actor.last();
         let is_told = actor.turn() == 0 || last.is_some_and(|run| run.told.is_some_and(|told| told.at < noted));
         let begun = last.and_then(|run| run.begun).map(|mark| mark.at);
@@ -103,10 +103,6 @@ pub(super) fn stuck(facts: &Facts<'_>, course: &Course) -> Verdict {
 /// that runs again is not gone.
 fn is_seen(facts: &Facts<'_>, actor: &Actor) -> bool {
     !actor.repeats() && (!facts.blocks || !actor.is_detached())
-}
-
-fn is_given_up(actor: &Actor) -> bool {
-    actor.aborted_alone.is_some() || actor.worker.is_some_and(|worker| worker.own.is_some())
 }
 
 /// Each panic is one that the program announced.
