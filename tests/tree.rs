@@ -604,3 +604,76 @@ async fn a_blocking_child_is_told_when_a_worker_that_has_returned_is_aborted() {
     timeout(5 * SECOND, parent).await.unwrap().unwrap();
     assert_eq!(alive.count(), 0);
 }
+
+/// Waits until so many are alive.
+async fn until(alive: &Alive, count: usize) {
+    let begun = Instant::now();
+    while alive.count() != count {
+        assert!(begun.elapsed() < 5 * SECOND, "{} are alive", alive.count());
+        sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_supervised_worker_that_has_returned_can_be_aborted_with_what_it_has_started() {
+    let alive = Alive::default();
+    let part = graceful::Worker::new("part", {
+        let alive = alive.clone();
+        move || {
+            let alive = alive.clone();
+            async move {
+                graceful::spawn("child", stuck(alive));
+            }
+        }
+    });
+    let part = part.stop_timeout(9 * SECOND).spawn();
+    sleep(TENTH).await;
+    part.abort();
+    let _ = timeout(SECOND, part).await.unwrap();
+    assert_eq!(alive.count(), 0);
+}
+
+#[graceful::test]
+async fn an_abort_of_a_blocking_worker_reaches_what_it_has_started() {
+    for returns in [false, true] {
+        let (alive, (end, ends)) = (Alive::default(), std::sync::mpsc::channel::<()>());
+        let part = graceful::spawn_blocking("part", {
+            let alive = alive.clone();
+            move || {
+                graceful::spawn("child", stuck(alive.clone()));
+                if ends.recv().is_err() && !returns {
+                    graceful::spawn("later", stuck(alive));
+                }
+            }
+        });
+        until(&alive, 1).await;
+        let end = Some(end).filter(|_| !returns);
+        sleep(TENTH).await;
+        part.abort();
+        until(&alive, 0).await;
+        assert!(returns || !part.is_finished(), "its code goes on");
+        drop(end);
+        // Its code has ended before what it starts last is polled.
+        std::thread::sleep(TENTH);
+        let _ = timeout(SECOND, part).await.unwrap();
+        assert_eq!(alive.count(), 0);
+    }
+}
+
+#[graceful::worker(blocking, stop_timeout = "9s")]
+fn blocks_with_a_child(alive: Alive, ends: Arc<std::sync::Mutex<std::sync::mpsc::Receiver<()>>>) {
+    graceful::spawn("child", stuck(alive));
+    let _ = ends.lock().unwrap().recv();
+}
+
+#[graceful::test]
+async fn an_abort_of_a_supervised_blocking_worker_reaches_what_it_has_started() {
+    let (alive, (end, ends)) = (Alive::default(), std::sync::mpsc::channel::<()>());
+    let part = blocks_with_a_child(alive.clone(), Arc::new(std::sync::Mutex::new(ends))).spawn();
+    until(&alive, 1).await;
+    part.abort();
+    until(&alive, 0).await;
+    assert!(!part.is_finished(), "its closure goes on");
+    drop(end);
+    let _ = part.await;
+}

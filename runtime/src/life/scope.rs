@@ -201,6 +201,11 @@ impl Scope {
         self.flags.fetch_or(RELEASED, Ordering::SeqCst) & RELEASED == 0
     }
 
+    /// Code that blocks may have added members since then. Says whether it had been released.
+    pub(crate) fn hold_again(&self) -> bool {
+        self.flags.fetch_and(!RELEASED, Ordering::SeqCst) & RELEASED != 0
+    }
+
     /// The members stop with this token of the owner's. Starts a task that waits for it, unless one does already.
     pub(crate) fn watch(&self, token: &CancellationToken, start: impl FnOnce() -> AbortHandle) {
         self.token.get_or_init(|| token.clone());

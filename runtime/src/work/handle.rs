@@ -44,7 +44,7 @@ pub struct WorkerHandle<R> {
     life: Arc<Lifecycle>,
     name: Called,
     stage: Stage,
-    /// Its code runs on a thread of its own.
+    /// Its task is its code, on a thread of its own.
     blocks: bool,
     /// The warning about a wait that cannot end was written.
     warned: bool,
@@ -106,7 +106,7 @@ impl<R> WorkerHandle<R> {
                 // If it has not begun, it never will.
                 task.abort();
             }
-            parking::abort_worker(&self.life, task.abort_handle());
+            parking::abort_worker(&self.life, task.abort_handle(), self.blocks);
         }
     }
 

@@ -59,22 +59,26 @@ pub(crate) fn stop_scope(life: &Lifecycle, scope: &Arc<Scope>) {
     life.slots.stop_scope(scope, life.tokens.all());
 }
 
-/// Ends one worker, and the workers below it, at their next polls.
-pub(crate) fn abort_worker(life: &Lifecycle, handle: AbortHandle) {
-    life.slots.abort(handle, || life.phase.set_abort_pending());
+/// Ends one worker, and those below it, at their next polls. One that `blocks` has none: those below it end now.
+pub(crate) fn abort_worker(life: &Lifecycle, handle: AbortHandle, blocks: bool) {
+    let children = life.slots.abort(handle, || life.phase.set_abort_pending());
+    if let Some(children) = children.filter(|_| blocks) {
+        abort_scope(life, &children);
+    }
 }
 
 /// Ends what a worker has started, at the next polls. Where a scope above was aborted, its members look for that, and
 /// those that wait have been told: once for a whole subtree.
 pub(crate) fn abort_scope(life: &Lifecycle, scope: &Arc<Scope>) {
-    if scope.is_line_aborted() {
+    let is_again = scope.hold_again();
+    if scope.is_line_aborted() && !is_again {
         return;
     }
     life.tokens.note_taken();
     life.phase.single_out();
     life.slots.hold_abort(|| life.phase.set_abort_pending());
     // Rule 4 of a scope: the flag, then the search.
-    if !scope.abort() {
+    if !scope.abort() && !is_again {
         // It was aborted meanwhile.
         life.slots.release_abort(|| life.phase.clear_abort_pending());
     } else if scope.count() == 0 {

@@ -174,6 +174,7 @@ impl<B: Body> Worker<B> {
         let is_at = |state| life.phase.state() >= state;
         let refused = policy.refuses() && is_at(State::Stopping) || policy.every().is_some() && is_at(State::Draining);
         let supervised = policy.is_supervised().then(|| Box::new(policy.clone()));
+        let blocks = B::BLOCKS && supervised.is_none();
         let essential = policy.is_essential();
         let (entry, name) = match self.name {
             Name::Function(function) => (life.registry.start(function), Called::Function(function)),
@@ -194,7 +195,7 @@ impl<B: Body> Worker<B> {
             life.registry.get(entry).refuse();
             None
         };
-        WorkerHandle::new(life, name, stage, B::BLOCKS, task)
+        WorkerHandle::new(life, name, stage, blocks, task)
     }
 }
 

@@ -123,17 +123,20 @@ impl Slots {
         counts
     }
 
-    /// Ends the worker of this task at its next poll. `pending` makes polls check for the order.
-    pub(crate) fn abort(&self, handle: AbortHandle, pending: impl FnOnce()) {
+    /// Ends the worker of this task at its next poll. `pending` makes polls check for the order. Returns the scope of what
+    /// the worker has started, if it has a slot.
+    pub(crate) fn abort(&self, handle: AbortHandle, pending: impl FnOnce()) -> Option<Arc<Scope>> {
         let task = handle.id();
         let mut orders = self.lock_orders();
         orders.add(handle, Order::Abort);
         pending();
         let key = self.find(task);
         drop(orders);
-        if let Some(waker) = key.and_then(|key| self.with(key, |slot| slot.waker.clone())).flatten() {
+        let (waker, children) = self.with(key?, |slot| (slot.waker.clone(), slot.children.clone()))?;
+        if let Some(waker) = waker {
             waker.wake();
         }
+        children
     }
 
     /// Counts a scope as aborted: until it is empty, its members check for that at each poll.
