@@ -677,3 +677,28 @@ async fn an_abort_of_a_supervised_blocking_worker_reaches_what_it_has_started() 
     drop(end);
     let _ = part.await;
 }
+
+#[graceful::worker(essential)]
+async fn essential() {}
+
+#[graceful::test]
+async fn an_essential_child_that_was_told_to_stop_before_it_began_ends_nothing() {
+    for aborts in [false, true] {
+        let ((tell, told), (end, ends)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel::<()>());
+        let parent = graceful::spawn_blocking("parent", move || {
+            essential().spawn();
+            let _ = tell.send(());
+            let _ = ends.recv();
+        });
+        // This blocks the only thread that could poll it.
+        told.recv().unwrap();
+        if aborts {
+            parent.abort();
+        } else {
+            parent.stop();
+        }
+        drop(end);
+        let _ = parent.await;
+        assert!(graceful::cause().is_none(), "{:?}", graceful::cause());
+    }
+}

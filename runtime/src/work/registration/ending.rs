@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Facts, Registration};
 use crate::life::phase::disturbances;
+use crate::life::scope::Scope;
 use crate::model::exit::{Exit, ExitKind, Judged};
 use crate::model::failure::Failure;
 use crate::model::label::EntryId;
@@ -96,6 +97,10 @@ impl Registration {
 
     #[cold]
     fn essential_ended(&self) {
+        // Without a slot it is not known to be told by a worker above it.
+        if self.kin.parent.as_ref().is_some_and(Scope::is_line_stopped) {
+            return;
+        }
         failing::essential_ended(&self.life, self.entry, self.stage, self.slot);
     }
 
