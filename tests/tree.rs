@@ -702,3 +702,30 @@ async fn an_essential_child_that_was_told_to_stop_before_it_began_ends_nothing()
         assert!(graceful::cause().is_none(), "{:?}", graceful::cause());
     }
 }
+
+#[graceful::test]
+#[should_panic = "a worker says itself that it can be restarted"]
+async fn a_part_cannot_ask_for_the_restart_of_all_that_is_below() {
+    drop(graceful::Worker::new("part", || async {}).children_on_failure(OnFailure::Restart));
+}
+
+/// A chain in which each failure is the failure of the one above.
+fn failing_chain(depth: usize) -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>> {
+    Box::pin(async move {
+        if depth == 0 {
+            return Err("at the end".to_owned());
+        }
+        let link = graceful::Worker::new("link", move || failing_chain(depth - 1));
+        link.on_failure(OnFailure::Parent).spawn();
+        graceful::stopping().await;
+        Ok(())
+    })
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_failure_goes_up_a_long_chain() {
+    let top = graceful::Worker::new("top", || failing_chain(500));
+    let ended = top.on_failure(OnFailure::Log).spawn().await;
+    assert!(matches!(ended, Err(WorkerError::ChildFailed(text)) if text.starts_with("worker `top` failed: ")));
+    assert!(graceful::cause().is_none());
+}

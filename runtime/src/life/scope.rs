@@ -201,6 +201,10 @@ impl Scope {
         self.flags.fetch_or(RELEASED, Ordering::SeqCst) & RELEASED == 0
     }
 
+    pub(crate) fn is_released(&self) -> bool {
+        self.has(RELEASED)
+    }
+
     /// Code that blocks may have added members since then. Says whether it had been released.
     pub(crate) fn hold_again(&self) -> bool {
         self.flags.fetch_and(!RELEASED, Ordering::SeqCst) & RELEASED != 0

@@ -55,7 +55,7 @@ pub(crate) enum FailureKind {
     /// It did not stop within its own budget, or its share, and was aborted.
     Overrun(Duration),
     /// A worker that it has started has failed, and its policy passes that up.
-    Child(Box<Failure>),
+    Child(String),
     /// It was not run: no time was left, or it came too late.
     NotRun,
     /// A destructor panicked; the panic hook has printed the text.
@@ -95,9 +95,10 @@ impl Failure {
         Self { subject, kind, code, task: None }
     }
 
-    pub(crate) fn of_child(subject: Subject, child: Self) -> Self {
-        let code = child.code;
-        Self { subject, kind: FailureKind::Child(Box::new(child)), code, task: None }
+    /// A member of what this one has started has passed its failure up.
+    pub(crate) fn of_child(subject: Subject, child: &Self) -> Self {
+        let kind = FailureKind::Child(text::cut(&child.to_string()));
+        Self { subject, kind, code: child.code, task: None }
     }
 
     pub(crate) fn main_code(code: u8) -> Self {

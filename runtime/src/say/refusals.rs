@@ -88,6 +88,9 @@ fn indented(items: &[impl fmt::Display]) -> String {
 
 pub(crate) const SIGHUP_STOPS: &str = "reloads() needs SIGHUP, which stops this process: remove SIGHUP from `signals`";
 
+pub(crate) const NO_RESTART_BY_DEFAULT: &str =
+    "children_on_failure(Restart): a worker says itself that it can be restarted, with on_failure";
+
 pub(crate) const NO_RESTART: &str =
     "this worker cannot be restarted: it is one future; make it with an attribute or Worker::new";
 

@@ -40,7 +40,7 @@ pub(crate) fn run<T>(
             }
             let gone = wait.as_mut().poll(context);
             if let Some(failure) = registration.childs_failure(context.waker()) {
-                registration.failed_by_child_later(failure);
+                registration.failed_by_child_later(&failure);
             }
             gone
         });

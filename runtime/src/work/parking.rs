@@ -70,13 +70,13 @@ pub(crate) fn abort_worker(life: &Lifecycle, handle: AbortHandle, blocks: bool) 
 /// Ends what a worker has started, at the next polls. Where a scope above was aborted, its members look for that, and
 /// those that wait have been told: once for a whole subtree.
 pub(crate) fn abort_scope(life: &Lifecycle, scope: &Arc<Scope>) {
-    let is_again = scope.hold_again();
-    if scope.is_line_aborted() && !is_again {
+    if scope.is_line_aborted() && !scope.is_released() {
         return;
     }
     life.tokens.note_taken();
     life.phase.single_out();
     life.slots.hold_abort(|| life.phase.set_abort_pending());
+    let is_again = scope.hold_again();
     // Rule 4 of a scope: the flag, then the search.
     if !scope.abort() && !is_again {
         // It was aborted meanwhile.

@@ -77,7 +77,7 @@ pub(crate) async fn supervise<R>(
                 (Exit::Aborted, None)
             }
             Ran::ChildFailed(child) => {
-                let failure = Failure::of_child(supervisor.subject(), child);
+                let failure = Failure::of_child(supervisor.subject(), &child);
                 (Exit::ChildFailed(failure.to_string().into()), Some(failure))
             }
         };
@@ -229,13 +229,17 @@ impl<'a> Supervisor<'a> {
                 }
                 while let Some(child) = self.children_gone(&children, goes_on).await {
                     parking::stop_scope(self.life, &children);
-                    let later = Failure::of_child(self.subject(), child);
+                    let later = Failure::of_child(self.subject(), &child);
+                    if kind == ExitKind::Aborted {
+                        failing::by_policy_in_the_end(self.life, self.entry, self.parent, later);
+                        continue;
+                    }
                     if goes_on && failure.is_some() {
                         // The run has failed already, and another one follows.
                         self.life.writer.say(lines::logged(&later));
                         continue;
                     }
-                    goes_on = kind != ExitKind::Aborted && self.goes_on(Some(&later));
+                    goes_on = self.goes_on(Some(&later));
                     failure.get_or_insert(later);
                 }
                 if goes_on && children.is_line_aborted() {

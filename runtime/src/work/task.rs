@@ -107,7 +107,7 @@ where
                 registration.wait_for_children(context.waker());
                 if let Some(failure) = registration.childs_failure(context.waker()) {
                     registration.drop_early(body.as_mut());
-                    let completion = registration.failed_by_child(failure);
+                    let completion = registration.failed_by_child(&failure);
                     return end(body, registration, completion, context);
                 }
                 Poll::Pending
@@ -162,7 +162,7 @@ fn poll_lingering<F, R>(
     }
     let gone = rest.wait.as_mut().poll(context);
     if let Some(failure) = registration.childs_failure(context.waker()) {
-        registration.failed_by_child_later(failure);
+        registration.failed_by_child_later(&failure);
     }
     if gone.is_ready()
         && let Some(completion) = rest.completion.take()

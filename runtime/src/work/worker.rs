@@ -94,7 +94,13 @@ impl<B> Worker<B> {
     ///
     /// With [`OnFailure::Parent`] a failure stays inside the part that this worker is: a worker whose helper fails has
     /// failed, and its policy decides.
+    ///
+    /// # Panics
+    ///
+    /// For [`OnFailure::Restart`]: whether a worker can be restarted is its own to say.
+    #[track_caller]
     pub fn children_on_failure(mut self, on_failure: OnFailure) -> Self {
+        assert!(on_failure != OnFailure::Restart, "{}", refusals::NO_RESTART_BY_DEFAULT);
         self.policy().set_children(on_failure);
         self
     }

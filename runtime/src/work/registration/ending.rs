@@ -23,7 +23,7 @@ impl Registration {
 
     /// It fails because of what it has started.
     #[cold]
-    pub(crate) fn failed_by_child<T>(&mut self, child: Failure) -> Completion<T> {
+    pub(crate) fn failed_by_child<T>(&mut self, child: &Failure) -> Completion<T> {
         let failure = Failure::of_child(self.subject(), child);
         let text = failure.to_string();
         self.fail(failure);
@@ -32,7 +32,7 @@ impl Registration {
 
     /// The same after its own code has ended.
     #[cold]
-    pub(crate) fn failed_by_child_later(&self, child: Failure) {
+    pub(crate) fn failed_by_child_later(&self, child: &Failure) {
         self.fail_in_the_end(Failure::of_child(self.subject(), child));
         if let Some(children) = &self.kin.children {
             parking::stop_scope(&self.life, children);
@@ -137,7 +137,7 @@ impl Registration {
     #[cold]
     fn orphan(&self) {
         if let Some(child) = self.kin.orphan() {
-            self.fail_in_the_end(Failure::of_child(self.subject(), child));
+            self.fail_in_the_end(Failure::of_child(self.subject(), &child));
         }
     }
 
