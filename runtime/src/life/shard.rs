@@ -1,6 +1,7 @@
 //! A part of the slots, under one lock.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::task::Waker;
@@ -55,7 +56,27 @@ pub(crate) struct Shard {
     pub(crate) places: Vec<Place>,
     pub(crate) free: Vec<u32>,
     /// Places by task, from the first `find` on.
-    pub(crate) by_task: Option<HashMap<Id, u32>>,
+    pub(crate) by_task: Option<HashMap<Id, u32, BuildHasherDefault<IdHasher>>>,
+}
+
+/// Spreads the ids of tasks, which are numbers that count up: a stop of many looks up each of them.
+#[derive(Debug, Default)]
+pub(crate) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(26);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Place {
