@@ -729,3 +729,32 @@ async fn a_failure_goes_up_a_long_chain() {
     assert!(matches!(ended, Err(WorkerError::ChildFailed(text)) if text.starts_with("worker `top` failed: ")));
     assert!(graceful::cause().is_none());
 }
+
+#[graceful::test(start_paused = true)]
+async fn a_restart_waits_no_longer_than_the_workers_own_bound() {
+    let (alive, runs) = (Alive::default(), Arc::new(AtomicUsize::new(0)));
+    let part = graceful::Worker::new("part", {
+        let (alive, runs) = (alive.clone(), Arc::clone(&runs));
+        move || {
+            let (alive, run) = (alive.clone(), runs.fetch_add(1, Ordering::SeqCst));
+            async move {
+                if run == 0 {
+                    graceful::spawn("helper", stuck(alive));
+                    tokio::task::yield_now().await;
+                    return Err("on purpose");
+                }
+                assert_eq!(alive.count(), 0);
+                graceful::stopping().await;
+                Ok(())
+            }
+        }
+    });
+    let part = part.stop_timeout(5 * TENTH).on_failure(OnFailure::Restart).spawn();
+    sleep(4 * TENTH).await;
+    assert_eq!((alive.count(), runs.load(Ordering::SeqCst)), (1, 1));
+    // The pause before a restart is 100 ms at the most.
+    sleep(3 * TENTH).await;
+    assert_eq!((alive.count(), runs.load(Ordering::SeqCst)), (0, 2));
+    part.stop();
+    part.await.unwrap();
+}

@@ -212,6 +212,8 @@ impl<'a> Judge<'a> {
         let told = self.lives[of].runs.iter().filter_map(|run| run.told).map(|told| self.at(told));
         let mut times: Vec<_> = told.chain(self.over(of).map(|order| order.at.max(spawned))).collect();
         times.extend(self.process.map(|at| at.max(spawned)));
+        // What a run has started is told to stop when the run has failed.
+        times.extend(self.of_runs(of).map(|order| order.at));
         times.sort_unstable();
         times.dedup();
         for due in times.into_iter().map(|at| at + limit) {
@@ -228,6 +230,11 @@ impl<'a> Judge<'a> {
                 self.fails(Failure { at: due, of, run, is_certain: false, is_childs: false });
             }
         }
+    }
+
+    /// What the ends of its runs mean for what they have started.
+    fn of_runs(&self, of: usize) -> impl Iterator<Item = &Order> + '_ {
+        self.orders.iter().filter(move |order| order.of == of && order.run.is_some())
     }
 
     /// A failure, and what becomes of it.
@@ -403,6 +410,12 @@ impl<'a> Judge<'a> {
             let told = life.runs.iter().filter_map(|run| run.told).map(|told| self.at(told));
             let ordered = self.over(of).filter(|order| order.is_certain).map(|order| order.at.max(spawned));
             let process = self.process.filter(|_| !self.is_late(of)).map(|at| at.max(spawned));
+            for order in self.of_runs(of).filter(|order| order.is_certain) {
+                let run = order.run.unwrap_or_default();
+                let end = self.gone(of, Some(run)).unwrap_or(u64::MAX);
+                let due = order.at + limit + SLACK;
+                rule!(end <= due, "what run {run} of #{of} has started outlives its budget, from {} on", order.at);
+            }
             let Some(told) = told.chain(ordered).chain(process).min() else { continue };
             let due = told + limit + SLACK;
             for one in self.subtree(of) {

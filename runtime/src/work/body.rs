@@ -15,7 +15,7 @@ use crate::work::registration::Registration;
 use crate::work::span::Span;
 use crate::work::supervise::{Judge, Next};
 use crate::work::task::Tracked;
-use crate::work::{blocking, supervise};
+use crate::work::{blocking, guarded, supervise};
 
 /// What a [`Worker`](crate::Worker) holds. Implemented by this crate only: no other code can launch one.
 pub trait Body: Send + 'static {
@@ -59,7 +59,7 @@ where
     Fut::Output: Send + 'static,
     J: Fn(&Fut::Output) -> Option<String> + Send + 'static,
 {
-    let next = move || next().map(supervise::guarded);
+    let next = move || next().map(guarded::guarded);
     spawn_runs(registration, runtime, policy, Box::new(next), Box::new(judge))
 }
 

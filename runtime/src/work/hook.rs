@@ -20,7 +20,7 @@ use crate::model::text;
 use crate::say::lines;
 use crate::work::ambient;
 use crate::work::ambient::Caller;
-use crate::work::supervise::guarded;
+use crate::work::guarded::guarded;
 
 /// How many tries an `on_stop` hook that returns errors has in all.
 const TRIES: u32 = 3;

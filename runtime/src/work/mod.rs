@@ -15,6 +15,7 @@ pub(crate) mod code;
 pub(crate) mod registration;
 pub(crate) mod task;
 pub(crate) mod blocking;
+pub(crate) mod guarded;
 pub(crate) mod restarts;
 pub(crate) mod ticks;
 pub(crate) mod supervise;

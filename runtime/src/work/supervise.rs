@@ -1,9 +1,7 @@
 //! Workers that are more than one run: restarted, repeated, or with a budget of their own.
 
 use std::future::{Future, poll_fn};
-use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
@@ -20,12 +18,10 @@ use crate::model::policy::{OnFailure, OnTimeout, Policy};
 use crate::model::state::State;
 use crate::say::lines;
 use crate::work::cancellation::{is_stopping, run_until_stopping, stopping};
+use crate::work::guarded::Run;
 use crate::work::restarts::Restarts;
 use crate::work::ticks::{after, tick};
 use crate::work::{current, failing, linger, parking};
-
-/// A run of a worker, its panics caught.
-pub(crate) type Run<R> = Pin<Box<dyn Future<Output = Exit<R>> + Send>>;
 
 /// Makes the next run, or says that there is no other.
 pub(crate) type Next<R> = Box<dyn FnMut() -> Option<Run<R>> + Send>;
@@ -96,36 +92,6 @@ enum Ran<R> {
     ChildFailed(Failure),
 }
 
-/// A run, its panics caught, and those of its destructor.
-pub(crate) fn guarded<F>(run: F) -> Run<F::Output>
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    Box::pin(async move {
-        let mut run = pin!(Some(run));
-        poll_fn(|context| {
-            let poll = || {
-                let poll = match run.as_mut().as_pin_mut() {
-                    Some(running) => running.poll(context),
-                    None => Poll::Pending,
-                };
-                if poll.is_ready() {
-                    run.set(None);
-                }
-                poll
-            };
-            match catch_unwind(AssertUnwindSafe(poll)) {
-                Ok(poll) => poll.map(Exit::Returned),
-                Err(payload) => {
-                    let _ = catch_unwind(AssertUnwindSafe(|| run.set(None))).map_err(mem::forget);
-                    Poll::Ready(Exit::Panicked(payload))
-                }
-            }
-        })
-        .await
-    })
-}
-
 /// Polls `run` to its end, until `limit` is over, or until a member passes its failure to it. Returns also whether its
 /// destructor panicked.
 async fn within<R>(limit: &mut Option<Limit>, mut run: Run<R>) -> (Ran<R>, bool) {
@@ -165,19 +131,32 @@ struct Supervisor<'a> {
     due: Instant,
     /// When the run began.
     began: Instant,
-    /// The worker's own budget, from when it is told to stop.
+    /// The worker's own budget, from when it, or what the run has started, is told to stop.
     limit: Option<Limit>,
+    /// What the run has started did not end within that, and was aborted.
+    has_overrun: bool,
 }
 
 impl<'a> Supervisor<'a> {
     fn new(life: &'a Arc<Lifecycle>, entry: EntryId, parent: Option<&'a Arc<Scope>>, policy: &'a Policy) -> Self {
         let now = Instant::now();
-        Self { life, entry, parent, policy, restarts: Restarts::new(policy), due: now, began: now, limit: None }
+        Self {
+            life,
+            entry,
+            parent,
+            policy,
+            restarts: Restarts::new(policy),
+            due: now,
+            began: now,
+            limit: None,
+            has_overrun: false,
+        }
     }
 
     /// A run begins.
     fn begin(&mut self) {
         self.began = Instant::now();
+        self.has_overrun = false;
         self.limit = self.policy.stop_timeout().map(|limit| -> Limit {
             Box::pin(async move {
                 stopping().await;
@@ -225,10 +204,10 @@ impl<'a> Supervisor<'a> {
                 if kind == ExitKind::Aborted {
                     parking::abort_scope(self.life, &children);
                 } else if kind != ExitKind::Returned {
-                    parking::stop_scope(self.life, &children);
+                    self.stop_members(&children);
                 }
                 while let Some(child) = self.children_gone(&children, goes_on).await {
-                    parking::stop_scope(self.life, &children);
+                    self.stop_members(&children);
                     let later = Failure::of_child(self.subject(), &child);
                     if kind == ExitKind::Aborted {
                         failing::by_policy_in_the_end(self.life, self.entry, self.parent, later);
@@ -242,7 +221,7 @@ impl<'a> Supervisor<'a> {
                     goes_on = self.goes_on(Some(&later));
                     failure.get_or_insert(later);
                 }
-                if goes_on && children.is_line_aborted() {
+                if goes_on && children.is_line_aborted() && !self.has_overrun {
                     // The worker was aborted meanwhile.
                     goes_on = false;
                     if let Some(failure) = &failure {
@@ -280,6 +259,14 @@ impl<'a> Supervisor<'a> {
         })
     }
 
+    /// Tells what a run has started to stop. The worker's own budget bounds that, whether it is told itself or not.
+    fn stop_members(&mut self, children: &Arc<Scope>) {
+        if !children.is_stopped() && !is_stopping() {
+            self.limit = self.policy.stop_timeout().map(|limit| -> Limit { Box::pin(sleep(limit)) });
+        }
+        parking::stop_scope(self.life, children);
+    }
+
     /// Waits until what a run has started has ended, and aborts it when the worker's own budget is over. Returns early
     /// with a failure that a member has passed to the run.
     async fn children_gone(&mut self, children: &Arc<Scope>, is_restart: bool) -> Option<Failure> {
@@ -300,6 +287,7 @@ impl<'a> Supervisor<'a> {
                 break failure;
             }
             self.overran();
+            self.has_overrun = true;
             parking::abort_scope(self.life, children);
         };
         drop(lingering);
