@@ -8,8 +8,8 @@
 //!
 //! 1. The owner's code counts a member before it spawns it; the member leaves once. After the owner's code has ended,
 //!    the count only falls.
-//! 2. A flag that members check, once set, stays set. It is not copied to the scopes below: a member checks its *line*, which is its own
-//!    scope and every scope above it.
+//! 2. A flag that members check, once set, stays set. It is not copied to the scopes below: a member checks its *line*,
+//!    which is its own scope and every scope above it.
 //! 3. The owner stores its waker before it reads the count or the failure; a member lowers the count, or leaves its
 //!    failure, before it reads the waker. So the owner sees the change, or the member sees the waker.
 //! 4. Code that stops or aborts a scope sets the flag before it searches the slots; a member stores its waker in its

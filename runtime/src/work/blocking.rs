@@ -34,16 +34,7 @@ pub(crate) fn run<T>(
         Err(payload) => registration.panicked(payload, false),
     };
     if let Some(mut wait) = registration.lingers() {
-        let wait = poll_fn(|context| {
-            if registration.is_aborted() {
-                registration.abort_children();
-            }
-            let gone = wait.as_mut().poll(context);
-            if let Some(failure) = registration.childs_failure(context.waker()) {
-                registration.failed_by_child_later(&failure);
-            }
-            gone
-        });
+        let wait = poll_fn(|context| registration.poll_children_gone(&mut wait, context));
         if let Some(runtime) = registration.life.runtime.get() {
             runtime.block_on(wait);
         }
@@ -183,11 +174,8 @@ impl Drop for Outliving {
         let Place { life, entry, stage, scope } = &self.0;
         // Takes the start back: the worker counts its own end.
         life.registry.get(*entry).started.fetch_sub(1, Ordering::Release);
-        if let Some(scope) = scope
-            && scope.leave()
-            && scope.is_aborted()
-        {
-            parking::release(life, scope);
+        if let Some(scope) = scope {
+            parking::leave(life, scope);
         }
         life.leave(*stage);
     }

@@ -12,6 +12,7 @@ use crate::life::lifecycle::Lifecycle;
 use crate::life::scope::Scope;
 use crate::model::budget::FIRST_LINE;
 use crate::model::label::EntryId;
+use crate::model::text;
 use crate::say::lines;
 
 /// Resolves when what a worker has started has ended.
@@ -53,7 +54,7 @@ fn say(life: &Lifecycle, entry: EntryId, scope: &Arc<Scope>, is_restart: bool, w
     names.sort_unstable();
     let names = names.into_iter().filter_map(|(child, count)| {
         let entry = life.registry.get(child);
-        Some(format!("{} ×{count}", crate::model::text::name(&entry.label()?.name)))
+        Some(format!("{} ×{count}", text::name(&entry.label()?.name)))
     });
     let owner = life.registry.get(entry).subject().name();
     life.writer.say(lines::waits_for_children(&owner, is_restart, names, waited));

@@ -87,8 +87,16 @@ pub(crate) fn abort_scope(life: &Lifecycle, scope: &Arc<Scope>) {
     life.slots.tell_below(scope, life.tokens.all());
 }
 
+/// A member leaves its scope.
+#[inline]
+pub(crate) fn leave(life: &Lifecycle, scope: &Scope) {
+    if scope.leave() && scope.is_aborted() {
+        release(life, scope);
+    }
+}
+
 /// A scope is aborted and empty: no worker has to check for its abort any more.
-pub(crate) fn release(life: &Lifecycle, scope: &Scope) {
+fn release(life: &Lifecycle, scope: &Scope) {
     if scope.release() {
         life.slots.release_abort(|| life.phase.clear_abort_pending());
     }

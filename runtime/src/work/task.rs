@@ -157,14 +157,7 @@ fn poll_lingering<F, R>(
     let CodeProjection::Lingering { rest } = body.project() else {
         return Poll::Pending;
     };
-    if registration.is_aborted() {
-        registration.abort_children();
-    }
-    let gone = rest.wait.as_mut().poll(context);
-    if let Some(failure) = registration.childs_failure(context.waker()) {
-        registration.failed_by_child_later(&failure);
-    }
-    if gone.is_ready()
+    if registration.poll_children_gone(&mut rest.wait, context).is_ready()
         && let Some(completion) = rest.completion.take()
     {
         return Poll::Ready(completion);

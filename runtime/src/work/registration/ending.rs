@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 
 use super::{Facts, Registration};
 use crate::life::phase::disturbances;
@@ -11,6 +12,7 @@ use crate::model::failure::Failure;
 use crate::model::label::EntryId;
 use crate::work::completion::Completion;
 use crate::work::failing;
+use crate::work::linger::Linger;
 use crate::work::parking;
 
 impl Registration {
@@ -30,9 +32,21 @@ impl Registration {
         self.ended_otherwise(Exit::ChildFailed(text.into()), None)
     }
 
-    /// The same after its own code has ended.
+    /// Polls the wait for what it has started, after its own code has ended.
+    pub(crate) fn poll_children_gone(&self, wait: &mut Linger, context: &mut Context<'_>) -> Poll<()> {
+        if self.is_aborted() {
+            self.abort_children();
+        }
+        let gone = wait.as_mut().poll(context);
+        if let Some(failure) = self.childs_failure(context.waker()) {
+            self.failed_by_child_later(&failure);
+        }
+        gone
+    }
+
+    /// It fails because of what it has started, after its own code has ended.
     #[cold]
-    pub(crate) fn failed_by_child_later(&self, child: &Failure) {
+    fn failed_by_child_later(&self, child: &Failure) {
         self.fail_in_the_end(Failure::of_child(self.subject(), child));
         if let Some(children) = &self.kin.children {
             parking::stop_scope(&self.life, children);
@@ -172,11 +186,8 @@ impl Drop for Registration {
         if self.kin.children.is_some() {
             self.orphan();
         }
-        if let Some(parent) = &self.kin.parent
-            && parent.leave()
-            && parent.is_aborted()
-        {
-            parking::release(&self.life, parent);
+        if let Some(parent) = &self.kin.parent {
+            parking::leave(&self.life, parent);
         }
         self.life.leave(self.stage);
     }
