@@ -13,6 +13,8 @@ mod seed;
 use std::env::var;
 use std::fmt::Write;
 use std::panic::{self, AssertUnwindSafe};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// What one tree did that it may not.
 fn broken(seed: u64, shows: bool) -> Result<(), String> {
@@ -42,6 +44,11 @@ fn number(name: &str, default: u64) -> u64 {
     var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
+/// How many files the process has open: each lifecycle opens some. Zero where the system does not say.
+fn open_files() -> usize {
+    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
 #[test]
 fn a_workers_life_includes_what_it_has_started() {
     let hook = panic::take_hook();
@@ -57,7 +64,9 @@ fn a_workers_life_includes_what_it_has_started() {
         return;
     }
     let (from, count) = (number("TREES_FROM", 1), number("TREES", 1000));
-    let mut failed = Vec::new();
+    // The first runtime of a process opens some files for good.
+    let _ = broken(from, false);
+    let (mut failed, files) = (Vec::new(), open_files());
     for seed in from..from + count {
         if let Err(text) = broken(seed, false) {
             let rule = text.lines().last().unwrap_or_default().trim().to_owned();
@@ -66,4 +75,10 @@ fn a_workers_life_includes_what_it_has_started() {
         }
     }
     assert!(failed.is_empty(), "{} of {count} trees:\n{}", failed.len(), failed[0]);
+    // A lifecycle's threads end shortly after it.
+    let patience = Instant::now() + Duration::from_secs(5);
+    while open_files() > files && Instant::now() < patience {
+        sleep(Duration::from_millis(10));
+    }
+    assert!(open_files() <= files, "of {count} lifecycles, some leave {} open files", open_files() - files);
 }

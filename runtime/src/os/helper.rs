@@ -44,6 +44,12 @@ impl Helper {
         more.notify_one();
     }
 
+    /// Whether its thread has not ended.
+    #[cfg(test)]
+    pub(crate) fn is_running(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     fn work(&self) {
         while let Some(job) = self.next() {
             job();

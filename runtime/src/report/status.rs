@@ -189,13 +189,14 @@ pub fn status() -> Status {
 
 /// Has the writer take the status and write it to standard error.
 pub(crate) fn publish(life: &Arc<Lifecycle>) {
-    let life = Arc::clone(life);
-    let writer = life.writer.clone();
-    writer.say_later(move || {
+    // Weak: the lifecycle has the writer's queue.
+    let weak = Arc::downgrade(life);
+    life.writer.say_later(move || {
+        let life = weak.upgrade()?;
         // A sample a moment earlier shows which polls block. The writer can wait.
         let earlier = life.sample();
         std::thread::sleep(APART);
-        Line::report(Status::take(&life, Some(&earlier)).to_string())
+        Some(Line::report(Status::take(&life, Some(&earlier)).to_string()))
     });
 }
 
@@ -336,5 +337,18 @@ impl HoldStatus {
             live: entry.live(),
             taken: entry.started.load(Ordering::Relaxed),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::test::unit::lifecycle;
+
+    #[test]
+    fn a_dump_that_the_writer_never_writes_keeps_no_lifecycle() {
+        let life = lifecycle();
+        publish(&life);
+        assert_eq!(Arc::strong_count(&life), 1);
     }
 }

@@ -103,19 +103,18 @@ impl Writer {
         }
     }
 
-    /// Queues a line that the writer makes itself.
-    pub(crate) fn say_later(&self, make: impl FnOnce() -> Line + Send + 'static) {
-        self.push(Job::Made(Box::new(|| Some(make()))));
+    /// Queues a line that the writer makes itself, if there is one to make by then.
+    pub(crate) fn say_later(&self, make: impl FnOnce() -> Option<Line> + Send + 'static) {
+        self.push(Job::Made(Box::new(make)));
         self.0.more.notify_one();
     }
 
     /// Runs a job on the writer, between two lines.
     pub(crate) fn run(&self, job: impl FnOnce() + Send + 'static) {
-        self.push(Job::Made(Box::new(|| {
+        self.say_later(|| {
             job();
             None
-        })));
-        self.0.more.notify_one();
+        });
     }
 
     fn push(&self, job: Job) {

@@ -5,8 +5,8 @@
 //! state has changed, so that workers pay nothing and a recorder that blocks holds up none of them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 use ::metrics::{counter, gauge};
 
@@ -16,20 +16,23 @@ use crate::model::hook::Progress;
 use crate::model::outcome;
 use crate::report::status::{HookStatus, Status, WorkerStatus};
 
-/// A recording is queued: until the writer thread comes to it, or drops it because its queue is full.
-struct Pending(Arc<Lifecycle>);
+/// A recording is queued: until the writer thread comes to it, or drops it because its queue is full. The lifecycle has
+/// that queue, so what is in it holds no lifecycle.
+struct Pending(Weak<Lifecycle>);
 
 impl Pending {
     /// `None` where one is queued already.
     fn begin(life: &Arc<Lifecycle>) -> Option<Self> {
         let Recording(is_pending) = &life.listeners.recording;
-        (!is_pending.swap(true, Ordering::AcqRel)).then(|| Self(Arc::clone(life)))
+        (!is_pending.swap(true, Ordering::AcqRel)).then(|| Self(Arc::downgrade(life)))
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        self.0.listeners.recording.0.store(false, Ordering::Release);
+        if let Some(life) = self.0.upgrade() {
+            life.listeners.recording.0.store(false, Ordering::Release);
+        }
     }
 }
 
@@ -37,8 +40,9 @@ impl Drop for Pending {
 pub(crate) fn publish(life: &Arc<Lifecycle>) {
     if let Some(pending) = Pending::begin(life) {
         life.writer.run(move || {
-            let life = Arc::clone(&pending.0);
+            let life = pending.0.upgrade();
             drop(pending);
+            let Some(life) = life else { return };
             let recorded = catch_unwind(AssertUnwindSafe(|| record(&Status::take(&life, None))));
             if let Err(payload) = recorded {
                 outcome::discard(payload);
@@ -90,4 +94,17 @@ fn record_hook(hook: &HookStatus) {
         Progress::Waiting | Progress::Running | Progress::Done => 0,
     };
     counter!("graceful_hook_failures_total", &labels).absolute(has_failed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::test::unit::lifecycle;
+
+    #[test]
+    fn a_recording_that_the_writer_never_makes_keeps_no_lifecycle() {
+        let life = lifecycle();
+        publish(&life);
+        assert_eq!(Arc::strong_count(&life), 1);
+    }
 }

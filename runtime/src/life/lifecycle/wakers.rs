@@ -13,9 +13,11 @@ impl Lifecycle {
         if self.settings.is_test {
             return self.guard(|| call(self));
         }
-        let life = Arc::clone(self);
+        // Weak: the lifecycle has the queues that the job may be left in.
+        let life = Arc::downgrade(self);
         self.notifier.begin_calling();
         let job = Box::new(move || {
+            let Some(life) = life.upgrade() else { return };
             life.guard(|| call(&life));
             life.notifier.end_calling();
             life.notifier.wake_driver();
@@ -37,5 +39,29 @@ impl Lifecycle {
         if self.notifier.has_waiters() {
             self.call_wakers(|life| life.notifier.notify_waiters());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::yield_now;
+
+    use super::*;
+    use crate::model::settings::{Options, Settings};
+    use crate::os::signal;
+    use crate::say::writer::Writer;
+
+    #[test]
+    fn a_call_that_comes_after_the_end_keeps_no_lifecycle() {
+        let (_, wakeup) = signal::inbox().expect("a socket pair");
+        let settings = Settings { is_test: false, ..Settings::of_test(Options::default()) };
+        let life = Lifecycle::new(settings, Writer::new(None, true), wakeup);
+        life.call_wakers(|_| ());
+        life.notifier.helper.end();
+        while life.notifier.helper.is_running() {
+            yield_now();
+        }
+        life.call_wakers(|_| ());
+        assert_eq!(Arc::strong_count(&life), 1);
     }
 }
