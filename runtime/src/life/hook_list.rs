@@ -61,8 +61,12 @@ pub(crate) struct HookView {
 }
 
 impl Hooks {
-    pub(crate) fn add(&self, stage: HookStage, name: Arc<str>, run: Run) {
+    /// Returns whether there is still time for it.
+    pub(crate) fn add(&self, stage: HookStage, name: Arc<str>, run: Run) -> bool {
         let mut list = self.lock();
+        if list.closed {
+            return false;
+        }
         let hook = Hook {
             id: HookId(list.next),
             stage,
@@ -81,15 +85,12 @@ impl Hooks {
         drop(list);
         // What the replaced hook has captured is dropped here, not under the lock.
         drop(replaced);
+        true
     }
 
     /// Whether `before_stop` hooks have to run before main is told to stop.
     pub(crate) fn has_before_stop(&self) -> bool {
         self.lock().hooks.iter().any(|hook| hook.stage == HookStage::BeforeStop && hook.is_open())
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.lock().closed
     }
 
     pub(crate) fn has_begun(&self, stage: HookStage) -> bool {
@@ -161,15 +162,16 @@ impl Hooks {
         aborted
     }
 
-    /// Lets no hook start any more. Gives up those that were never started, and returns them.
-    pub(crate) fn close(&self, now: Instant) -> Vec<HookView> {
+    /// Lets no hook start any more. Gives up those that were never started, and returns them with their runs: what these
+    /// have captured may hold the lifecycle.
+    pub(crate) fn close(&self, now: Instant) -> Vec<(HookView, Option<Run>)> {
         let mut list = self.lock();
         list.closed = true;
         let mut given_up = Vec::new();
         for hook in &mut list.hooks {
             if hook.progress == Progress::Waiting {
                 hook.progress = Progress::NotRun;
-                given_up.push(hook.seen(now));
+                given_up.push((hook.seen(now), hook.run.take()));
             }
         }
         given_up

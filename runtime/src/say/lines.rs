@@ -185,7 +185,7 @@ pub(crate) fn unheard(signals: &[Signal]) -> Line {
 }
 
 pub(crate) fn kept_value_panicked() -> Line {
-    Line::warn("a value given to keep() panicked while it was dropped")
+    Line::warn("a value given to keep(), or one of a hook that was never run, panicked while it was dropped")
 }
 
 pub(crate) fn waker_panicked() -> Line {

@@ -121,10 +121,10 @@ async fn verdict<Fut: Future<Output: Outcome>>(run: Fut) -> Result<(), FailureKi
 #[track_caller]
 fn register(stage: HookStage, name: Cow<'static, str>, run: Run) {
     let life = Caller::expect("registering a hook").life;
-    if life.hooks.is_closed() {
-        return note(&life, stage, name.into_owned().into(), FailureKind::NotRun);
+    let name: Arc<str> = name.into_owned().into();
+    if !life.hooks.add(stage, Arc::clone(&name), run) {
+        return note(&life, stage, name, FailureKind::NotRun);
     }
-    life.hooks.add(stage, name.into_owned().into(), run);
     if stage != HookStage::AfterStop && life.hooks.has_begun(stage) {
         start(&life, stage);
     } else if stage == HookStage::AfterStop {
@@ -180,9 +180,10 @@ pub(crate) fn abort_running(life: &Lifecycle) {
     }
 }
 
-/// From now on no hook is started. Notes those that never were.
+/// From now on no hook is started. Notes those that never were; what they have captured, main's thread drops.
 pub(crate) fn give_up_waiting(life: &Lifecycle) {
-    for hook in life.hooks.close(life.now()) {
+    for (hook, run) in life.hooks.close(life.now()) {
+        life.teardown.keep(Box::new(run));
         note(life, hook.stage, hook.name, FailureKind::NotRun);
     }
 }
@@ -205,5 +206,28 @@ fn progress(outcome: &Result<(), FailureKind>) -> Progress {
         Ok(()) => Progress::Done,
         Err(FailureKind::Panic(_)) => Progress::Panicked,
         Err(_) => Progress::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::test::unit::lifecycle;
+
+    #[test]
+    fn a_hook_that_is_never_run_keeps_no_lifecycle() {
+        let life = lifecycle();
+        let run = || -> Run {
+            let handle = Arc::clone(&life);
+            Box::pin(async move {
+                drop(handle);
+                Ok(())
+            })
+        };
+        assert!(life.hooks.add(HookStage::AfterStop, "in time".into(), run()));
+        give_up_waiting(&life);
+        life.teardown.take_kept().for_each(drop);
+        assert!(!life.hooks.add(HookStage::AfterStop, "too late".into(), run()));
+        assert_eq!(Arc::strong_count(&life), 1);
     }
 }
