@@ -26,7 +26,7 @@ pub(crate) fn run<T>(
     settle: impl FnOnce(T) -> Judged<T>,
 ) -> Completion<T> {
     if registration.is_aborted() {
-        return Completion::new(Exit::Aborted, &registration.life, registration.entry);
+        return Completion::of_exit(Exit::Aborted, &registration.life, registration.entry);
     }
     registration.take_slot_now();
     let completion = match registration.run(WakerId::NONE, || settle(code())) {

@@ -10,48 +10,75 @@ use crate::model::label::EntryId;
 use crate::work::current::Busy;
 use crate::work::{current, failing};
 
-/// What a worker leaves behind for its handle.
+/// What a worker leaves behind for its handle, until that takes it. Small where all was well: tokio moves it a few times.
 ///
 /// The worker counts as gone when its future is. If no handle takes the result, its destructor is part of the
 /// stop as well: the stop waits for it, and names it when it blocks.
 #[derive(Debug)]
-pub struct Completion<T> {
-    exit: Option<Exit<T>>,
-    entry: EntryId,
-    /// The lifecycle that counts it, if dropping it runs any code.
-    of: Option<Arc<Lifecycle>>,
+pub struct Completion<T>(Option<Left<T>>);
+
+/// The lifecycle in it counts it: there is one if dropping it runs any code.
+#[derive(Debug)]
+enum Left<T> {
+    Well(T, EntryId, Option<Arc<Lifecycle>>),
+    Otherwise(Box<(Exit<T>, EntryId, Option<Arc<Lifecycle>>)>),
 }
 
 impl<T> Completion<T> {
     #[inline]
-    pub(crate) fn new(exit: Exit<T>, life: &Arc<Lifecycle>, entry: EntryId) -> Self {
+    pub(crate) fn of_result(result: T, life: &Arc<Lifecycle>, entry: EntryId) -> Self {
+        Self(Some(Left::Well(result, entry, needs_drop::<T>().then(|| count(life, entry)))))
+    }
+
+    #[cold]
+    pub(crate) fn of_exit(exit: Exit<T>, life: &Arc<Lifecycle>, entry: EntryId) -> Self {
         let runs_code = needs_drop::<T>() || matches!(exit, Exit::Panicked(_));
-        if runs_code {
-            life.result_left(entry);
-        }
-        Self { exit: Some(exit), entry, of: runs_code.then(|| Arc::clone(life)) }
+        Self(Some(Left::Otherwise(Box::new((exit, entry, runs_code.then(|| count(life, entry)))))))
     }
 
     #[inline]
     pub(crate) fn take(mut self) -> Exit<T> {
-        if let Some(life) = self.of.take() {
-            life.result_taken(self.entry);
-        }
-        let exit = self.exit.take();
+        let left = self.0.take();
         // Nothing is left in it.
         std::mem::forget(self);
-        exit.unwrap_or(Exit::Aborted)
+        let (exit, entry, life) = match left {
+            Some(Left::Well(result, entry, life)) => (Exit::Returned(result), entry, life),
+            Some(Left::Otherwise(left)) => *left,
+            None => return Exit::Aborted,
+        };
+        if let Some(life) = life {
+            life.result_taken(entry);
+        }
+        exit
     }
+}
+
+/// Counts a result that is left behind.
+fn count(life: &Arc<Lifecycle>, entry: EntryId) -> Arc<Lifecycle> {
+    life.result_left(entry);
+    Arc::clone(life)
 }
 
 impl<T> Drop for Completion<T> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(life) = &self.of {
-            let _dropping = Dropping::begin(life, self.entry);
-            drop(self.exit.take());
+        match self.0.take() {
+            Some(Left::Well(result, entry, Some(life))) => drop_counted(result, &life, entry),
+            Some(Left::Otherwise(left)) => {
+                let (exit, entry, life) = *left;
+                if let Some(life) = life {
+                    drop_counted(exit, &life, entry);
+                }
+            }
+            _ => {}
         }
     }
+}
+
+#[cold]
+fn drop_counted<T>(left: T, life: &Arc<Lifecycle>, entry: EntryId) {
+    let _dropping = Dropping::begin(life, entry);
+    drop(left);
 }
 
 /// A result being dropped, counted until that is over, by return or by panic.

@@ -62,7 +62,7 @@ impl Registration {
                 if self.facts.has(Facts::ESSENTIAL) {
                     self.essential_has_ended();
                 }
-                Completion::new(Exit::Returned(result), &self.life, self.entry)
+                Completion::of_result(result, &self.life, self.entry)
             }
             Judged::Otherwise(exit) => {
                 let (exit, error) = *exit;
@@ -84,7 +84,7 @@ impl Registration {
         if self.facts.has(Facts::ESSENTIAL) {
             self.essential_has_ended();
         }
-        Completion::new(exit, &self.life, self.entry)
+        Completion::of_exit(exit, &self.life, self.entry)
     }
 
     /// By itself.
