@@ -6,6 +6,12 @@ mod os {
     pub(crate) mod loom {
         pub(crate) use ::loom::sync::{Mutex, MutexGuard, atomic};
     }
+
+    pub(crate) mod sys {
+        pub(crate) fn coarse_millis() -> u64 {
+            0
+        }
+    }
 }
 
 mod model {

@@ -31,9 +31,8 @@ pub(crate) struct Slot {
     pub(crate) is_stopped: bool,
     /// It was told to stop before its stage: through its handle, its token or a worker above it.
     pub(crate) is_told: bool,
-    /// Milliseconds between the first slot's time and this one's: a quarter of an `Instant`, of which there may be
-    /// a million.
-    pub(crate) since: u32,
+    /// When it was taken, on the coarse clock: half of an `Instant`, of which there may be a million.
+    pub(crate) since: u64,
     /// Set once the worker waits.
     pub(crate) waker: Option<Waker>,
     /// The tokio task; main has none.

@@ -8,9 +8,9 @@
 mod stopping;
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::task::Id;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,7 @@ use crate::life::slot_tokens::SlotTokens;
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
 use crate::os::loom::{Mutex, MutexGuard};
+use crate::os::sys;
 
 /// How many wakers are copied out of a shard at a time. They are called outside the lock.
 const BATCH: usize = 64;
@@ -40,8 +41,6 @@ pub(crate) struct Parked {
 /// All slots of a lifecycle.
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
-    /// When the first slot was taken.
-    first: OnceLock<Instant>,
     shards: [Mutex<Shard>; SHARDS as usize],
     /// The own tokens of workers that have one. Never locked under a shard's lock.
     tokens: [SlotTokens; SHARDS as usize],
@@ -70,7 +69,7 @@ impl Slots {
         place.slot = Some(Slot {
             entry,
             stage,
-            since: self.millis(),
+            since: sys::coarse_millis(),
             has_token: false,
             is_stopped: false,
             is_told: false,
@@ -177,12 +176,12 @@ impl Slots {
 
     /// The workers that have a slot, by entry. `is_told` says which stages have been told to stop.
     pub(crate) fn tally(&self, is_told: impl Fn(Stage) -> bool) -> HashMap<EntryId, Parked> {
-        let now = self.millis();
+        let now = sys::coarse_millis();
         let mut tally = HashMap::new();
         for number in 0..self.shards.len() {
             let shard = self.lock(number);
             for slot in shard.places.iter().filter_map(|place| place.slot.as_ref()) {
-                let age = Duration::from_millis(now.saturating_sub(slot.since).into());
+                let age = Duration::from_millis(now.saturating_sub(slot.since));
                 let entry = tally.entry(slot.entry).or_insert(Parked { count: 0, untold: 0, oldest: age });
                 entry.count += 1;
                 entry.untold += u64::from(!slot.is_told && !is_told(slot.stage));
@@ -190,11 +189,6 @@ impl Slots {
             }
         }
         tally
-    }
-
-    fn millis(&self) -> u32 {
-        let age = self.first.get_or_init(Instant::now).elapsed();
-        u32::try_from(age.as_millis()).unwrap_or(u32::MAX)
     }
 
     pub(super) fn with<T>(&self, key: SlotKey, act: impl FnOnce(&mut Slot) -> T) -> Option<T> {

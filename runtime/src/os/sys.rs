@@ -8,11 +8,24 @@ pub(crate) use unix::{
     register, wait_readable, wait_writable,
 };
 
+#[cfg(target_os = "linux")]
+pub(crate) use unix::coarse_millis;
+
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use unix::{has_group, kill_group};
 
 #[cfg(windows)]
 pub(crate) use windows::{die_of, exit_now, from_the_background, outranked_by};
+
+/// Milliseconds on a clock that only goes forward.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn coarse_millis() -> u64 {
+    use std::sync::OnceLock;
+    use std::time::Instant;
+
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    u64::try_from(FIRST.get_or_init(Instant::now).elapsed().as_millis()).unwrap_or(u64::MAX)
+}
 
 #[cfg(unix)]
 mod unix {
@@ -33,6 +46,16 @@ mod unix {
     pub(crate) fn exit_now(code: u8) -> ! {
         // SAFETY: `_exit` takes any status, touches no memory of ours and does not return.
         unsafe { libc::_exit(i32::from(code)) }
+    }
+
+    /// Milliseconds on a clock that only goes forward, as of the kernel's last tick: at most ten of them late, for a
+    /// fraction of what the exact time costs.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn coarse_millis() -> u64 {
+        let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: `now` is valid for the call. Every Linux has the clock; were it not there, `now` would stay zero.
+        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut now) };
+        now.tv_sec.cast_unsigned() * 1000 + now.tv_nsec.cast_unsigned() / 1_000_000
     }
 
     /// Waits until `fd` is readable, for `limit` at most (`None` waits for ever), to the millisecond. A socket's own
