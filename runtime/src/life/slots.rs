@@ -141,12 +141,8 @@ impl Slots {
         self.with(key, |slot| slot.is_told = true);
     }
 
-    /// Wakes the parked workers of a stage. A worker that parks meanwhile checks for itself.
-    pub(crate) fn wake(&self, stage: Stage) {
-        self.wake_those(|_, of| of == stage);
-    }
-
-    /// Wakes the parked workers that `are_meant` selects by entry and stage.
+    /// Wakes the parked workers that `are_meant` selects by entry and stage. A worker that parks meanwhile checks for
+    /// itself.
     pub(crate) fn wake_those(&self, mut are_meant: impl FnMut(EntryId, Stage) -> bool) {
         // On the stack: the first allocation of a thread takes longer than all the rest.
         let mut wakers = [const { None::<Waker> }; BATCH];

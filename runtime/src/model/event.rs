@@ -23,12 +23,14 @@ pub enum Event {
 pub(crate) struct Timeline(Lock<Vec<(Instant, Event)>>);
 
 impl Timeline {
-    /// The early stage may be told to stop twice: the first time counts.
-    pub(crate) fn note(&self, now: Instant, event: Event) {
+    /// Returns whether it is the first time, which is the one that counts.
+    pub(crate) fn note(&self, now: Instant, event: Event) -> bool {
         let mut events = self.0.lock();
-        if events.iter().all(|(_, other)| *other != event) {
+        let is_first = events.iter().all(|(_, other)| *other != event);
+        if is_first {
             events.push((now, event));
         }
+        is_first
     }
 
     pub(crate) fn events(&self) -> Vec<(Instant, Event)> {

@@ -9,7 +9,6 @@ use crate::life::poll_record::{Poll, Sample, ThreadRecord};
 use crate::life::slots::Parked;
 use crate::model::hook::Progress;
 use crate::model::label::EntryId;
-use crate::model::state::Stage;
 use crate::model::still_running::Blocking;
 use crate::model::still_running::{Stuck, What};
 use crate::report::awaits;
@@ -80,9 +79,7 @@ pub(crate) fn ask_waiters(life: &Lifecycle) {
     awaits::ask_at_last(life);
     if life.members.count() < TOO_MANY {
         life.diagnostics.waits.ask();
-        for stage in Stage::ALL {
-            life.slots.wake(stage);
-        }
+        life.slots.wake_those(|_, _| true);
     }
 }
 

@@ -10,14 +10,14 @@ use crate::model::state::{Stage, State};
 /// whose wakers may be the user's.
 pub(super) fn cancel(life: &Arc<Lifecycle>, stages: &[Stage]) {
     life.phase.cancel(stages);
-    for &stage in stages {
-        life.phase.timeline.note(life.now(), Event::Told(stage));
-    }
-    for &stage in stages {
-        life.slots.wake(stage);
+    // The early stage is told when the drain begins, and main's with it where there is none: then not again.
+    let is_first = |stage: &Stage| life.phase.timeline.note(life.now(), Event::Told(*stage));
+    let stages: Vec<_> = stages.iter().copied().filter(is_first).collect();
+    if !stages.is_empty() {
+        life.slots.wake_those(|_, stage| stages.contains(&stage));
     }
     // A token that is handed out from here on is cancelled by the code that takes it, which sees the flag.
-    for &stage in stages {
+    for stage in stages {
         if life.tokens.are_given() {
             life.call_wakers(move |life| life.tokens.cancel(stage));
         } else if life.tokens.are_taken() {
@@ -44,9 +44,7 @@ pub(super) fn set_stopping(life: &Lifecycle) {
 /// Ends what still runs in these stages at its next poll.
 pub(super) fn begin_abort(life: &Lifecycle, stages: &[Stage]) {
     life.phase.abort(stages);
-    for &stage in stages {
-        life.slots.wake(stage);
-    }
+    life.slots.wake_those(|_, stage| stages.contains(&stage));
 }
 
 pub(super) fn set_stopped(life: &Arc<Lifecycle>) {
