@@ -40,14 +40,14 @@ impl Registry {
         table.get(id.number())
     }
 
-    /// Counts a start of this function.
+    /// Counts a start of this function. Returns its entry.
     #[inline]
-    pub(crate) fn start(&self, function: &'static Function) -> EntryId {
+    pub(crate) fn start(&self, function: &'static Function) -> (EntryId, &Entry) {
         let id = function.id();
         let entry = self.functions.get(id.number());
         entry.belongs_to(function);
         entry.start();
-        id
+        (id, entry)
     }
 
     /// Counts a start under a name given at run time.

@@ -236,11 +236,14 @@ impl Registration {
             self.life.members.main_waits(context.waker());
         }
         // What would have woken it may have happened before its waker was there.
-        if parking::is_stopping_unscoped(&self.life, self.stage, self.slot)
-            || self.life.phase.may_be_aborted(self.stage)
-        {
+        if !self.life.phase.is_quiet(self.stage) && self.is_told() {
             context.waker().wake_by_ref();
         }
+    }
+
+    #[cold]
+    fn is_told(&self) -> bool {
+        parking::is_stopping_unscoped(&self.life, self.stage, self.slot) || self.life.phase.may_be_aborted(self.stage)
     }
 
     fn take_slot(&self, waker: Option<&Waker>) -> SlotKey {

@@ -154,14 +154,14 @@ impl<B: Body> Worker<B> {
             && let Some(runtime) = life.runtime.wait()
         {
             // The short way: a function that nothing was set for.
-            let entry = life.registry.start(function);
+            let (id, entry) = life.registry.start(function);
             if life.arrive(stage) {
-                life.registry.get(entry).note_parent(scope.as_ref());
-                let registration = Registration::new(Arc::clone(&life), entry, stage, scope);
+                entry.note_parent(scope.as_ref());
+                let registration = Registration::new(Arc::clone(&life), id, stage, scope);
                 let task = self.body.launch(registration, runtime, None);
                 return WorkerHandle::new(life, Called::Function(function), stage, B::BLOCKS, Some(task));
             }
-            life.registry.get(entry).refuse();
+            entry.refuse();
             return WorkerHandle::new(life, Called::Function(function), stage, B::BLOCKS, None);
         }
         self.spawn_with_care()
@@ -183,7 +183,7 @@ impl<B: Body> Worker<B> {
         let blocks = B::BLOCKS && supervised.is_none();
         let essential = policy.is_essential();
         let (entry, name) = match self.name {
-            Name::Function(function) => (life.registry.start(function), Called::Function(function)),
+            Name::Function(function) => (life.registry.start(function).0, Called::Function(function)),
             Name::Given(label) => {
                 let name = Called::Given(Box::new(label.name.clone()));
                 (life.registry.start_named(*label), name)

@@ -167,8 +167,8 @@ impl Registration {
 impl Drop for Registration {
     #[inline]
     fn drop(&mut self) {
-        let is_special = self.facts.has(Facts::ESSENTIAL.or(Facts::SCOPED).or(Facts::LINGERS));
-        if is_special || !self.life.phase.is_quiet(self.stage) {
+        let is_quiet = self.life.phase.is_quiet(self.stage);
+        if !is_quiet || self.facts.has(Facts::ESSENTIAL.or(Facts::SCOPED).or(Facts::LINGERS)) {
             self.end_specially();
         }
         if let Some(slot) = self.slot {
@@ -180,7 +180,7 @@ impl Drop for Registration {
         }
         let entry = self.life.registry.get(self.entry);
         entry.ended(self.kind).fetch_add(1, Ordering::Release);
-        if !self.life.phase.is_undisturbed(disturbances(self.stage, false)) && entry.live() == 0 {
+        if !is_quiet && entry.live() == 0 {
             self.life.note_end(entry);
         }
         if self.kin.children.is_some() {
