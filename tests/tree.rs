@@ -1,7 +1,7 @@
 //! A worker's life includes what it has started: stop, abort, wait, time out, restart and fail by subtree.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use graceful::{OnFailure, OnTimeout, Stage, WorkerError, WorkerHandle};
@@ -757,4 +757,44 @@ async fn a_restart_waits_no_longer_than_the_workers_own_bound() {
     assert_eq!((alive.count(), runs.load(Ordering::SeqCst)), (0, 2));
     part.stop();
     part.await.unwrap();
+}
+
+type Handle = WorkerHandle<Result<(), &'static str>>;
+
+/// Aborts the worker of this handle when it is dropped.
+struct Aborts(Arc<Mutex<Option<Handle>>>);
+
+impl Drop for Aborts {
+    fn drop(&mut self) {
+        if let Some(worker) = &*self.0.lock().unwrap() {
+            worker.abort();
+        }
+    }
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_worker_that_is_aborted_just_after_its_own_bound_does_not_come_again() {
+    let (part, runs) = (Arc::new(Mutex::new(None)), Arc::new(AtomicUsize::new(0)));
+    let worker = graceful::Worker::new("part", {
+        let (part, runs) = (Arc::clone(&part), Arc::clone(&runs));
+        move || {
+            runs.fetch_add(1, Ordering::SeqCst);
+            let aborts = Aborts(Arc::clone(&part));
+            async move {
+                graceful::spawn("helper", async move {
+                    let _aborts = aborts;
+                    std::future::pending::<()>().await;
+                });
+                tokio::task::yield_now().await;
+                Err::<(), _>("on purpose")
+            }
+        }
+    });
+    let worker = worker.stop_timeout(TENTH).on_timeout(OnTimeout::Log).on_failure(OnFailure::Restart);
+    *part.lock().unwrap() = Some(worker.spawn());
+    sleep(10 * SECOND).await;
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+    let part = part.lock().unwrap().take().unwrap();
+    assert!(matches!(timeout(SECOND, part).await.unwrap(), Err(WorkerError::Failed("on purpose"))));
+    assert!(graceful::cause().is_none());
 }

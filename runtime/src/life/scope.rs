@@ -38,6 +38,8 @@ const FAILED: u32 = 1 << 2;
 const ORPHANED: u32 = 1 << 3;
 /// The owner's own code has ended.
 const LINGERING: u32 = 1 << 5;
+/// The owner itself was aborted, when only its members were left.
+const OWNER_ABORTED: u32 = 1 << 6;
 /// The scope was aborted and is empty, and the lifecycle counts it no longer.
 const RELEASED: u32 = 1 << 4;
 
@@ -187,6 +189,15 @@ impl Scope {
 
     pub(crate) fn is_lingering(&self) -> bool {
         self.has(LINGERING)
+    }
+
+    /// The owner itself is aborted: its members are, and nothing follows when they have ended.
+    pub(crate) fn note_abort_of_owner(&self) {
+        self.flags.fetch_or(OWNER_ABORTED, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_owner_aborted(&self) -> bool {
+        self.has(OWNER_ABORTED)
     }
 
     /// The owner is gone. Returns a failure that it has not taken.

@@ -152,6 +152,7 @@ impl Registration {
     #[cold]
     pub(crate) fn abort_children(&self) {
         if let Some(children) = &self.kin.children {
+            children.note_abort_of_owner();
             parking::abort_scope(&self.life, children);
         }
     }

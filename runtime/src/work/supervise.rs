@@ -133,30 +133,17 @@ struct Supervisor<'a> {
     began: Instant,
     /// The worker's own budget, from when it, or what the run has started, is told to stop.
     limit: Option<Limit>,
-    /// What the run has started did not end within that, and was aborted.
-    has_overrun: bool,
 }
 
 impl<'a> Supervisor<'a> {
     fn new(life: &'a Arc<Lifecycle>, entry: EntryId, parent: Option<&'a Arc<Scope>>, policy: &'a Policy) -> Self {
         let now = Instant::now();
-        Self {
-            life,
-            entry,
-            parent,
-            policy,
-            restarts: Restarts::new(policy),
-            due: now,
-            began: now,
-            limit: None,
-            has_overrun: false,
-        }
+        Self { life, entry, parent, policy, restarts: Restarts::new(policy), due: now, began: now, limit: None }
     }
 
     /// A run begins.
     fn begin(&mut self) {
         self.began = Instant::now();
-        self.has_overrun = false;
         self.limit = self.policy.stop_timeout().map(|limit| -> Limit {
             Box::pin(async move {
                 stopping().await;
@@ -221,7 +208,7 @@ impl<'a> Supervisor<'a> {
                     goes_on = self.goes_on(Some(&later));
                     failure.get_or_insert(later);
                 }
-                if goes_on && children.is_line_aborted() && !self.has_overrun {
+                if goes_on && children.is_owner_aborted() {
                     // The worker was aborted meanwhile.
                     goes_on = false;
                     if let Some(failure) = &failure {
@@ -287,7 +274,6 @@ impl<'a> Supervisor<'a> {
                 break failure;
             }
             self.overran();
-            self.has_overrun = true;
             parking::abort_scope(self.life, children);
         };
         drop(lingering);
