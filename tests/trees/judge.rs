@@ -246,12 +246,11 @@ impl<'a> Judge<'a> {
             return;
         }
         self.failures.push(failure);
-        let is_told = self.over(of).any(|order| order.at <= at) || self.with_all(at);
         match self.meaning(of) {
             OnFailure::Restart => {
                 let is_spent = self.node(of).kind == Kind::Limited && run > 2;
                 if is_spent {
-                    self.fatal.push((at, failure.is_certain && !is_told, of));
+                    self.fatal.push((at, failure.is_certain, of));
                 }
             }
             OnFailure::Parent => {
@@ -443,7 +442,13 @@ impl<'a> Judge<'a> {
         let end = &grown.end;
         let called = self.log.iter().find(|event| matches!(event.what, What::StopCalled)).map(|event| event.at);
         let until = called.unwrap_or(u64::MAX);
-        let first = self.fatal.iter().filter(|fatal| fatal.1 && fatal.0 < until).min();
+        // Told to stop, perhaps by an order that was deduced later, it would not have run again: that is logged.
+        let would_rest = |at, of| {
+            let is_told = self.over(of).any(|order| order.at <= at) || self.with_all(at);
+            is_told && self.meaning(of) == OnFailure::Restart
+        };
+        let is_certain = |fatal: &&(u64, bool, usize)| fatal.1 && fatal.0 < until && !would_rest(fatal.0, fatal.2);
+        let first = self.fatal.iter().filter(is_certain).min();
         if let Some((at, _, of)) = first {
             rule!(self.process.is_some_and(|process| process <= *at), "#{of} is fatal at {at}, and nothing stops");
         }
