@@ -119,6 +119,11 @@ impl Scope {
         self.members.load(Ordering::SeqCst)
     }
 
+    /// The scope that the owner belongs to.
+    pub(crate) fn parent(&self) -> Option<&Arc<Self>> {
+        self.parent.as_ref()
+    }
+
     pub(crate) fn owner(&self) -> EntryId {
         self.owner
     }
@@ -161,7 +166,7 @@ impl Scope {
 
     /// This scope, then the scopes above it.
     pub(crate) fn line(self: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
-        successors(Some(self), |scope| scope.parent.as_ref())
+        successors(Some(self), |scope| scope.parent())
     }
 
     /// Passes a member's failure to the owner, which gets the first one. Gives it back if the owner is gone.

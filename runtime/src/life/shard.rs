@@ -27,26 +27,44 @@ pub(crate) struct Slot {
     pub(crate) stage: Stage,
     /// It has a token of its own.
     pub(crate) has_token: bool,
-    /// It was stopped through its handle.
-    pub(crate) is_stopped: bool,
-    /// It was told to stop before its stage: through its handle, its token or a worker above it.
-    pub(crate) is_told: bool,
+    pub(crate) told: Told,
     /// When it was taken, on the coarse clock: half of an `Instant`, of which there may be a million.
     pub(crate) since: u64,
     /// Set once the worker waits.
     pub(crate) waker: Option<Waker>,
     /// The tokio task; main has none.
     pub(crate) task: Option<Id>,
-    /// The scope that it belongs to.
-    pub(crate) parent: Option<Arc<Scope>>,
-    /// The scope of what it has started.
-    pub(crate) children: Option<Arc<Scope>>,
+    /// The scope of what it has started; before it has started anything, the scope that it belongs to.
+    pub(crate) scope: Option<Arc<Scope>>,
+    /// Whether that is its own.
+    pub(crate) owns_scope: bool,
+}
+
+/// Whether a worker was told to stop apart from its stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Told {
+    No,
+    /// Through its token, or with a worker above it.
+    Yes,
+    /// Through its handle.
+    ByItsHandle,
 }
 
 impl Slot {
     /// Whether it was stopped through its handle, or a worker above it was.
     pub(crate) fn is_stopped_by_flag(&self) -> bool {
-        self.is_stopped || self.parent.as_ref().is_some_and(Scope::is_line_stopped)
+        self.told == Told::ByItsHandle || self.parent().is_some_and(Scope::is_line_stopped)
+    }
+
+    /// The scope that it belongs to.
+    pub(crate) fn parent(&self) -> Option<&Arc<Scope>> {
+        let scope = self.scope.as_ref()?;
+        if self.owns_scope { scope.parent() } else { Some(scope) }
+    }
+
+    /// The scope of what it has started.
+    pub(crate) fn children(&self) -> Option<&Arc<Scope>> {
+        self.scope.as_ref().filter(|_| self.owns_scope)
     }
 }
 

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::life::orders::Orders;
 use crate::life::scope::{Kin, Scope};
-use crate::life::shard::{Place, Shard, Slot};
+use crate::life::shard::{Place, Shard, Slot, Told};
 use crate::life::slot_key::{SHARDS, SlotKey};
 use crate::life::slot_tokens::SlotTokens;
 use crate::model::label::EntryId;
@@ -71,12 +71,11 @@ impl Slots {
             stage,
             since: sys::coarse_millis(),
             has_token: false,
-            is_stopped: false,
-            is_told: false,
+            told: Told::No,
             waker: waker.cloned(),
             task,
-            parent: kin.parent.clone(),
-            children: kin.children.clone(),
+            scope: kin.children.as_ref().or(kin.parent.as_ref()).cloned(),
+            owns_scope: kin.children.is_some(),
         });
         SlotKey::new(index * SHARDS + number, place.taken)
     }
@@ -89,8 +88,8 @@ impl Slots {
     /// From now on the worker starts others in this scope, which is stopped at once if the worker was.
     pub(crate) fn set_children(&self, key: SlotKey, children: &Arc<Scope>) {
         let before = self.with(key, |slot| {
-            let is_stopped = slot.is_stopped;
-            (is_stopped, slot.children.replace(Arc::clone(children)))
+            slot.owns_scope = true;
+            (slot.told == Told::ByItsHandle, slot.scope.replace(Arc::clone(children)))
         });
         if let Some((true, _)) = before {
             children.stop();
@@ -112,7 +111,8 @@ impl Slots {
             self.tokens[key.shard()].leave(key.index(), key.generation(), was_stopped);
         }
         // A waker's last clone may free a task: not under our lock.
-        drop(slot);
+        let Slot { waker, scope, .. } = slot;
+        drop((waker, scope));
     }
 
     /// Whether the worker was stopped apart from its stage: through its handle, its token or a worker above it.
@@ -138,7 +138,7 @@ impl Slots {
 
     /// Notes that the worker has seen that it is stopping, whatever has stopped it.
     pub(crate) fn note_told(&self, key: SlotKey) {
-        self.with(key, |slot| slot.is_told = true);
+        self.with(key, |slot| slot.told = slot.told.max(Told::Yes));
     }
 
     /// Wakes the parked workers that `are_meant` selects by entry and stage. A worker that parks meanwhile checks for
@@ -180,7 +180,7 @@ impl Slots {
                 let age = Duration::from_millis(now.saturating_sub(slot.since));
                 let entry = tally.entry(slot.entry).or_insert(Parked { count: 0, untold: 0, oldest: age });
                 entry.count += 1;
-                entry.untold += u64::from(!slot.is_told && !is_told(slot.stage));
+                entry.untold += u64::from(slot.told == Told::No && !is_told(slot.stage));
                 entry.oldest = entry.oldest.max(age);
             }
         }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{BATCH, Slots};
 use crate::life::orders::{Order, Orders};
 use crate::life::scope::Scope;
-use crate::life::shard::Slot;
+use crate::life::shard::{Slot, Told};
 use crate::life::slot_key::{SHARDS, SlotKey};
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
@@ -28,9 +28,9 @@ struct Found {
 impl Found {
     /// Marks the worker as told: the caller stops or aborts it next.
     fn of(key: SlotKey, slot: &mut Slot) -> Self {
-        slot.is_told = true;
+        slot.told = slot.told.max(Told::Yes);
         let (stage, has_token) = (slot.stage, slot.has_token);
-        Self { key, stage, has_token, waker: slot.waker.clone(), children: slot.children.clone() }
+        Self { key, stage, has_token, waker: slot.waker.clone(), children: slot.children().cloned() }
     }
 }
 
@@ -51,7 +51,7 @@ impl Slots {
     /// Stops the worker in this slot, and the workers below it.
     pub(crate) fn stop_slot(&self, key: SlotKey, tokens: &[CancellationToken; 4]) {
         let found = self.with(key, |slot| {
-            slot.is_stopped = true;
+            slot.told = Told::ByItsHandle;
             Found::of(key, slot)
         });
         let Some(found) = found else { return };
@@ -94,7 +94,7 @@ impl Slots {
                 let length = rest.len().min(BATCH);
                 let batch = rest[..length].iter_mut().enumerate().filter_map(|(offset, place)| {
                     let slot = place.slot.as_mut()?;
-                    let is_below = slot.parent.as_ref().is_some_and(|parent| parent.is_below(scope));
+                    let is_below = slot.parent().is_some_and(|parent| parent.is_below(scope));
                     let index = u32::try_from(from + offset).unwrap_or(0);
                     is_below.then(|| Found::of(SlotKey::new(index * SHARDS + first, place.taken), slot))
                 });
@@ -115,7 +115,7 @@ impl Slots {
         for number in 0..self.shards.len() {
             let shard = self.lock(number);
             for slot in shard.places.iter().filter_map(|place| place.slot.as_ref()) {
-                if slot.parent.as_ref().is_some_and(|parent| parent.is_below(scope)) {
+                if slot.parent().is_some_and(|parent| parent.is_below(scope)) {
                     *counts.entry(slot.entry).or_default() += 1;
                 }
             }
@@ -132,7 +132,7 @@ impl Slots {
         pending();
         let key = self.find(task);
         drop(orders);
-        let (waker, children) = self.with(key?, |slot| (slot.waker.clone(), slot.children.clone()))?;
+        let (waker, children) = self.with(key?, |slot| (slot.waker.clone(), slot.children().cloned()))?;
         if let Some(waker) = waker {
             waker.wake();
         }
