@@ -2,19 +2,15 @@
 //! first moment on.
 
 use std::env;
-use std::error::Error;
 use std::time::Duration;
 
 use axum::routing::post;
 use axum::{Router, extract};
 use futures_util::stream::{self, Stream, StreamExt};
 use graceful::State;
-use graceful::tower::GracefulLayer;
-use tokio::net::TcpListener;
+use graceful::net::ListenError;
 use tokio::time::{interval, sleep};
 use tonic::service::Routes;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, server};
 use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, health_reporter};
@@ -74,23 +70,20 @@ async fn health(mut reporter: HealthReporter) {
 }
 
 #[graceful::main(name = "grpc", stop_timeout = "20s")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), ListenError> {
     let port = env::args().nth(1).or_else(|| env::var("PORT").ok());
     let address = format!("127.0.0.1:{}", port.as_deref().unwrap_or("3000"));
-    let listener = TcpListener::bind(&address)
-        .await
-        .map_err(|error| format!("cannot listen on {address}: {error}; PORT chooses another"))?;
-    println!("listening on {}", listener.local_addr()?);
+    let listener = graceful::net::listen("grpc", &address).await?;
+    if let Some(address) = listener.local_addr() {
+        println!("listening on {address}");
+    }
 
     let (reporter, health_service) = health_reporter();
     health(reporter).spawn();
     graceful::ready();
     println!("ready; press Ctrl-C");
     // The stop waits for each call to the end of its stream, and names it. Idle connections get a `GOAWAY` and close.
-    let mut server =
-        Server::builder().layer(GracefulLayer::new()).http2_keepalive_interval(Some(Duration::from_secs(5)));
-    let routes = Routes::from(demo()).add_service(health_service);
-    let server = server.add_routes(routes);
-    let connections = TcpIncoming::from(listener);
-    Ok(server.serve_with_incoming_shutdown(connections, graceful::stopping()).await?)
+    let routes = Routes::from(demo()).add_service(health_service).prepare();
+    graceful::http::serve(listener, routes).await;
+    Ok(())
 }

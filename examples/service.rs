@@ -1,13 +1,12 @@
 //! A whole service: what takes in work stops first, what others depend on stops late, health is answered to the end.
 
 use std::env;
-use std::error::Error;
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use tokio::net::TcpListener;
+use graceful::net::{ListenError, Listener};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
@@ -91,24 +90,24 @@ async fn readyz() -> Result<&'static str, StatusCode> {
 
 /// Last: it answers until all others are gone. Readiness ends as soon as the stop is asked for.
 #[graceful::worker(stop = "last")]
-async fn health(listener: TcpListener) -> std::io::Result<()> {
+async fn health(listener: Listener) {
     let status = async || graceful::status().to_string();
     let app =
         Router::new().route("/livez", get("alive")).route("/readyz", get(readyz)).route("/debug/graceful", get(status));
-    let server = axum::serve(listener, app);
-    server.with_graceful_shutdown(graceful::stopping()).await
+    graceful::http::serve(listener, app).await;
 }
 
-async fn listen(variable: &str, default: &str) -> Result<TcpListener, Box<dyn Error>> {
+async fn listen(variable: &str, default: &str) -> Result<Listener, ListenError> {
     let address = env::var(variable).unwrap_or_else(|_| default.to_owned());
-    let listener = TcpListener::bind(&address).await;
-    let listener = listener.map_err(|error| format!("{variable}={address}: {error}"))?;
-    println!("{variable}=http://{}", listener.local_addr()?);
+    let listener = graceful::net::listen(variable, &address).await?;
+    if let Some(address) = listener.local_addr() {
+        println!("{variable}=http://{address}");
+    }
     Ok(listener)
 }
 
 #[graceful::main(name = "service", drain = "5s", dump = "SIGUSR1")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), ListenError> {
     graceful::keep(LogGuard);
     let pool = Pool;
     let closing = pool.clone();
@@ -128,6 +127,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app = Router::new().route("/orders", post(order));
     let listener = listen("ORDERS", "127.0.0.1:3000").await?;
     graceful::ready();
-    let server = axum::serve(listener, app);
-    Ok(server.with_graceful_shutdown(graceful::stopping()).await?)
+    graceful::http::serve(listener, app).await;
+    Ok(())
 }

@@ -4,10 +4,15 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
-use graceful_tests::client::{PATIENCE, address_after, ask, connect, rest_of, wait_until_refused};
+use graceful_tests::client::{PATIENCE, address_after, ask, connect, read_up_to, rest_of, wait_until_refused};
 use graceful_tests::{Child, Signal};
+use tokio_rustls::rustls;
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 
 const MINIMAL: &str = env!("CARGO_BIN_EXE_example-minimal");
 const WORKERS: &str = env!("CARGO_BIN_EXE_example-workers");
@@ -16,6 +21,8 @@ const HTTP: &str = env!("CARGO_BIN_EXE_example-http");
 const TCP_ECHO: &str = env!("CARGO_BIN_EXE_example-tcp-echo");
 const GRPC: &str = env!("CARGO_BIN_EXE_example-grpc");
 const HYPER: &str = env!("CARGO_BIN_EXE_example-hyper");
+const COMMANDS: &str = env!("CARGO_BIN_EXE_example-commands");
+const HTTPS: &str = env!("CARGO_BIN_EXE_example-https");
 const SERVICE: &str = env!("CARGO_BIN_EXE_example-service");
 
 #[test]
@@ -37,6 +44,87 @@ fn tcp_echo_finishes_the_line_in_hand_and_accepts_no_other() {
     assert_eq!(rest_of(client), "he line in hand at the stop\n");
     assert_eq!(rest_of(idle), "", "an idle connection is closed");
     service.end().assert_code(0);
+}
+
+/// The stop comes when a part of them is done: all have been sent, so all are answered.
+#[test]
+fn commands_answers_every_command_that_is_here() {
+    const COUNT: usize = 20_000;
+    let service = Child::start(Command::new(COMMANDS).arg("0"));
+    service.prints_part("in another terminal: ");
+    let mut client = connect(listens_at(&service));
+    client.write_all(b"SET a 0\nWHAT\n").expect("they are sent");
+    assert_eq!(read_up_to(&mut client, "value or INCR key\n"), "OK\nERROR: GET key, SET key value or INCR key\n");
+    client.write_all("INCR a\n".repeat(COUNT).as_bytes()).expect("they are sent");
+    read_up_to(&mut client, "\n100\n");
+    service.terminate();
+    let answers = rest_of(client);
+    assert_eq!(answers.lines().last(), Some(&*COUNT.to_string()));
+    service.end().assert_code(0);
+}
+
+#[test]
+fn https_answers_the_request_in_hand_and_says_goodbye() {
+    let service = Child::start(Command::new(HTTPS).arg("0"));
+    service.prints("press Ctrl-C here while it waits");
+    let address = address_after(&service, "listening on https://");
+    // One that never begins the handshake.
+    let silent = connect(address);
+    let config = ClientConfig::builder().dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate));
+    let config = Arc::new(config.with_no_client_auth());
+    let name = ServerName::try_from("localhost").expect("it is a name");
+    let tls = ClientConnection::new(config, name).expect("it can begin");
+    let mut client = StreamOwned::new(tls, connect(address));
+    client.write_all(b"GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("it is sent");
+    service.prints("/slow: a request begins");
+    service.terminate();
+    service.says("stopping: SIGTERM");
+    let mut answer = String::new();
+    // An end without the goodbye of TLS would be an error.
+    client.read_to_string(&mut answer).expect("it ends in good order");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("connection: close\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\nfinished, whatever came in between\n"), "{answer}");
+    assert_eq!(rest_of(silent), "");
+    service.end().assert_code(0);
+}
+
+/// The example makes its own certificate, which nobody can know.
+#[derive(Debug)]
+struct AnyCertificate;
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ECDSA_NISTP256_SHA256]
+    }
 }
 
 #[test]
@@ -124,7 +212,7 @@ fn a_port_in_use_is_one_clear_line_and_exit_code_1() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = taken.local_addr().expect("it has an address");
     let port = address.port().to_string();
-    for example in [GRPC, HTTP, HYPER, TCP_ECHO] {
+    for example in [COMMANDS, GRPC, HTTP, HTTPS, HYPER, TCP_ECHO] {
         let by_argument = Child::start(Command::new(example).arg(&port));
         let by_variable = Child::start(Command::new(example).env("PORT", &port));
         for end in [by_argument.end(), by_variable.end()] {
@@ -132,7 +220,7 @@ fn a_port_in_use_is_one_clear_line_and_exit_code_1() {
             assert!(end.printed().is_empty(), "it claims to listen\n{end}");
             let about: Vec<_> = end.stderr.iter().filter(|line| line.text.contains("cannot listen")).collect();
             assert_eq!(about.len(), 1, "not one line\n{end}");
-            for part in [&*address.to_string(), "in use", "PORT"] {
+            for part in [&*address.to_string(), "in use", "choose another port"] {
                 assert!(about[0].text.contains(part), "no {part:?}\n{end}");
             }
         }

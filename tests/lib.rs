@@ -57,14 +57,29 @@ impl Child {
     pub fn start_with_listener(command: &Command, listener: &TcpListener) -> Self {
         let listener = listener.as_fd().try_clone_to_owned();
         let listener = listener.expect("a socket can be cloned");
-        let script = "LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\" 3<&0 </dev/null";
+        Self::start_in_shell(
+            command,
+            "LISTEN_FDS=1 exec \"$0\" \"$@\" 3<&0 </dev/null",
+            listener.into(),
+            Stdio::piped(),
+        )
+    }
+
+    /// The same with two listeners that have names.
+    pub fn start_with_listeners(command: &Command, [first, second]: &[TcpListener; 2], names: &str) -> Self {
+        let clone = |listener: &TcpListener| listener.as_fd().try_clone_to_owned().expect("a socket can be cloned");
+        let script = format!("LISTEN_FDS=2 LISTEN_FDNAMES={names} exec \"$0\" \"$@\" 3<&0 4<&2 </dev/null 2>/dev/null");
+        Self::start_in_shell(command, &script, clone(first).into(), clone(second).into())
+    }
+
+    fn start_in_shell(command: &Command, script: &str, stdin: Stdio, stderr: Stdio) -> Self {
         let mut shell = Command::new("sh");
-        shell.args(["-c", script]).arg(command.get_program());
+        shell.arg("-c").arg(format!("LISTEN_PID=$$ {script}")).arg(command.get_program());
         shell.args(command.get_args());
         for (name, value) in command.get_envs() {
             shell.env(name, value.expect("nothing is taken away"));
         }
-        Self::spawn(&mut shell, listener.into(), Stdio::piped())
+        Self::spawn(&mut shell, stdin, stderr)
     }
 
     fn spawn(command: &mut Command, stdin: Stdio, stderr: Stdio) -> Self {

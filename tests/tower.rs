@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, HttpBody};
-use axum::extract::Extension;
 use axum::http::header::{CONNECTION, RETRY_AFTER};
 use axum::http::{Method, Request, Response, StatusCode, Version};
 use axum::routing::{any, get};
 use futures_util::{FutureExt, stream};
-use graceful::tower::{GracefulLayer, ResponseBody, StopBudget};
+use graceful::tower::{GracefulLayer, ResponseBody};
 use graceful::{Builder, Stage, State, Worker};
 use tokio::time::{Instant, sleep};
 use tower_layer::Layer;
@@ -300,16 +299,15 @@ async fn what_else_connection_says_is_kept() {
 
 #[graceful::test(stop_timeout = "10s", start_paused = true)]
 async fn handlers_find_what_is_left_of_the_budget() {
-    let left = async |Extension(budget): Extension<StopBudget>| {
-        let before = budget.remaining();
+    let left = async || {
+        let before = graceful::remaining();
         graceful::stop();
         sleep(2 * SECOND).await;
-        format!("{before:?}, {:?}", budget.remaining())
+        format!("{before:?}, {:?}", graceful::remaining())
     };
     let app = Router::new().route("/", get(left)).layer(GracefulLayer::new());
     // Of the 10 s, 1 s is kept back for the abort.
     assert_eq!(read(ask(&app, "/").await).await, "None, Some(7s)");
-    assert_eq!(StopBudget::default().remaining(), None);
 }
 
 // ----- refusals -----

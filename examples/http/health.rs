@@ -5,21 +5,19 @@ use axum::http::header::{ACCEPT, HeaderMap};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use graceful::net::Listener;
 use metrics_exporter_prometheus::PrometheusHandle;
-
-use crate::port::Port;
-use crate::serve::serve;
 
 /// Last: it answers until all others are gone.
 #[graceful::worker(stop = "last")]
-pub(crate) async fn health(port: Port, metrics: PrometheusHandle) {
+pub(crate) async fn health(listener: Listener, metrics: PrometheusHandle) {
     let app = Router::new()
         // A process that is stopping is alive: restarting it would cut off requests in hand.
         .route("/livez", get("alive\n"))
         .route("/readyz", get(readyz))
         .route("/debug/graceful", get(status))
         .route("/metrics", get(async move || metrics.render()));
-    serve(port, app).await;
+    graceful::http::serve(listener, app).await;
 }
 
 /// Not ready as soon as the stop is asked for; requests are still served during the drain, until load balancers have

@@ -3,8 +3,6 @@
 #[path = "../timeline/chart.rs"]
 mod chart;
 mod health;
-mod port;
-mod serve;
 mod streams;
 #[path = "../timeline/svg.rs"]
 mod svg;
@@ -22,8 +20,7 @@ use axum::response::IntoResponse;
 use axum::routing::{any, get, post};
 use axum::{BoxError, Router};
 use futures_util::StreamExt;
-use graceful::tower::GracefulLayer;
-use listenfd::ListenFd;
+use graceful::net;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::time::sleep;
 use tower::ServiceBuilder;
@@ -31,12 +28,14 @@ use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use crate::port::Port;
 use crate::timeline::Timeline;
+
+/// How long a client may take for the head of a request.
+const FOR_A_HEAD: Duration = Duration::from_secs(5);
 
 /// How long an answer may take to begin. Less than the stop's budget, so that the stop cuts off no answer that was
 /// going to come.
-const PATIENCE: Duration = Duration::from_secs(10);
+const FOR_AN_ANSWER: Duration = Duration::from_secs(10);
 
 async fn slow() -> &'static str {
     println!("/slow: a request begins");
@@ -79,9 +78,7 @@ fn app() -> Router {
         .route("/echo", any(streams::echo))
         // A bug fails one request: that one gets a 500.
         .layer(CatchPanicLayer::new())
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
-        // Outermost, so that the stop waits for what the others answer too.
-        .layer(GracefulLayer::new().concurrency_limit(10_000))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, FOR_AN_ANSWER))
 }
 
 /// The port among the arguments, or else in the environment. `--timeline path` draws the stop there.
@@ -98,24 +95,30 @@ fn port(mut arguments: impl Iterator<Item = String>) -> Result<Option<String>, &
     Ok(port)
 }
 
+/// Where to listen: on this machine alone, unless `ADDRESS` says otherwise.
+fn address(port: &str) -> String {
+    let host = env::var("ADDRESS");
+    format!("{}:{port}", host.as_deref().unwrap_or("127.0.0.1"))
+}
+
 #[graceful::main(name = "http", stop_timeout = "20s")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let mut handed_over = ListenFd::from_env();
     let port = port(env::args().skip(1))?;
-    let port = port.as_deref().unwrap_or("3000");
-    let http = Port::open(handed_over.take_tcp_listener(0)?, port, "PORT").await?;
+    // A socket that systemd hands over under this name stays open over a restart: see examples/deploy.
+    let http = net::listen("http", &address(port.as_deref().unwrap_or("3000"))).await?;
     let port = env::var("HEALTH_PORT");
-    let port = port.as_deref().unwrap_or("0");
-    let health = Port::open(handed_over.take_tcp_listener(1)?, port, "HEALTH_PORT").await?;
+    let probed = net::listen("health", &address(port.as_deref().unwrap_or("0"))).await?;
 
-    let (address, probed) = (http.address()?, health.address()?);
+    let addresses =
+        [&http, &probed].map(|listener| listener.local_addr().map_or_else(String::new, |at| at.to_string()));
     let metrics = PrometheusBuilder::new().install_recorder()?;
-    health::health(health, metrics).spawn();
+    health::health(probed, metrics).spawn();
     graceful::ready();
+    let [address, probed] = addresses;
     println!("listening on http://{address}");
     println!("health on http://{probed}/readyz");
     println!("in another terminal: curl -i http://{address}/slow");
     println!("press Ctrl-C here while it waits");
-    serve::serve(http, app()).await;
+    graceful::http::serve(http.max_connections(10_000), app()).head_timeout(FOR_A_HEAD).await;
     Ok(())
 }

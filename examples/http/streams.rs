@@ -23,12 +23,7 @@ pub(crate) async fn events() -> Sse<impl Stream<Item = Result<Event, Infallible>
 
 /// Sends each message back, over a WebSocket.
 pub(crate) async fn echo(upgrade: WebSocketUpgrade) -> Response {
-    // With the upgrade the socket leaves the connection that the stop waits for.
-    let hold = graceful::hold("websocket");
-    upgrade.on_upgrade(async |socket| {
-        converse(socket).await;
-        drop(hold);
-    })
+    upgrade.on_upgrade(converse)
 }
 
 async fn converse(mut socket: WebSocket) {

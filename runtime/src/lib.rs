@@ -193,8 +193,14 @@
 //! * `systemd`: where systemd expects it (`Type=notify`, `WatchdogSec=`), it is notified of readiness, the state, the
 //!   stop and the time the stop may take. Its watchdog is fed as long as the runtime runs tasks, and in a stop, which
 //!   has its own deadline.
-//! * `tower`: the module `tower`, a layer for services of axum, tonic and hyper. The stop waits for their
-//!   requests in hand. The page [`zero_dropped_requests`] says what else it takes for no client to notice a restart.
+//! * `http`: the module `http`. `http::serve(listener, app)` serves tonic's `Routes` and every other service of `tower`,
+//!   and drops no request at a stop. The page [`zero_dropped_requests`] says what else it takes for no client to notice a
+//!   restart.
+//! * `axum`: the same for axum's `Router`.
+//! * `net`: the module `net`. Listeners that systemd may hand over and that reset nobody when they close; streams whose
+//!   close destroys nothing that was written.
+//! * `tower`: the module `tower`, a layer for services in servers of other crates. The stop waits for their requests in
+//!   hand.
 //! * `metrics`: the recorder of the `metrics` facade, where one is installed, gets these once a second and whenever
 //!   the state changes: `graceful_state`, `graceful_stop_seconds{state}`, `graceful_workers{worker,outcome}`,
 //!   `graceful_workers_live{worker}`, `graceful_restarts_total{worker}`, `graceful_aborted_total{worker}`,
@@ -289,7 +295,8 @@
 //! With `panic = "abort"` a panic is the end of the process, by SIGABRT (134 in a shell): nothing is drained or
 //! dropped, and there is no report. SIGKILL cannot be handled, nor can a signal between `exec` and the first line of
 //! `main`. Forking is fine only before the lifecycle starts. `std::process::exit` ends the process at once. As PID 1
-//! the process reaps only the children it waits for. On Windows, ctrl-c and ctrl-break, close, shutdown and logoff
+//! the process reaps only the children it waits for. Where real-time threads of other programs take every core, the end is
+//! late by as much as the kernel keeps the process from running. On Windows, ctrl-c and ctrl-break, close, shutdown and logoff
 //! stand in for SIGINT and SIGTERM; that part compiles, but has not been run.
 
 mod os;
@@ -324,6 +331,10 @@ pub use report::status::{Activity, HoldStatus, HookStatus, MainStatus, Moment, S
 pub use run::builder::Builder;
 #[cfg(all(unix, feature = "process"))]
 pub use with::child::{ChildError, child};
+#[cfg(feature = "http")]
+pub use with::http;
+#[cfg(feature = "net")]
+pub use with::net;
 #[cfg(feature = "tower")]
 pub use with::tower;
 pub use work::cancellation::{RunUntilStopping, Stopping, is_stopping, run_until_stopping, stopping, token};

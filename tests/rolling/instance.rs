@@ -16,6 +16,8 @@ pub enum Contender {
     Future,
     /// The same; before that it says that it is not ready, and waits.
     Delay,
+    /// `graceful::http::serve`, and nothing else.
+    OneLine,
     /// The example `http`.
     Graceful,
     /// The example `http`, with a listener that stays open from one process to the next.
@@ -24,7 +26,8 @@ pub enum Contender {
 
 impl Contender {
     /// From the one that drops most.
-    pub const ALL: [Self; 5] = [Self::Unhandled, Self::Future, Self::Delay, Self::Graceful, Self::HandedOver];
+    pub const ALL: [Self; 6] =
+        [Self::Unhandled, Self::Future, Self::Delay, Self::OneLine, Self::Graceful, Self::HandedOver];
 }
 
 /// The programs to start.
@@ -32,6 +35,8 @@ impl Contender {
 pub struct Programs {
     /// The contenders without this crate.
     pub contender: &'static str,
+    /// The one of a single line.
+    pub one_line: &'static str,
     /// The example `http`.
     pub example: &'static str,
 }
@@ -118,6 +123,13 @@ impl Recipe {
             Contender::Unhandled => "unhandled",
             Contender::Future => "future",
             Contender::Delay => "delay",
+            Contender::OneLine => {
+                let mut command = Command::new(self.programs.one_line);
+                command.args([port, health].map(|port| port.to_string())).env("GRACEFUL_DRAIN", format!("{drain}ms"));
+                let child = Child::start(&mut command);
+                child.prints("listening");
+                return child;
+            }
             Contender::Graceful | Contender::HandedOver => {
                 let mut command = Command::new(self.programs.example);
                 command

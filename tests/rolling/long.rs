@@ -11,8 +11,11 @@ use graceful_rolling::{Contender, Front, Plan, Programs, Table, measure};
 
 const PLAN: Plan = Plan { rate: 2000, rounds: 5, drain: Duration::from_secs(2), calm: Duration::from_millis(500) };
 
-const PROGRAMS: Programs =
-    Programs { contender: env!("CARGO_BIN_EXE_rolling-contender"), example: env!("CARGO_BIN_EXE_rolling-http") };
+const PROGRAMS: Programs = Programs {
+    contender: env!("CARGO_BIN_EXE_rolling-contender"),
+    one_line: env!("CARGO_BIN_EXE_rolling-one-line"),
+    example: env!("CARGO_BIN_EXE_rolling-http"),
+};
 
 fn main() -> ExitCode {
     let words = env::args().skip(1).filter(|word| word != "--bench");

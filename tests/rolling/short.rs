@@ -8,8 +8,11 @@ use graceful_rolling::{Contender, Front, Plan, Programs, Row, measure};
 
 const PLAN: Plan = Plan { rate: 500, rounds: 1, drain: Duration::from_secs(1), calm: Duration::from_millis(300) };
 
-const PROGRAMS: Programs =
-    Programs { contender: env!("CARGO_BIN_EXE_rolling-contender"), example: env!("CARGO_BIN_EXE_rolling-http") };
+const PROGRAMS: Programs = Programs {
+    contender: env!("CARGO_BIN_EXE_rolling-contender"),
+    one_line: env!("CARGO_BIN_EXE_rolling-one-line"),
+    example: env!("CARGO_BIN_EXE_rolling-http"),
+};
 
 fn restarted(front: Front, contender: Contender) -> Row {
     let row = measure(PLAN, PROGRAMS, front, contender);
@@ -53,6 +56,12 @@ fn direct_clients_are_refused_at_the_most() {
 fn with_a_listener_that_is_handed_over_direct_clients_lose_nothing() {
     let row = restarted(Front::Direct, Contender::HandedOver);
     assert_eq!(row.failed, 0, "requests failed\n{row}");
+    assert!(row.is_as_promised(), "{row}");
+}
+
+#[test]
+fn one_line_serves_as_well() {
+    let row = restarted(Front::Direct, Contender::OneLine);
     assert!(row.is_as_promised(), "{row}");
 }
 

@@ -113,8 +113,8 @@ impl Row {
     pub fn is_as_promised(&self) -> bool {
         let tolerated = match (self.contender, self.front) {
             (Contender::Unhandled | Contender::Future | Contender::Delay, _) => return true,
-            (Contender::Graceful, Front::Direct) => self.refused,
-            (Contender::Graceful | Contender::HandedOver, _) => 0,
+            (Contender::OneLine | Contender::Graceful, Front::Direct) => self.refused,
+            (Contender::OneLine | Contender::Graceful | Contender::HandedOver, _) => 0,
         };
         self.failed == tolerated && self.codes.iter().all(|code| *code == Some(0))
     }
@@ -190,8 +190,9 @@ impl Row {
             Contender::Unhandled => "no handling at all",
             Contender::Future => "a shutdown future",
             Contender::Delay => "readiness, a delay, the future",
-            Contender::Graceful => "this crate",
-            Contender::HandedOver => "this crate, listener handed over",
+            Contender::OneLine => "`http::serve` in one line",
+            Contender::Graceful => "the example `http`",
+            Contender::HandedOver => "the same, listener handed over",
         };
         let delay = |share| {
             let delay = self.delay(share);

@@ -1,4 +1,4 @@
-//! What is noted for the report of a bad end.
+//! What is noted of a stop for its last lines, and for the report of a bad end.
 
 use std::sync::OnceLock;
 
@@ -18,6 +18,9 @@ pub(crate) struct Diagnostics {
     pub(crate) probes: crate::life::probes::Probes,
     /// The polls that were under way when the stop began.
     pub(crate) first_sample: OnceLock<Sample>,
+    /// What was cut off, which is no failure of the program's.
+    #[cfg(feature = "tower")]
+    pub(crate) cuts: crate::life::cuts::Cuts,
     /// The facts of a stop that ran out of time, taken before the abort.
     pub(crate) report: OnceLock<StopFacts>,
     /// Whether the report has been given to the writer. Held while it is made.

@@ -157,7 +157,7 @@ impl Entry {
     }
 
     /// No other name gets this entry.
-    #[cfg(feature = "tower")]
+    #[cfg(any(feature = "net", feature = "tower"))]
     pub(super) fn keep(&self) {
         self.kept.store(true, Ordering::Relaxed);
     }
@@ -178,7 +178,8 @@ impl Entry {
     /// How many ended well, the first time that no worker is left.
     pub(super) fn is_newly_idle(&self) -> Option<u64> {
         let ended = self.ended(ExitKind::Returned).load(Ordering::Relaxed);
-        let is_idle = ended > 0 && self.live() == 0 && !self.was_stopped.load(Ordering::Relaxed);
+        let comes_and_goes = self.kept.load(Ordering::Relaxed) || self.was_stopped.load(Ordering::Relaxed);
+        let is_idle = ended > 0 && self.live() == 0 && !comes_and_goes;
         (is_idle && !self.idle_said.swap(true, Ordering::Relaxed)).then_some(ended)
     }
 }

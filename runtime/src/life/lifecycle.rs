@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+#[cfg(feature = "http")]
+use crate::life::alarms::Alarms;
 use crate::life::diagnostics::Diagnostics;
 use crate::life::hook_list::Hooks;
 use crate::life::listeners::Listeners;
@@ -65,6 +67,21 @@ pub(crate) struct Time {
     pub(crate) clock: CoarseClock,
     /// When the process last went on after it had stood still.
     pub(crate) stall: Stall,
+    /// Tasks that are woken to the second.
+    #[cfg(feature = "http")]
+    pub(crate) alarms: Alarms,
+}
+
+impl Default for Time {
+    fn default() -> Self {
+        Self {
+            born: Instant::now(),
+            clock: CoarseClock::default(),
+            stall: Stall::default(),
+            #[cfg(feature = "http")]
+            alarms: Alarms::default(),
+        }
+    }
 }
 
 impl Lifecycle {
@@ -79,7 +96,7 @@ impl Lifecycle {
             slots: Slots::default(),
             tokens: StageTokens::default(),
             threads: Threads::default(),
-            time: Time { born: Instant::now(), clock: CoarseClock::default(), stall: Stall::default() },
+            time: Time::default(),
             hooks: Hooks::default(),
             listeners: Listeners::default(),
             diagnostics: Diagnostics::default(),

@@ -16,6 +16,10 @@ pub(crate) mod hook_list;
 pub(crate) mod wait_graph;
 #[cfg(taskdump)]
 pub(crate) mod probes;
+#[cfg(feature = "tower")]
+pub(crate) mod cuts;
+#[cfg(feature = "http")]
+pub(crate) mod alarms;
 pub(crate) mod diagnostics;
 #[cfg(all(unix, feature = "systemd"))]
 pub(crate) mod doorbell;

@@ -14,6 +14,9 @@ pub(crate) use unix::coarse_millis;
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use unix::{has_group, kill_group};
 
+#[cfg(all(target_os = "linux", feature = "net"))]
+pub(crate) use unix::{idle_millis, unsent};
+
 #[cfg(windows)]
 pub(crate) use windows::{die_of, exit_now, from_the_background, outranked_by};
 
@@ -171,6 +174,29 @@ mod unix {
         // SAFETY: no memory is involved.
         unsafe {
             libc::killpg(id, libc::SIGKILL);
+        }
+    }
+
+    /// How much of what was written to this socket its peer has not acknowledged, the end included: the sign of the
+    /// end counts as a byte.
+    #[cfg(all(target_os = "linux", feature = "net"))]
+    pub(crate) fn unsent(socket: BorrowedFd<'_>) -> usize {
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: SIOCOUTQ, which is TIOCOUTQ, writes one integer, and the pointer is valid for the call.
+        let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+        if result == 0 { usize::try_from(bytes).unwrap_or(0) } else { 0 }
+    }
+
+    /// How long ago the kernel last sent data on this TCP connection, in milliseconds. `None` for other sockets.
+    #[cfg(all(target_os = "linux", feature = "net"))]
+    pub(crate) fn idle_millis(socket: BorrowedFd<'_>) -> Option<u32> {
+        let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
+        let mut size = libc::socklen_t::try_from(size_of::<libc::tcp_info>()).ok()?;
+        // SAFETY: both pointers are valid for the call, which writes `size` bytes at the most; all zero is a valid value.
+        unsafe {
+            let (fd, info) = (socket.as_raw_fd(), info.as_mut_ptr());
+            let result = libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, info.cast(), &raw mut size);
+            (result == 0).then(|| (*info).tcpi_last_data_sent)
         }
     }
 

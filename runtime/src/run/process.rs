@@ -129,6 +129,10 @@ impl Started {
         let fatal = fatal_signal(&life);
         #[cfg(feature = "metrics")]
         life.teardown.leave_to_the_user(|| crate::with::metrics::publish(&life));
+        #[cfg(feature = "tower")]
+        if let Some(what) = life.diagnostics.cuts.summary() {
+            life.writer.say(crate::say::connections::cut_off(&what));
+        }
         let is_written = if life.diagnostics.failures.code() == 0 || fatal.is_some() {
             farewell(&life, untracked);
             life.writer.finish(for_last_lines(&life))

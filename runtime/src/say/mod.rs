@@ -3,6 +3,8 @@
 pub(crate) mod line;
 pub(crate) mod subscriber;
 pub(crate) mod lines;
+#[cfg(any(feature = "net", feature = "tower"))]
+pub(crate) mod connections;
 pub(crate) mod refusals;
 pub(crate) mod stderr;
 pub(crate) mod queue;

@@ -109,6 +109,8 @@ impl Watch {
             }
             let has_ticked = self.life.time.clock.count();
             if has_ticked {
+                #[cfg(feature = "http")]
+                self.life.time.alarms.ring(Instant::now());
                 self.check_workers();
             }
             let state = self.life.phase.state();

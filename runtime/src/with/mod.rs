@@ -4,7 +4,11 @@
 pub(crate) mod systemd;
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics;
+#[cfg(feature = "net")]
+pub mod net;
 #[cfg(feature = "tower")]
 pub mod tower;
+#[cfg(feature = "http")]
+pub mod http;
 #[cfg(all(unix, feature = "process"))]
 pub(crate) mod child;

@@ -1,4 +1,4 @@
-//! A layer for HTTP services on [`tower`](https://docs.rs/tower): axum, tonic, hyper. Feature `tower`.
+//! A layer for HTTP services on [`tower`](https://docs.rs/tower), in servers of other crates. Feature `tower`.
 //!
 //! ```text
 //! let app = Router::new()
@@ -6,12 +6,14 @@
 //!     .layer(graceful::tower::GracefulLayer::new());
 //! ```
 //!
-//! See [`GracefulLayer`]. The example `http` has it in a whole service.
+//! See [`GracefulLayer`]. `graceful::http::serve` has it built in, and does what a layer cannot.
 
+mod body;
+#[cfg(feature = "http")]
+pub(crate) mod connection;
 mod in_hand;
 
 use std::borrow::Cow;
-use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,12 +22,16 @@ use std::time::Duration;
 
 use http::header::{CONNECTION, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Version};
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use self::in_hand::{InHand, Options, Shared};
+pub use self::body::ResponseBody;
+#[cfg(feature = "http")]
+use self::connection::Connection;
+use self::in_hand::{InHand, Options, Refusal, Shared};
+#[cfg(feature = "http")]
 use crate::life::lifecycle::Lifecycle;
 use crate::model::label::Label;
 use crate::model::state::Stage;
@@ -38,7 +44,8 @@ use crate::work::ambient::Caller;
 ///   the stop waits for streams too, names them, and [`status()`](crate::status()) counts them.
 /// * HTTP/1 responses get `Connection: close` in the second half of the drain and from then on, so that
 ///   keep-alive clients go elsewhere while there is still time. HTTP/2 never gets that header.
-/// * Handlers find a [`StopBudget`] in the request's extensions: how long they may still take.
+/// * A request whose future or body is dropped before its end, during a stop, is named in the stop's last lines: by a
+///   time-out of the server's own, for instance.
 /// * With a [`concurrency_limit`](Self::concurrency_limit), requests beyond it are answered
 ///   `429 Too Many Requests`.
 /// * A request that the stop would not wait for any more is answered `503 Service Unavailable`: the layer's stage
@@ -51,9 +58,10 @@ use crate::work::ambient::Caller;
 /// it once and put it outermost; its clones, and the services it wraps, count together. Outside any lifecycle it only
 /// limits.
 ///
-/// It costs no allocation but the extension's, and no lock: four counters that all requests share.
+/// It costs no allocation and no lock: four counters that all requests share. How long a handler may still take,
+/// [`remaining()`](crate::remaining()) says.
 ///
-/// What it does not do:
+/// What it does not do, and `graceful::http::serve` does:
 ///
 /// * It does not see bytes leave. A body has ended when the server has taken its last frame; await the server's
 ///   own graceful shutdown as well, which also sends HTTP/2 its `GOAWAY` and closes idle connections.
@@ -67,7 +75,7 @@ use crate::work::ambient::Caller;
 /// use std::future::{Ready, ready};
 /// use std::task::{Context, Poll};
 ///
-/// use graceful::tower::{GracefulLayer, StopBudget};
+/// use graceful::tower::GracefulLayer;
 /// use http::{Request, Response};
 /// use tower_layer::Layer;
 /// use tower_service::Service;
@@ -84,10 +92,8 @@ use crate::work::ambient::Caller;
 ///         Poll::Ready(Ok(()))
 ///     }
 ///
-///     fn call(&mut self, request: Request<()>) -> Self::Future {
-///         let budget = request.extensions().get::<StopBudget>();
-///         let left = budget.and_then(StopBudget::remaining);
-///         ready(Ok(Response::new(format!("{left:?}"))))
+///     fn call(&mut self, _: Request<()>) -> Self::Future {
+///         ready(Ok(Response::new(format!("{:?}", graceful::remaining()))))
 ///     }
 /// }
 ///
@@ -147,6 +153,12 @@ impl GracefulLayer {
         self.with(|options| options.refuses = true)
     }
 
+    /// How long after the beginning of a stop connections are closed.
+    #[cfg(feature = "http")]
+    pub(crate) fn closes_after(&self, life: &Lifecycle) -> Duration {
+        self.0.closes_after(life)
+    }
+
     fn with(self, change: impl FnOnce(&mut Options)) -> Self {
         let mut options = self.0.options.clone();
         change(&mut options);
@@ -180,6 +192,7 @@ pub struct Graceful<S> {
 impl<S, B, R> Service<Request<B>> for Graceful<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
+    R: Body,
 {
     type Response = Response<ResponseBody<R>>;
     type Error = S::Error;
@@ -189,40 +202,46 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let life = ambient::lifecycle();
-        // HTTP/2 has `GOAWAY`; and a tunnel cannot be kept for another request.
-        let is_kept = request.version() < Version::HTTP_2 && request.method() != Method::CONNECT;
-        let progress = match self.shared.admit(life.as_ref()) {
-            Ok(in_hand) => {
-                request.extensions_mut().insert(StopBudget(life));
-                Progress::Served { response: self.inner.call(request), in_hand: Some(in_hand) }
-            }
-            Err(status) => Progress::Refused { status, life },
-        };
-        ResponseFuture { progress, shared: Arc::clone(&self.shared), is_kept }
+    #[inline]
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let Self { inner, shared } = self;
+        match InHand::take(shared, &request, ambient::lifecycle()) {
+            Ok(in_hand) => ResponseFuture::of(in_hand, is_kept(&request), inner.call(request)),
+            Err(status) => ResponseFuture::refused(shared, status, is_kept(&request)),
+        }
     }
 }
 
-/// How long a handler may still take, when a stop was asked for. In the extensions of each request that went
-/// through a [`GracefulLayer`], for code that runs where [`remaining()`](crate::remaining()) finds no lifecycle, and for
-/// tests of handlers, which make one with `default()`.
-#[derive(Clone, Default)]
-pub struct StopBudget(Option<Arc<Lifecycle>>);
+/// The layer around the service of one connection that this crate serves.
+#[cfg(feature = "http")]
+pub(crate) struct OnConnection<S> {
+    pub(crate) app: S,
+    pub(crate) connection: Arc<Connection>,
+}
 
-impl StopBudget {
-    /// The time left, at this moment, until the stop would give the request up. `None` while no stop was asked for, and
-    /// outside any lifecycle; [`Duration::MAX`] where there is no deadline.
-    pub fn remaining(&self) -> Option<Duration> {
-        let life = self.0.as_ref()?;
-        Some(life.phase.budget()?.remaining(life.now()))
+#[cfg(feature = "http")]
+impl<S, B, R> hyper::service::Service<Request<B>> for OnConnection<S>
+where
+    S: hyper::service::Service<Request<B>, Response = Response<R>>,
+    R: Body,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    #[inline]
+    fn call(&self, mut request: Request<B>) -> Self::Future {
+        match InHand::take_on(&self.connection, &mut request) {
+            Ok(in_hand) => ResponseFuture::of(in_hand, is_kept(&request), self.app.call(request)),
+            Err(status) => ResponseFuture::refused(&self.connection.shared, status, is_kept(&request)),
+        }
     }
 }
 
-impl fmt::Debug for StopBudget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("StopBudget").field(&self.remaining()).finish()
-    }
+/// HTTP/2 has `GOAWAY`; and a tunnel cannot be kept for another request.
+#[inline]
+fn is_kept<B>(request: &Request<B>) -> bool {
+    request.version() < Version::HTTP_2 && request.method() != Method::CONNECT
 }
 
 pin_project! {
@@ -230,62 +249,63 @@ pin_project! {
     #[must_use = "a future does nothing until it is awaited"]
     #[derive(Debug)]
     pub struct ResponseFuture<F> {
+        // `None` for a request that is refused.
         #[pin]
-        progress: Progress<F>,
-        shared: Arc<Shared>,
+        response: Option<F>,
+        in_hand: Option<InHand>,
+        refusal: Option<Box<Refusal>>,
         // Whether the client may use the connection again, unless the response forbids it.
         is_kept: bool,
     }
 }
 
-pin_project! {
-    #[project = ProgressProjected]
-    #[derive(Debug)]
-    enum Progress<F> {
-        Served {
-            #[pin]
-            response: F,
-            in_hand: Option<InHand>,
-        },
-        Refused {
-            status: StatusCode,
-            life: Option<Arc<Lifecycle>>,
-        },
+impl<F> ResponseFuture<F> {
+    #[inline]
+    fn of(in_hand: InHand, is_kept: bool, response: F) -> Self {
+        Self { response: Some(response), in_hand: Some(in_hand), refusal: None, is_kept }
+    }
+
+    #[cold]
+    fn refused(shared: &Shared, status: StatusCode, is_kept: bool) -> Self {
+        Self { response: None, in_hand: None, refusal: Some(Box::new(shared.refusal(status))), is_kept }
     }
 }
 
 impl<F, R, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<R>, E>>,
+    R: Body,
 {
     type Output = Result<Response<ResponseBody<R>>, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let shared = &**this.shared;
-        let (mut response, is_closing) = match this.progress.project() {
-            ProgressProjected::Served { response, in_hand } => {
-                let response = ready!(response.poll(context))?;
-                let in_hand = in_hand.take();
-                let life = in_hand.as_ref().and_then(InHand::life);
-                let is_closing = life.is_some_and(|life| shared.is_closing(life));
-                let body = |body| ResponseBody { body: Some(body), in_hand };
-                (response.map(body), is_closing)
-            }
-            ProgressProjected::Refused { status, life } => {
-                let is_closing = life.as_ref().is_some_and(|life| shared.is_closing(life));
-                (shared.refusal(*status), is_closing)
-            }
+        let Some(response) = this.response.as_pin_mut() else {
+            let refusal = this.refusal.take().expect("a future is not polled after it is ready");
+            return Poll::Ready(Ok(refusal.response(*this.is_kept)));
         };
-        let is_upgrade = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-        if is_closing && *this.is_kept && !is_upgrade {
-            close(response.headers_mut());
+        let response = ready!(response.poll(context));
+        let mut in_hand = this.in_hand.take().expect("a future is not polled after it is ready");
+        match response {
+            Ok(mut response) => {
+                if *this.is_kept && in_hand.is_last() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                    #[cfg(feature = "http")]
+                    in_hand.says_so();
+                    close(response.headers_mut());
+                }
+                Poll::Ready(Ok(ResponseBody::of(response, in_hand)))
+            }
+            Err(error) => {
+                in_hand.is_answered = true;
+                Poll::Ready(Err(error))
+            }
         }
-        Poll::Ready(Ok(response))
     }
 }
 
 /// Asks the client not to keep the connection, and leaves other options of `Connection` as they are.
+#[cold]
 fn close(headers: &mut HeaderMap) {
     let says_so = |value: &HeaderValue| {
         let value = value.to_str().unwrap_or_default();
@@ -294,48 +314,5 @@ fn close(headers: &mut HeaderMap) {
     };
     if !headers.get_all(CONNECTION).iter().any(says_so) {
         headers.append(CONNECTION, HeaderValue::from_static("close"));
-    }
-}
-
-pin_project! {
-    /// The body of a response: while it lasts, the request is in hand. That of a refusal is empty.
-    #[derive(Debug)]
-    pub struct ResponseBody<B> {
-        #[pin]
-        body: Option<B>,
-        // Released when the body has ended.
-        in_hand: Option<InHand>,
-    }
-}
-
-impl<B> Default for ResponseBody<B> {
-    fn default() -> Self {
-        Self { body: None, in_hand: None }
-    }
-}
-
-impl<B: Body> Body for ResponseBody<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let this = self.project();
-        let Some(body) = this.body.as_pin_mut() else {
-            return Poll::Ready(None);
-        };
-        let frame = ready!(body.poll_frame(context));
-        if !matches!(frame, Some(Ok(_))) {
-            *this.in_hand = None;
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let empty = || SizeHint::with_exact(0);
-        self.body.as_ref().map_or_else(empty, Body::size_hint)
     }
 }

@@ -134,6 +134,15 @@ impl Whose {
     }
 }
 
+#[cfg(feature = "http")]
+impl Stopping {
+    /// Whether nothing has been told to stop: one load. A worker that has polled this future is woken when that changes.
+    #[inline]
+    pub(crate) fn is_far(&self) -> bool {
+        self.whose.as_ref().is_some_and(|whose| whose.life.phase.is_quiet(whose.stage))
+    }
+}
+
 impl fmt::Debug for Stopping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_stopping = self.whose.as_ref().is_some_and(Whose::is_stopping);
@@ -180,7 +189,27 @@ impl Future for Stopping {
 /// # Cancel safety
 ///
 /// As cancel safe as `future`: at the stop it is dropped at the await it is in. Give it the *waiting* (`recv`,
-/// `next`, `sleep`), not the work.
+/// `next`, `sleep`), not the work. A call that has already taken something when it is dropped loses it: `BLPOP` of Redis
+/// and whatever else takes from a queue on the other side, `read_exact`, `read_line`, `write_all`.
+///
+/// # What is here already
+///
+/// A stop ends the wait even if the next unit is here, in a buffer or in a channel. Where that has to be finished too,
+/// as with commands that a client has sent in one go, poll the source first:
+///
+/// ```
+/// # use tokio::sync::mpsc::Receiver;
+/// /// The next command that is here, or that comes before the stop.
+/// async fn next(commands: &mut Receiver<String>) -> Option<String> {
+///     tokio::select! {
+///         biased;
+///         command = commands.recv() => command,
+///         () = graceful::stopping() => None,
+///     }
+/// }
+/// ```
+///
+/// A source that never runs dry keeps this going until the deadline.
 pub fn run_until_stopping<F: Future>(future: F) -> RunUntilStopping<F> {
     RunUntilStopping { future, stopping: stopping(), polled: false }
 }

@@ -53,6 +53,7 @@ impl Held {
 
     /// The same, in an entry that is known: no name is looked up.
     #[cfg(feature = "tower")]
+    #[inline]
     pub(crate) fn in_row(life: Arc<Lifecycle>, entry: EntryId, stage: Stage) -> Option<Self> {
         life.arrive(stage).then(|| {
             life.registry.get(entry).start();

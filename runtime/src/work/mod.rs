@@ -23,6 +23,8 @@ pub(crate) mod span;
 pub(crate) mod body;
 pub(crate) mod handle;
 pub(crate) mod worker;
+#[cfg(feature = "net")]
+pub(crate) mod own_entry;
 pub(crate) mod hold;
 pub(crate) mod hook;
 pub(crate) mod reload;

@@ -1,0 +1,205 @@
+//! What is known of one HTTP connection: what its client and its requests are at.
+//!
+//! The socket and the service write here, and the task that drives the connection looks. With HTTP/2 requests run in
+//! tasks of their own. No clock is read here: since when something is so, the task knows from when it first saw it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use http::Extensions;
+use tokio::sync::Notify;
+
+use super::GracefulLayer;
+use super::in_hand::Shared;
+use crate::life::lifecycle::Lifecycle;
+use crate::model::label::EntryId;
+
+/// Adds what a handler may want to know of the client to a request's extensions.
+pub(crate) type ConnectInfo = dyn Fn(SocketAddr, &mut Extensions) + Send + Sync;
+
+/// What a connection is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Activity {
+    /// Its client has sent nothing yet.
+    Opening,
+    /// Its client has sent a part of a request's head.
+    ReadingHead,
+    /// Requests are in hand.
+    Answering,
+    /// What is ready for its client is not taken.
+    Blocked,
+    /// Its client may send another request.
+    Idle,
+}
+
+pub(crate) struct Connection {
+    pub(super) life: Arc<Lifecycle>,
+    pub(super) shared: Arc<Shared>,
+    /// Where its requests are counted.
+    pub(super) entry: EntryId,
+    /// The client, and who wants to know of it.
+    peer: Option<(SocketAddr, Arc<ConnectInfo>)>,
+    /// Requests in hand.
+    requests: AtomicU32,
+    /// How many there were: with HTTP/2 perhaps a few more.
+    served: AtomicU32,
+    is_http2: AtomicBool,
+    /// Bytes have come that are no whole head yet.
+    has_part: AtomicBool,
+    /// The client takes nothing.
+    is_blocked: AtomicBool,
+    /// The next answer is the last one.
+    ends: AtomicBool,
+    /// The client was told so, by an answer of HTTP/1.
+    has_said_so: AtomicBool,
+    /// The socket is gone.
+    is_closed: AtomicBool,
+    closed: Notify,
+}
+
+/// How a connection that speaks HTTP/2 begins.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0";
+
+impl Connection {
+    /// For requests that this layer takes.
+    pub(crate) fn new(
+        life: &Arc<Lifecycle>,
+        layer: &GracefulLayer,
+        peer: Option<(SocketAddr, Arc<ConnectInfo>)>,
+    ) -> Arc<Self> {
+        let GracefulLayer(shared) = layer;
+        let no = || AtomicBool::new(false);
+        Arc::new(Self {
+            life: Arc::clone(life),
+            shared: Arc::clone(shared),
+            entry: shared.entry(life),
+            peer,
+            requests: AtomicU32::new(0),
+            served: AtomicU32::new(0),
+            is_http2: no(),
+            has_part: no(),
+            is_blocked: no(),
+            ends: no(),
+            has_said_so: no(),
+            is_closed: no(),
+            closed: Notify::new(),
+        })
+    }
+
+    // ----- the socket -----
+
+    /// The client has sent these bytes.
+    #[inline]
+    pub(crate) fn received(&self, bytes: &[u8]) {
+        if self.requests.load(Ordering::Relaxed) > 0 || self.is_http2() {
+            return;
+        }
+        let is_first = self.served.load(Ordering::Relaxed) == 0 && !self.has_part.load(Ordering::Relaxed);
+        if is_first && bytes.starts_with(&PREFACE[..PREFACE.len().min(bytes.len())]) {
+            self.is_http2.store(true, Ordering::Relaxed);
+        } else {
+            self.has_part.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// What was received before belongs to another protocol.
+    pub(crate) fn is_established(&self) {
+        self.is_http2.store(false, Ordering::Relaxed);
+        self.has_part.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the client takes what is sent.
+    #[inline]
+    pub(crate) fn sends(&self, takes: bool) {
+        if takes == self.is_blocked() {
+            self.is_blocked.store(!takes, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        self.closed.notify_one();
+    }
+
+    // ----- the service -----
+
+    #[inline]
+    pub(crate) fn request_began(&self, is_http2: bool, extensions: &mut Extensions) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.has_part.store(false, Ordering::Relaxed);
+        let served = self.served.load(Ordering::Relaxed);
+        if served == 0 {
+            self.is_http2.store(is_http2, Ordering::Relaxed);
+        }
+        self.served.store(served.wrapping_add(1).max(1), Ordering::Relaxed);
+        if let Some((peer, info)) = &self.peer {
+            info(*peer, extensions);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn request_ended(&self) {
+        self.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Whether the client should be told that the answer is the last one.
+    #[inline]
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ends.load(Ordering::Relaxed)
+    }
+
+    /// The client is told so.
+    pub(crate) fn says_so(&self) {
+        self.has_said_so.store(true, Ordering::Relaxed);
+    }
+
+    // ----- the task -----
+
+    pub(crate) fn ends(&self) {
+        self.ends.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_said_so(&self) -> bool {
+        self.has_said_so.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn is_http2(&self) -> bool {
+        self.is_http2.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn is_blocked(&self) -> bool {
+        self.is_blocked.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn has_requests(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) > 0
+    }
+
+    /// What it is at, and for which request: one that is at the same again has been at something else meanwhile if the
+    /// number is another.
+    pub(crate) fn look(&self) -> (Activity, u32) {
+        let served = self.served.load(Ordering::Relaxed);
+        let activity = if self.is_blocked() {
+            Activity::Blocked
+        } else if self.has_requests() {
+            Activity::Answering
+        } else if self.has_part.load(Ordering::Relaxed) {
+            Activity::ReadingHead
+        } else if served > 0 {
+            Activity::Idle
+        } else {
+            Activity::Opening
+        };
+        (activity, served)
+    }
+
+    /// Waits until the socket is gone: after an upgrade another task has it.
+    pub(crate) async fn closed(&self) {
+        while !self.is_closed.load(Ordering::Acquire) {
+            self.closed.notified().await;
+        }
+    }
+}

@@ -1,0 +1,519 @@
+//! `graceful::http::serve` and `graceful::net`: what clients see that do not behave, and what the stop says of them.
+#![cfg(unix)]
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use graceful_tests::client::{PATIENCE, address_after, connect, read_up_to, rest_of, wait_until_refused};
+use graceful_tests::{Child, End, Signal};
+
+const SERVES: &str = env!("CARGO_BIN_EXE_serves");
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The delay that a busy machine may add.
+const SLACK: Duration = Duration::from_secs(2);
+
+const ROOT: &str = "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+/// The size of `/big`.
+const BIG: usize = 8_000_000;
+
+struct Server {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Server {
+    fn start(arguments: &[&str]) -> Self {
+        Self::of(Child::start(Command::new(SERVES).args(arguments)))
+    }
+
+    fn with_budget(arguments: &[&str], budget: &str) -> Self {
+        Self::of(Child::start(Command::new(SERVES).args(arguments).env("GRACEFUL_STOP_TIMEOUT", budget)))
+    }
+
+    fn of(child: Child) -> Self {
+        child.prints_part(" at 127.0.0.1:");
+        let address = address_after(&child, " at ");
+        Self { child, address }
+    }
+
+    fn connect(&self) -> TcpStream {
+        connect(self.address)
+    }
+
+    /// A connection on which this was sent.
+    fn send(&self, bytes: impl AsRef<[u8]>) -> TcpStream {
+        let mut client = self.connect();
+        client.write_all(bytes.as_ref()).expect("it is sent");
+        client
+    }
+
+    /// A request for this path.
+    fn get(&self, path: &str) -> TcpStream {
+        self.send(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"))
+    }
+
+    /// SIGTERM, and the stop has begun.
+    fn stop(&self) -> Instant {
+        let asked = self.child.terminate();
+        self.child.says("stopping: SIGTERM");
+        asked
+    }
+
+    fn end(self) -> End {
+        self.child.end()
+    }
+}
+
+/// The bytes up to an orderly end.
+fn bytes_of(mut client: impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    client.read_to_end(&mut bytes).expect("the stream ends in good order");
+    bytes
+}
+
+/// Whether a client that has waited until then sees the end of the connection, a reset included.
+fn is_closed(mut client: TcpStream) -> bool {
+    let mut bytes = Vec::new();
+    let read = client.read_to_end(&mut bytes);
+    read.is_ok() || read.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset)
+}
+
+fn head_of(client: &mut TcpStream) -> String {
+    read_up_to(client, "\r\n\r\n")
+}
+
+// ----- clients that do not behave -----
+
+#[test]
+fn half_a_head_costs_nothing_and_is_said() {
+    let server = Server::start(&["http"]);
+    let half = server.send("GET / HTTP/1.1\r\nhost: loc");
+    let asked = server.stop();
+    assert_eq!(rest_of(half), "");
+    let end = server.end();
+    end.assert_code(0);
+    end.assert_gone_between(asked, Duration::ZERO, SECOND + SLACK);
+    end.assert_said("cut off: 1 connection (reading the head of a request)");
+}
+
+#[test]
+fn a_head_that_comes_byte_by_byte_costs_nothing() {
+    let server = Server::start(&["http"]);
+    let client = server.connect();
+    let mut dripping = client.try_clone().expect("a socket can be cloned");
+    let drip = thread::spawn(move || {
+        for byte in ROOT.bytes() {
+            if dripping.write_all(&[byte]).is_err() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let asked = server.stop();
+    assert!(is_closed(client));
+    let end = server.end();
+    end.assert_code(0);
+    end.assert_gone_between(asked, Duration::ZERO, SECOND + SLACK);
+    drip.join().expect("no panic");
+}
+
+#[test]
+fn a_client_that_says_nothing_costs_nothing() {
+    let server = Server::start(&["http"]);
+    let silent = server.connect();
+    let asked = server.stop();
+    assert_eq!(rest_of(silent), "");
+    let end = server.end();
+    end.assert_code(0);
+    end.assert_gone_between(asked, Duration::ZERO, SECOND + SLACK);
+    assert!(!end.has_said("cut off"), "{end}");
+}
+
+#[test]
+fn a_client_that_never_reads_its_answer_is_cut_off_in_time() {
+    let server = Server::start(&["http"]);
+    let mut deaf = server.get("/big");
+    head_of(&mut deaf);
+    let asked = server.stop();
+    let end = server.end();
+    end.assert_code(0);
+    end.assert_gone_between(asked, 4 * SECOND, 8 * SECOND + SLACK);
+    end.assert_said("cut off: 1 ");
+    drop(deaf);
+}
+
+/// The client knows from the first answer that the others will not come: it may send them again elsewhere.
+#[test]
+fn of_three_requests_at_once_the_first_is_answered_and_says_close() {
+    let server = Server::start(&["http"]);
+    let slow = "GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let client = server.send(format!("{slow}{ROOT}{ROOT}"));
+    server.child.prints("in hand");
+    server.stop();
+    let answer = rest_of(client);
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.contains("connection: close\r\n"), "{answer}");
+    assert!(answer.ends_with("slow\n"), "{answer}");
+    server.end().assert_code(0);
+}
+
+// ----- HTTP/2 by hand -----
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// An empty SETTINGS.
+const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+/// HEADERS of `GET http://x/`, which end the stream.
+const GET: &[u8] = &[0, 0, 6, 1, 5, 0, 0, 0, 1, 0x82, 0x86, 0x84, 0x41, 1, b'x'];
+/// The types of frames.
+const DATA: u8 = 0;
+const GOAWAY: u8 = 7;
+
+/// The type of the next frame.
+fn frame(client: &mut TcpStream) -> Option<u8> {
+    let mut head = [0; 9];
+    client.read_exact(&mut head).ok()?;
+    let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+    client.read_exact(&mut vec![0; length]).ok()?;
+    Some(head[3])
+}
+
+fn frames_up_to(client: &mut TcpStream, kind: u8) {
+    while frame(client).expect("it comes") != kind {}
+}
+
+#[test]
+fn a_preface_alone_costs_nothing() {
+    let server = Server::start(&["http"]);
+    let client = server.send(PREFACE);
+    let asked = server.stop();
+    assert!(is_closed(client));
+    let end = server.end();
+    end.assert_code(0);
+    end.assert_gone_between(asked, Duration::ZERO, 2 * SECOND + SLACK);
+    assert!(!end.has_said("cut off"), "{end}");
+}
+
+#[test]
+fn a_ping_that_is_never_answered_costs_a_second() {
+    let server = Server::start(&["http"]);
+    let mut client = server.send([PREFACE, SETTINGS, GET].concat());
+    frames_up_to(&mut client, DATA);
+    let asked = server.stop();
+    frames_up_to(&mut client, GOAWAY);
+    assert!(is_closed(client));
+    let end = server.end();
+    end.assert_code(0);
+    end.assert_gone_between(asked, Duration::ZERO, 2 * SECOND + SLACK);
+    assert!(!end.has_said("cut off"), "{end}");
+}
+
+// ----- upgrades -----
+
+fn upgraded(server: &Server, path: &str) -> TcpStream {
+    let head = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+                sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let mut client = server.send(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{head}\r\n"));
+    let answer = head_of(&mut client);
+    assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+    client
+}
+
+#[test]
+fn a_handler_of_an_upgraded_connection_that_ignores_the_stop_is_waited_for_and_named() {
+    let server = Server::with_budget(&["http"], "2s");
+    let client = upgraded(&server, "/deaf");
+    let asked = server.stop();
+    let end = server.end();
+    end.assert_code(124);
+    end.assert_gone_between(asked, SECOND, 2 * SECOND + SLACK);
+    end.assert_said("connection (");
+    end.assert_said("cut off: 1 connection (upgraded, to a WebSocket or a tunnel)");
+    drop(client);
+}
+
+#[test]
+fn a_request_at_the_deadline_is_named() {
+    let server = Server::with_budget(&["http"], "1s");
+    let client = server.get("/never");
+    let asked = server.stop();
+    let end = server.end();
+    end.assert_code(124);
+    end.assert_gone_between(asked, Duration::from_millis(800), SECOND + SLACK);
+    end.assert_said("cut off: 1 request (GET /never)");
+    drop(client);
+}
+
+// ----- last chances -----
+
+/// An idle connection stays open for a moment: its client may be about to send.
+#[test]
+fn a_request_that_crosses_the_stop_is_answered() {
+    for _ in 0..20 {
+        let server = Server::start(&["http"]);
+        let mut client = server.send(ROOT);
+        assert!(!head_of(&mut client).contains("connection: close"));
+        read_up_to(&mut client, "hello\n");
+        let mut other = server.connect();
+        server.stop();
+        client.write_all(ROOT.as_bytes()).expect("it is open");
+        other.write_all(ROOT.as_bytes()).expect("it is open");
+        for client in [client, other] {
+            let answer = rest_of(client);
+            assert!(answer.contains("connection: close\r\n") && answer.ends_with("hello\n"), "{answer}");
+        }
+        server.end().assert_code(0);
+    }
+}
+
+/// With a token of its own a worker is told in another way.
+#[test]
+fn a_connection_whose_handler_has_asked_for_its_token_is_told() {
+    for how in ["http", "part"] {
+        let server = Server::start(&[how]);
+        let mut client = server.get("/token");
+        head_of(&mut client);
+        read_up_to(&mut client, "false\n");
+        let asked = Instant::now();
+        if how == "http" {
+            server.stop();
+        }
+        assert_eq!(rest_of(client), "");
+        assert!(asked.elapsed() < SECOND + SLACK, "it was not told");
+        server.child.terminate();
+        server.end().assert_code(0);
+    }
+}
+
+/// An error is one line that says which address, why, and what to do.
+#[tokio::test]
+async fn a_socket_that_cannot_be_opened_is_one_line() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let taken = taken.local_addr().expect("it is bound").to_string();
+    for (address, why) in [
+        (&*taken, "the address is in use: end the process that has it (`ss -ltnp 'sport = :"),
+        ("192.0.2.1:3000", "no interface of this machine has this address"),
+        ("127.0.0.1", "an address is written as 127.0.0.1:3000 or [::1]:3000"),
+        ("127.0.0.1:port", "invalid port"),
+    ] {
+        let error = graceful::net::listen("web", address).await.expect_err(address).to_string();
+        assert!(error.starts_with(&format!("cannot listen on {address} (web): ")), "{error}");
+        assert!(error.contains(why) && error.lines().count() == 1, "{error}");
+    }
+}
+
+#[test]
+fn a_server_that_is_a_part_stops_with_its_part() {
+    let server = Server::start(&["part"]);
+    let mut client = server.send(ROOT);
+    head_of(&mut client);
+    read_up_to(&mut client, "hello\n");
+    let slow = server.get("/slow");
+    server.child.prints("in hand");
+    assert_eq!(rest_of(client), "");
+    let answer = rest_of(slow);
+    assert!(answer.contains("connection: close\r\n") && answer.ends_with("slow\n"), "{answer}");
+    server.child.prints("the part is gone");
+    wait_until_refused(server.address);
+    server.child.terminate();
+    server.end().assert_code(0);
+}
+
+// ----- limits -----
+
+#[test]
+fn slow_clients_have_limits_without_a_stop_too() {
+    let server = Server::start(&["short"]);
+    let half = server.send("GET / HTTP/1.1\r\nhost: loc");
+    assert_eq!(rest_of(half), "");
+    assert_eq!(rest_of(server.connect()), "", "one that says nothing");
+    let mut idle = server.send(ROOT);
+    head_of(&mut idle);
+    assert_eq!(rest_of(idle), "hello\n");
+    let mut deaf = server.get("/big");
+    head_of(&mut deaf);
+    thread::sleep(3 * SECOND);
+    let mut rest = Vec::new();
+    let _ = deaf.read_to_end(&mut rest);
+    assert!(rest.len() < BIG, "the answer came whole");
+    server.child.terminate();
+    let end = server.end();
+    end.assert_code(0);
+    assert!(!end.has_said("cut off"), "that is of stops\n{end}");
+}
+
+#[test]
+fn beyond_the_limit_clients_wait() {
+    let server = Server::start(&["few"]);
+    let mut first = server.send(ROOT);
+    let mut second = server.send(ROOT);
+    for client in [&mut first, &mut second] {
+        read_up_to(client, "hello\n");
+    }
+    let mut third = server.send(ROOT);
+    third.set_read_timeout(Some(Duration::from_millis(300))).expect("not zero");
+    assert!(third.read(&mut [0]).is_err(), "it is served beyond the limit");
+    drop(first);
+    third.set_read_timeout(Some(PATIENCE)).expect("not zero");
+    read_up_to(&mut third, "hello\n");
+    let late = server.send(ROOT);
+    server.stop();
+    assert!(rest_of(late).ends_with("hello\n"), "the kernel had let it in");
+    server.end().assert_code(0);
+}
+
+#[test]
+fn layers_of_the_app_are_applied_once() {
+    let server = Server::start(&["alone"]);
+    let clients: Vec<_> = (0..5).map(|_| server.get("/alone")).collect();
+    for mut client in clients {
+        assert!(head_of(&mut client).starts_with("HTTP/1.1 200 "));
+    }
+    server.child.terminate();
+    let end = server.end();
+    let alone: Vec<_> = end.printed().into_iter().filter(|line| line.starts_with("alone")).collect();
+    assert_eq!(alone.len(), 10, "{end}");
+    assert!(alone.chunks(2).all(|pair| pair == ["alone begins", "alone ends"]), "two at once\n{end}");
+}
+
+/// Files run out: clients wait, a line says why, and they are served when there are files again.
+#[test]
+fn without_files_clients_wait() {
+    let mut shell = Command::new("sh");
+    let server = Server::of(Child::start(shell.args(["-c", "ulimit -n 24; exec \"$0\" http", SERVES])));
+    let mut clients: Vec<_> = (0..30).map(|_| server.connect()).collect();
+    server.child.says("cannot accept connections: Too many open files");
+    clients.truncate(5);
+    let mut client = server.send(ROOT);
+    read_up_to(&mut client, "hello\n");
+    drop((clients, client));
+    server.stop();
+    server.end().assert_code(0);
+}
+
+// ----- sockets -----
+
+#[test]
+fn a_unix_socket_and_a_port_are_served_at_once() {
+    let folder = std::env::temp_dir().join(format!("graceful-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let path = folder.join("unix");
+    let server = Server::start(&["unix", path.to_str().expect("it is text")]);
+    read_up_to(&mut server.send(ROOT), "hello\n");
+    let mut client = UnixStream::connect(&path).expect("it listens");
+    client.write_all(b"GET / HTTP/1.0\r\n\r\n").expect("it is sent");
+    assert!(bytes_of(client).ends_with(b"hello\n"));
+    let mut slow = UnixStream::connect(&path).expect("it listens");
+    slow.write_all(b"GET /slow HTTP/1.0\r\n\r\n").expect("it is sent");
+    server.child.prints("in hand");
+    server.stop();
+    assert!(bytes_of(slow).ends_with(b"slow\n"));
+    server.end().assert_code(0);
+    std::fs::remove_dir_all(&folder).expect("it is ours");
+}
+
+#[test]
+fn handlers_learn_where_their_client_is() {
+    let server = Server::start(&["http"]);
+    let mut client = server.get("/peer");
+    head_of(&mut client);
+    let own = client.local_addr().expect("it is connected");
+    read_up_to(&mut client, &format!("{own}\n"));
+    server.child.terminate();
+    server.end().assert_code(0);
+}
+
+/// Two sockets, handed over in another order than that in which they are asked for.
+#[test]
+fn sockets_are_handed_over_by_name() {
+    let sockets = [(), ()].map(|()| std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free"));
+    let [second, first] = sockets.each_ref().map(|socket| socket.local_addr().expect("it is bound"));
+    let child = Child::start_with_listeners(Command::new(SERVES).arg("named"), &sockets, "second.socket:first");
+    child.prints(&format!("first at {first}"));
+    child.prints(&format!("second at {second}"));
+    for address in [first, second] {
+        let mut client = connect(address);
+        client.write_all(ROOT.as_bytes()).expect("it is sent");
+        read_up_to(&mut client, "hello\n");
+    }
+    child.terminate();
+    child.end().assert_code(0);
+    for address in [first, second] {
+        TcpStream::connect(address).expect("it stays open");
+    }
+}
+
+// ----- the layer -----
+
+#[test]
+fn a_request_that_the_server_gives_up_is_counted_and_said() {
+    let server = Server::start(&["moment"]);
+    let slow = server.get("/slow");
+    server.child.prints("in hand");
+    let mut done = server.send(ROOT);
+    read_up_to(&mut done, "hello\n");
+    server.stop();
+    let end = server.end();
+    end.assert_code(0);
+    end.assert_said("cut off: 1 request (GET /slow)");
+    drop((slow, done));
+}
+
+// ----- plain TCP -----
+
+/// The second command is never read. A socket with unread bytes resets its peer when it is closed.
+#[test]
+fn a_command_that_is_not_read_destroys_no_answer() {
+    for _ in 0..3 {
+        let server = Server::start(&["count", "until"]);
+        let client = server.send(format!("{BIG}\n"));
+        server.child.prints(&format!("asked for {BIG}"));
+        (&client).write_all(b"1\n").expect("it is open");
+        server.stop();
+        assert_eq!(bytes_of(client).len(), BIG);
+        server.end().assert_code(0);
+    }
+}
+
+#[test]
+fn commands_that_are_here_are_answered() {
+    let server = Server::start(&["count", "here"]);
+    let client = server.send("1000000\n2\n3\n");
+    server.child.prints("asked for 1000000");
+    server.stop();
+    assert_eq!(bytes_of(client).len(), 1_000_005);
+    server.end().assert_code(0);
+}
+
+/// The same for HTTP: an answer that comes before the upload was read.
+#[test]
+fn bytes_that_nobody_reads_destroy_no_answer_of_http() {
+    let server = Server::start(&["http"]);
+    let mut client = server.send("GET /bytes/4000000 HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    head_of(&mut client);
+    client.write_all(&vec![b'x'; 100_000]).expect("the kernel takes it");
+    server.stop();
+    assert_eq!(bytes_of(client).len(), 4_000_000);
+    server.end().assert_code(0);
+}
+
+#[test]
+fn a_peer_that_keeps_sending_is_not_waited_for() {
+    let server = Server::start(&["count", "until"]);
+    let client = server.send("1\n");
+    let mut sending = client.try_clone().expect("a socket can be cloned");
+    let sender = thread::spawn(move || while sending.write_all(&[b'x'; 1000]).is_ok() {});
+    server.child.prints("asked for 1");
+    let asked = server.child.send(Signal::SIGTERM);
+    let end = server.end();
+    end.assert_code(0);
+    end.assert_gone_between(asked, Duration::ZERO, 3 * SECOND + SLACK);
+    drop(client);
+    sender.join().expect("no panic");
+}
