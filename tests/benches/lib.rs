@@ -2,6 +2,9 @@
 #![cfg(unix)]
 #![allow(clippy::missing_panics_doc)] // everything here panics: that is how a measurement fails
 
+#[cfg(feature = "contenders")]
+pub mod web;
+
 use std::env::args;
 use std::fmt::Debug;
 use std::fs;

@@ -81,6 +81,12 @@ pub(crate) const GROUPS: &[Group] = &[
         measure: starts::swallowed,
     },
     Group {
+        name: "layer",
+        what: "instructions of a request, with `GracefulLayer` and without",
+        takes_long: false,
+        measure: instructions::layer,
+    },
+    Group {
         name: "is-stopping",
         what: "instructions to ask whether to stop",
         takes_long: false,

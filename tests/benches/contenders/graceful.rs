@@ -4,10 +4,13 @@ use std::future::pending;
 use std::hint::black_box;
 use std::process::ExitCode;
 
+use graceful::tower::GracefulLayer;
+use graceful_benches::web;
 use graceful_benches::{
     block, in_batches, n, now, park, resident, say, say_since, say_when, task, unknown, until_parked,
 };
 use tokio::task::yield_now;
+use tower_layer::Layer;
 
 fn main() -> ExitCode {
     match &*task() {
@@ -17,6 +20,7 @@ fn main() -> ExitCode {
         "spawn-by-worker" => spawn_by_worker(),
         "spawn-by-worker-yielding" => spawn_by_worker_yielding(),
         "park" => park_and_stop(),
+        "requests" => requests(),
         "flag" => flag(),
         "no-flag" => no_flag(),
         "bytes" => bytes(),
@@ -32,6 +36,11 @@ fn main() -> ExitCode {
         "endless" => endless(),
         task => unknown(task),
     }
+}
+
+#[graceful::main(flavor = "current_thread")]
+async fn requests() {
+    web::ask(GracefulLayer::new().layer(web::Hello), n()).await;
 }
 
 #[graceful::worker]

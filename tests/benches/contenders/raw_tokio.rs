@@ -4,6 +4,7 @@ use std::future::pending;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use graceful_benches::web;
 use graceful_benches::{
     DEADLINE, block, in_batches, n, park, resident, say, say_when, sigterm, start_up, task, unknown, until_parked,
 };
@@ -15,6 +16,7 @@ fn main() {
     match &*task() {
         "spawn" => spawn(),
         "park" => park_and_stop(),
+        "requests" => requests(),
         "flag" => flag(),
         "no-flag" => no_flag(),
         "bytes" => bytes(),
@@ -26,6 +28,11 @@ fn main() {
         "endless" => endless(),
         task => unknown(task),
     }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn requests() {
+    web::ask(web::Hello, n()).await;
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -70,6 +70,15 @@ pub(crate) fn park(options: &Options, table: &mut Table) -> Result<(), String> {
     Ok(())
 }
 
+/// A service that answers at once, without a network.
+pub(crate) fn layer(options: &Options, table: &mut Table) -> Result<(), String> {
+    let contenders = contenders::named(&[GRACEFUL, RAW]);
+    let results =
+        interleaved(&contenders, options.runs(RUNS), |contender| valgrind::instructions(contender, "requests"))?;
+    table.add("a request with `GracefulLayer` (raw tokio: without)", INSTRUCTIONS, Limit::Beyond(504.0, RAW), &results);
+    Ok(())
+}
+
 /// An iteration of a loop that calls it, less one of a loop that does not.
 pub(crate) fn is_stopping(options: &Options, table: &mut Table) -> Result<(), String> {
     let unit = Unit { name: "Ir", digits: 1 };
