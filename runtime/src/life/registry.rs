@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 use crate::life::entry::Entry;
 use crate::life::function::Function;
 use crate::model::label::{EntryId, Label, NAMED};
+use crate::model::state::Stage;
 use crate::model::text;
 use crate::os::lock::Lock;
 
@@ -57,7 +58,7 @@ impl Registry {
     }
 
     /// An entry that its name keeps, for code that counts often.
-    #[cfg(feature = "tower")]
+    #[cfg(any(feature = "net", feature = "tower"))]
     pub(crate) fn keep_named(&self, label: Label) -> EntryId {
         self.under(label, Entry::keep)
     }
@@ -100,15 +101,26 @@ impl Registry {
         used.filter_map(|(id, entry)| Some((id, entry.label()?, entry))).collect()
     }
 
+    /// The stage that was set for the workers of an entry, or for those that have started them.
+    pub(crate) fn stage(&self, id: EntryId) -> Option<Stage> {
+        self.line(id).iter().find_map(|id| self.get(*id).policy().stage())
+    }
+
     /// The names of the workers that those of an entry were started under, the outermost first.
     pub(crate) fn parents(&self, id: EntryId) -> Vec<String> {
+        let line = self.line(id);
+        line.iter().skip(1).rev().filter_map(|id| Some(text::name(&self.get(*id).label()?.name))).collect()
+    }
+
+    /// An entry, then those of the workers above it, as far as they are single ones.
+    fn line(&self, id: EntryId) -> Vec<EntryId> {
         let mut ids = vec![id];
         while let Some(parent) = ids.last().and_then(|id| self.get(*id).parent())
             && !ids.contains(&parent)
         {
             ids.push(parent);
         }
-        ids.iter().skip(1).rev().filter_map(|id| Some(text::name(&self.get(*id).label()?.name))).collect()
+        ids
     }
 
     /// The names of workers of which none is left, and how many ended well: each name once.

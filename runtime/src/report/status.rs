@@ -297,7 +297,7 @@ fn worker(census: &Census<'_>, id: EntryId, label: &Label, entry: &Entry) -> Wor
         parents: census.life.registry.parents(id),
         location: label.location(),
         on_failure: policy.on_failure(),
-        stage: policy.stage(),
+        stage: census.life.registry.stage(id),
         live: entry.live(),
         waiting: entry.lingering.load(Ordering::Relaxed).into(),
         started: entry.started.load(Ordering::Relaxed),
