@@ -73,7 +73,8 @@ use proc_macro::TokenStream;
 /// # Another name than `main`
 ///
 /// A function of another name keeps its arguments and returns an [`ExitCode`](std::process::ExitCode), so that
-/// a plain `main` can parse the command line first. The options may use the arguments.
+/// a plain `main` can parse the command line first. rustc warns if `main` does not return that exit code: the process
+/// would end with 0 whatever happened. The options may use the arguments.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -92,6 +93,7 @@ use proc_macro::TokenStream;
 /// # What it expands to
 ///
 /// ```text
+/// #[must_use = "it is the exit code of the process: return it from `main`"]
 /// fn main() -> ::std::process::ExitCode {
 ///     async fn main() -> anyhow::Result<()> {
 ///         // the body

@@ -37,9 +37,14 @@ pub(crate) fn inner(function: &Function) -> impl Iterator<Item = &Attribute> {
     kept(function).filter(|it| !is_outer(it))
 }
 
-/// Whether it is a bare `#[must_use]`, which `Worker` has with a message.
+/// Whether it is a bare `#[must_use]`, in the place of which there is one with a message.
 pub(crate) fn is_bare_must_use(attribute: &Attribute) -> bool {
     matches!(&attribute.meta, Meta::Path(path) if path.is_ident("must_use"))
+}
+
+/// Whether it is any `#[must_use]`.
+pub(crate) fn is_must_use(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("must_use")
 }
 
 fn kept(function: &Function) -> impl Iterator<Item = &Attribute> {

@@ -20,17 +20,21 @@ use crate::item::Function;
 /// Output:
 ///
 /// ```text
+/// #[must_use = ".."]
 /// fn main() -> ::std::process::ExitCode {
 ///     async fn main() -> R { body }
 ///     ::graceful::__private::main(::graceful::Builder::new(), main())
 /// }
 /// ```
 ///
-/// A function of another name keeps its arguments and calls `__private::run`.
+/// A function of another name keeps its arguments and calls `__private::run`. Of any name, it has callers whose
+/// process would end with 0 if they dropped the exit code: `main` too, if it is not at the root of the program.
 pub(crate) fn main(function: &Function, options: &Options, sound: bool) -> TokenStream {
     let (vis, fn_token, name) = (&function.vis, &function.sig.fn_token, &function.sig.ident);
     let here = at(name.span());
-    let attrs = attributes::outer(function);
+    let attrs: Vec<_> = attributes::outer(function).filter(|it| !attributes::is_bare_must_use(it)).collect();
+    let must_use = (!attrs.iter().any(|it| attributes::is_must_use(it)))
+        .then(|| quote_spanned!(here=> #[must_use = "it is the exit code of the process: return it from `main`"]));
     let inner = inner::function(function, sound, false);
     let params = param::all(function);
     let code = quote_spanned!(here=> ::std::process::ExitCode);
@@ -49,7 +53,7 @@ pub(crate) fn main(function: &Function, options: &Options, sound: bool) -> Token
         quote_spanned!(here=> loop {})
     };
     let body = span::braced(quote!(#inner #body), function);
-    quote!(#(#attrs)* #vis #fn_token #name #signature #body)
+    quote!(#must_use #(#attrs)* #vis #fn_token #name #signature #body)
 }
 
 /// Input:

@@ -215,9 +215,20 @@ fn only_a_worker_that_blocks_is_not_async() {
 fn an_entry_point_of_another_name_keeps_its_arguments() {
     let output = main("", "async fn serve(port: u16) -> R { body }");
     let outer = "fnserve(port:u16)->::std::process::ExitCode{asyncfnserve(port:u16)->R{body}";
-    assert!(output.starts_with(outer), "{output}");
+    assert!(output.contains(outer), "{output}");
     let run = "::graceful::__private::run(::graceful::Builder::new(),serve(port))";
     assert!(output.contains(run), "{output}");
+}
+
+#[test]
+fn an_exit_code_must_be_used_and_a_message_of_the_users_own_stays() {
+    let must_uses = |item: &str| {
+        let output = main("", item);
+        (output.matches("must_use").count(), output.contains("exitcodeoftheprocess"))
+    };
+    assert_eq!(must_uses("async fn serve() {}"), (1, true));
+    assert_eq!(must_uses("#[must_use] async fn serve() {}"), (1, true));
+    assert_eq!(must_uses("#[must_use = \"why\"] async fn serve() {}"), (1, false));
 }
 
 #[test]
