@@ -396,11 +396,36 @@ async fn a_workers_error_says_what_became_of_it_and_hands_on_the_source() {
         }
     }
 
-    let fails = graceful::spawn("fails", async { Err::<(), _>(Wrapped(std::fmt::Error)) });
-    let failed = fails.await.unwrap_err();
+    #[graceful::worker]
+    async fn annotated() -> Result<(), Wrapped> {
+        Err(Wrapped(std::fmt::Error))
+    }
+
+    /// As before, of a type that no attribute has seen.
+    #[derive(Debug)]
+    struct Unseen(Wrapped);
+
+    impl std::fmt::Display for Unseen {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            self.0.fmt(f)
+        }
+    }
+
+    impl Error for Unseen {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            self.0.source()
+        }
+    }
+
+    let source = |error: &dyn Error| error.source().map(ToString::to_string);
+    let failed = annotated().spawn().await.unwrap_err();
     assert_eq!(failed.to_string(), "wrapped");
-    let source = failed.source().map(ToString::to_string);
-    assert_eq!(source, Some(std::fmt::Error.to_string()));
+    assert_eq!(source(&failed), Some(std::fmt::Error.to_string()));
+
+    let fails = graceful::spawn("fails", async { Err::<(), _>(Unseen(Wrapped(std::fmt::Error))) });
+    let failed = fails.await.unwrap_err();
+    assert_eq!((failed.to_string(), source(&failed)), ("wrapped".to_owned(), None));
+    assert_eq!(source(&failed.boxed()), Some(std::fmt::Error.to_string()));
 
     let waits = graceful::spawn("waits", pending::<Result<(), Wrapped>>());
     waits.abort();

@@ -200,6 +200,7 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///     }
 ///     static __GRACEFUL_FUNCTION: ::graceful::__private::Function =
 ///         ::graceful::__private::Function::new("consume", ::core::module_path!(), "src/main.rs", 8)
+///             .error_source(..) // the source of an `R`'s error, for `?` on the handle
 ///             .stage(::graceful::Stage::Early);
 ///     ::graceful::__private::once(
 ///         &__GRACEFUL_FUNCTION,

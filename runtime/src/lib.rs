@@ -320,6 +320,7 @@ pub mod zero_dropped_requests {}
 pub use graceful_macros::{main, test, worker};
 pub use tokio_util::sync::CancellationToken;
 
+pub use model::box_error::BoxError;
 pub use model::event::Event;
 pub use model::hook::{HookStage, Progress};
 pub use model::outcome::Outcome;
@@ -349,6 +350,7 @@ pub use work::worker::{Worker, spawn, spawn_blocking};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::life::function::Function;
+    pub use crate::model::error_source::{ErrorOf, HasError, IsError, NoError, any};
     pub use crate::model::outcome::judge;
     #[cfg(feature = "test-util")]
     pub use crate::run::builder::PausedClock;

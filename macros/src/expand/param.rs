@@ -63,6 +63,12 @@ impl Param<'_> {
         quote!(#(#cfgs)* #name)
     }
 
+    /// Another expression in its place.
+    pub(crate) fn instead(&self, other: &TokenStream) -> TokenStream {
+        let cfgs = &self.cfgs;
+        quote!(#(#cfgs)* #other)
+    }
+
     /// `copy::<Queue>(&queue)`, for a call that is repeated. rustc reports a type
     /// that is not `Clone` at that type.
     pub(crate) fn copied(&self, copy: &TokenStream) -> TokenStream {

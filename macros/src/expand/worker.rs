@@ -13,6 +13,7 @@ use crate::expand::signature::signature;
 use crate::expand::span::{self, at};
 use crate::expand::{attributes, inner};
 use crate::item::Function;
+use crate::valid::types;
 
 /// Input:
 ///
@@ -91,11 +92,35 @@ fn described(function: &Function, graceful: &TokenStream, options: Option<&Optio
     };
     let (file, line) = position(function.sig.ident.span());
     let policy = options.map(|options| chain::calls(graceful, options));
+    let source = options.and_then(|options| error_source(function, options, graceful));
     quote_spanned! {here=>
         static __GRACEFUL_FUNCTION: #graceful::__private::Function =
             #graceful::__private::Function::new(#name, ::core::module_path!(), #file, #line)
-                #policy;
+                #source #policy;
     }
+}
+
+/// How the source of the worker's errors is found, which depends on what their type implements. The type is that of a
+/// call which is never made: in its own place an unknown type would be reported twice. A static cannot use type
+/// parameters.
+fn error_source(function: &Function, options: &Options, graceful: &TokenStream) -> Option<TokenStream> {
+    function.result()?;
+    let is_open = !function.sig.generics.params.is_empty();
+    if is_open || function.typed().any(|argument| types::mentions(&argument.ty, "impl")) {
+        return None;
+    }
+    let name = &function.sig.ident;
+    let here = at(name.span());
+    let of = Ident::new(if options.key("blocking").is_some() { "value" } else { "future" }, here);
+    let any = quote_spanned!(here=> #graceful::__private::any());
+    let arguments = param::all(function).iter().map(|param| param.instead(&any)).collect::<Vec<_>>();
+    Some(quote_spanned! {here=>
+        .error_source(|| {
+            #[allow(unused_imports)]
+            use #graceful::__private::{HasError as _, IsError as _, NoError as _};
+            (&&&#graceful::__private::ErrorOf::#of(|| __GracefulBody::#name(#(#arguments),*))).source()
+        })
+    })
 }
 
 /// The file and the line of the function's name. `line!()` would expand to the

@@ -7,6 +7,8 @@ pub(crate) mod policy;
 pub(crate) mod label;
 pub(crate) mod exit;
 pub(crate) mod hook;
+pub(crate) mod box_error;
+pub(crate) mod error_source;
 pub(crate) mod outcome;
 pub(crate) mod failure;
 pub(crate) mod settings;

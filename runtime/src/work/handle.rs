@@ -12,6 +12,8 @@ use tokio::task::JoinHandle;
 
 use crate::life::function::Function;
 use crate::life::lifecycle::Lifecycle;
+use crate::model::box_error::BoxError;
+use crate::model::error_source;
 use crate::model::exit::Exit;
 use crate::model::outcome::Outcome;
 use crate::model::state::Stage;
@@ -228,8 +230,11 @@ pub enum WorkerError<E> {
 }
 
 impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> WorkerError<E> {
-    /// As a boxed error, which any error type takes: for workers whose error is not an `Error`, such as
-    /// `anyhow::Error`, `Box<dyn Error + Send + Sync>` or `String`.
+    /// The same with the worker's own error in a box, whatever type it has: for one list of errors of many workers, and
+    /// for `?` where an error is only `Into<Box<dyn Error + Send + Sync>>`.
+    ///
+    /// `handle.await?` works as it is wherever the worker's error can be shown, `anyhow::Error`, `eyre::Report` and
+    /// `String` included. The source of that error is then kept for annotated functions; a box keeps it always.
     ///
     /// ```
     /// # #[graceful::main] async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
@@ -239,10 +244,13 @@ impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> WorkerError<E> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn boxed(self) -> Box<dyn std::error::Error + Send + Sync> {
+    pub fn boxed(self) -> WorkerError<BoxError> {
         match self {
-            Self::Failed(error) => error.into(),
-            other => other.to_text().into(),
+            Self::Failed(error) => WorkerError::Failed(BoxError(error.into())),
+            Self::Panicked(panic) => WorkerError::Panicked(panic),
+            Self::ChildFailed(text) => WorkerError::ChildFailed(text),
+            Self::Aborted => WorkerError::Aborted,
+            Self::Refused => WorkerError::Refused,
         }
     }
 }
@@ -269,10 +277,12 @@ impl<E: fmt::Display> fmt::Display for WorkerError<E> {
     }
 }
 
-impl<E: std::error::Error + 'static> std::error::Error for WorkerError<E> {
+/// Reads like the worker's own error. It has that one's source if the worker is an annotated function; for others a
+/// parameter `E` does not tell whether there is one, and [`boxed`](WorkerError::boxed) does.
+impl<E: fmt::Debug + fmt::Display + 'static> std::error::Error for WorkerError<E> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Failed(error) => error.source(),
+            Self::Failed(error) => error_source::of(error),
             _ => None,
         }
     }
