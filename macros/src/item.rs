@@ -2,7 +2,7 @@
 //! a body of raw tokens, so that a half-written body still expands in an
 //! editor. Other items are recognised only to name them in the error.
 
-use proc_macro2::{Group, Ident, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
@@ -69,8 +69,20 @@ impl Parse for Function {
         let attrs = input.call(syn::Attribute::parse_outer)?;
         let vis = input.parse()?;
         let sig = input.parse()?;
-        let body = if input.peek(token::Brace) { Body::Block(input.parse()?) } else { Body::Missing(input.parse()?) };
+        let body = if input.peek(token::Brace) { Body::Block(block(input)?) } else { Body::Missing(input.parse()?) };
         Ok(Self { attrs, vis, sig, body })
+    }
+}
+
+/// The braces that come next, without the invisible groups that `macro_rules!` puts around a `$body:block`.
+fn block(input: ParseStream<'_>) -> Result<Group, Error> {
+    let mut next: TokenTree = input.parse()?;
+    loop {
+        next = match next {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::None => syn::parse2(group.stream())?,
+            TokenTree::Group(group) => return Ok(group),
+            other => return Err(Error::new(other.span(), "expected the body of the function")),
+        };
     }
 }
 
