@@ -223,7 +223,7 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// - is a function: no struct, enum, union, trait, impl block, module, constant, static, type alias, import;
 /// - is `async`, or a plain `fn` with `blocking`, and not `const`, `unsafe`, `extern` or variadic;
-/// - has no `self`, no `Self` in its signature, and has a body;
+/// - has no `self`, no `Self` but in items inside its body, and has a body;
 /// - is not called `main`, and has no attribute of an entry point or a test;
 /// - borrows nothing: no reference and no lifetime other than `'static` in its arguments;
 /// - returns `()` or `Result<T, E>` with `E: Debug`;

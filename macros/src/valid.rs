@@ -2,6 +2,7 @@
 //! Each check is a line of the attribute's documented restrictions.
 
 mod conflict;
+pub(crate) mod own_type;
 pub(crate) mod stacked;
 pub(crate) mod types;
 
@@ -50,7 +51,7 @@ fn worker(function: &Function, options: &Options, errors: &mut Errors) {
         let message = "`main` is not a worker: use `#[graceful::main]`";
         errors.at(&function.sig.ident, message);
     }
-    own_type(function, errors);
+    own_type::check(function, errors);
     arguments(function, errors);
     outcome(function, errors);
 }
@@ -109,18 +110,6 @@ fn receiver(attribute: Attribute, function: &Function, errors: &mut Errors) {
             Attribute::Main | Attribute::Test => "remove it",
         };
         errors.at(receiver, format!("{it} is a free function, without `self`: {instead}"));
-    }
-}
-
-fn own_type(function: &Function, errors: &mut Errors) {
-    if function.receiver().is_some() {
-        return;
-    }
-    let arguments = function.typed().map(|argument| &*argument.ty);
-    let types = arguments.chain(function.result());
-    for ty in types.filter(|ty| types::mentions(ty, "Self")) {
-        let message = "a worker is a free function: write the type's name instead of `Self`";
-        errors.at(ty, message);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::expand::signature::signature;
 use crate::expand::span::{self, at};
 use crate::expand::{attributes, inner};
 use crate::item::Function;
-use crate::valid::types;
+use crate::valid::{own_type, types};
 
 /// Input:
 ///
@@ -57,7 +57,7 @@ pub(crate) fn worker(function: &Function, options: &Options, sound: bool) -> Tok
     let inner = inner::function(function, sound, options.key("blocking").is_some());
     let described = described(function, &graceful, sound.then_some(options));
     let built = if sound { built(function, options, &graceful, &params) } else { unbuilt(&graceful, here) };
-    let inner = (!inner.is_empty()).then(|| {
+    let inner = (!inner.is_empty() && !own_type::is_used(function)).then(|| {
         // With the `impl` at the name, rustc's hint to add a type parameter is
         // the same for both functions, and is printed once.
         let block = Ident::new("impl", name.span());
