@@ -18,6 +18,8 @@ mod hostile_names;
 mod instrument;
 #[path = "hygiene/no_prelude.rs"]
 mod no_prelude;
+#[path = "hygiene/others.rs"]
+mod others;
 #[path = "hygiene/places.rs"]
 mod places;
 #[path = "hygiene/results.rs"]

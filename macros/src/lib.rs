@@ -118,7 +118,8 @@ use proc_macro::TokenStream;
 /// - is `async`, and not `const`, `unsafe`, `extern` or variadic;
 /// - has no `self` and has a body;
 /// - takes no arguments and is not generic when it is called `main`;
-/// - has no other attribute that starts a runtime, such as `#[tokio::main]`, above or below this one.
+/// - has no other attribute that starts a runtime, such as `#[tokio::main]`, above or below this one, nor one that makes
+///   other items of it, such as `#[bon::builder]`.
 ///
 /// The options
 ///
@@ -224,7 +225,8 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// - is a function: no struct, enum, union, trait, impl block, module, constant, static, type alias, import;
 /// - is `async`, or a plain `fn` with `blocking`, and not `const`, `unsafe`, `extern` or variadic;
 /// - has no `self`, no `Self` but in items inside its body, and has a body;
-/// - is not called `main`, and has no attribute of an entry point or a test;
+/// - is not called `main`, and has no attribute of an entry point or a test, nor one that makes other items of it, such
+///   as `#[bon::builder]`;
 /// - borrows nothing: no reference and no lifetime other than `'static` in its arguments;
 /// - returns `()` or `Result<T, E>` with `E: Debug`;
 /// - holds only `Send` values across an `.await`; rustc names the `.await`;
@@ -287,7 +289,9 @@ pub fn worker(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// `#[should_panic]`, `#[ignore]` and lint levels stay on the outer function.
+/// Other attributes stay on the outer function, as with `#[tokio::test]`: `#[should_panic]`, `#[test_log::test]`,
+/// `#[serial]`, `#[ntest::timeout]`. Those for async bodies, such as `#[tracing::instrument]`, go to the inner one.
+/// What makes several tests of one function, such as `#[rstest]` and `#[test_case]`, stands above `#[graceful::test]`.
 ///
 /// # The following restrictions apply
 ///
@@ -299,7 +303,8 @@ pub fn worker(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// - is `async`, and not `const`, `unsafe`, `extern` or variadic;
 /// - has no `self` and has a body;
 /// - takes no arguments and is not generic;
-/// - has no other attribute that makes it a test, such as `#[test]` or `#[tokio::test]`.
+/// - has no other attribute that makes it a test, such as `#[test]` or `#[tokio::test]`, and none below that makes
+///   several of it, such as `#[rstest]`.
 ///
 /// The options
 ///

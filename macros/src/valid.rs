@@ -40,8 +40,13 @@ fn main(function: &Function, errors: &mut Errors) {
 
 fn test(function: &Function, errors: &mut Errors) {
     asynchronous(Attribute::Test, function, errors);
+    if stacked::makes_tests(function) {
+        // The attribute that gives the test its arguments is reported.
+        return;
+    }
     no_generics("a test cannot be generic", function, errors);
-    let message = "a test takes no arguments: make its values in its body";
+    let message = "a test takes no arguments: make its values in its body, or put the attribute that gives them, such \
+                   as `#[rstest]`, above `#[graceful::test]`";
     no_arguments(message, function, errors);
 }
 

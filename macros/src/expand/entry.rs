@@ -4,12 +4,14 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 
 use crate::attr::options::Options;
+use crate::attr::table::Attribute;
 use crate::expand::chain::{self, krate};
 use crate::expand::param::{self, Param};
 use crate::expand::signature::signature;
 use crate::expand::span::{self, at};
 use crate::expand::{attributes, inner};
 use crate::item::Function;
+use crate::valid::stacked;
 
 /// Input:
 ///
@@ -32,10 +34,11 @@ use crate::item::Function;
 pub(crate) fn main(function: &Function, options: &Options, sound: bool) -> TokenStream {
     let (vis, fn_token, name) = (&function.vis, &function.sig.fn_token, &function.sig.ident);
     let here = at(name.span());
-    let attrs: Vec<_> = attributes::outer(function).filter(|it| !attributes::is_bare_must_use(it)).collect();
+    let attrs: Vec<_> =
+        attributes::outer(Attribute::Main, function).filter(|it| !attributes::is_bare_must_use(it)).collect();
     let must_use = (!attrs.iter().any(|it| attributes::is_must_use(it)))
         .then(|| quote_spanned!(here=> #[must_use = "it is the exit code of the process: return it from `main`"]));
-    let inner = inner::function(function, sound, false);
+    let inner = inner::function(Attribute::Main, function, sound, false);
     let params = param::all(function);
     let code = quote_spanned!(here=> ::std::process::ExitCode);
     let signature = if function.is_main() && function.receiver().is_none() {
@@ -66,18 +69,20 @@ pub(crate) fn main(function: &Function, options: &Options, sound: bool) -> Token
 /// Output:
 ///
 /// ```text
-/// #[::core::prelude::v1::test]
 /// #[should_panic]
+/// #[::core::prelude::v1::test]
 /// fn name() -> R {
 ///     async fn name() -> R { body }
 ///     ::graceful::__private::test(::graceful::Builder::new().current_thread(), name())
 /// }
 /// ```
+///
+/// `#[test]` comes last, where the other attributes see it: some add one if there is none.
 pub(crate) fn test(function: &Function, options: &Options, sound: bool) -> TokenStream {
     let (vis, fn_token, name) = (&function.vis, &function.sig.fn_token, &function.sig.ident);
     let here = at(name.span());
-    let attrs = attributes::outer(function);
-    let inner = inner::function(function, sound, false);
+    let attrs: Vec<_> = attributes::outer(Attribute::Test, function).collect();
+    let inner = inner::function(Attribute::Test, function, sound, false);
     let receiver = function.receiver();
     let (output, body) = if sound {
         let graceful = krate(options, name.span());
@@ -88,9 +93,10 @@ pub(crate) fn test(function: &Function, options: &Options, sound: bool) -> Token
     } else {
         (None, TokenStream::new())
     };
-    let test = receiver.is_none().then(|| quote_spanned!(here=> #[::core::prelude::v1::test]));
+    let is_free = receiver.is_none() && !attrs.iter().any(|it| stacked::is_generated_test(it));
+    let test = is_free.then(|| quote_spanned!(here=> #[::core::prelude::v1::test]));
     let body = span::braced(quote!(#inner #body), function);
-    quote!(#test #(#attrs)* #vis #fn_token #name(#receiver) #output #body)
+    quote!(#(#attrs)* #test #vis #fn_token #name(#receiver) #output #body)
 }
 
 /// `run::<T>(args)`, which makes the inner function's future. Its spans are

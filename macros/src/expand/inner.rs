@@ -5,6 +5,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{GenericParam, Safety, Signature};
 
+use crate::attr::table::Attribute;
 use crate::expand::attributes;
 use crate::expand::span::at;
 use crate::item::{Body, Function};
@@ -14,11 +15,11 @@ use crate::item::{Body, Function};
 ///
 /// After an error (`sound` is false) the parts that are wrong are left out. A
 /// function without a body or with `self` is left out altogether.
-pub(crate) fn function(function: &Function, sound: bool, may_block: bool) -> TokenStream {
+pub(crate) fn function(attribute: Attribute, function: &Function, sound: bool, may_block: bool) -> TokenStream {
     let (Body::Block(body), None) = (&function.body, function.receiver()) else {
         return TokenStream::new();
     };
-    let attrs = attributes::inner(function);
+    let attrs = attributes::inner(attribute, function);
     let Signature { asyncness, safety, fn_token, ident, generics, output, .. } = &function.sig;
     // rustc takes a signature that begins with a generated token for generated
     // code, and no lint suggests another signature.

@@ -5,6 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::Safety;
 
 use crate::attr::options::Options;
+use crate::attr::table::Attribute;
 use crate::attr::value::Value;
 use crate::expand::chain::{self, krate};
 use crate::expand::owned::owned;
@@ -45,7 +46,7 @@ pub(crate) fn worker(function: &Function, options: &Options, sound: bool) -> Tok
     let (vis, fn_token, name) = (&function.vis, &function.sig.fn_token, &function.sig.ident);
     let here = at(name.span());
     let graceful = krate(options, name.span());
-    let attrs = attributes::outer(function).filter(|it| !attributes::is_bare_must_use(it));
+    let attrs = attributes::outer(Attribute::Worker, function).filter(|it| !attributes::is_bare_must_use(it));
     let safety = matches!(function.sig.safety, Safety::Unsafe(_)).then_some(&function.sig.safety);
     let params = param::all(function);
     let result = result(function, sound);
@@ -54,7 +55,7 @@ pub(crate) fn worker(function: &Function, options: &Options, sound: bool) -> Tok
         #graceful::Worker<impl #graceful::__private::Body<Output = #result> >
     };
     let signature = signature(function, &params, output, sound);
-    let inner = inner::function(function, sound, options.key("blocking").is_some());
+    let inner = inner::function(Attribute::Worker, function, sound, options.key("blocking").is_some());
     let described = described(function, &graceful, sound.then_some(options));
     let built = if sound { built(function, options, &graceful, &params) } else { unbuilt(&graceful, here) };
     let inner = (!inner.is_empty() && !own_type::is_used(function)).then(|| {

@@ -1,0 +1,5 @@
+use tokio::main;
+
+#[graceful::main]
+#[main]
+async fn main() {}

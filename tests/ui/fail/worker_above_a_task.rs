@@ -1,0 +1,9 @@
+#[graceful::worker]
+#[embassy_executor::task]
+async fn blink() {}
+
+#[graceful::main]
+#[rocket::launch]
+async fn main() {
+    blink().spawn();
+}
