@@ -228,7 +228,7 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// - is not called `main`, and has no attribute of an entry point or a test, nor one that makes other items of it, such
 ///   as `#[bon::builder]`;
 /// - borrows nothing: no reference and no lifetime other than `'static` in its arguments;
-/// - returns `()` or `Result<T, E>` with `E: Debug`;
+/// - returns `()` or `Result<T, E>` with `E: Debug`, and both are `Send`: `Box<dyn Error + Send + Sync>`;
 /// - holds only `Send` values across an `.await`; rustc names the `.await`;
 /// - has arguments that are `Clone` with `on_failure = "restart"` or `every`.
 ///

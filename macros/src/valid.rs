@@ -145,10 +145,16 @@ fn arguments(function: &Function, errors: &mut Errors) {
 }
 
 fn outcome(function: &Function, errors: &mut Errors) {
-    if let Some(result) = function.result().filter(|result| types::never_an_outcome(result)) {
+    let Some(result) = function.result() else {
+        return;
+    };
+    if types::never_an_outcome(result) {
         let message =
             format!("a worker returns `()` or `Result<T, E>` with `E: Debug`, not `{}`", types::written(result));
         errors.at(result, message);
+    } else if let Some(error) = types::error_of_this_thread(result) {
+        let message = "a worker's result goes to another thread: write `Box<dyn Error + Send + Sync>`";
+        errors.at(error, message);
     }
 }
 

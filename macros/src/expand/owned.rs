@@ -4,7 +4,7 @@ use proc_macro2::{Group, Punct, Spacing, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::Type;
 
-/// The nearest type that is `'static` and `Sized`: `&str` becomes
+/// The nearest type that is `'static`, `Send` and `Sized`: `&str` becomes
 /// `&'static str`, and a type that has no such counterpart becomes `()`.
 pub(crate) fn owned(ty: &Type) -> TokenStream {
     match ty {
@@ -22,13 +22,18 @@ pub(crate) fn owned(ty: &Type) -> TokenStream {
     }
 }
 
-/// Replaces every lifetime by `'static`. `None` if that is not enough.
+/// Replaces every lifetime by `'static`, and makes every `dyn Trait` one that may go to another thread. `None` if that is
+/// not enough.
 fn with_static(tokens: TokenStream) -> Option<TokenStream> {
     let mut output = TokenStream::new();
     let mut tokens = tokens.into_iter().peekable();
     while let Some(token) = tokens.next() {
         match token {
             TokenTree::Ident(word) if word == "impl" || word == "for" => return None,
+            TokenTree::Ident(word) if word == "dyn" => {
+                let plus = Punct::new('+', Spacing::Alone);
+                output.extend(quote!(#word ::core::marker::Send #plus ::core::marker::Sync #plus));
+            }
             TokenTree::Punct(punct) if punct.as_char() == '&' => {
                 output.extend([TokenTree::Punct(Punct::new('&', Spacing::Alone))]);
                 let named = matches!(tokens.peek(), Some(TokenTree::Punct(it)) if it.as_char() == '\'');
@@ -72,6 +77,7 @@ mod tests {
             ("&'a mut str", "&'staticmutstr"),
             ("Cow<'a, str>", "Cow<'static,str>"),
             ("[&u8; N]", "[&'staticu8;N]"),
+            ("Box<dyn Error>", "Box<dyn::core::marker::Send+::core::marker::Sync+Error>"),
         ] {
             assert_eq!(text(ty), lasting, "{ty}");
         }

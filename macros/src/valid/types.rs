@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{AngleBracketedGenericArguments, GenericArgument, Lifetime, Path, PathArguments};
-use syn::{Type, TypeParamBound};
+use syn::{Type, TypeParamBound, TypeTraitObject};
 
 /// The part of a type that borrows: a reference or a lifetime other than
 /// `'static`. References in the signature of `fn(..)` and `Fn(..)` do not count.
@@ -54,6 +54,31 @@ fn borrowed_bound(bound: &TypeParamBound) -> Option<TokenStream> {
 
 fn named(lifetime: &Lifetime) -> Option<TokenStream> {
     (lifetime.ident != "static").then(|| lifetime.to_token_stream())
+}
+
+/// The `dyn Error` in a type that does not say `Send`, and so cannot go to another thread.
+pub(crate) fn error_of_this_thread(ty: &Type) -> Option<&TypeTraitObject> {
+    match ty {
+        Type::Group(group) => error_of_this_thread(&group.elem),
+        Type::Paren(paren) => error_of_this_thread(&paren.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().find_map(error_of_this_thread),
+        Type::Path(path) => path.path.segments.iter().find_map(|segment| match &segment.arguments {
+            PathArguments::AngleBracketed(arguments) => arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(ty) => error_of_this_thread(ty),
+                _ => None,
+            }),
+            PathArguments::None | PathArguments::Parenthesized(_) => None,
+        }),
+        Type::TraitObject(object) => {
+            let is = |bound: &TypeParamBound, name| match bound {
+                TypeParamBound::Trait(bound) => bound.path.segments.last().is_some_and(|it| it.ident == name),
+                _ => false,
+            };
+            let any = |name| object.bounds.iter().any(|bound| is(bound, name));
+            (any("Error") && !any("Send")).then_some(object)
+        }
+        _ => None,
+    }
 }
 
 /// Whether a worker certainly cannot return this type. A name may be an alias
@@ -157,6 +182,20 @@ mod tests {
             parse_quote!(Vec<u8>),
         ] {
             assert!(borrowed(&ty).is_none(), "{}", written(&ty));
+        }
+    }
+
+    #[test]
+    fn an_error_of_this_thread_is_one_without_send() {
+        for (ty, is_one) in [
+            (parse_quote!(Result<(), Box<dyn Error>>), true),
+            (parse_quote!(Result<(Vec<u8>, Box<dyn std::error::Error + 'static>), E>), true),
+            (parse_quote!(Result<(), Arc<(dyn Error)>>), true),
+            (parse_quote!(Result<(), Box<dyn Error + Send + Sync>>), false),
+            (parse_quote!(Result<Box<dyn Answer>, Error>), false),
+            (parse_quote!(Result<fn(&dyn Error), Error>), false),
+        ] {
+            assert_eq!(error_of_this_thread(&ty).is_some(), is_one, "{}", written(&ty));
         }
     }
 

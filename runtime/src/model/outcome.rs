@@ -13,38 +13,63 @@ use crate::model::text;
     message = "a worker returns `()` or `Result<T, E>` with `E: Debug`, not `{Self}`",
     label = "this is not a worker's result"
 )]
-pub trait Outcome: Sealed + Send + 'static {
+pub trait Outcome: Verdict + Send + 'static {
     /// The value of a success.
     type Success: Send + 'static;
     /// The error of a failure.
     type Error: Send + 'static;
-
-    /// The failure as text, if it is one.
-    #[doc(hidden)]
-    fn failure(&self) -> Option<String>;
 
     /// As a plain result.
     #[doc(hidden)]
     fn into_result(self) -> Result<Self::Success, Self::Error>;
 }
 
-/// Limits [`Outcome`] to the types below.
-pub trait Sealed {}
+/// Whether a result is a failure; limits [`Outcome`] to the types below. It does not ask for `Send`, so that a result
+/// which is not is reported once, where the result goes to another thread.
+#[diagnostic::on_unimplemented(
+    message = "a worker returns `()` or `Result<T, E>` with `E: Debug`, not `{Self}`",
+    label = "this is not a worker's result"
+)]
+pub trait Verdict {
+    /// The failure as text, if it is one.
+    #[doc(hidden)]
+    fn failure(&self) -> Option<String>;
+}
 
-impl Sealed for () {}
-
-impl Sealed for Never {}
-
-impl<T, E> Sealed for Result<T, E> {}
-
-impl Outcome for () {
-    type Success = ();
-    type Error = Infallible;
-
+impl Verdict for () {
     #[inline]
     fn failure(&self) -> Option<String> {
         None
     }
+}
+
+impl Verdict for Never {
+    fn failure(&self) -> Option<String> {
+        *self
+    }
+}
+
+impl<T, E: fmt::Debug> Verdict for Result<T, E> {
+    #[inline]
+    fn failure(&self) -> Option<String> {
+        self.as_ref().err().map(text_of)
+    }
+}
+
+/// A result that goes to the thread where its handle is awaited.
+#[diagnostic::on_unimplemented(
+    message = "a worker's result goes to another thread, and `{Self}` is not `Send`",
+    label = "the result of this worker is not `Send`",
+    note = "the usual error in a box that is: `Box<dyn Error + Send + Sync>`"
+)]
+pub trait Returned: Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Send + 'static> Returned for T {}
+
+impl Outcome for () {
+    type Success = ();
+    type Error = Infallible;
 
     fn into_result(self) -> Result<(), Self::Error> {
         Ok(())
@@ -69,10 +94,6 @@ impl Outcome for Never {
     type Success = Infallible;
     type Error = Infallible;
 
-    fn failure(&self) -> Option<String> {
-        *self
-    }
-
     fn into_result(self) -> Result<Infallible, Infallible> {
         self
     }
@@ -81,11 +102,6 @@ impl Outcome for Never {
 impl<T: Send + 'static, E: fmt::Debug + Send + 'static> Outcome for Result<T, E> {
     type Success = T;
     type Error = E;
-
-    #[inline]
-    fn failure(&self) -> Option<String> {
-        self.as_ref().err().map(text_of)
-    }
 
     fn into_result(self) -> Self {
         self
@@ -114,6 +130,6 @@ pub(crate) fn discard<T>(value: T) -> bool {
 ///
 /// Not public API. Used by generated code, which puts the one bound on the result at the return type.
 #[inline]
-pub fn judge<R: Outcome>(result: &R) -> Option<String> {
+pub fn judge<R: Verdict>(result: &R) -> Option<String> {
     result.failure()
 }

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::model::exit::Judged;
+use crate::model::outcome::Returned;
 use crate::model::policy::Policy;
 use crate::work::completion::Completion;
 use crate::work::registration::Registration;
@@ -56,7 +57,7 @@ fn supervise<Fut, J>(
 ) -> JoinHandle<Completion<Fut::Output>>
 where
     Fut: Future + Send + 'static,
-    Fut::Output: Send + 'static,
+    Fut::Output: Returned,
     J: Fn(&Fut::Output) -> Option<String> + Send + 'static,
 {
     let next = move || next().map(guarded::guarded);
@@ -86,7 +87,7 @@ fn spawn_runs<R: Send + 'static>(
 fn track<F, J>(registration: Registration, runtime: &Handle, future: F, judge: J) -> JoinHandle<Completion<F::Output>>
 where
     F: Future + Send + 'static,
-    F::Output: Send + 'static,
+    F::Output: Returned,
     J: Fn(&F::Output) -> Option<String> + Send + 'static,
 {
     runtime.spawn(Tracked::new(future, settle(judge), registration))
@@ -123,8 +124,9 @@ pub struct Once<F, J> {
 
 impl<F, J> Body for Once<F, J>
 where
+    // Not `Send`? Keep it in a block that ends before the `.await`, or use an `Arc` or a `Mutex` of tokio's.
     F: Future + Send + 'static,
-    F::Output: Send + 'static,
+    F::Output: Returned,
     J: Fn(&F::Output) -> Option<String> + Send + 'static,
 {
     type Output = F::Output;
@@ -159,9 +161,10 @@ pub struct Again<M, J> {
 
 impl<M, Fut, J> Body for Again<M, J>
 where
+    // Not `Send`? Keep it in a block that ends before the `.await`, or use an `Arc` or a `Mutex` of tokio's.
     M: FnMut() -> Fut + Send + 'static,
     Fut: Future + Send + 'static,
-    Fut::Output: Send + 'static,
+    Fut::Output: Returned,
     J: Fn(&Fut::Output) -> Option<String> + Send + 'static,
 {
     type Output = Fut::Output;
@@ -197,7 +200,7 @@ pub struct Blocking<F, J> {
 impl<F, J, R> Body for Blocking<F, J>
 where
     F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
+    R: Returned,
     J: Fn(&R) -> Option<String> + Send + 'static,
 {
     type Output = R;
@@ -235,7 +238,7 @@ pub struct BlockingAgain<M, J> {
 impl<M, R, J> Body for BlockingAgain<M, J>
 where
     M: FnMut() -> R + Clone + Send + 'static,
-    R: Send + 'static,
+    R: Returned,
     J: Fn(&R) -> Option<String> + Send + 'static,
 {
     type Output = R;

@@ -15,7 +15,7 @@ use crate::life::lifecycle::Lifecycle;
 use crate::model::exit::Exit;
 use crate::model::failure::{Failure, FailureKind, Subject};
 use crate::model::hook::{HookStage, Progress};
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Outcome, Verdict};
 use crate::model::text;
 use crate::say::lines;
 use crate::work::ambient;
