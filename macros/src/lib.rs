@@ -117,6 +117,7 @@ use proc_macro::TokenStream;
 /// - is a function: no struct, enum, union, trait, impl block, module, constant, static, type alias, import;
 /// - is `async`, and not `const`, `unsafe`, `extern` or variadic;
 /// - has no `self` and has a body;
+/// - returns no number, `Option` or other type that no `main` returns;
 /// - takes no arguments and is not generic when it is called `main`;
 /// - has no other attribute that starts a runtime, such as `#[tokio::main]`, above or below this one, nor one that makes
 ///   other items of it, such as `#[bon::builder]`.
@@ -223,7 +224,7 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// The function
 ///
 /// - is a function: no struct, enum, union, trait, impl block, module, constant, static, type alias, import;
-/// - is `async`, or a plain `fn` with `blocking`, and not `const`, `unsafe`, `extern` or variadic;
+/// - is `async`, or a plain `fn` with `blocking` that returns no future, and not `const`, `unsafe`, `extern` or variadic;
 /// - has no `self`, no `Self` but in items inside its body, and has a body;
 /// - is not called `main`, and has no attribute of an entry point or a test, nor one that makes other items of it, such
 ///   as `#[bon::builder]`;

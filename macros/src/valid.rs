@@ -7,7 +7,7 @@ pub(crate) mod stacked;
 pub(crate) mod types;
 
 use quote::ToTokens;
-use syn::{Error, Safety};
+use syn::{Error, Safety, Type};
 
 use crate::attr::options::Options;
 use crate::attr::table::Attribute;
@@ -30,6 +30,7 @@ pub(crate) fn check(attribute: Attribute, function: &Function, options: &Options
 
 fn main(function: &Function, errors: &mut Errors) {
     asynchronous(Attribute::Main, function, errors);
+    exit_code(function, errors);
     if function.is_main() {
         no_generics("`main` cannot be generic", function, errors);
         let message = "`main` takes no arguments: move its body to an `async fn run(..)`, put \
@@ -86,6 +87,8 @@ fn asynchronous(attribute: Attribute, function: &Function, errors: &mut Errors) 
     }
     if let Some(message) = stacked::expanded(function) {
         errors.at(&function.sig.ident, message);
+    } else if let Some(future) = future(function) {
+        errors.at(future, returns_a_future(attribute));
     } else {
         let message = format!("`{}` needs an `async fn`", attribute.written());
         errors.push(Error::new(function.sig.fn_token.span, message));
@@ -98,6 +101,9 @@ fn blocking(function: &Function, options: &Options, errors: &mut Errors) {
             let message = "`blocking` is for a plain `fn`: remove it, or remove `async`";
             errors.push(Error::new(key.span(), message));
         }
+        (None, _) if future(function).is_some() => {
+            errors.at(function.result(), returns_a_future(Attribute::Worker));
+        }
         (None, None) => {
             let message = "a worker is an `async fn`; write `#[graceful::worker(blocking)]` for a \
                            plain one, which gets a thread of its own";
@@ -105,6 +111,19 @@ fn blocking(function: &Function, options: &Options, errors: &mut Errors) {
         }
         (Some(_), None) | (None, Some(_)) => {}
     }
+}
+
+/// The result, if it is the future that an `async fn` would have.
+fn future(function: &Function) -> Option<&Type> {
+    function.result().filter(|result| types::is_future(result))
+}
+
+fn returns_a_future(attribute: Attribute) -> String {
+    let own = attribute.written();
+    format!(
+        "this function returns a future instead of being one: write `async fn`; if an attribute above, such as \
+         `#[async_recursion]`, has made it so, put `{own}` above that"
+    )
 }
 
 fn receiver(attribute: Attribute, function: &Function, errors: &mut Errors) {
@@ -148,13 +167,26 @@ fn outcome(function: &Function, errors: &mut Errors) {
     let Some(result) = function.result() else {
         return;
     };
-    if types::never_an_outcome(result) {
+    if function.sig.asyncness.is_none() && types::is_future(result) {
+        // This has been reported.
+    } else if types::never_an_outcome(result) {
         let message =
             format!("a worker returns `()` or `Result<T, E>` with `E: Debug`, not `{}`", types::written(result));
         errors.at(result, message);
     } else if let Some(error) = types::error_of_this_thread(result) {
         let message = "a worker's result goes to another thread: write `Box<dyn Error + Send + Sync>`";
         errors.at(error, message);
+    }
+}
+
+fn exit_code(function: &Function, errors: &mut Errors) {
+    if let Some(result) = function.result().filter(|result| types::never_an_exit_code(result)) {
+        let message = format!(
+            "{} returns `()`, `Result<(), E>` with `E: Debug`, `ExitCode` or `Result<ExitCode, E>`, not `{}`",
+            noun(Attribute::Main, function),
+            types::written(result)
+        );
+        errors.at(result, message);
     }
 }
 

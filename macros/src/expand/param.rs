@@ -79,9 +79,9 @@ impl Param<'_> {
         quote_spanned!(span=> #(#cfgs)* #copy #named (&#name))
     }
 
-    /// Whether its type contains one of the function's type parameters.
+    /// Whether its type contains one of the function's type parameters, or `impl Trait`, which is one without a name.
     pub(crate) fn is_generic(&self, function: &Function) -> bool {
         let mut names = function.sig.generics.type_params().map(|it| &it.ident);
-        names.any(|name| types::mentions(self.ty, name))
+        types::mentions(self.ty, "impl") || names.any(|name| types::mentions(self.ty, name))
     }
 }

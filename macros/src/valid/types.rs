@@ -2,8 +2,9 @@
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{AngleBracketedGenericArguments, GenericArgument, Lifetime, Path, PathArguments};
-use syn::{Type, TypeParamBound, TypeTraitObject};
+use syn::punctuated::Punctuated;
+use syn::{AngleBracketedGenericArguments, GenericArgument, Lifetime, Path, PathArguments, Token};
+use syn::{Type, TypeParamBound, TypePath, TypeTraitObject};
 
 /// The part of a type that borrows: a reference or a lifetime other than
 /// `'static`. References in the signature of `fn(..)` and `Fn(..)` do not count.
@@ -81,6 +82,50 @@ pub(crate) fn error_of_this_thread(ty: &Type) -> Option<&TypeTraitObject> {
     }
 }
 
+/// Whether a type is a future, as that of an `async fn` that was written in another way.
+pub(crate) fn is_future(ty: &Type) -> bool {
+    let bounded = |bounds: &Punctuated<TypeParamBound, Token![+]>| {
+        let is = |bound: &TypeParamBound| matches!(bound, TypeParamBound::Trait(bound) if is_called(&bound.path, &["Future"]));
+        bounds.iter().any(is)
+    };
+    match ty {
+        Type::Group(group) => is_future(&group.elem),
+        Type::Paren(paren) => is_future(&paren.elem),
+        Type::ImplTrait(object) => bounded(&object.bounds),
+        Type::TraitObject(object) => bounded(&object.bounds),
+        Type::Path(path) if is_called(&path.path, &["Box", "Pin"]) => {
+            let Some(PathArguments::AngleBracketed(arguments)) = path.path.segments.last().map(|last| &last.arguments)
+            else {
+                return false;
+            };
+            arguments.args.iter().any(|argument| matches!(argument, GenericArgument::Type(ty) if is_future(ty)))
+        }
+        Type::Path(path) => is_called(&path.path, &["BoxFuture", "LocalBoxFuture"]),
+        _ => false,
+    }
+}
+
+/// Whether a path ends with one of these names.
+fn is_called(path: &Path, names: &[&str]) -> bool {
+    path.segments.last().is_some_and(|last| names.iter().any(|name| last.ident == name))
+}
+
+/// Whether `main` certainly cannot return this type. Any other may implement `Termination`.
+pub(crate) fn never_an_exit_code(ty: &Type) -> bool {
+    match ty {
+        Type::Group(group) => never_an_exit_code(&group.elem),
+        Type::Paren(paren) => never_an_exit_code(&paren.elem),
+        Type::Tuple(tuple) => !tuple.elems.is_empty(),
+        Type::Array(_) | Type::FnPtr(_) | Type::Ptr(_) | Type::Reference(_) | Type::Slice(_) | Type::TraitObject(_) => {
+            true
+        }
+        Type::Path(path) => {
+            is_primitive(path) || path.qself.is_none() && is_called(&path.path, &["Option", "String", "Vec"])
+        }
+        _ => false,
+    }
+}
+
 /// Whether a worker certainly cannot return this type. A name may be an alias
 /// for anything, which only rustc can check.
 pub(crate) fn never_an_outcome(ty: &Type) -> bool {
@@ -96,15 +141,17 @@ pub(crate) fn never_an_outcome(ty: &Type) -> bool {
         | Type::Reference(_)
         | Type::Slice(_)
         | Type::TraitObject(_) => true,
-        Type::Path(path) => path.path.get_ident().is_some_and(|name| {
-            const PRIMITIVES: &[&str] = &[
-                "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128",
-                "isize", "f32", "f64",
-            ];
-            PRIMITIVES.iter().any(|primitive| name == primitive)
-        }),
+        Type::Path(path) => is_primitive(path),
         _ => false,
     }
+}
+
+fn is_primitive(path: &TypePath) -> bool {
+    const PRIMITIVES: &[&str] = &[
+        "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
+        "f32", "f64",
+    ];
+    path.path.get_ident().is_some_and(|name| PRIMITIVES.iter().any(|primitive| name == primitive))
 }
 
 /// Whether a type contains a word.

@@ -182,11 +182,21 @@ impl Builder {
     }
 }
 
+/// What an annotated function may return: [`Termination`], with the words of the attribute.
+#[diagnostic::on_unimplemented(
+    message = "`main` returns `()`, `Result<(), E>` with `E: Debug`, `ExitCode` or `Result<ExitCode, E>`, not `{Self}`",
+    label = "this is not a result of `main`"
+)]
+pub trait MainResult: Termination {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Termination> MainResult for T {}
+
 /// Runs the process's main: the deadline holds until the process is gone.
 ///
 /// Not public API. Used by generated code.
 #[track_caller]
-pub fn main<F: Future<Output: Termination>>(builder: Builder, main: F) -> ExitCode {
+pub fn main<F: Future<Output: MainResult>>(builder: Builder, main: F) -> ExitCode {
     let (options, runtime) = builder.into_parts();
     process::block_on(options, runtime, main, true)
 }
@@ -195,7 +205,7 @@ pub fn main<F: Future<Output: Termination>>(builder: Builder, main: F) -> ExitCo
 ///
 /// Not public API. Used by generated code.
 #[track_caller]
-pub fn run<F: Future<Output: Termination>>(builder: Builder, run: F) -> ExitCode {
+pub fn run<F: Future<Output: MainResult>>(builder: Builder, run: F) -> ExitCode {
     let (options, runtime) = builder.into_parts();
     process::block_on(options, runtime, run, false)
 }

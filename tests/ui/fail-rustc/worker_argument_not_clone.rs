@@ -15,3 +15,8 @@ fn main() {
     consume(Connection).spawn();
     sweep(Connection).spawn();
 }
+
+#[graceful::worker(on_failure = "restart")]
+async fn show(_text: impl std::fmt::Display + Send + 'static) -> Result<(), String> {
+    Ok(())
+}

@@ -1,4 +1,0 @@
-#[graceful::main]
-async fn main() -> Vec<u8> {
-    Vec::new()
-}

@@ -1,0 +1,6 @@
+struct Answer;
+
+#[graceful::main]
+async fn main() -> Answer {
+    Answer
+}
