@@ -352,9 +352,7 @@ pub mod __private {
     pub use crate::life::function::Function;
     pub use crate::model::error_source::{ErrorOf, HasError, IsError, NoError, any};
     pub use crate::model::outcome::judge;
-    #[cfg(feature = "test-util")]
-    pub use crate::run::builder::PausedClock;
-    pub use crate::run::builder::{main, run};
+    pub use crate::run::builder::{PausedClock, main, run};
     pub use crate::run::test::test;
     pub use crate::work::body::Body;
     pub use crate::work::clone_args::{clone_for_every, clone_for_restart, copy_for_every, copy_for_restart};

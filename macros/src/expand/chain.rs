@@ -26,13 +26,13 @@ pub(crate) fn builder(graceful: &TokenStream, options: &Options, span: Span) -> 
         let span = options.key("flavor").map_or(span, Ident::span);
         quote_spanned!(at(span)=> .current_thread())
     });
-    let calls = calls(graceful, options);
+    let calls = calls(options);
     quote!(#new #flavor #calls)
 }
 
 /// Input:  `on_failure = "log", stop = "early"`
 /// Output: `.on_failure(::graceful::OnFailure::Log).stage(::graceful::Stage::Early)`
-pub(crate) fn calls(graceful: &TokenStream, options: &Options) -> TokenStream {
+pub(crate) fn calls(options: &Options) -> TokenStream {
     let mut calls = TokenStream::new();
     for (spec, key, value) in options.values() {
         let Some(method) = spec.method else { continue };
@@ -41,7 +41,7 @@ pub(crate) fn calls(graceful: &TokenStream, options: &Options) -> TokenStream {
             Value::Unlimited => Ident::new(&format!("without_{method}"), span),
             _ => Ident::new(method, span),
         };
-        let arguments = arguments(graceful, &spec.kind, value, span);
+        let arguments = arguments(&krate(options, span), &spec.kind, value, span);
         calls.extend(quote_spanned!(span=> .#method(#arguments)));
     }
     calls

@@ -92,7 +92,7 @@ fn described(function: &Function, graceful: &TokenStream, options: Option<&Optio
         _ => Literal::string(&function.name()).into_token_stream(),
     };
     let (file, line) = position(function.sig.ident.span());
-    let policy = options.map(|options| chain::calls(graceful, options));
+    let policy = options.map(chain::calls);
     let source = options.and_then(|options| error_source(function, options, graceful));
     quote_spanned! {here=>
         static __GRACEFUL_FUNCTION: #graceful::__private::Function =

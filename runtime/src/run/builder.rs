@@ -149,9 +149,12 @@ impl Builder {
 
     /// Starts the test with its clock paused. See [`#[graceful::test]`](macro@crate::test).
     #[doc(hidden)]
-    #[cfg(feature = "test-util")]
-    pub fn start_paused(mut self, _: PausedClock) -> Self {
-        self.runtime.is_paused = true;
+    #[cfg_attr(not(feature = "test-util"), allow(unused_mut))] // nobody can call it then
+    pub fn start_paused(mut self, _: impl ClockThatPauses) -> Self {
+        #[cfg(feature = "test-util")]
+        {
+            self.runtime.is_paused = true;
+        }
         self
     }
 
@@ -210,7 +213,24 @@ pub fn run<F: Future<Output: MainResult>>(builder: Builder, run: F) -> ExitCode 
     process::block_on(options, runtime, run, false)
 }
 
-/// Proof that the feature `test-util` is on: only then can tokio's clock be paused.
-#[cfg(feature = "test-util")]
+/// The clock of a test that starts with `start_paused`.
 #[derive(Debug)]
 pub struct PausedClock;
+
+/// Proof that the feature `test-util` is on: only then can tokio's clock be paused.
+#[cfg_attr(not(feature = "test-util"), doc = "```compile_fail,E0277")]
+#[cfg_attr(feature = "test-util", doc = "```")]
+/// #[graceful::test(start_paused = true)]
+/// async fn waits() {}
+///
+/// let _ = graceful::Builder::new().start_paused(graceful::__private::PausedClock);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`start_paused` needs the feature `test-util` of `graceful-runtime`",
+    label = "without it tokio's clock cannot be paused",
+    note = "it is meant for `[dev-dependencies]`: `features = [\"test-util\"]`"
+)]
+pub trait ClockThatPauses {}
+
+#[cfg(feature = "test-util")]
+impl ClockThatPauses for PausedClock {}
