@@ -67,11 +67,30 @@ fn key(attribute: Attribute, input: ParseStream<'_>) -> Result<(&'static Spec, I
             attribute.options()[0].written(),
         )));
     }
-    let key = input.call(Ident::parse_any)?;
+    let key = dashed(attribute, input.call(Ident::parse_any)?, input)?;
     match attribute.option(&key.to_string()) {
         Some(spec) => Ok((spec, key)),
         None => Err(suggest::unknown(attribute, &key)),
     }
+}
+
+/// The key with what follows it after dashes: an error, as keys have underscores.
+fn dashed(attribute: Attribute, key: Ident, input: ParseStream<'_>) -> Result<Ident, Error> {
+    let first = key.span();
+    let (mut written, mut meant) = (key.to_string(), key.to_string());
+    while input.peek(Token![-]) && input.peek2(Ident::peek_any) {
+        input.parse::<Token![-]>()?;
+        let next = input.call(Ident::parse_any)?;
+        written += &format!("-{next}");
+        meant += &format!("_{next}");
+    }
+    if written == meant {
+        return Ok(key);
+    }
+    Err(match attribute.option(&meant) {
+        Some(_) => Error::new(first, format!("`{written}` is written with underscores: `{meant}`")),
+        None => suggest::unknown(attribute, &Ident::new(&meant, first)),
+    })
 }
 
 /// Parses the expression after the `=`. A flag without one is `true`.

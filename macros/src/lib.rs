@@ -126,7 +126,7 @@ use proc_macro::TokenStream;
 ///
 /// - are known, set once, and separated by commas;
 /// - have a value of the kind that the table says, after an `=`; flags may stand alone, or be `true` or `false`;
-/// - `drain` is shorter than `stop_timeout` when both are text;
+/// - `drain` is half of `stop_timeout` at the most, where both are known while compiling;
 /// - `signals` has `SIGTERM`, and none twice;
 /// - `dump` is not a signal that stops the process;
 /// - `worker_threads` is not used with `flavor = "current_thread"`.

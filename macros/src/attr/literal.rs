@@ -34,3 +34,19 @@ pub(super) fn ungroup(expr: Expr) -> Expr {
         other => other,
     }
 }
+
+/// The word, if the expression is one without quotes: `current_thread`, or the last part of `Signal::Terminate`.
+pub(super) fn word(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()),
+        _ => None,
+    }
+}
+
+/// A number with a unit that stands without quotes: `5s`.
+pub(super) fn unquoted_duration(expr: &Expr) -> Option<String> {
+    match literal(expr)? {
+        Lit::Int(number) if !number.suffix().is_empty() => Some(number.to_string()),
+        _ => None,
+    }
+}

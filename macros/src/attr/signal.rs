@@ -4,9 +4,10 @@ use proc_macro2::Ident;
 use syn::spanned::Spanned;
 use syn::{Error, Expr, LitStr};
 
-use crate::attr::literal::{text, ungroup};
+use crate::attr::literal::{text, ungroup, word};
 use crate::attr::suggest;
 use crate::attr::table::Spec;
+use crate::attr::value::quote_it;
 use crate::errors::Errors;
 
 /// The name of a signal.
@@ -51,10 +52,15 @@ pub(super) fn list(spec: &Spec, expr: Expr, errors: &mut Errors) -> Option<Vec<S
 /// Input:  `"SIGTERM"`
 /// Output: the signal
 pub(super) fn one(expr: &Expr) -> Result<Signal, Error> {
-    let found = text(expr).map(LitStr::value).unwrap_or_default();
-    let Some((name, variant)) = SIGNALS.iter().find(|(name, _)| *name == found) else {
+    let quoted = text(expr).map(LitStr::value);
+    let found = quoted.clone().or_else(|| word(expr)).unwrap_or_default();
+    let is_called = |(name, variant): &&(&str, &str)| *name == found || quoted.is_none() && *variant == found;
+    let Some((name, variant)) = SIGNALS.iter().find(is_called) else {
         return Err(Error::new_spanned(expr, wrong(&found)));
     };
+    if quoted.is_none() {
+        return Err(quote_it(expr, name));
+    }
     let variant = Ident::new(variant, expr.span());
     Ok(Signal { name, variant })
 }

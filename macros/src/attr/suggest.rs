@@ -7,7 +7,7 @@ use crate::attr::table::Attribute;
 
 /// Names that other crates use for an option.
 const ALIASES: &[(&str, &str)] = &[
-    ("stop_timeout", "timeout deadline grace_period"),
+    ("stop_timeout", "timeout deadline grace grace_period"),
     ("stop_timeout", "shutdown_timeout"),
     ("worker_threads", "threads workers core_threads"),
     ("name", "thread_name"),
@@ -23,6 +23,10 @@ const ALIASES: &[(&str, &str)] = &[
     ("crate", "graceful package"),
 ];
 
+/// Options of other crates that there is no need for here.
+const NEEDLESS: &[(&str, &str)] =
+    &[("unhandled_panic", "a panic of a worker is a failure already, and its `on_failure` says what that means")];
+
 /// The error for a word that is not an option of this attribute.
 pub(crate) fn unknown(attribute: Attribute, key: &Ident) -> Error {
     let word = key.to_string();
@@ -34,6 +38,8 @@ pub(crate) fn unknown(attribute: Attribute, key: &Ident) -> Error {
         format!("`{word}` is an option of `{other}`, not of `{written}`")
     } else if let Some(near) = nearest(&word, keys()).or_else(|| alias(attribute, &word)) {
         format!("unknown option `{word}`: did you mean `{near}`?")
+    } else if let Some((_, why)) = NEEDLESS.iter().find(|(name, _)| *name == word) {
+        format!("unknown option `{word}`: {why}; remove it")
     } else {
         let all: Vec<_> = keys().map(|key| format!("`{key}`")).collect();
         let all = all.join(", ");

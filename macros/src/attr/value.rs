@@ -6,7 +6,7 @@ use proc_macro2::{Ident, Span};
 use syn::spanned::Spanned;
 use syn::{Error, Expr, Lit, LitStr, Path, RangeLimits};
 
-use crate::attr::literal::{is_literal, literal, text, ungroup};
+use crate::attr::literal::{self, is_literal, text, ungroup};
 use crate::attr::signal::{self, Signal};
 use crate::attr::suggest;
 use crate::attr::table::{Kind, Spec};
@@ -57,7 +57,7 @@ pub(crate) fn read(spec: &Spec, expr: Expr, errors: &mut Errors) -> Option<Value
 }
 
 fn flag(spec: &Spec, expr: &Expr) -> Result<Value, Error> {
-    if let Some(Lit::Bool(on)) = literal(expr) {
+    if let Some(Lit::Bool(on)) = literal::literal(expr) {
         return Ok(Value::Flag(on.value));
     }
     let key = spec.key;
@@ -71,7 +71,10 @@ fn duration(spec: &Spec, expr: Expr) -> Result<Value, Error> {
             Ok(duration) => Ok(Value::Duration(duration, text.span())),
             Err(message) => Err(Error::new_spanned(text, message)),
         },
-        None if is_literal(&expr) => Err(spec.error("is a duration with a unit", expr)),
+        None if is_literal(&expr) => Err(match literal::unquoted_duration(&expr) {
+            Some(found) if duration::parse(&found).is_ok() => quote_it(&expr, &found),
+            _ => spec.error("is a duration with a unit", expr),
+        }),
         None => Ok(Value::Expr(expr)),
     }
 }
@@ -107,7 +110,7 @@ fn range(spec: &Spec, expr: Expr) -> Result<Value, Error> {
 }
 
 fn is_count(expr: &Expr) -> bool {
-    match literal(expr) {
+    match literal::literal(expr) {
         Some(Lit::Int(number)) => number.base10_parse::<u32>().is_ok_and(|n| n > 0),
         _ => !is_literal(expr),
     }
@@ -121,9 +124,13 @@ fn is_text(expr: &Expr) -> bool {
 }
 
 fn word(spec: &Spec, words: &[&'static str], expr: &Expr) -> Result<Value, Error> {
-    let found = text(expr).map(LitStr::value).unwrap_or_default();
+    let quoted = text(expr).map(LitStr::value);
+    let found = quoted.clone().or_else(|| literal::word(expr)).unwrap_or_default();
     if let Some(word) = words.iter().find(|word| **word == found) {
-        return Ok(Value::Word(Ident::new(word, expr.span())));
+        return match quoted {
+            Some(_) => Ok(Value::Word(Ident::new(word, expr.span()))),
+            None => Err(quote_it(expr, word)),
+        };
     }
     let key = spec.key;
     let message = match suggest::nearest(&found, words.iter().copied()) {
@@ -131,6 +138,11 @@ fn word(spec: &Spec, words: &[&'static str], expr: &Expr) -> Result<Value, Error
         None => format!("`{key}` takes {}", listed(words)),
     };
     Err(Error::new_spanned(expr, message))
+}
+
+/// The error for a value that is right but for its quotes.
+pub(super) fn quote_it(expr: &Expr, word: &str) -> Error {
+    Error::new_spanned(expr, format!("this is text: write `\"{word}\"`"))
 }
 
 fn path(spec: &Spec, expr: Expr) -> Result<Value, Error> {

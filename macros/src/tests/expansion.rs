@@ -271,6 +271,8 @@ fn how_an_option_is_written_is_said() {
         ("name", "`name`takesavalue"),
         ("name, essential", "`name`takesavalue"),
         ("name =", "`name`takesavalue"),
+        ("stop-timeout = \"5s\"", "`stop-timeout`iswrittenwithunderscores:`stop_timeout`"),
+        ("stop-timout = \"5s\"", "didyoumean`stop_timeout`"),
         ("name = , essential", "`name`takesavalue"),
         ("crate = <T as U>::a", "`crate`isapath"),
         ("stop_timeout = -5", "adurationwithaunit"),

@@ -10,6 +10,9 @@ use crate::attr::options::Options;
 use crate::attr::value::Value;
 use crate::errors::Errors;
 
+/// The budget of a process that sets none.
+const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(25);
+
 /// Checks the options against each other. A rule about options of another
 /// attribute finds none of them, and reports nothing.
 pub(crate) fn check(options: &Options, errors: &mut Errors) {
@@ -43,11 +46,18 @@ fn paused(options: &Options, errors: &mut Errors) {
 }
 
 fn drain(options: &Options, errors: &mut Errors) {
-    if let Some(Value::Duration(drain, span)) = options.value("drain")
-        && let Some(Value::Duration(stop, _)) = options.value("stop_timeout")
-        && drain >= stop
-    {
-        let message = "`drain` is a part of `stop_timeout`: make it the shorter of the two";
+    let Some(Value::Duration(drain, span)) = options.value("drain") else {
+        return;
+    };
+    let (budget, unless) = match options.value("stop_timeout") {
+        Some(Value::Duration(budget, _)) => (*budget, ""),
+        None if options.key("stop_timeout").is_none() => (DEFAULT_STOP_TIMEOUT, ", which is \"25s\" unless it is set"),
+        // A limit of another kind, or a wrong one.
+        _ => return,
+    };
+    if drain.saturating_mul(2) > budget {
+        let message =
+            format!("`drain` is half of `stop_timeout` at the most{unless}: shorten it, or lengthen that one");
         errors.push(Error::new(*span, message));
     }
 }
