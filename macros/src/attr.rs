@@ -81,8 +81,9 @@ fn dashed(attribute: Attribute, key: Ident, input: ParseStream<'_>) -> Result<Id
     while input.peek(Token![-]) && input.peek2(Ident::peek_any) {
         input.parse::<Token![-]>()?;
         let next = input.call(Ident::parse_any)?;
-        written += &format!("-{next}");
-        meant += &format!("_{next}");
+        let next = next.to_string();
+        written.extend(["-", &next]);
+        meant.extend(["_", &next]);
     }
     if written == meant {
         return Ok(key);

@@ -349,6 +349,10 @@ pub use work::worker::{Worker, spawn, spawn_blocking};
 /// Not public API. Used by generated code.
 #[doc(hidden)]
 pub mod __private {
+    // For `crate = ..`: an expansion finds everything here, by the same names as at the root.
+    pub use super::__private;
+    pub use crate::{Builder, OnFailure, OnTimeout, Signal, Stage, Worker};
+
     pub use crate::life::function::Function;
     pub use crate::model::error_source::{ErrorOf, HasError, IsError, NoError, any};
     pub use crate::model::outcome::judge;

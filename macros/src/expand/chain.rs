@@ -8,12 +8,15 @@ use crate::attr::options::Options;
 use crate::attr::signal::Signal;
 use crate::attr::table::Kind;
 use crate::attr::value::Value;
-use crate::expand::span::at;
+use crate::expand::span::{self, at};
 
-/// `::graceful`, or the path that `crate = ..` gives.
+/// `::graceful`, or the path that `crate = ..` gives. That one goes on with `__private`, which has all that expansions
+/// use, itself included: if the path is wrong, rustc says the same of each use, and prints it once.
 pub(crate) fn krate(options: &Options, span: Span) -> TokenStream {
     if let Some(Value::Path(path)) = options.value("crate") {
-        return path.to_token_stream();
+        let (_, last) = span::of(path);
+        let private = quote_spanned!(last=> __private);
+        return quote!(#path::#private);
     }
     quote_spanned!(at(span)=> ::graceful)
 }

@@ -10,6 +10,9 @@ use crate::expand::attributes;
 use crate::expand::span::at;
 use crate::item::{Body, Function};
 
+/// How many arguments clippy lets pass.
+const MOST_ARGUMENTS: usize = 7;
+
 /// Input:  `pub const async fn f(mut a: A) -> R { body }`
 /// Output: `async fn f(mut a: A) -> R { body }`
 ///
@@ -30,6 +33,9 @@ pub(crate) fn function(attribute: Attribute, function: &Function, sound: bool, m
     };
     let keyword = quote_spanned!(at(fn_token.span)=> fn);
     let unused = (!sound).then(|| quote!(#[allow(dead_code)]));
+    // A lint on the signature speaks once, of the outer function. `forbid` allows no `allow` where there is nothing to say.
+    let named = (ident.to_string().chars().any(char::is_uppercase)).then(|| quote!(#[allow(non_snake_case)]));
+    let crowded = (function.sig.inputs.len() > MOST_ARGUMENTS).then(|| quote!(#[allow(clippy::too_many_arguments)]));
     let safety = matches!(safety, Safety::Unsafe(_)).then_some(safety);
     // The parentheses are the user's own, because rustc puts hints at their end.
     let mut inputs = TokenStream::new();
@@ -39,7 +45,7 @@ pub(crate) fn function(attribute: Attribute, function: &Function, sound: bool, m
     });
     let clause = &generics.where_clause;
     quote! {
-        #unused
+        #unused #named #crowded
         #(#attrs)*
         #start #safety #keyword #ident #generics #inputs #output
         #clause
@@ -47,8 +53,12 @@ pub(crate) fn function(attribute: Attribute, function: &Function, sound: bool, m
     }
 }
 
-/// `::<T, N>`, for a call of the inner function. rustc infers the lifetimes.
+/// `::<T, N>`, for a call of the inner function. rustc infers the lifetimes, and everything if a `#[cfg]` says which
+/// parameters there are: an argument cannot have one.
 pub(crate) fn turbofish(function: &Function) -> TokenStream {
+    if function.sig.generics.params.iter().any(has_attributes) {
+        return TokenStream::new();
+    }
     let names: Vec<&Ident> = function
         .sig
         .generics
@@ -65,4 +75,12 @@ pub(crate) fn turbofish(function: &Function) -> TokenStream {
     }
     let span = at(function.sig.ident.span());
     quote_spanned!(span=> ::<#(#names),*>)
+}
+
+fn has_attributes(param: &GenericParam) -> bool {
+    match param {
+        GenericParam::Type(param) => !param.attrs.is_empty(),
+        GenericParam::Const(param) => !param.attrs.is_empty(),
+        GenericParam::Lifetime(param) => !param.attrs.is_empty(),
+    }
 }

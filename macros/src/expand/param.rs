@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Attribute, Pat, Type};
 
-use crate::expand::span::at;
+use crate::expand::span::{self, at};
 use crate::item::Function;
 use crate::valid::types;
 
@@ -69,14 +69,16 @@ impl Param<'_> {
         quote!(#(#cfgs)* #other)
     }
 
-    /// `copy::<Queue>(&queue)`, for a call that is repeated. rustc reports a type
-    /// that is not `Clone` at that type.
+    /// `copy(&queue)`, for a call that is repeated. It is placed at the type, where rustc then reports one that is not
+    /// `Clone`; in its own place the type would be reported twice if there is none.
     pub(crate) fn copied(&self, copy: &TokenStream) -> TokenStream {
         let Self { cfgs, name, ty } = self;
-        let span = at(name.span());
-        // `impl Trait` cannot be written here.
-        let named = (!types::mentions(ty, "impl")).then(|| quote_spanned!(span=> ::<#ty>));
-        quote_spanned!(span=> #(#cfgs)* #copy #named (&#name))
+        let (first, last) = span::of(ty);
+        let mut name = name.clone();
+        name.set_span(name.span().located_at(last));
+        let argument = quote_spanned!(first=> &#name);
+        let inside = quote_spanned!(last=> (#argument));
+        quote!(#(#cfgs)* #copy #inside)
     }
 
     /// Whether its type contains one of the function's type parameters, or `impl Trait`, which is one without a name.

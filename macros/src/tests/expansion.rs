@@ -96,8 +96,8 @@ fn a_worker_that_runs_again_copies_its_arguments() {
     let arguments = between(&output, "move||__GracefulBody::consume::<T>(", "),|__result");
     assert_eq!(
         arguments,
-        "::graceful::__private::copy_for_restart::<A>(&a),\
-         ::graceful::__private::clone_for_restart::<(T,u8)>(&__1)",
+        "::graceful::__private::copy_for_restart(&a),\
+         ::graceful::__private::clone_for_restart(&__1)",
     );
 }
 
@@ -138,7 +138,7 @@ fn the_crate_may_be_anywhere() {
         );
         let output = pipeline::worker(quote!(crate = #path), &item).to_string();
         assert!(!output.replace(' ', "").contains("::graceful::"), "{output}");
-        assert_eq!(between(&output, "->", "<"), "a::b::Worker");
+        assert_eq!(between(&output, "->", "<"), "a::b::__private::Worker");
     }
 }
 

@@ -4,3 +4,9 @@ async fn consume(queue: Queue) -> Result<Offset, Error> {
 }
 
 fn main() {}
+
+#[graceful::worker(every = "1s")]
+async fn sweep(cache: Cache) {}
+
+#[graceful::worker(on_failure = "restart")]
+async fn fetch(client: Client) {}
