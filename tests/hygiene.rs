@@ -8,6 +8,8 @@ use std::sync::{Mutex, PoisonError};
 mod arguments;
 #[path = "hygiene/attributes.rs"]
 mod attributes;
+#[path = "hygiene/boxed.rs"]
+mod boxed;
 #[path = "hygiene/doubles.rs"]
 mod doubles;
 #[path = "hygiene/errors.rs"]

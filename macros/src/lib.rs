@@ -137,8 +137,9 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes a function a worker: a background task that the runtime tracks, and waits for at the stop.
 ///
-/// Calling the function returns a `Worker`, which does nothing yet. `.spawn()` starts it in the background and
-/// returns a handle; `.await` runs the body once, in the current task and unsupervised, for tests.
+/// Calling the function returns a `Worker`, which does nothing yet. `.spawn()` starts it in the background and returns a
+/// handle; `.await` runs the body once, in the current task and unsupervised, for tests; `.boxed()` gives it a type with a
+/// name, `BoxWorker<R>`, for structs, lists and traits.
 ///
 /// ```no_run
 /// #[graceful::worker]

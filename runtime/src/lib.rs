@@ -157,7 +157,7 @@
 //! ```
 //!
 //! All behaviour is in this crate and can be used without macros: [`Builder`], [`Worker::new`], [`spawn()`],
-//! [`spawn_blocking`].
+//! [`spawn_blocking`]. [`Worker::boxed`] gives a worker's type a name.
 //!
 //! # Whose stop?
 //!
@@ -344,7 +344,7 @@ pub use work::handle::{Panic, WorkerError, WorkerHandle};
 pub use work::hold::{Hold, hold};
 pub use work::hook::{after_stop, before_stop, on_stop};
 pub use work::reload::{Reloads, reloads};
-pub use work::worker::{Worker, spawn, spawn_blocking};
+pub use work::worker::{BoxWorker, Worker, spawn, spawn_blocking};
 
 /// Not public API. Used by generated code.
 #[doc(hidden)]

@@ -37,6 +37,20 @@ pub trait Body: Send + 'static {
     #[doc(hidden)]
     const REPEATS: bool = false;
 
+    /// [`Self::BLOCKS`], of a body in a box too.
+    #[doc(hidden)]
+    #[inline]
+    fn blocks(&self) -> bool {
+        Self::BLOCKS
+    }
+
+    /// [`Self::REPEATS`], of a body in a box too.
+    #[doc(hidden)]
+    #[inline]
+    fn repeats(&self) -> bool {
+        Self::REPEATS
+    }
+
     /// One tracked task in the background, under the policy if that asks for more than polling one future to its end.
     #[doc(hidden)]
     fn launch(

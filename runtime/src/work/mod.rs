@@ -21,6 +21,7 @@ pub(crate) mod ticks;
 pub(crate) mod supervise;
 pub(crate) mod span;
 pub(crate) mod body;
+pub(crate) mod boxed;
 pub(crate) mod handle;
 pub(crate) mod worker;
 #[cfg(feature = "net")]

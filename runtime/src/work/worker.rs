@@ -15,6 +15,7 @@ use crate::model::state::{Stage, State};
 use crate::say::refusals;
 use crate::work::ambient::Caller;
 use crate::work::body::{Again, Blocking, BlockingAgain, Body, Once};
+use crate::work::boxed::Boxed;
 use crate::work::current;
 use crate::work::handle::{Called, WorkerHandle};
 use crate::work::registration::Registration;
@@ -29,6 +30,9 @@ pub struct Worker<B> {
     name: Name,
     body: B,
 }
+
+/// A worker of any kind that returns `R`, made by [`Worker::boxed`]. It can do all that a worker can.
+pub type BoxWorker<R> = Worker<Boxed<R>>;
 
 /// Where a worker's name comes from.
 enum Name {
@@ -130,9 +134,31 @@ impl<B: Body> Worker<B> {
     /// attribute says `on_failure = "restart"` or `every`, and so does a worker made by [`Worker::new`].
     #[track_caller]
     pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
-        assert!(B::REPEATS || on_failure != OnFailure::Restart, "{}", refusals::NO_RESTART);
+        assert!(self.body.repeats() || on_failure != OnFailure::Restart, "{}", refusals::NO_RESTART);
         self.policy().set_on_failure(on_failure);
         self
+    }
+
+    /// The same worker as a type that has a name: for a field of a struct, a list of workers, a method of a trait.
+    ///
+    /// ```
+    /// use graceful::BoxWorker;
+    ///
+    /// #[graceful::worker]
+    /// async fn poll(feed: &'static str) -> Result<(), String> { Ok(()) }
+    ///
+    /// #[graceful::worker(blocking)]
+    /// fn scan(folder: String) -> Result<(), String> { Ok(()) }
+    ///
+    /// # #[graceful::main] async fn main() {
+    /// let workers: Vec<BoxWorker<Result<(), String>>> = vec![poll("news").boxed(), scan("/tmp".to_owned()).boxed()];
+    /// for worker in workers {
+    ///     worker.spawn();
+    /// }
+    /// # }
+    /// ```
+    pub fn boxed(self) -> BoxWorker<B::Output> {
+        Worker { name: self.name, body: Boxed::new(self.body) }
     }
 
     /// Runs the worker in the background: tracked, told to stop with its stage, and waited for at the stop.
@@ -148,6 +174,7 @@ impl<B: Body> Worker<B> {
     #[inline]
     #[track_caller]
     pub fn spawn(self) -> WorkerHandle<B::Output> {
+        let blocks = self.body.blocks();
         if let Name::Function(function) = self.name
             && function.policy().is_plain()
             && let Some((life, stage, scope)) = current::spawner()
@@ -159,10 +186,10 @@ impl<B: Body> Worker<B> {
                 entry.note_parent(scope.as_ref());
                 let registration = Registration::new(Arc::clone(&life), id, stage, scope);
                 let task = self.body.launch(registration, runtime, None);
-                return WorkerHandle::new(life, Called::Function(function), stage, B::BLOCKS, Some(task));
+                return WorkerHandle::new(life, Called::Function(function), stage, blocks, Some(task));
             }
             entry.refuse();
-            return WorkerHandle::new(life, Called::Function(function), stage, B::BLOCKS, None);
+            return WorkerHandle::new(life, Called::Function(function), stage, blocks, None);
         }
         self.spawn_with_care()
     }
@@ -180,7 +207,7 @@ impl<B: Body> Worker<B> {
         let is_at = |state| life.phase.state() >= state;
         let refused = policy.refuses() && is_at(State::Stopping) || policy.every().is_some() && is_at(State::Draining);
         let supervised = policy.is_supervised().then(|| Box::new(policy.clone()));
-        let blocks = B::BLOCKS && supervised.is_none();
+        let blocks = self.body.blocks() && supervised.is_none();
         let essential = policy.is_essential();
         let (entry, name) = match self.name {
             Name::Function(function) => (life.registry.start(function).0, Called::Function(function)),
