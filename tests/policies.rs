@@ -132,6 +132,97 @@ async fn too_many_restarts_within_a_minute_are_a_failure() {
     assert!(matches!(graceful::cause(), Some(Cause::Failure(name)) if &*name == "never_well"));
 }
 
+/// Two failures in ten minutes, one every four: a minute would not see them together.
+#[graceful::worker(on_failure = "restart", backoff = "4m..4m", max_restarts = "2 in 10m")]
+async fn seldom_well(runs: Counter) -> Result<(), String> {
+    count(&runs);
+    Err("broken".to_owned())
+}
+
+#[graceful::test(start_paused = true)]
+async fn too_many_restarts_within_a_time_of_its_own_are_a_failure() {
+    let runs = Counter::default();
+    assert!(seldom_well(runs.clone()).spawn().await.is_err());
+    assert_eq!(runs.load(Ordering::SeqCst), 3);
+}
+
+#[graceful::test(start_paused = true)]
+async fn limit_and_waits_of_restarts_may_come_from_a_call() {
+    let runs = Counter::default();
+    let began = Instant::now();
+    let worker = never_well(runs.clone()).max_restarts(1, SECOND * 600).backoff(SECOND * 60, SECOND * 60);
+    assert!(worker.spawn().await.is_err());
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
+    assert!((SECOND * 30..=SECOND * 60).contains(&began.elapsed()), "{:?}", began.elapsed());
+}
+
+#[graceful::test(start_paused = true)]
+async fn the_end_of_one_that_a_call_makes_essential_is_a_stop() {
+    graceful::spawn("other", graceful::stopping());
+    Worker::new("only", || async {}).essential().spawn().await.unwrap();
+    graceful::wait_for(State::Stopping).await;
+    assert!(matches!(graceful::cause(), Some(Cause::Essential(name)) if &*name == "only"));
+}
+
+/// Once a day, and not at each start of the process.
+#[graceful::worker(every = "1d", initial_delay = "8h")]
+async fn daily(runs: Counter) {
+    count(&runs);
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_first_run_may_be_later() {
+    let runs = Counter::default();
+    let handle = daily(runs.clone()).spawn();
+    let hour = SECOND * 3600;
+    for (hours, expected) in [(7, 0), (2, 1), (22, 1), (2, 2)] {
+        sleep(hour * hours).await;
+        assert_eq!(runs.load(Ordering::SeqCst), expected);
+    }
+    assert!(!handle.is_finished());
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_first_run_that_is_pending_does_not_hold_the_stop() {
+    let runs = Counter::default();
+    let handle = daily(runs.clone()).spawn();
+    sleep(SECOND).await;
+    let began = Instant::now();
+    graceful::stop();
+    assert!(handle.await.is_err());
+    assert_eq!((began.elapsed(), runs.load(Ordering::SeqCst)), (Duration::ZERO, 0));
+}
+
+#[graceful::test(start_paused = true)]
+async fn a_period_may_come_from_a_call() {
+    let (slow, often, late) = (Counter::default(), Counter::default(), Counter::default());
+    let counting = |runs: &Counter| {
+        let runs = runs.clone();
+        Worker::new("counting", move || {
+            count(&runs);
+            std::future::ready(())
+        })
+    };
+    daily(slow.clone()).every(SECOND * 10).initial_delay(Duration::ZERO).spawn();
+    counting(&often).every(SECOND).spawn();
+    counting(&late).every(SECOND).initial_delay(SECOND * 5).spawn();
+    sleep(SECOND * 9 + SECOND / 2).await;
+    let runs = [slow, often, late].map(|runs| runs.load(Ordering::SeqCst));
+    assert_eq!(runs, [1, 10, 5]);
+}
+
+#[graceful::test]
+#[should_panic(expected = "this worker cannot be run again")]
+async fn what_runs_once_has_no_period() {
+    drop(logs(Counter::default()).every(SECOND));
+}
+
+#[graceful::test]
+#[should_panic(expected = "the period must be longer than zero")]
+async fn a_period_is_not_zero() {
+    drop(daily(Counter::default()).every(Duration::ZERO));
+}
+
 #[graceful::test(start_paused = true)]
 async fn a_restart_that_is_pending_does_not_hold_the_stop() {
     let handle = slow_to_return().spawn();

@@ -164,8 +164,9 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// In the body the function's name is the worker's: a worker may spawn itself again.
 ///
 /// An `Err` stops the process unless `on_failure` says otherwise. An error that concerns one unit of work only, such
-/// as one connection, is handled inside the worker. `.named(…)`, `.stage(…)`, `.stop_timeout(…)` and
-/// `.on_failure(…)` on the `Worker` set an option for a single call.
+/// as one connection, is handled inside the worker. The methods of `Worker` set an option for a single call, from any value:
+/// `.named(…)`, `.stage(…)`, `.stop_timeout(…)`, `.on_failure(…)`, `.max_restarts(…)`, `.backoff(…)`, `.essential()`,
+/// `.every(config.period)`, `.initial_delay(…)`.
 ///
 /// A worker's life includes what it has started: a worker that it spawns is its child. Its handle resolves when it and its
 /// children have ended; stopping it stops them; a restart begins when the last run's children are gone. A body that
@@ -180,10 +181,11 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `name = "consume"` | The name of the worker in log lines and reports: text, or a constant `&'static str`. Set it when the function's name says too little. | the function's name |
 /// | `on_failure = "stop"` | What an `Err` or a panic does. `"stop"` stops the process: for work that the process cannot do without. `"log"` writes a log line, and the process goes on: for work that may be lost. `"restart"` runs the worker again, with copies of its arguments: for work that depends on an unreliable peer. `"parent"` makes it the failure of the worker that spawned this one: its other children are told to stop, and its policy decides. A panic in a destructor of the worker counts as well. | `"stop"`; `"log"` with `every` |
-/// | `max_restarts = 5` | How many restarts within a minute are allowed; one more is a failure of the process: a number above zero, or a constant `u32`. Set it where a new process may help. | unlimited |
+/// | `max_restarts = 5` | How many restarts within a minute are allowed, or within another time: `"3 in 10m"`; one more is a failure of the process: a number above zero, or a constant `u32`. Set it where a new process may help. The waits of `backoff` must leave it within reach. | unlimited |
 /// | `backoff = "100ms..10s"` | The first and the longest wait before a restart. Each wait is twice the one before, less a jitter of up to a half; after a run of a minute the waits start again with the first. Two constants work too: `MIN..MAX`. Set it when the peer needs more time, or less. | `"100ms..10s"` |
 /// | `essential` | The process has no purpose without this worker: however it ends, its end starts the process's stop, unless it was stopped through its handle. | off |
-/// | `every = "60s"` | Runs the body periodically; the period is from start to start, and the first run starts at once. Runs never overlap, what they have started included; a missed run is skipped, and none starts once the stop has begun. For sweeps, refreshes and reports. | once |
+/// | `every = "60s"` | Runs the body periodically; the period is from start to start, and the first run starts at once unless `initial_delay` says otherwise. Runs never overlap, what they have started included; a missed run is skipped, and none starts once the stop has begun. For sweeps, refreshes and reports. | once |
+/// | `initial_delay = "60s"` | How long after the spawn the first run of `every` starts. Set it where a run at each start of the process would be one too many, as for a daily job. | none |
 /// | `stop_timeout = "5s"` | The worker's own budget within the process's, from the cancellation of its token, for it and for what it has started; then these are aborted and reported. In a stop of the process the exit code is 124, otherwise it counts as a failure. For work that is not worth the whole budget. | the process's budget |
 /// | `on_timeout = "log"` | What it means that the `stop_timeout` of this worker passes: `"log"` writes a log line, and nothing has failed. For work that may be cut off, such as the connection of a slow client. | `"fail"` |
 /// | `stop = "early"` | When its token is cancelled: `"early"`, at the beginning of the drain, for workers that accept new work; `"late"`, after main and the ordinary workers, for workers that these depend on; `"last"`, after all others, for health and metrics. | together with main |
@@ -238,8 +240,10 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// - are known, set once, and separated by commas;
 /// - have a value of the kind that the table says, after an `=`; flags may stand alone, or be `true` or `false`;
-/// - `max_restarts` and `backoff` need `on_failure = "restart"`, and a backoff begins with the shorter wait;
+/// - `max_restarts` and `backoff` need `on_failure = "restart"`, a backoff begins with the shorter wait, and leaves
+///   `max_restarts` within reach;
 /// - `on_timeout` needs `stop_timeout`;
+/// - `initial_delay` needs `every`;
 /// - `every` is longer than zero, and goes neither with `essential` nor with `on_failure = "restart"`;
 /// - `blocking` does not go with `async`.
 #[proc_macro_attribute]

@@ -89,6 +89,7 @@
 //! | a worker with `on_failure = "parent"` fails | the worker that has started it has failed, and its policy decides; the process, where main or a task has |
 //! | a worker's own `stop_timeout` passes | what is left of it and below it is aborted; in a stop of the process code 124, otherwise what `on_failure` says; with `on_timeout = "log"` a line |
 //! | a run of a worker with `every` fails | the failure is logged, and the next run comes |
+//! | a worker with `initial_delay` is told to stop before its first run | it never runs; its handle resolves to [`Aborted`](WorkerError::Aborted) |
 //! | such a run is due, or such a worker is spawned, after a stop was asked for | the run does not begin; the worker is refused |
 //! | the destructor of a worker with `on_failure = "log"` panics, at its end or at an abort | a line, nothing else |
 //! | a blocking worker is aborted, by its handle or by its own budget, while its code runs | it counts as aborted; the code cannot be interrupted, and the stop waits for it |

@@ -15,6 +15,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("signals", "signal"),
     ("start_paused", "paused"),
     ("every", "interval period"),
+    ("initial_delay", "delay first first_run start_after"),
     ("on_failure", "restart"),
     ("max_restarts", "restarts"),
     ("stop", "stage"),

@@ -7,7 +7,7 @@
 
 use syn::{Error, Expr};
 
-use self::Kind::{Count, Duration, Flag, Limit, Path, Range, Signal, Signals, Text};
+use self::Kind::{Count, Duration, Flag, Limit, Path, Range, Rate, Signal, Signals, Text};
 
 /// One of the three attributes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub(crate) enum Kind {
     Range,
     /// A whole number above zero, or an expression that makes one.
     Count,
+    /// A count for each minute, or a count and a duration: `"3 in 10m"`.
+    Rate,
     /// Text that is not empty, or an expression that makes it.
     Text,
     /// One of these words; the method takes no argument.
@@ -86,10 +88,11 @@ const MAIN: &[Spec] = &[
 const WORKER: &[Spec] = &[
     other("name", "\"consume\"", Text),
     call("on_failure", "\"restart\"", FAILURE, "on_failure"),
-    call("max_restarts", "5", Count, "max_restarts"),
+    call("max_restarts", "5", Rate, "max_restarts"),
     call("backoff", "\"100ms..10s\"", Range, "backoff"),
     call("essential", "true", Flag, "essential"),
     call("every", "\"60s\"", Duration, "every"),
+    call("initial_delay", "\"60s\"", Duration, "initial_delay"),
     call("stop_timeout", "\"5s\"", Duration, "stop_timeout"),
     call("on_timeout", "\"log\"", TIMEOUT, "on_timeout"),
     call("stop", "\"early\"", STAGE, "stage"),

@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use proc_macro2::{Ident, Span};
+use proc_macro2::{Ident, Literal, Span};
 use syn::spanned::Spanned;
-use syn::{Error, Expr, Lit, LitStr, Path, RangeLimits};
+use syn::{Error, Expr, Lit, LitStr, Path, RangeLimits, parse_quote_spanned};
 
 use crate::attr::literal::{self, is_literal, text, ungroup};
 use crate::attr::signal::{self, Signal};
@@ -23,6 +23,8 @@ pub(crate) enum Value {
     Unlimited,
     /// The shorter and the longer of two durations.
     Range(Box<[Self; 2]>),
+    /// How many, and within how long.
+    Rate(Expr, Duration),
     /// A number or text, or any expression that makes the value.
     Expr(Expr),
     /// One of several words, placed at the text.
@@ -46,6 +48,7 @@ pub(crate) fn read(spec: &Spec, expr: Expr, errors: &mut Errors) -> Option<Value
         Kind::Range => range(spec, expr),
         Kind::Count if is_count(&expr) => Ok(Value::Expr(expr)),
         Kind::Count => Err(spec.error("is a whole number above zero", expr)),
+        Kind::Rate => rate(spec, expr),
         Kind::Text if is_text(&expr) => Ok(Value::Expr(expr)),
         Kind::Text => Err(spec.error("is text that is not empty", expr)),
         Kind::Word(words) | Kind::Variant(_, words) => word(spec, words, &expr),
@@ -106,6 +109,24 @@ fn range(spec: &Spec, expr: Expr) -> Result<Value, Error> {
             };
             Err(Error::new_spanned(expr, message))
         }
+    }
+}
+
+fn rate(spec: &Spec, expr: Expr) -> Result<Value, Error> {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let wrong = "is a whole number above zero, for each minute, or a text such as \"3 in 10m\"";
+    let Some(text) = text(&expr) else {
+        return if is_count(&expr) { Ok(Value::Rate(expr, MINUTE)) } else { Err(spec.error(wrong, expr)) };
+    };
+    let found = text.value();
+    let parts = found.split_once(" in ").map(|(count, within)| (count.trim().parse(), duration::parse(within)));
+    match parts {
+        Some((Ok(count @ 1..), Ok(within))) if !within.is_zero() => {
+            let count = Literal::u32_unsuffixed(count);
+            Ok(Value::Rate(parse_quote_spanned!(text.span()=> #count), within))
+        }
+        Some((Ok(1..), Err(message))) => Err(Error::new_spanned(text, message)),
+        _ => Err(spec.error(wrong, expr)),
     }
 }
 

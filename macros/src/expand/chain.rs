@@ -1,6 +1,8 @@
 //! The method calls that options become: on `Builder` for `main` and `test`,
 //! on `Function` for `worker`.
 
+use core::time::Duration;
+
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 
@@ -63,10 +65,10 @@ fn arguments(graceful: &TokenStream, kind: &Kind, value: &Value, key: Span) -> T
             quote_spanned!(span=> #graceful::#of::#variant)
         }
         (Value::Flag(_) | Value::Word(_) | Value::Unlimited, _) => TokenStream::new(),
-        (Value::Duration(duration, span), _) => {
-            let seconds = Literal::u64_unsuffixed(duration.as_secs());
-            let nanos = Literal::u32_unsuffixed(duration.subsec_nanos());
-            quote_spanned!(at(*span)=> ::core::time::Duration::new(#seconds, #nanos))
+        (Value::Duration(duration, span), _) => constant(*duration, *span),
+        (Value::Rate(count, within), _) => {
+            let within = constant(*within, key);
+            quote_spanned!(key=> #count, #within)
         }
         (Value::Range(both), _) => {
             let both = both.each_ref();
@@ -81,6 +83,13 @@ fn arguments(graceful: &TokenStream, kind: &Kind, value: &Value, key: Span) -> T
         }
         (Value::Path(path), _) => path.to_token_stream(),
     }
+}
+
+/// A duration that is known.
+fn constant(duration: Duration, span: Span) -> TokenStream {
+    let seconds = Literal::u64_unsuffixed(duration.as_secs());
+    let nanos = Literal::u32_unsuffixed(duration.subsec_nanos());
+    quote_spanned!(at(span)=> ::core::time::Duration::new(#seconds, #nanos))
 }
 
 fn signal(graceful: &TokenStream, signal: &Signal) -> TokenStream {

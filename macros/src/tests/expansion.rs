@@ -73,7 +73,15 @@ fn each_option_of_a_worker_is_one_call() {
         ("stop_timeout = LIMIT, on_timeout = \"log\"", ".stop_timeout(LIMIT).on_timeout(::graceful::OnTimeout::Log)"),
         ("stop = \"early\"", ".stage(::graceful::Stage::Early)"),
         ("when_stopping = \"refuse\"", ".refuse_when_stopping()"),
-        ("on_failure = \"restart\", max_restarts = 5", &format!("{restart}.max_restarts(5)")),
+        (
+            "on_failure = \"restart\", max_restarts = 5",
+            &format!("{restart}.max_restarts(5,::core::time::Duration::new(60,0))"),
+        ),
+        (
+            "on_failure = \"restart\", max_restarts = \"3 in 10m\"",
+            &format!("{restart}.max_restarts(3,::core::time::Duration::new(600,0))"),
+        ),
+        ("every = A, initial_delay = \"1h\"", ".every(A).initial_delay(::core::time::Duration::new(3600,0))"),
         ("on_failure = \"restart\", backoff = A..B", &format!("{restart}.backoff(A,B)")),
         (
             "on_failure = \"restart\", backoff = \"100ms..1s\"",
@@ -246,6 +254,27 @@ fn what_another_runtime_has_made_of_main_is_recognised() {
 }
 
 #[test]
+fn a_limit_that_the_waits_put_out_of_reach_is_one_to_correct() {
+    for (options, is_reached) in [
+        ("max_restarts = 5, backoff = \"30s..60s\"", false),
+        ("max_restarts = \"5 in 10m\", backoff = \"30s..60s\"", true),
+        // Each wait is 30 s at the least: the first restart is within the minute, the second is not.
+        ("max_restarts = 1, backoff = \"60s..60s\"", true),
+        ("max_restarts = 2, backoff = \"60s..60s\"", false),
+        ("max_restarts = 4000000000, backoff = \"0s..0s\"", true),
+        ("max_restarts = 4000000000, backoff = \"1ns..1s\"", false),
+        // The default goes up to 10 s.
+        ("max_restarts = 17", true),
+        ("max_restarts = 18", false),
+        ("max_restarts = LIMIT, backoff = \"1h..1h\"", true),
+        ("max_restarts = 5, backoff = A..B", true),
+    ] {
+        let output = worker(&format!("on_failure = \"restart\", {options}"), "async fn consume() {}");
+        assert_eq!(!output.contains("compile_error"), is_reached, "{options}");
+    }
+}
+
+#[test]
 fn a_signal_that_stops_does_not_dump() {
     for (options, is_refused) in [
         ("dump = \"SIGUSR1\"", false),
@@ -277,6 +306,11 @@ fn how_an_option_is_written_is_said() {
         ("crate = <T as U>::a", "`crate`isapath"),
         ("stop_timeout = -5", "adurationwithaunit"),
         ("on_failure = \"restart\", backoff = A..=B", "ashortestandalongestwait"),
+        ("on_failure = \"restart\", max_restarts = \"3\"", "oratextsuchas"),
+        ("on_failure = \"restart\", max_restarts = \"0 in 1m\"", "oratextsuchas"),
+        ("on_failure = \"restart\", max_restarts = \"3 in 0s\"", "oratextsuchas"),
+        ("on_failure = \"restart\", max_restarts = \"3 in ten\"", "isnotaduration"),
+        ("initial_delay = \"1h\"", "`initial_delay`needs`every"),
     ] {
         let output = worker(options, "async fn consume() {}");
         assert!(output.contains(said), "{options}: {output}");

@@ -4,11 +4,14 @@
 use core::time::Duration;
 
 use proc_macro2::Ident;
-use syn::Error;
+use syn::{Error, Expr, ExprLit, Lit};
 
 use crate::attr::options::Options;
 use crate::attr::value::Value;
 use crate::errors::Errors;
+
+/// The waits before the restarts of a worker that sets none.
+const DEFAULT_BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
 /// The budget of a process that sets none.
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(25);
@@ -22,6 +25,7 @@ pub(crate) fn check(options: &Options, errors: &mut Errors) {
     signals(options, errors);
     dump(options, errors);
     restarts(options, errors);
+    reach(options, errors);
     timeout(options, errors);
     every(options, errors);
 }
@@ -99,6 +103,64 @@ fn restarts(options: &Options, errors: &mut Errors) {
     }
 }
 
+/// A limit that the waits before the restarts put out of reach: it would never end a loop of failures.
+fn reach(options: &Options, errors: &mut Errors) {
+    let (Some(key), Some(Value::Rate(count, within))) = (options.key("max_restarts"), options.value("max_restarts"))
+    else {
+        return;
+    };
+    let backoff = match options.value("backoff") {
+        Some(Value::Range(both)) => match &**both {
+            [Value::Duration(first, _), Value::Duration(longest, _)] => (*first, *longest),
+            _ => return,
+        },
+        None if options.key("backoff").is_none() => DEFAULT_BACKOFF,
+        _ => return,
+    };
+    let Some(count) = count_of(count).filter(|_| options.restarts()) else {
+        return;
+    };
+    let least = least_time(count, backoff);
+    if least >= *within {
+        let enough = written(least.saturating_mul(2));
+        let message = format!(
+            "`max_restarts` is never reached: with this `backoff`, {count} restarts take {} at the least; write \
+             `max_restarts = \"{count} in {enough}\"`, a smaller number, or a shorter `backoff`",
+            written(least)
+        );
+        report(errors, key, &message);
+    }
+}
+
+/// The number, if it is known.
+fn count_of(expr: &Expr) -> Option<u32> {
+    match expr {
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.base10_parse().ok(),
+        _ => None,
+    }
+}
+
+/// How long so many waits take together if each is as short as the jitter can make it: half of what it would be.
+fn least_time(count: u32, (first, longest): (Duration, Duration)) -> Duration {
+    let (mut sum, mut wait, mut left) = (Duration::ZERO, first, count);
+    while left > 0 && wait < longest && !wait.is_zero() {
+        sum = sum.saturating_add(wait / 2);
+        wait = wait.saturating_mul(2);
+        left -= 1;
+    }
+    sum.saturating_add((wait.min(longest) / 2).saturating_mul(left))
+}
+
+/// As an option is written, rounded up.
+fn written(duration: Duration) -> String {
+    match (duration.as_secs(), duration.subsec_nanos()) {
+        (0, _) => format!("{}ms", duration.as_millis() + 1),
+        (seconds, 0) if seconds % 60 == 0 => format!("{}m", seconds / 60),
+        (seconds, 0) => format!("{seconds}s"),
+        (seconds, _) => format!("{}s", seconds + 1),
+    }
+}
+
 fn timeout(options: &Options, errors: &mut Errors) {
     if let Some(key) = options.key("on_timeout")
         && options.key("stop_timeout").is_none()
@@ -113,6 +175,9 @@ fn every(options: &Options, errors: &mut Errors) {
         errors.push(Error::new(*span, message));
     }
     if options.key("every").is_none() {
+        if let Some(key) = options.key("initial_delay") {
+            report(errors, key, "`initial_delay` needs `every = \"60s\"`");
+        }
         return;
     }
     if let Some(key) = options.key("essential")

@@ -90,10 +90,10 @@ impl Function {
         self
     }
 
-    /// How many restarts a minute are too many.
+    /// How many restarts are allowed within how long.
     #[must_use]
-    pub const fn max_restarts(mut self, restarts: u32) -> Self {
-        self.policy.max_restarts = Some(restarts);
+    pub const fn max_restarts(mut self, restarts: u32, within: Duration) -> Self {
+        self.policy.max_restarts = Some((restarts, within));
         self
     }
 
@@ -115,6 +115,13 @@ impl Function {
     #[must_use]
     pub const fn every(mut self, period: Duration) -> Self {
         self.policy.set_every(period);
+        self
+    }
+
+    /// How long after it was spawned the first of these runs begins.
+    #[must_use]
+    pub const fn initial_delay(mut self, delay: Duration) -> Self {
+        self.policy.set_initial_delay(delay);
         self
     }
 

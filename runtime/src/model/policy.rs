@@ -40,14 +40,16 @@ pub struct Policy {
     children: Option<OnFailure>,
     /// What it means that it does not end within its own budget.
     on_timeout: OnTimeout,
-    /// Restarts within a minute; unlimited if not set.
-    pub(crate) max_restarts: Option<u32>,
+    /// So many restarts within so long; unlimited if not set.
+    pub(crate) max_restarts: Option<(u32, Duration)>,
     /// The first pause before a restart, and the longest.
     pub(crate) backoff: (Duration, Duration),
     /// The process stops when it ends.
     essential: bool,
     /// Runs once per such period.
     every: Option<Duration>,
+    /// How long after it was spawned the first of these runs begins.
+    initial_delay: Option<Duration>,
     /// Its own budget, from when it is told to stop.
     stop_timeout: Option<Duration>,
     /// When it is told to stop; with the code that started it if not set.
@@ -69,6 +71,7 @@ impl Policy {
             backoff: (Duration::from_millis(100), Duration::from_secs(10)),
             essential: false,
             every: None,
+            initial_delay: None,
             stop_timeout: None,
             stage: None,
             refuse: false,
@@ -99,6 +102,11 @@ impl Policy {
 
     pub(crate) const fn set_every(&mut self, period: Duration) {
         self.every = Some(period);
+        self.is_plain = false;
+    }
+
+    pub(crate) const fn set_initial_delay(&mut self, delay: Duration) {
+        self.initial_delay = Some(delay);
         self.is_plain = false;
     }
 
@@ -146,6 +154,11 @@ impl Policy {
 
     pub(crate) fn every(&self) -> Option<Duration> {
         self.every
+    }
+
+    /// How long the first of its runs is put off.
+    pub(crate) fn initial_delay(&self) -> Option<Duration> {
+        self.initial_delay.filter(|_| self.every.is_some())
     }
 
     pub(crate) fn stop_timeout(&self) -> Option<Duration> {

@@ -94,6 +94,15 @@ pub(crate) const NO_RESTART_BY_DEFAULT: &str =
 pub(crate) const NO_RESTART: &str =
     "this worker cannot be restarted: it is one future; make it with an attribute or Worker::new";
 
+pub(crate) const NO_REPEAT: &str = "this worker cannot be run again: give its attribute `every` or `on_failure = \"restart\"`, or make it with Worker::new";
+
+pub(crate) const NO_PERIOD: &str = "every(0s): the period must be longer than zero";
+
+pub(crate) const NO_RESTARTS: &str =
+    "max_restarts(0, ..): allow at least one restart, or do without on_failure(Restart)";
+
+pub(crate) const BACKOFF_BACKWARDS: &str = "backoff: the first wait is the shorter one";
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,7 @@ pub(crate) const A_MINUTE: Duration = Duration::from_secs(60);
 /// The bookkeeping of restarts.
 pub(crate) struct Restarts<'a> {
     policy: &'a Policy,
-    /// When the restarts of the last minute were.
+    /// When the restarts were that count against the limit.
     recent: VecDeque<Instant>,
     /// The next pause, before the jitter.
     pause: Duration,
@@ -32,12 +32,12 @@ impl<'a> Restarts<'a> {
         if now.duration_since(began) >= A_MINUTE {
             self.pause = self.policy.backoff.0;
         }
-        while self.recent.front().is_some_and(|earlier| now.duration_since(*earlier) >= A_MINUTE) {
-            self.recent.pop_front();
-        }
-        let Some(limit) = self.policy.max_restarts else {
+        let Some((limit, within)) = self.policy.max_restarts else {
             return true;
         };
+        while self.recent.front().is_some_and(|earlier| now.duration_since(*earlier) >= within) {
+            self.recent.pop_front();
+        }
         let allowed = self.recent.len() < limit as usize;
         if allowed {
             self.recent.push_back(now);
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn restarts_beyond_the_limit_are_refused() {
         let mut policy = Policy::new();
-        policy.max_restarts = Some(2);
+        policy.max_restarts = Some((2, A_MINUTE));
         let mut restarts = Restarts::new(&policy);
         let now = Instant::now();
         assert_eq!([(); 3].map(|()| restarts.allow(now)), [true, true, false]);

@@ -20,7 +20,7 @@ use crate::say::lines;
 use crate::work::cancellation::{is_stopping, run_until_stopping, stopping};
 use crate::work::guarded::Run;
 use crate::work::restarts::Restarts;
-use crate::work::ticks::{after, tick};
+use crate::work::ticks::{after, first, tick};
 use crate::work::{current, failing, linger, parking};
 
 /// Makes the next run, or says that there is no other.
@@ -46,6 +46,12 @@ pub(crate) async fn supervise<R>(
     if policy.every().is_some() && life.phase.state() >= State::Draining {
         // The stop came before the first run.
         return Exit::Aborted;
+    }
+    if let Some(delay) = policy.initial_delay() {
+        supervisor.due = first(delay);
+        if !tick(life, supervisor.due).await {
+            return Exit::Aborted;
+        }
     }
     loop {
         let Some(run) = next() else {

@@ -20,6 +20,13 @@ pub(crate) fn after(due: Instant, period: Duration) -> Instant {
     due.checked_add(ahead).unwrap_or_else(|| Instant::now() + A_MINUTE)
 }
 
+/// The moment `delay` from now, or one beyond any program's life.
+pub(crate) fn first(delay: Duration) -> Instant {
+    const YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    let now = Instant::now();
+    now.checked_add(delay).unwrap_or_else(|| now + YEARS)
+}
+
 /// Waits for a tick. `false`: none comes any more, because the drain began or the worker was told to stop.
 pub(crate) async fn tick(life: &Lifecycle, due: Instant) -> bool {
     let mut events: [Pin<Box<dyn Future<Output = bool> + Send + '_>>; 3] = [
@@ -61,5 +68,6 @@ mod tests {
     fn a_tick_beyond_what_the_clock_can_count_is_not_due_now() {
         let now = Instant::now();
         assert!(after(now, Duration::MAX) > now);
+        assert!(first(Duration::MAX) > now);
     }
 }

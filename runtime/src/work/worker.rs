@@ -5,20 +5,20 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::panic::Location;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::life::function::Function;
 use crate::model::label::Label;
 use crate::model::outcome::{Outcome, judge};
-use crate::model::policy::{OnFailure, OnTimeout, Policy};
-use crate::model::state::{Stage, State};
-use crate::say::refusals;
+use crate::model::policy::Policy;
+use crate::model::state::State;
 use crate::work::ambient::Caller;
 use crate::work::body::{Again, Blocking, BlockingAgain, Body, Once};
 use crate::work::boxed::Boxed;
 use crate::work::current;
 use crate::work::handle::{Called, WorkerHandle};
 use crate::work::registration::Registration;
+
+mod options;
 
 /// A worker that has not been started: a body with its arguments.
 ///
@@ -65,80 +65,7 @@ impl Worker<()> {
     }
 }
 
-impl<B> Worker<B> {
-    /// The same worker under another name in reports: one function, several roles.
-    ///
-    /// Give roles (`"consume-eu"`), not identities (`"connection-48151"`).
-    pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.label().name = name.into();
-        self
-    }
-
-    /// When this one is told to stop: see [`Stage`]. It is then no child of the worker that spawns it.
-    pub fn stage(mut self, stage: Stage) -> Self {
-        self.policy().set_stage(stage);
-        self
-    }
-
-    /// A budget of its own for this one, inside the process's: that long after it was told to stop it is aborted and
-    /// named, with the workers below it. In a stop of the process the exit code is then 124.
-    pub fn stop_timeout(mut self, budget: Duration) -> Self {
-        self.policy().set_stop_timeout(budget);
-        self
-    }
-
-    /// What it means if this one does not end within its own `stop_timeout`: a failure, or a line in the log.
-    pub fn on_timeout(mut self, on_timeout: OnTimeout) -> Self {
-        self.policy().set_on_timeout(on_timeout);
-        self
-    }
-
-    /// What a failure of a worker below this one means, unless that worker says so itself. Below this one are the
-    /// workers that it starts, those that they start, and so on.
-    ///
-    /// With [`OnFailure::Parent`] a failure stays inside the part that this worker is: a worker whose helper fails has
-    /// failed, and its policy decides.
-    ///
-    /// # Panics
-    ///
-    /// For [`OnFailure::Restart`]: whether a worker can be restarted is its own to say.
-    #[track_caller]
-    pub fn children_on_failure(mut self, on_failure: OnFailure) -> Self {
-        assert!(on_failure != OnFailure::Restart, "{}", refusals::NO_RESTART_BY_DEFAULT);
-        self.policy().set_children(on_failure);
-        self
-    }
-
-    fn policy(&mut self) -> &mut Policy {
-        Arc::make_mut(self.label().policy.get_or_insert_with(|| Arc::new(Policy::new())))
-    }
-
-    fn label(&mut self) -> &mut Label {
-        if let Name::Function(function) = self.name {
-            let policy = Some(Arc::new(function.policy().clone()));
-            self.name = Name::Given(Box::new(Label { policy, ..function.label().clone() }));
-        }
-        match &mut self.name {
-            Name::Given(label) => label,
-            Name::Function(_) => unreachable!("it was replaced"),
-        }
-    }
-}
-
 impl<B: Body> Worker<B> {
-    /// What a failure of this one means.
-    ///
-    /// # Panics
-    ///
-    /// For [`OnFailure::Restart`], if the worker can be run once only: an annotated function runs again when its
-    /// attribute says `on_failure = "restart"` or `every`, and so does a worker made by [`Worker::new`].
-    #[track_caller]
-    pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
-        assert!(self.body.repeats() || on_failure != OnFailure::Restart, "{}", refusals::NO_RESTART);
-        self.policy().set_on_failure(on_failure);
-        self
-    }
-
     /// The same worker as a type that has a name: for a field of a struct, a list of workers, a method of a trait.
     ///
     /// ```

@@ -1,0 +1,6 @@
+#[graceful::worker(initial_delay = "1h")]
+async fn report() {}
+
+fn main() {
+    drop(report());
+}
