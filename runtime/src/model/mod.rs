@@ -1,6 +1,7 @@
 //! Values and decisions: plain data, no lifecycle, no I/O.
 
 pub(crate) mod text;
+pub(crate) mod name;
 pub(crate) mod duration;
 pub(crate) mod state;
 pub(crate) mod policy;

@@ -1,6 +1,5 @@
 //! Child processes that are workers: told to stop, waited for, killed with all they have started.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -13,6 +12,7 @@ use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessGroup};
 use tokio::process::Command;
 use tokio::time::sleep;
 
+use crate::model::name::IntoName;
 use crate::os::lock::Lock;
 use crate::os::sys;
 use crate::say::lines;
@@ -72,7 +72,7 @@ static GROUPS: Lock<Vec<i32>> = Lock::new(Vec::new());
 ///   should not read a terminal, `Stdio::null()`.
 #[track_caller]
 pub fn child(
-    name: impl Into<Cow<'static, str>>,
+    name: impl IntoName,
     command: impl Into<Command>,
 ) -> Worker<impl Body<Output = Result<ExitStatus, ChildError>>> {
     let mut command = CommandWrap::from(command.into());

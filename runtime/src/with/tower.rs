@@ -13,7 +13,6 @@ mod body;
 pub(crate) mod connection;
 mod in_hand;
 
-use std::borrow::Cow;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -34,6 +33,7 @@ use self::in_hand::{InHand, Options, Refusal, Shared};
 #[cfg(feature = "http")]
 use crate::life::lifecycle::Lifecycle;
 use crate::model::label::Label;
+use crate::model::name::IntoName;
 use crate::model::state::Stage;
 use crate::work::ambient;
 use crate::work::ambient::Caller;
@@ -118,7 +118,7 @@ impl GracefulLayer {
 
     /// The name of the holds, in the report and in [`status()`](crate::status()).
     #[must_use = "it returns the changed layer"]
-    pub fn named(self, name: impl Into<Cow<'static, str>>) -> Self {
+    pub fn named(self, name: impl IntoName) -> Self {
         self.with(|options| options.label.name = name.into())
     }
 

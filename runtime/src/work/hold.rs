@@ -1,6 +1,5 @@
 //! Holds: keeping a stage open for as long as something is under way.
 
-use std::borrow::Cow;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,6 +7,7 @@ use std::sync::atomic::Ordering;
 use crate::life::lifecycle::Lifecycle;
 use crate::model::exit::ExitKind;
 use crate::model::label::{EntryId, Label};
+use crate::model::name::IntoName;
 use crate::model::state::Stage;
 use crate::work::ambient::Caller;
 
@@ -16,7 +16,7 @@ use crate::work::ambient::Caller;
 ///
 /// Once its stage has been joined it holds nothing; nor does it outside any lifecycle.
 #[track_caller]
-pub fn hold(name: impl Into<Cow<'static, str>>) -> Hold {
+pub fn hold(name: impl IntoName) -> Hold {
     let label = Label::at(name.into(), Location::caller()).of_hold();
     Hold(Caller::find().and_then(|caller| Held::take(caller, label)))
 }

@@ -15,6 +15,7 @@ use crate::life::lifecycle::Lifecycle;
 use crate::model::exit::Exit;
 use crate::model::failure::{Failure, FailureKind, Subject};
 use crate::model::hook::{HookStage, Progress};
+use crate::model::name::IntoName;
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::text;
 use crate::say::lines;
@@ -38,7 +39,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 ///
 /// At the caller's line, outside any lifecycle.
 #[track_caller]
-pub fn before_stop<F, Fut>(name: impl Into<Cow<'static, str>>, hook: F)
+pub fn before_stop<F, Fut>(name: impl IntoName, hook: F)
 where
     F: FnOnce() -> Fut + Send + 'static,
     Fut: Future<Output: Outcome> + Send + 'static,
@@ -56,7 +57,7 @@ where
 ///
 /// At the caller's line, outside any lifecycle.
 #[track_caller]
-pub fn on_stop<F, Fut>(name: impl Into<Cow<'static, str>>, mut hook: F)
+pub fn on_stop<F, Fut>(name: impl IntoName, mut hook: F)
 where
     F: FnMut() -> Fut + Send + 'static,
     Fut: Future<Output: Outcome> + Send + 'static,
@@ -91,7 +92,7 @@ where
 ///
 /// At the caller's line, outside any lifecycle.
 #[track_caller]
-pub fn after_stop<F, Fut>(name: impl Into<Cow<'static, str>>, hook: F)
+pub fn after_stop<F, Fut>(name: impl IntoName, hook: F)
 where
     F: FnOnce() -> Fut + Send + 'static,
     Fut: Future<Output: Outcome> + Send + 'static,

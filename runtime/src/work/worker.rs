@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::life::function::Function;
 use crate::model::label::Label;
+use crate::model::name::IntoName;
 use crate::model::outcome::{Outcome, judge};
 use crate::model::policy::Policy;
 use crate::model::state::State;
@@ -56,7 +57,7 @@ impl Worker<()> {
     /// ```
     #[track_caller]
     #[allow(clippy::new_ret_no_self)] // `Self` here has no body yet
-    pub fn new<F, Fut>(name: impl Into<Cow<'static, str>>, run: F) -> Worker<impl Body<Output = Fut::Output>>
+    pub fn new<F, Fut>(name: impl IntoName, run: F) -> Worker<impl Body<Output = Fut::Output>>
     where
         F: FnMut() -> Fut + Send + 'static,
         Fut: Future<Output: Outcome> + Send + 'static,
@@ -209,7 +210,7 @@ impl<B> fmt::Debug for Worker<B> {
 /// As [`Worker::spawn`].
 #[inline]
 #[track_caller]
-pub fn spawn<F>(name: impl Into<Cow<'static, str>>, future: F) -> WorkerHandle<F::Output>
+pub fn spawn<F>(name: impl IntoName, future: F) -> WorkerHandle<F::Output>
 where
     F: Future<Output: Outcome> + Send + 'static,
 {
@@ -226,7 +227,7 @@ where
 ///
 /// As [`Worker::spawn`].
 #[track_caller]
-pub fn spawn_blocking<F, R>(name: impl Into<Cow<'static, str>>, run: F) -> WorkerHandle<R>
+pub fn spawn_blocking<F, R>(name: impl IntoName, run: F) -> WorkerHandle<R>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Outcome,

@@ -1,10 +1,10 @@
 //! What a call sets for one worker, where the attribute sets it for all of a function.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::label::Label;
+use crate::model::name::IntoName;
 use crate::model::policy::{OnFailure, OnTimeout, Policy};
 use crate::model::state::Stage;
 use crate::say::refusals;
@@ -15,7 +15,7 @@ impl<B> Worker<B> {
     /// The same worker under another name in reports: one function, several roles.
     ///
     /// Give roles (`"consume-eu"`), not identities (`"connection-48151"`).
-    pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+    pub fn named(mut self, name: impl IntoName) -> Self {
         self.label().name = name.into();
         self
     }

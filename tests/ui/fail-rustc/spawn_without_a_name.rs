@@ -1,0 +1,4 @@
+fn main() {
+    graceful::spawn(async {});
+    graceful::on_stop(|| async {});
+}
