@@ -1,7 +1,8 @@
 //! The parameters of the outer function: a name for each pattern of the user's.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, Pat, Type};
 
@@ -20,24 +21,71 @@ pub(crate) struct Param<'a> {
     ty: &'a Type,
 }
 
-/// Input:  `mut queue: Queue, (a, b): (u8, u8)`
-/// Output: `queue: Queue, __1: (u8, u8)`
+/// Input:  `mut queue: Queue, (a, b): (u8, u8), _: Cache`
+/// Output: `queue: Queue, a_b: (u8, u8), ignored: Cache`
+///
+/// The names are read in the documentation. One that stands for a pattern is the macro's own, so that it clashes with
+/// nothing of the user's.
 pub(crate) fn all(function: &Function) -> Vec<Param<'_>> {
     let mut params: Vec<Param<'_>> = Vec::new();
-    for (index, typed) in function.typed().enumerate() {
-        let plain = plain(&typed.pat)
-            .filter(|name| params.iter().all(|earlier| earlier.name != **name))
+    for typed in function.typed() {
+        let is_free = |name: &Ident| {
             // The inner function shadows a parameter of the same name.
-            .filter(|name| **name != function.sig.ident)
-            .filter(|name| !name.to_string().starts_with('_'));
+            *name != function.sig.ident && params.iter().all(|earlier| earlier.name != *name)
+        };
+        let plain = plain(&typed.pat).filter(|name| is_free(name)).filter(|name| !name.to_string().starts_with('_'));
         let name = match plain {
             Some(name) => name.clone(),
-            None => format_ident!("__{index}", span = at(typed.pat.span())),
+            None => free(&word(&typed.pat), at(typed.pat.span()), is_free),
         };
         let cfgs = typed.attrs.iter().filter(|it| it.path().is_ident("cfg")).collect();
         params.push(Param { cfgs, name, ty: &typed.ty });
     }
     params
+}
+
+/// Words of a pattern that bind nothing.
+const NO_NAMES: &[&str] = &["crate", "mut", "ref", "self", "super"];
+
+/// The names that a pattern binds as one word: `a_b` for `(a, b)`.
+fn word(pat: &Pat) -> String {
+    let mut names = Vec::new();
+    bound(pat.to_token_stream(), &mut names);
+    if names.is_empty() { "ignored".to_owned() } else { names.join("_") }
+}
+
+/// The words of a pattern that are names: they begin with a small letter, and no path goes on from them.
+fn bound(tokens: TokenStream, names: &mut Vec<String>) {
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Group(group) => bound(group.stream(), names),
+            TokenTree::Ident(word) => {
+                let word = word.unraw().to_string();
+                // `x` of `Point { x: left }` is a field, and `a` of `a::B` a module.
+                let is_more = matches!(tokens.peek(), Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
+                let name = word.trim_matches('_');
+                if !is_more && name.starts_with(char::is_lowercase) && !NO_NAMES.contains(&name) {
+                    names.push(name.to_owned());
+                }
+            }
+            TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+        }
+    }
+}
+
+/// The word as a name, with a number if there is another of that name.
+fn free(word: &str, span: Span, is_free: impl Fn(&Ident) -> bool) -> Ident {
+    let named = |word: &str| {
+        syn::parse_str::<Ident>(word).map_or_else(|_| Ident::new_raw(word, span), |_| Ident::new(word, span))
+    };
+    let mut name = named(word);
+    let mut number = 2_u32;
+    while !is_free(&name) {
+        name = Ident::new(&format!("{word}_{number}"), span);
+        number += 1;
+    }
+    name
 }
 
 fn plain(pat: &Pat) -> Option<&Ident> {

@@ -105,7 +105,7 @@ fn a_worker_that_runs_again_copies_its_arguments() {
     assert_eq!(
         arguments,
         "::graceful::__private::copy_for_restart(&a),\
-         ::graceful::__private::clone_for_restart(&__1)",
+         ::graceful::__private::clone_for_restart(&b_c)",
     );
 }
 
@@ -174,7 +174,7 @@ fn a_worker_is_a_function_around_the_users_own() {
          }",
     );
     let outer = "#[doc=\"d\"]#[must_use=\"why\"]\
-                 pubfnr#loop(queue:Queue,__1:(A,B),__2:C,__3:D,__4:E,__5:F,port:u16)->\
+                 pubfnr#loop(queue:Queue,a_b:(A,B),all:C,d:D,queue_2:E,loop_2:F,port:u16)->\
                  ::graceful::Worker<impl::graceful::__private::Body<Output=R>>{";
     assert!(output.starts_with(outer), "{output}");
     let inner = between(&output, "impl__GracefulBody{", "{body}");
@@ -183,8 +183,27 @@ fn a_worker_is_a_function_around_the_users_own() {
         "#[instrument]asyncfnr#loop(mutqueue:Queue,(a,b):(A,B),all@Some(_):C,_d:D,queue:E,r#loop:F,port:u16)->R"
     );
     let arguments = between(&output, "GRACEFUL_FUNCTION,__GracefulBody::r#loop(", ")");
-    assert_eq!(arguments, "queue,__1,__2,__3,__4,__5,port");
+    assert_eq!(arguments, "queue,a_b,all,d,queue_2,loop_2,port");
     assert_eq!(between(&output, "Function::new(", ","), "\"loop\"");
+}
+
+#[test]
+fn a_parameter_with_a_pattern_has_the_names_in_it() {
+    for (pattern, name) in [
+        ("State(db)", "db"),
+        ("Point { x: left, y }", "left_y"),
+        ("[head, tail @ ..]", "head_tail"),
+        ("a::B(ref mut c)", "c"),
+        ("_", "ignored"),
+        ("__b", "b"),
+        ("(r#type, Some(_))", "type"),
+        ("r#match", "r#match"),
+    ] {
+        let output = worker("", &format!("async fn consume({pattern}: A) {{}}"));
+        assert_eq!(between(&output, "fnconsume(", ":A)->"), name.replace("type", "r#type"), "{pattern}");
+    }
+    let output = worker("", "async fn consume(_: A, _: B, ignored: C) {}");
+    assert!(output.contains("(ignored:A,ignored_2:B,ignored_3:C)"), "{output}");
 }
 
 #[test]
