@@ -38,11 +38,40 @@ pub(crate) fn name(text: &str) -> String {
     shortened(text, 64, 128)
 }
 
+/// The text without the sequences that set a terminal's colours, the cursor or the title (ECMA-48): not only their first
+/// character, which would leave `[91m`.
+fn without_escapes(text: &str) -> impl Iterator<Item = char> + '_ {
+    const ESC: char = '\u{1b}';
+    let mut rest = text.chars().peekable();
+    std::iter::from_fn(move || {
+        loop {
+            let is_escape = |c: &char| *c == ESC || *c == '\u{9b}';
+            let c = rest.next()?;
+            if !is_escape(&c) {
+                return Some(c);
+            }
+            let kind =
+                if c == ESC { rest.next_if(|c| matches!(c, '[' | ']' | 'P' | '^' | '_' | 'X')) } else { Some('[') };
+            match kind {
+                // Parameters, up to a letter or one of a few others.
+                Some('[') => {
+                    while rest.next_if(|c| matches!(c, ' '..='?')).is_some() {}
+                    rest.next_if(|c| matches!(c, '@'..='~'));
+                }
+                // A string, up to its end.
+                Some(_) => while rest.next_if(|c| !c.is_control() || c.is_ascii_whitespace()).is_some() {},
+                // Of two characters.
+                None => drop(rest.next_if(|c| matches!(c, ' '..='~'))),
+            }
+        }
+    })
+}
+
 /// The beginning of a text from outside, in no more than so many characters and bytes, and a mark where it was cut.
 /// All such text goes through here before it is printed.
 fn shortened(text: &str, characters: usize, bytes: usize) -> String {
     let mut line = String::new();
-    for (place, c) in text.chars().enumerate() {
+    for (place, c) in without_escapes(text).enumerate() {
         if place == characters || line.len() + c.len_utf8() > bytes {
             line.push('…');
             break;
@@ -113,6 +142,23 @@ mod tests {
         let letters = |n| listed((b'a'..b'a' + n).map(|letter| char::from(letter).into()));
         assert_eq!(letters(6), "a, b, c, d, e, f");
         assert_eq!(letters(8), "a, b, c, d, e, f and 2 more");
+    }
+
+    #[test]
+    fn the_colours_of_an_error_are_left_out_as_a_whole() {
+        for (coloured, plain) in [
+            ("\u{1b}[91mbroken\u{1b}[0m pipe", "broken pipe"),
+            ("\u{1b}[1;38;2;255;0;0mred\u{1b}[m", "red"),
+            ("a\u{9b}31mb", "ab"),
+            ("\u{1b}]0;a title\u{7}text", " text"),
+            ("\u{1b}]8;;http://a\u{1b}\\link\u{1b}]8;;\u{1b}\\", "link"),
+            ("\u{1b}cgone", "gone"),
+            ("\u{1b}", ""),
+            ("a [91m b", "a [91m b"),
+            ("\u{1b}[31\u{1b}[32mx", "x"),
+        ] {
+            assert_eq!(cut(coloured), plain, "{coloured:?}");
+        }
     }
 
     #[test]
