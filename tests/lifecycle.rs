@@ -453,13 +453,21 @@ async fn in_a_process_of_its_own() {
     }
 }
 
+/// Runs beside the one above, for longer than that is allowed to.
+#[graceful::test]
+async fn beside_it_in_that_process() {
+    if std::env::var(TASK).as_deref() == Ok("spins") {
+        sleep(6 * SECOND).await;
+    }
+}
+
 /// The watch checks first after a second, and again when a budget and a second are over.
 #[cfg(unix)]
 #[test]
 fn a_test_that_never_yields_is_ended_and_one_that_is_busy_is_not() {
     let start = |task| {
         let mut harness = std::process::Command::new(std::env::current_exe().unwrap());
-        harness.args(["--exact", "in_a_process_of_its_own"]);
+        harness.args(["--exact", "--test-threads=2", "in_a_process_of_its_own", "beside_it_in_that_process"]);
         graceful_tests::Child::start(harness.env(TASK, task))
     };
     let began = std::time::Instant::now();
@@ -467,8 +475,11 @@ fn a_test_that_never_yields_is_ended_and_one_that_is_busy_is_not() {
     let spins = spins.end();
     spins.assert_code(124);
     // Not captured by the test harness.
-    spins.assert_said("the test cannot be aborted: some of its code never yields");
-    spins.assert_gone_between(began, Duration::from_millis(2500), 10 * SECOND);
+    spins.assert_said("the test lifecycle::in_a_process_of_its_own (tests/lifecycle.rs:");
+    spins.assert_said(") cannot be aborted: some of its code never yields");
+    // The other one's result is not lost.
+    spins.assert_printed("test beside_it_in_that_process ... ok");
+    spins.assert_gone_between(began, Duration::from_millis(6500), 15 * SECOND);
     let yields = yields.end();
     yields.assert_code(0);
     yields.assert_silent_about("never yields");

@@ -289,7 +289,7 @@ pub fn worker(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///         // the body
 ///     }
 ///     ::graceful::__private::test(
-///         ::graceful::Builder::new().current_thread(),
+///         ::graceful::Builder::new().current_thread().test_named(concat!(module_path!(), "::doubling_doubles")),
 ///         doubling_doubles(),
 ///     )
 /// }

@@ -1,6 +1,6 @@
 //! Writes the function that replaces a `main` or a test.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{quote, quote_spanned};
 
 use crate::attr::options::Options;
@@ -73,7 +73,10 @@ pub(crate) fn main(function: &Function, options: &Options, sound: bool) -> Token
 /// #[::core::prelude::v1::test]
 /// fn name() -> R {
 ///     async fn name() -> R { body }
-///     ::graceful::__private::test(::graceful::Builder::new().current_thread(), name())
+///     ::graceful::__private::test(
+///         ::graceful::Builder::new().current_thread().test_named(concat!(module_path!(), "::name")),
+///         name(),
+///     )
 /// }
 /// ```
 ///
@@ -88,7 +91,9 @@ pub(crate) fn test(function: &Function, options: &Options, sound: bool) -> Token
         let graceful = krate(options, name.span());
         let builder = chain::builder(&graceful, options, name.span());
         let future = call(function, &[]);
-        let body = quote_spanned!(here=> #graceful::__private::test(#builder, #future));
+        let title = Literal::string(&format!("::{}", function.name()));
+        let named = quote_spanned!(here=> .test_named(::core::concat!(::core::module_path!(), #title)));
+        let body = quote_spanned!(here=> #graceful::__private::test(#builder #named, #future));
         (Some(&function.sig.output), body)
     } else {
         (None, TokenStream::new())

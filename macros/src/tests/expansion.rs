@@ -116,7 +116,7 @@ fn a_test_has_one_thread_unless_it_asks_for_more() {
     );
     let chain = |attribute| {
         let output = pipeline::test(attribute, &item).to_string();
-        between(&output, "Builder::new()", ",works())")
+        between(&output, "Builder::new()", ".test_named(::core::concat!(::core::module_path!(),\"::works\")),works())")
     };
     assert_eq!(chain(quote!()), ".current_thread()");
     assert_eq!(chain(quote!(flavor = "multi_thread", worker_threads = 2)), ".worker_threads(2)");

@@ -1,5 +1,6 @@
 //! What one lifecycle keeps.
 
+pub(crate) mod running_tests;
 pub(crate) mod tracker;
 pub(crate) mod results;
 pub(crate) mod function;

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::env;
 use std::fmt;
+use std::panic::Location;
 use std::time::Duration;
 
 use crate::model::duration;
+use crate::model::label::Label;
 use crate::model::text;
 use crate::model::text::cut;
 use crate::os::signal::Signal;
@@ -36,6 +38,8 @@ pub(crate) struct Options {
     pub(crate) signals: Option<Vec<Signal>>,
     pub(crate) dump: Option<Signal>,
     pub(crate) reraise: bool,
+    /// What the test is called, if this is one that is annotated.
+    pub(crate) test: Option<&'static str>,
 }
 
 /// The options in force.
@@ -57,6 +61,8 @@ pub(crate) struct Settings {
     pub(crate) report: Format,
     /// A test: no signals, no environment, and its failures are the test's.
     pub(crate) is_test: bool,
+    /// The test's name and place.
+    pub(crate) test: Option<Label>,
 }
 
 /// How a report is written.
@@ -100,11 +106,10 @@ impl Settings {
         Self::resolve(options, in_environment)
     }
 
-    /// The options of a test.
-    pub(crate) fn of_test(options: Options) -> Self {
-        let mut settings = Self::of_code(options);
-        settings.is_test = true;
-        settings
+    /// The options of a test, and where that is written.
+    pub(crate) fn of_test(options: Options, place: &'static Location<'static>) -> Self {
+        let test = options.test.map(|name| Label::at(name.into(), place));
+        Self { is_test: true, test, ..Self::of_code(options) }
     }
 
     fn resolve(options: Options, variable: impl Fn(&'static str) -> Option<String>) -> Result<Self, String> {
@@ -149,6 +154,7 @@ impl Settings {
             reraise: options.reraise,
             report: Format::default(),
             is_test: false,
+            test: None,
         }
     }
 }

@@ -158,6 +158,13 @@ impl Builder {
         self
     }
 
+    /// What the test is called, for the line that ends it if nothing else can.
+    #[doc(hidden)]
+    pub fn test_named(mut self, name: &'static str) -> Self {
+        self.options.test = Some(name);
+        self
+    }
+
     /// The parts, for a test's lifecycle.
     pub(crate) fn into_parts(self) -> (Options, RuntimeOptions) {
         (self.options, self.runtime)

@@ -1,10 +1,11 @@
 //! `#[graceful::test]`: a lifecycle in a test, on the test's own runtime, without signals.
 
 use std::future::Future;
-use std::panic::resume_unwind;
+use std::panic::{Location, resume_unwind};
 use std::sync::Arc;
 
 use crate::life::lifecycle::Lifecycle;
+use crate::life::running_tests::Running;
 use crate::model::budget::LAST_LINES;
 use crate::model::exit::Exit;
 use crate::model::settings::Settings;
@@ -31,7 +32,8 @@ use crate::work::{ambient, current};
 #[track_caller]
 pub fn test<F: Future>(builder: Builder, main: F) -> F::Output {
     let (options, runtime) = builder.into_parts();
-    let settings = Settings::of_test(options);
+    let settings = Settings::of_test(options, Location::caller());
+    let _running = Running::begin();
     let (inbox, wakeup) = signal::inbox().unwrap_or_else(|error| panic!("{}", refusals::no_inbox(&error)));
     let life = Lifecycle::new(settings, Writer::new(None, true), wakeup);
     let driver = Driver::default();
@@ -88,7 +90,7 @@ pub(crate) mod unit {
 
     /// A lifecycle without threads of its own.
     pub(crate) fn lifecycle() -> Arc<Lifecycle> {
-        let settings = Settings::of_test(Options::default());
+        let settings = Settings::of_test(Options::default(), Location::caller());
         let (_, wakeup) = signal::inbox().expect("a socket pair");
         Lifecycle::new(settings, Writer::new(None, true), wakeup)
     }

@@ -196,8 +196,11 @@ pub(crate) fn dropped(lines: usize) -> Line {
     Line::warn(format!("{lines} lines were dropped: standard error or the subscriber did not keep up"))
 }
 
-pub(crate) fn test_never_yields() -> Line {
-    Line::error("the test cannot be aborted: some of its code never yields; ending the test process")
+pub(crate) fn test_never_yields(test: Option<&Label>) -> Line {
+    let test = test.map_or_else(String::new, |test| format!(" {test}"));
+    Line::error(format!(
+        "the test{test} cannot be aborted: some of its code never yields; ending the test process when no other test runs"
+    ))
 }
 
 impl fmt::Display for Failure {

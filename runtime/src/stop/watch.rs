@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::life::lifecycle::Lifecycle;
 use crate::life::poll_record::Sample;
+use crate::life::running_tests;
 use crate::life::teardown::MainsThread;
 use crate::model::budget::{
     Budget, LAST_LINES, LAST_LINES_AT_LEAST, LEAVING, LOOKING, OVERLOADED, PROBING, TEST_GRACE, WRITING,
@@ -251,8 +252,7 @@ impl Watch {
         }
         if self.has_passed(deadline.end()) {
             if is_test {
-                self.life.writer.speak_up();
-                self.life.writer.say_report(lines::test_never_yields());
+                self.give_up_test();
             }
             self.exit(failure::OUT_OF_TIME);
         }
@@ -283,10 +283,16 @@ impl Watch {
         }
         let now = self.life.sample();
         if self.earlier.replace(now).is_some_and(|earlier| earlier.has_one_still(&self.life.polls())) {
-            self.life.writer.speak_up();
-            self.life.writer.say_report(lines::test_never_yields());
+            self.give_up_test();
             self.exit(failure::OUT_OF_TIME);
         }
+    }
+
+    /// Nothing but the end of the process ends this test. It is named at once, and the others get the time they need.
+    fn give_up_test(&self) {
+        self.life.writer.speak_up();
+        self.life.writer.say_report(lines::test_never_yields(self.life.settings.test.as_ref()));
+        running_tests::let_others_end();
     }
 
     /// How long a poll of a test may take.
