@@ -222,7 +222,7 @@
 //! # When not to use it
 //!
 //! * A library should take a [`CancellationToken`] or a future as an argument. It can call [`stopping`], which is
-//!   inert without a lifecycle, but [`spawn()`] panics there.
+//!   inert without a lifecycle, but [`spawn()`] panics there: see [`converting_a_program`].
 //! * Tasks that live for one function are better off in tokio's `JoinSet`: it joins them where they are used.
 //! * A program that needs only "cancel and wait", without a deadline, a report or signals, has `TaskTracker` and
 //!   `CancellationToken` of `tokio-util`; this crate is built on the latter.
@@ -309,6 +309,10 @@ mod report;
 mod stop;
 mod with;
 mod run;
+
+#[cfg(doc)]
+#[doc = include_str!("../docs/converting_a_program.md")]
+pub mod converting_a_program {}
 
 #[cfg(doc)]
 #[doc = include_str!("../docs/parts_of_a_program.md")]
