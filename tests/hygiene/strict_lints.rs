@@ -43,3 +43,34 @@ fn a_strict_entry_point_runs() {
     let expected = ExitCode::from(4);
     assert_eq!(crate::exit_code(|| run(4)), format!("{expected:?}"), "four");
 }
+
+/// Where `return` is written out, it is in generated code too.
+mod explicit {
+    #![deny(clippy::implicit_return)]
+    #![allow(clippy::needless_return, reason = "the other way is the one above")]
+
+    use super::{Error, ExitCode};
+
+    #[graceful::worker(every = "1s", initial_delay = "1s")]
+    async fn repeated(n: u8) -> Result<u8, Error> {
+        return n.checked_add(1).ok_or(Error);
+    }
+
+    #[graceful::main(flavor = "current_thread")]
+    pub(super) async fn entry() -> ExitCode {
+        return ExitCode::from(6);
+    }
+
+    #[graceful::test]
+    async fn a_worker_that_returns_runs() {
+        let result = repeated(1).await;
+        assert!(matches!(result, Ok(2)), "{result:?}");
+    }
+}
+
+/// The exit code is the body's, returned or not.
+#[test]
+fn an_entry_point_that_returns_runs() {
+    let expected = ExitCode::from(6);
+    assert_eq!(crate::exit_code(explicit::entry), format!("{expected:?}"), "six");
+}

@@ -51,7 +51,7 @@ pub(crate) fn main(function: &Function, options: &Options, sound: bool) -> Token
         let builder = chain::builder(&graceful, options, name.span());
         let start = Ident::new(if function.is_main() { "main" } else { "run" }, here);
         let future = call(function, &params);
-        quote_spanned!(here=> #graceful::__private::#start(#builder, #future))
+        quote_spanned!(here=> return #graceful::__private::#start(#builder, #future))
     } else {
         quote_spanned!(here=> loop {})
     };
@@ -93,7 +93,7 @@ pub(crate) fn test(function: &Function, options: &Options, sound: bool) -> Token
         let future = call(function, &[]);
         let title = Literal::string(&format!("::{}", function.name()));
         let named = quote_spanned!(here=> .test_named(::core::concat!(::core::module_path!(), #title)));
-        let body = quote_spanned!(here=> #graceful::__private::test(#builder #named, #future));
+        let body = quote_spanned!(here=> return #graceful::__private::test(#builder #named, #future));
         (Some(&function.sig.output), body)
     } else {
         (None, TokenStream::new())
