@@ -110,7 +110,7 @@ fn round(runtime: &Runtime, server: &Server, is_http2: bool) -> [f64; 2] {
     });
     #[allow(clippy::cast_precision_loss)]
     let requests = REQUESTS as f64;
-    [requests / began.elapsed().as_secs_f64(), (server.time() - before).as_secs_f64() * 1e6 / requests]
+    [requests / began.elapsed().as_secs_f64(), server.time().saturating_sub(before).as_secs_f64() * 1e6 / requests]
 }
 
 /// Bytes of a connection that has been used once and is kept.
