@@ -6,6 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::task::JoinHandle;
@@ -50,6 +51,8 @@ pub struct WorkerHandle<R> {
     blocks: bool,
     /// The warning about a wait that cannot end was written.
     warned: bool,
+    /// Whether it has stopped or aborted the worker.
+    told: AtomicBool,
     /// `None` for a worker that was refused.
     task: Option<JoinHandle<Completion<R>>>,
 }
@@ -80,7 +83,7 @@ impl<R> WorkerHandle<R> {
         blocks: bool,
         task: Option<JoinHandle<Completion<R>>>,
     ) -> Self {
-        Self { life, name, stage, blocks, warned: false, task }
+        Self { life, name, stage, blocks, warned: false, told: AtomicBool::new(false), task }
     }
 
     /// The worker's name, as reports show it.
@@ -94,6 +97,7 @@ impl<R> WorkerHandle<R> {
     /// them. It reaches the workers below also when this worker's own code has returned.
     pub fn stop(&self) {
         if let Some(task) = &self.task {
+            self.told.store(true, Ordering::Relaxed);
             parking::stop_worker(&self.life, task.abort_handle());
         }
     }
@@ -104,6 +108,7 @@ impl<R> WorkerHandle<R> {
     /// on and is waited for, and no other run of it begins.
     pub fn abort(&self) {
         if let Some(task) = &self.task {
+            self.told.store(true, Ordering::Relaxed);
             if self.blocks {
                 // If it has not begun, it never will.
                 task.abort();
@@ -153,7 +158,8 @@ impl<R> WorkerHandle<R> {
         let waits_for_a_later_stage = || {
             let waiting = current::current().map_or(Stage::Main, |current| current.stage);
             let is_told = |stage| self.life.phase.is_cancelled(stage);
-            let is_told_alone = || self.life.slots.is_singled_out(task.id());
+            // One that this handle has stopped may be about to end: it may have no slot any more.
+            let is_told_alone = || self.told.load(Ordering::Relaxed) || self.life.slots.is_singled_out(task.id());
             self.stage.follows(waiting) && is_told(waiting) && !is_told(self.stage) && !is_told_alone()
         };
         let cycle = if waits_for_itself {
