@@ -164,6 +164,37 @@ fn of_three_requests_at_once_the_first_is_answered_and_says_close() {
     server.end().assert_code(0);
 }
 
+/// Slow, but never for long without taking something.
+#[test]
+fn a_client_that_reads_slowly_gets_its_whole_answer() {
+    const SIZE: usize = 40_000_000;
+    let server = Server::start(&["http"]);
+    let mut client = server.get(&format!("/bytes/{SIZE}"));
+    head_of(&mut client);
+    server.stop();
+    let (mut part, mut count) = (vec![0; 500_000], 0);
+    while count < SIZE {
+        client.read_exact(&mut part).expect("it is not cut off");
+        count += part.len();
+        thread::sleep(Duration::from_millis(80));
+    }
+    let end = server.end();
+    end.assert_code(0);
+    assert!(!end.has_said("cut off"), "{end}");
+}
+
+/// A bug costs its client the connection, and nobody else anything.
+#[test]
+fn a_panic_in_a_handler_is_no_failure_of_the_process() {
+    let server = Server::start(&["http"]);
+    assert!(is_closed(server.get("/bug")));
+    read_up_to(&mut server.send(ROOT), "hello\n");
+    server.child.says("worker `connection` panicked: a bug");
+    server.stop();
+    let end = server.child.end_in_panic();
+    end.assert_code(0);
+}
+
 // ----- HTTP/2 by hand -----
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -173,7 +204,10 @@ const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
 const GET: &[u8] = &[0, 0, 6, 1, 5, 0, 0, 0, 1, 0x82, 0x86, 0x84, 0x41, 1, b'x'];
 /// The types of frames.
 const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 
 /// The type of the next frame.
 fn frame(client: &mut TcpStream) -> Option<u8> {
@@ -186,6 +220,73 @@ fn frame(client: &mut TcpStream) -> Option<u8> {
 
 fn frames_up_to(client: &mut TcpStream, kind: u8) {
     while frame(client).expect("it comes") != kind {}
+}
+
+/// A frame with this type, flags, stream and payload.
+fn framed(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).expect("a small one");
+    [&[0, 0, length, kind, flags, 0, 0, 0, stream], payload].concat()
+}
+
+/// The client's window is small, so most of the answer waits in the server when the request has been answered.
+#[test]
+fn what_http_2_keeps_for_a_small_window_is_sent_after_the_stop() {
+    const SIZE: usize = 600_000;
+    let server = Server::start(&["http"]);
+    let path = format!("/bytes/{SIZE}");
+    let length = u8::try_from(path.len()).expect("a short one");
+    let get = [&[0x82, 0x86, 0x04, length], path.as_bytes(), &[0x41, 1, b'x']].concat();
+    let mut client = server.send([PREFACE, SETTINGS, &framed(1, 5, 1, &get)].concat());
+    server.stop();
+    let (mut count, mut window) = (0, 65_535);
+    while count < SIZE {
+        let mut head = [0; 9];
+        client.read_exact(&mut head).expect("the answer is not cut off");
+        let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+        let mut payload = vec![0; length];
+        client.read_exact(&mut payload).expect("the frame is whole");
+        match head[3] {
+            DATA => (count, window) = (count + length, window - length),
+            PING if head[4] == 0 => client.write_all(&framed(PING, 1, 0, &payload)).expect("it is open"),
+            _ => {}
+        }
+        if window == 0 {
+            thread::sleep(Duration::from_millis(400));
+            window = 65_535;
+            for stream in [0, 1] {
+                client.write_all(&framed(WINDOW_UPDATE, 0, stream, &[0, 0, 0xff, 0xff])).expect("it is open");
+            }
+        }
+    }
+    let end = server.end();
+    end.assert_code(0);
+    assert!(!end.has_said("cut off"), "{end}");
+}
+
+/// A WebSocket over HTTP/2: no request is in hand, and still the handler has to end.
+#[test]
+fn a_tunnel_through_http_2_is_waited_for_and_named() {
+    let server = Server::with_budget(&["http"], "3s");
+    let literal = |name: &[u8], text: &[u8]| {
+        let length = |text: &[u8]| u8::try_from(text.len()).expect("a short one");
+        [&[0, length(name)], name, &[length(text)], text].concat()
+    };
+    let head = [
+        literal(b":method", b"CONNECT"),
+        literal(b":protocol", b"websocket"),
+        vec![0x86],
+        literal(b":path", b"/deaf"),
+        literal(b":authority", b"x"),
+        literal(b"sec-websocket-version", b"13"),
+    ];
+    let mut client = server.send([PREFACE, SETTINGS, &framed(1, 4, 1, &head.concat())].concat());
+    frames_up_to(&mut client, HEADERS);
+    let asked = server.stop();
+    let end = server.end();
+    end.assert_code(124);
+    end.assert_gone_between(asked, 2 * SECOND, 3 * SECOND + SLACK);
+    end.assert_said("cut off: 1 connection (upgraded, to a WebSocket or a tunnel)");
+    drop(client);
 }
 
 #[test]
@@ -447,6 +548,22 @@ fn sockets_are_handed_over_by_name() {
     for address in [first, second] {
         TcpStream::connect(address).expect("it stays open");
     }
+}
+
+/// Other code takes it and takes the variables away. Whoever has the socket next gets its clients.
+#[test]
+fn a_socket_that_other_code_has_taken_over_stays_open() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let child = Child::start_with_listener(Command::new(SERVES).arg("adopted"), &listener);
+    child.prints(&format!("http at {address}"));
+    let mut client = connect(address);
+    client.write_all(ROOT.as_bytes()).expect("it is sent");
+    read_up_to(&mut client, "hello\n");
+    drop(client);
+    child.terminate();
+    child.end().assert_code(0);
+    TcpStream::connect_timeout(&address, SECOND / 2).expect("the next process is reached at once");
 }
 
 // ----- the layer -----

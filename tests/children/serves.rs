@@ -9,12 +9,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{ConnectInfo, Path};
-use axum::routing::get;
+use axum::routing::{any, get};
 use graceful::net::{ListenError, Listener, Stream};
 use graceful::tower::GracefulLayer;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use listenfd::ListenFd;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixListener;
 use tokio::task::JoinSet;
@@ -45,7 +46,8 @@ fn app() -> Router {
         .route("/token", get(async || format!("{}\n", graceful::token().is_cancelled())))
         .route("/never", get(pending::<()>))
         .route("/peer", get(async |ConnectInfo(peer): ConnectInfo<SocketAddr>| format!("{peer}\n")))
-        .route("/deaf", get(async |upgrade: WebSocketUpgrade| upgrade.on_upgrade(async |_| pending().await)))
+        .route("/deaf", any(async |upgrade: WebSocketUpgrade| upgrade.on_upgrade(async |_| pending().await)))
+        .route("/bug", get(async || -> () { panic!("a bug") }))
 }
 
 async fn listen(name: &str) -> Result<Listener, ListenError> {
@@ -120,6 +122,13 @@ async fn main() -> Result<(), ListenError> {
         ["named"] => {
             let (first, second) = (listen("first").await?, listen("second").await?);
             graceful::http::serve(first.and(second), app()).await;
+        }
+        ["adopted"] => {
+            let listener = ListenFd::from_env().take_tcp_listener(0).expect("it is TCP").expect("there is one");
+            listener.set_nonblocking(true).expect("it is a socket");
+            let listener = tokio::net::TcpListener::from_std(listener).expect("tokio takes it");
+            print("http", listener.local_addr().expect("it is bound"));
+            graceful::http::serve(listener, app()).await;
         }
         ["moment"] => {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");

@@ -32,8 +32,10 @@ impl Alarm {
 impl Alarms {
     /// Wakes this task, one of the runtime's own, at that time or up to a second later.
     pub(crate) fn set(&self, at: Instant, alarm: &Arc<Alarm>, waker: &Waker) {
-        *alarm.waker.lock() = Some(waker.clone());
+        let mut own = alarm.waker.lock();
+        *own = Some(waker.clone());
         alarm.has_rung.store(false, Ordering::Release);
+        drop(own);
         self.0.lock().insert((at, address(alarm)), Arc::clone(alarm));
     }
 
@@ -51,8 +53,10 @@ impl Alarms {
             std::mem::replace(&mut *set, later)
         };
         for alarm in due.into_values() {
+            let mut waker = alarm.waker.lock();
+            // With the waker, under its lock: a task that sees this and sets the alarm again keeps its waker.
             alarm.has_rung.store(true, Ordering::Release);
-            let waker = alarm.waker.lock().take();
+            let waker = { waker.take() };
             if let Some(waker) = waker {
                 waker.wake();
             }

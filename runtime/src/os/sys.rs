@@ -14,6 +14,8 @@ pub(crate) use unix::coarse_millis;
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use unix::{has_group, kill_group};
 
+#[cfg(all(unix, feature = "net"))]
+pub(crate) use unix::inherited;
 #[cfg(all(target_os = "linux", feature = "net"))]
 pub(crate) use unix::{idle_millis, unsent};
 
@@ -174,6 +176,18 @@ mod unix {
         // SAFETY: no memory is involved.
         unsafe {
             libc::killpg(id, libc::SIGKILL);
+        }
+    }
+
+    /// A file that this process was started with. The children of this process do not get it.
+    #[cfg(feature = "net")]
+    pub(crate) fn inherited(number: std::os::fd::RawFd) -> std::os::fd::OwnedFd {
+        use std::os::fd::FromRawFd;
+        // SAFETY: the caller has found the number in the environment, takes each one once, and has checked that it is
+        // still what it was. No memory is involved.
+        unsafe {
+            libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC);
+            std::os::fd::OwnedFd::from_raw_fd(number)
         }
     }
 

@@ -83,6 +83,8 @@ impl Started {
         // Signals are held back from here on, on this thread and on those it starts, until there are handlers.
         let handled: Vec<_> = settings.signals.iter().copied().chain(settings.dump).collect();
         let setup = Setup::begin(&handled);
+        #[cfg(all(unix, feature = "net"))]
+        crate::with::net::note_handed_over();
         let (inbox, wakeup) = signal::inbox().map_err(|error| refusals::no_inbox(&error))?;
         let writer = Writer::new(name.as_deref(), false);
         let life = Lifecycle::new(settings, writer, wakeup);

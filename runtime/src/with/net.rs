@@ -28,10 +28,10 @@
 
 mod closing;
 mod handed_over;
+mod listen;
 mod sockets;
 mod stream;
 
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
@@ -46,6 +46,9 @@ use tokio::net::UnixListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout_at};
 
+#[cfg(unix)]
+pub(crate) use self::handed_over::note as note_handed_over;
+pub use self::listen::{ListenError, listen};
 use self::sockets::Socket;
 pub use self::stream::Stream;
 use crate::say::connections;
@@ -55,40 +58,14 @@ use crate::work::own_entry::OwnEntry;
 /// How long a client may take to complete a handshake that the kernel has answered.
 const ROUND_TRIP: Duration = Duration::from_millis(50);
 
+/// How long a listener that closes tries, when the system does not let it accept those who are already connected.
+const LONGEST_CLOSE: Duration = Duration::from_secs(2);
+
 /// The pauses after an `accept` that failed: the first, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 
 /// How often a line says that connections cannot be accepted.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
-
-/// Listens on `address`, such as `127.0.0.1:3000`, or takes the socket that was handed over under this name.
-///
-/// systemd hands sockets over, and so does whatever follows its protocol (`LISTEN_FDS`). Such a socket stays open from
-/// one process to the next, so that clients wait and are not refused. Its name is `FileDescriptorName=` of the socket
-/// unit; without one, the name of the unit without `.socket`. Where sockets have no names at all, each call takes the
-/// next one.
-///
-/// # Errors
-///
-/// When the socket cannot be opened. The error is one line that says which address, why, and what to do.
-///
-/// # Panics
-///
-/// Outside any tokio runtime.
-pub async fn listen(name: &str, address: &str) -> Result<Listener, ListenError> {
-    let failed = |error| ListenError { name: name.to_owned(), address: address.to_owned(), error };
-    match handed_over::take(name).map_err(failed)? {
-        Some(socket) => Ok(Listener::of(vec![socket])),
-        None => TcpListener::bind(address).await.map(Listener::from).map_err(failed),
-    }
-}
-
-/// Why a [`listen`] failed.
-pub struct ListenError {
-    name: String,
-    address: String,
-    error: io::Error,
-}
 
 /// A socket, or several, on which clients connect.
 ///
@@ -104,16 +81,28 @@ pub struct Listener {
     own: Option<Arc<OwnEntry>>,
     /// Set when the caller is told to stop: how long clients may take that are just connecting.
     closes_at: Option<Instant>,
+    /// Set when connections cannot be accepted meanwhile.
+    gives_up_at: Option<Instant>,
     failing: Failing,
 }
 
 impl Listener {
     fn of(sockets: Vec<Socket>) -> Self {
         let limit = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
-        Self { sockets, next: 0, limit, is_nodelay: false, own: None, closes_at: None, failing: Failing::default() }
+        Self {
+            sockets,
+            next: 0,
+            limit,
+            is_nodelay: false,
+            own: None,
+            closes_at: None,
+            gives_up_at: None,
+            failing: Failing::default(),
+        }
     }
 
-    /// A listener that another process handed over, and keeps open. See [`listen`] for those of systemd.
+    /// A listener that another process keeps open as well: one that was handed over, or one that this process hands on.
+    /// It is not closed at a stop, so that the other process gets the clients. See [`listen`] for those of systemd.
     ///
     /// # Errors
     ///
@@ -192,13 +181,12 @@ impl Listener {
                 None => self.begin_to_close(),
             }
         }
-        let at = self.closes_at?;
         // Before the time is checked, it is checked whether a client is there.
-        while !self.sockets.is_empty() {
+        while let Some(at) = self.closes_at.filter(|_| !self.sockets.is_empty()) {
             match timeout_at(at, self.accept_now()).await {
                 Ok(Ok(stream)) => return Some(self.stream(stream, None)),
-                Ok(Err(error)) if is_of_client(&error) => {}
-                _ => self.sockets.clear(),
+                Ok(Err(error)) => self.pause_while_closing(&error).await,
+                Err(_) => self.sockets.clear(),
             }
         }
         None
@@ -245,17 +233,32 @@ impl Listener {
         self.closes_at = Some(Instant::now() + ROUND_TRIP);
     }
 
-    async fn pause_after(&mut self, error: &io::Error) {
+    /// The clients in the backlog are not given up at once: there may be files again.
+    async fn pause_while_closing(&mut self, error: &io::Error) {
         if is_of_client(error) {
             return;
         }
-        let pause = self.failing.pause();
+        sleep(self.note_failure(error)).await;
+        let now = Instant::now();
+        let gives_up_at = *self.gives_up_at.get_or_insert(now + LONGEST_CLOSE);
+        self.closes_at = Some(gives_up_at.min(now + ROUND_TRIP));
+    }
+
+    async fn pause_after(&mut self, error: &io::Error) {
+        if !is_of_client(error) {
+            let pause = self.note_failure(error);
+            run_until_stopping(sleep(pause)).await;
+        }
+    }
+
+    /// Says it, now and then. Returns how long to wait before the next try.
+    fn note_failure(&mut self, error: &io::Error) -> Duration {
         if self.failing.is_line_due()
             && let Some(own) = &self.own
         {
             own.life().writer.say(connections::cannot_accept(error));
         }
-        run_until_stopping(sleep(pause)).await;
+        self.failing.pause()
     }
 }
 
@@ -288,7 +291,7 @@ impl Failing {
     }
 }
 
-/// One that systemd has handed over is recognised, as long as it has kept its number.
+/// One that systemd has handed over to this process is recognised.
 impl From<TcpListener> for Listener {
     fn from(listener: TcpListener) -> Self {
         Self::of(vec![Socket::from(listener)])
@@ -300,24 +303,5 @@ impl From<TcpListener> for Listener {
 impl From<UnixListener> for Listener {
     fn from(listener: UnixListener) -> Self {
         Self::of(vec![Socket::from(listener)])
-    }
-}
-
-/// As its `Display`: main prints it.
-impl fmt::Debug for ListenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl fmt::Display for ListenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&connections::cannot_listen(&self.name, &self.address, &self.error))
-    }
-}
-
-impl std::error::Error for ListenError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
     }
 }

@@ -289,6 +289,11 @@ where
         let mut in_hand = this.in_hand.take().expect("a future is not polled after it is ready");
         match response {
             Ok(mut response) => {
+                // With HTTP/1 the socket leaves the connection; with HTTP/2 it stays.
+                #[cfg(feature = "http")]
+                if in_hand.method == Method::CONNECT && response.status().is_success() {
+                    in_hand.opens_a_tunnel();
+                }
                 if *this.is_kept && in_hand.is_last() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                     #[cfg(feature = "http")]
                     in_hand.says_so();

@@ -136,10 +136,12 @@ impl Whose {
 
 #[cfg(feature = "http")]
 impl Stopping {
-    /// Whether nothing has been told to stop: one load. A worker that has polled this future is woken when that changes.
+    /// Whether nothing has been told to stop, for the worker being polled here, unless it has a token of its own. One
+    /// that has polled this future is woken when that changes.
     #[inline]
     pub(crate) fn is_far(&self) -> bool {
-        self.whose.as_ref().is_some_and(|whose| whose.life.phase.is_quiet(whose.stage))
+        let is_quiet = |whose: &Whose| whose.life.phase.is_quiet(whose.stage) && whose.is_scoped() == Some(false);
+        self.whose.as_ref().is_some_and(is_quiet)
     }
 }
 

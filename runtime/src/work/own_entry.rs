@@ -8,13 +8,15 @@ use crate::life::lifecycle::Lifecycle;
 use crate::life::scope::Scope;
 use crate::model::label::{EntryId, Label};
 use crate::model::outcome::judge;
+use crate::model::policy::{OnFailure, Policy};
 use crate::model::state::Stage;
 use crate::work::ambient::Caller;
 use crate::work::body::{Body, Once};
 use crate::work::current;
 use crate::work::registration::Registration;
 
-/// An entry for workers of one name that come and go: the name is looked up once, and no line says that none is left.
+/// An entry for workers of one name that come and go: the name is looked up once, no line says that none is left, and
+/// what goes wrong in one of them is no failure of the process.
 #[derive(Debug)]
 pub(crate) struct OwnEntry {
     life: Arc<Lifecycle>,
@@ -29,7 +31,10 @@ impl OwnEntry {
         let caller = Caller::find()?;
         let stage = caller.stage();
         let life = caller.life;
-        let entry = life.registry.keep_named(Label::at(name.into(), place));
+        let mut policy = Policy::new();
+        policy.set_on_failure(OnFailure::Log);
+        let label = Label { policy: Some(Arc::new(policy)), ..Label::at(name.into(), place) };
+        let entry = life.registry.keep_named(label);
         Some(Arc::new(Self { life, entry, stage }))
     }
 

@@ -69,6 +69,7 @@ impl Server {
             },
         };
         connection.is_established();
+        driver.begins_anew();
         let socket = TokioIo::new(Socket::new(transport, Arc::clone(&connection)));
         let (app, connection) = (TowerToHyperService::new(app), &connection);
         let service = OnConnection { app, connection: Arc::clone(connection) };
@@ -99,8 +100,8 @@ struct Driver<'a> {
     since: Instant,
     /// When it was told to stop.
     told: Option<Instant>,
-    /// When it was asked to shut down.
-    shut: Option<Instant>,
+    /// When it was asked to shut down, and how often its client had taken something by then.
+    shut: Option<(Instant, u32)>,
     is_upgraded: bool,
     is_over: bool,
 }
@@ -157,6 +158,11 @@ impl<'a> Driver<'a> {
         .await
     }
 
+    /// The handshake is over.
+    fn begins_anew(&mut self) {
+        (self.seen, self.since, self.shut) = (self.connection.look(), Instant::now(), None);
+    }
+
     #[inline]
     fn is_not_told(&mut self, context: &mut Context<'_>) -> bool {
         self.stopping.is_far() || Pin::new(&mut self.stopping).poll(context).is_pending()
@@ -191,11 +197,11 @@ impl<'a> Driver<'a> {
                     }
                 }
                 Verdict::Close if self.shut.is_none() => {
-                    self.shut = Some(now);
                     shut_down(future.as_mut());
                     if let Poll::Ready(output) = future.as_mut().poll(context) {
                         return Poll::Ready(Some(output));
                     }
+                    self.shut = Some((now, self.connection.writes()));
                 }
                 Verdict::Close | Verdict::Over => return Poll::Ready(None),
                 Verdict::CutOff => {
@@ -214,17 +220,18 @@ impl<'a> Driver<'a> {
 
     fn verdict(&mut self, now: Instant) -> Verdict {
         let connection = self.connection;
-        let seen = connection.look();
+        let (activity, step) = connection.look();
+        // A connection that ends is waited for as long as its client takes what is left.
+        let seen = (activity, if self.shut.is_some() { connection.writes() } else { step });
         if seen != self.seen {
             (self.seen, self.since) = (seen, now);
         }
-        let (activity, _) = seen;
         let limits = self.limits;
+        let send = if self.told.is_some() { limits.send.min(SEND_IN_A_STOP) } else { limits.send };
         match activity {
             Activity::Blocked => {
                 // What was blocked before the stop has as long from its beginning.
-                let limit = self.told.map_or(limits.send, |_| limits.send.min(SEND_IN_A_STOP));
-                let due = self.since.max(self.told.unwrap_or(self.since)) + limit;
+                let due = self.since.max(self.told.unwrap_or(self.since)) + send;
                 return if due <= now { Verdict::CutOff } else { Verdict::Wait(due) };
             }
             // HTTP/2 takes no further request from now on.
@@ -236,9 +243,15 @@ impl<'a> Driver<'a> {
             _ if connection.has_said_so() => return Verdict::Over,
             _ => {}
         }
-        if let Some(shut) = self.shut {
-            let due = shut.max(self.since) + GOODBYE;
-            return if due <= now { Verdict::Close } else { Verdict::Wait(due) };
+        if let Some((shut, writes)) = self.shut {
+            // HTTP/2 keeps what the client's window has no room for, after the request has been answered.
+            let is_sending = connection.is_http2() && connection.writes() != writes;
+            let due = shut.max(self.since) + if is_sending { send } else { GOODBYE };
+            return match due {
+                due if due > now => Verdict::Wait(due),
+                _ if is_sending => Verdict::CutOff,
+                _ => Verdict::Close,
+            };
         }
         let due = match self.told {
             Some(_) if connection.is_http2() => now,
@@ -265,10 +278,13 @@ impl<'a> Driver<'a> {
             return;
         }
         let what = match self.connection.look() {
-            _ if self.is_upgraded => "upgraded, to a WebSocket or a tunnel",
+            _ if self.is_upgraded || self.connection.has_tunnel() => "upgraded, to a WebSocket or a tunnel",
             _ if self.connection.has_requests() => return,
             (Activity::ReadingHead, _) => "reading the head of a request",
             (Activity::Blocked, _) => "sending an answer",
+            (Activity::Idle, _) if self.shut.is_some_and(|(_, writes)| writes != self.connection.writes()) => {
+                "sending an answer"
+            }
             _ => return,
         };
         self.life.diagnostics.cuts.note("connection", what.to_owned());

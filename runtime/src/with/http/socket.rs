@@ -44,8 +44,11 @@ impl Socket {
         Self { transport, connection }
     }
 
-    fn sent<T>(&self, sent: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn sent(&self, sent: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         self.connection.sends(sent.is_ready());
+        if sent.is_ready() {
+            self.connection.has_sent();
+        }
         sent
     }
 }
@@ -90,8 +93,9 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let sent = on!(self, stream => Pin::new(stream).poll_flush(context));
-        self.sent(sent)
+        let flushed = on!(self, stream => Pin::new(stream).poll_flush(context));
+        self.connection.sends(flushed.is_ready());
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,13 +1,11 @@
 //! Sockets that were handed over by systemd's protocol: `sd_listen_fds(3)`.
 
-use super::sockets::Socket;
-
 #[cfg(unix)]
-pub(super) use unix::{has_number, take};
+pub(crate) use unix::{is_one, note, take};
 
 /// There are none on other systems.
 #[cfg(not(unix))]
-pub(super) fn take(_name: &str) -> std::io::Result<Option<Socket>> {
+pub(super) fn take(_name: &str) -> std::io::Result<Option<super::sockets::Socket>> {
     Ok(None)
 }
 
@@ -15,69 +13,88 @@ pub(super) fn take(_name: &str) -> std::io::Result<Option<Socket>> {
 mod unix {
     use std::env;
     use std::io;
-    use std::os::fd::RawFd;
+    use std::net::TcpListener;
+    use std::os::fd::{OwnedFd, RawFd};
+    use std::os::unix::net::UnixListener;
+    use std::path::PathBuf;
     use std::process;
     use std::sync::LazyLock;
 
-    use listenfd::ListenFd;
-
-    use super::Socket;
     use crate::os::lock::Lock;
+    use crate::os::sys;
+    use crate::with::net::sockets::Socket;
 
     /// The number of the first one.
     const FIRST: RawFd = 3;
 
-    /// Those that are left.
-    static LEFT: LazyLock<Lock<Left>> = LazyLock::new(|| Lock::new(Left::from_env()));
+    /// What the environment says when it is first asked. Other code may take the variables away later, and close a
+    /// socket, whose number then belongs to another file.
+    static HANDED_OVER: LazyLock<Lock<Vec<HandedOver>>> = LazyLock::new(|| Lock::new(from_env()));
 
-    struct Left {
-        sockets: ListenFd,
-        /// Their names, empty once one is taken. None at all if the environment has none.
-        names: Option<Vec<String>>,
-        /// How many were taken in turn.
-        taken: usize,
+    struct HandedOver {
+        number: RawFd,
+        /// What is behind the number, where the system says it.
+        identity: Option<PathBuf>,
+        /// Empty where none of them has a name.
+        name: String,
+        is_taken: bool,
     }
 
-    impl Left {
-        fn from_env() -> Self {
-            let names = env::var("LISTEN_FDNAMES").ok().filter(|_| count() > 0);
-            let names = names.map(|names| names.split(':').map(str::to_owned).collect());
-            Self { sockets: ListenFd::from_env(), names, taken: 0 }
-        }
-
-        /// The place of the next one with this name.
-        fn find(&mut self, name: &str) -> Option<usize> {
-            let Some(names) = &mut self.names else {
-                self.taken += 1;
-                return Some(self.taken - 1);
-            };
-            let place = names.iter().position(|own| own.strip_suffix(".socket").unwrap_or(own) == name)?;
-            names[place].clear();
-            Some(place)
-        }
+    /// Reads the environment, before code of the user's can change it.
+    pub(crate) fn note() {
+        LazyLock::force(&HANDED_OVER);
     }
 
-    /// The next socket of this name that was handed over and not yet taken.
-    pub(crate) fn take(name: &str) -> io::Result<Option<Socket>> {
-        let mut left = LEFT.lock();
-        let Some(place) = left.find(name) else {
-            return Ok(None);
-        };
-        match left.sockets.take_tcp_listener(place) {
-            Ok(listener) => listener.map(Socket::of_std).transpose(),
-            Err(_) => left.sockets.take_unix_listener(place)?.map(Socket::of_std_unix).transpose(),
-        }
-    }
-
-    /// Whether a socket with this number was handed over.
-    pub(crate) fn has_number(fd: RawFd) -> bool {
-        (FIRST..FIRST + count()).contains(&fd)
-    }
-
-    /// How many were handed over to this process.
-    fn count() -> RawFd {
+    fn from_env() -> Vec<HandedOver> {
         let is_ours = env::var("LISTEN_PID").map_or(true, |pid| pid.parse() == Ok(process::id()));
         let count = env::var("LISTEN_FDS").ok().and_then(|count| count.parse().ok());
-        count.filter(|count| is_ours && (0..1000).contains(count)).unwrap_or(0)
+        let count: RawFd = count.filter(|count| is_ours && (0..1000).contains(count)).unwrap_or(0);
+        let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
+        let mut names = names.split(':').map(|name| name.strip_suffix(".socket").unwrap_or(name).to_owned());
+        let one = |number| {
+            let name = names.next().unwrap_or_default();
+            HandedOver { number, identity: identity(number), name, is_taken: false }
+        };
+        (FIRST..FIRST + count).map(one).collect()
+    }
+
+    /// `socket:[4711]`: the same for each number of one socket.
+    fn identity(number: RawFd) -> Option<PathBuf> {
+        std::fs::read_link(format!("/proc/self/fd/{number}")).ok()
+    }
+
+    /// The next socket of this name that was handed over and not yet taken; the next one at all where none has a name.
+    pub(crate) fn take(name: &str) -> io::Result<Option<Socket>> {
+        let mut all = HANDED_OVER.lock();
+        let is_named = all.iter().any(|one| !one.name.is_empty());
+        let fits = |one: &&mut HandedOver| !one.is_taken && (!is_named || one.name == name);
+        let Some(one) = all.iter_mut().find(fits) else {
+            return Ok(None);
+        };
+        // Should other code have taken and closed it, the number may belong to any other file.
+        if identity(one.number) != one.identity {
+            return Err(io::Error::other("the socket that was handed over has been closed or taken by other code"));
+        }
+        one.is_taken = true;
+        socket(sys::inherited(one.number)).map(Some)
+    }
+
+    fn socket(fd: OwnedFd) -> io::Result<Socket> {
+        let listener = TcpListener::from(fd);
+        if listener.local_addr().is_ok() {
+            Socket::of_std(listener)
+        } else {
+            Socket::of_std_unix(UnixListener::from(OwnedFd::from(listener)))
+        }
+    }
+
+    /// Whether this is a socket that was handed over, under whatever number.
+    pub(crate) fn is_one(number: RawFd) -> bool {
+        let all = HANDED_OVER.lock();
+        if all.is_empty() {
+            return false;
+        }
+        let identity = identity(number);
+        all.iter().any(|one| if identity.is_some() { one.identity == identity } else { one.number == number })
     }
 }

@@ -37,6 +37,9 @@ impl Socket {
     /// One that was handed over.
     pub(super) fn of_std(listener: std::net::TcpListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
+        // A process before this one may have closed it as if it were its own.
+        #[cfg(target_os = "linux")]
+        let _ = socket2::SockRef::from(&listener).detach_filter();
         Ok(Self::Tcp { listener: TcpListener::from_std(listener)?, is_handed_over: true })
     }
 
@@ -112,7 +115,7 @@ fn drop_syns(listener: &TcpListener) -> io::Result<()> {
 impl From<TcpListener> for Socket {
     fn from(listener: TcpListener) -> Self {
         #[cfg(unix)]
-        let is_handed_over = handed_over::has_number(listener.as_raw_fd());
+        let is_handed_over = handed_over::is_one(listener.as_raw_fd());
         #[cfg(not(unix))]
         let is_handed_over = false;
         Self::Tcp { listener, is_handed_over }
@@ -122,7 +125,7 @@ impl From<TcpListener> for Socket {
 #[cfg(unix)]
 impl From<UnixListener> for Socket {
     fn from(listener: UnixListener) -> Self {
-        let is_handed_over = handed_over::has_number(listener.as_raw_fd());
+        let is_handed_over = handed_over::is_one(listener.as_raw_fd());
         Self::Unix { listener, is_handed_over }
     }
 }

@@ -49,6 +49,10 @@ pub(crate) struct Connection {
     has_part: AtomicBool,
     /// The client takes nothing.
     is_blocked: AtomicBool,
+    /// How often it has taken something.
+    writes: AtomicU32,
+    /// A request of HTTP/2 has become a tunnel, which no request in hand stands for.
+    has_tunnel: AtomicBool,
     /// The next answer is the last one.
     ends: AtomicBool,
     /// The client was told so, by an answer of HTTP/1.
@@ -80,6 +84,8 @@ impl Connection {
             is_http2: no(),
             has_part: no(),
             is_blocked: no(),
+            writes: AtomicU32::new(0),
+            has_tunnel: no(),
             ends: no(),
             has_said_so: no(),
             is_closed: no(),
@@ -117,6 +123,13 @@ impl Connection {
         }
     }
 
+    /// The client takes a part of it.
+    #[inline]
+    pub(crate) fn has_sent(&self) {
+        // The socket has one writer.
+        self.writes.store(self.writes().wrapping_add(1), Ordering::Relaxed);
+    }
+
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
         self.closed.notify_one();
@@ -149,6 +162,11 @@ impl Connection {
         self.ends.load(Ordering::Relaxed)
     }
 
+    /// The request becomes a tunnel. With HTTP/1 that takes the socket along.
+    pub(crate) fn opens_a_tunnel(&self) {
+        self.has_tunnel.store(self.is_http2(), Ordering::Relaxed);
+    }
+
     /// The client is told so.
     pub(crate) fn says_so(&self) {
         self.has_said_so.store(true, Ordering::Relaxed);
@@ -178,22 +196,27 @@ impl Connection {
         self.requests.load(Ordering::Relaxed) > 0
     }
 
-    /// What it is at, and for which request: one that is at the same again has been at something else meanwhile if the
-    /// number is another.
+    pub(crate) fn writes(&self) -> u32 {
+        self.writes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn has_tunnel(&self) -> bool {
+        self.has_tunnel.load(Ordering::Relaxed)
+    }
+
+    /// What it is at, and a number that changes with each step of it: one that is at the same again has been at something
+    /// else meanwhile, or has come further, if the number is another.
     pub(crate) fn look(&self) -> (Activity, u32) {
         let served = self.served.load(Ordering::Relaxed);
-        let activity = if self.is_blocked() {
-            Activity::Blocked
-        } else if self.has_requests() {
-            Activity::Answering
+        if self.is_blocked() {
+            (Activity::Blocked, self.writes())
+        } else if self.has_requests() || self.has_tunnel() {
+            (Activity::Answering, served)
         } else if self.has_part.load(Ordering::Relaxed) {
-            Activity::ReadingHead
-        } else if served > 0 {
-            Activity::Idle
+            (Activity::ReadingHead, served)
         } else {
-            Activity::Opening
-        };
-        (activity, served)
+            (if served > 0 { Activity::Idle } else { Activity::Opening }, served)
+        }
     }
 
     /// Waits until the socket is gone: after an upgrade another task has it.

@@ -226,6 +226,15 @@ impl InHand {
         }
     }
 
+    /// What comes after it on its connection is no HTTP any more, or no request.
+    #[cfg(feature = "http")]
+    #[cold]
+    pub(super) fn opens_a_tunnel(&self) {
+        if let Keeper::Connection(connection) = &self.keeper {
+            connection.opens_a_tunnel();
+        }
+    }
+
     /// Whether its client should send no other request on the connection.
     #[inline]
     pub(super) fn is_last(&self) -> bool {
