@@ -19,7 +19,6 @@ use super::socket::{Socket, Transport};
 use super::{Accept, BoxError, Limits};
 use crate::life::alarms::Alarm;
 use crate::life::lifecycle::Lifecycle;
-
 use crate::with::net::Stream;
 use crate::with::tower::connection::{Activity, ConnectInfo, Connection};
 use crate::with::tower::{GracefulLayer, OnConnection};
