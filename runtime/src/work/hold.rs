@@ -55,10 +55,7 @@ impl Held {
     #[cfg(feature = "tower")]
     #[inline]
     pub(crate) fn in_row(life: Arc<Lifecycle>, entry: EntryId, stage: Stage) -> Option<Self> {
-        life.arrive(stage).then(|| {
-            life.registry.get(entry).start();
-            Self { life, entry, stage }
-        })
+        begin(&life, entry, stage).then(|| Self { life, entry, stage })
     }
 
     #[cfg(feature = "tower")]
@@ -68,8 +65,25 @@ impl Held {
 }
 
 impl Drop for Held {
+    #[inline]
     fn drop(&mut self) {
-        self.life.registry.get(self.entry).ended(ExitKind::Returned).fetch_add(1, Ordering::Release);
-        self.life.leave(self.stage);
+        end(&self.life, self.entry, self.stage);
     }
+}
+
+/// Keeps a stage open under this entry, until [`end`]; `false` when the stage has been joined.
+#[cfg(feature = "tower")]
+#[inline]
+pub(crate) fn begin(life: &Lifecycle, entry: EntryId, stage: Stage) -> bool {
+    let is_open = life.arrive(stage);
+    if is_open {
+        life.registry.get(entry).start();
+    }
+    is_open
+}
+
+#[inline]
+pub(crate) fn end(life: &Lifecycle, entry: EntryId, stage: Stage) {
+    life.registry.get(entry).ended(ExitKind::Returned).fetch_add(1, Ordering::Release);
+    life.leave(stage);
 }

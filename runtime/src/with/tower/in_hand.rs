@@ -8,7 +8,7 @@ use std::time::Duration;
 
 #[cfg(feature = "http")]
 use http::Version;
-use http::header::{CONNECTION, HeaderValue, RETRY_AFTER};
+use http::header::{HeaderValue, RETRY_AFTER};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode};
 
@@ -17,12 +17,12 @@ use super::ResponseBody;
 use super::connection::Connection;
 use crate::life::lifecycle::Lifecycle;
 use crate::model::budget::Budget;
-#[cfg(feature = "http")]
-use crate::model::exit::ExitKind;
 use crate::model::label::{EntryId, Label};
 use crate::model::state::Stage;
 use crate::model::text;
 use crate::work::ambient;
+#[cfg(feature = "http")]
+use crate::work::hold;
 use crate::work::hold::Held;
 
 /// What all services and requests of a layer share.
@@ -139,7 +139,7 @@ impl Refusal {
         let headers = response.headers_mut();
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         if self.is_closing && is_kept {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            super::close(headers);
         }
         response
     }
@@ -188,7 +188,7 @@ impl InHand {
         let (life, shared) = (&*connection.life, &*connection.shared);
         connection.request_began(request.version() == Version::HTTP_2, request.extensions_mut());
         let taken = shared.admit(Some(life)).and_then(|()| {
-            if life.arrive(shared.options.stage) {
+            if hold::begin(life, connection.entry, shared.options.stage) {
                 return Ok(());
             }
             shared.leave();
@@ -198,7 +198,6 @@ impl InHand {
             connection.request_ended();
             return Err(status);
         }
-        life.registry.get(connection.entry).start();
         Ok(Self::of(Keeper::Connection(Arc::clone(connection)), request))
     }
 
@@ -275,8 +274,7 @@ impl Drop for InHand {
                 let (life, shared) = (&*connection.life, &*connection.shared);
                 shared.leave();
                 connection.request_ended();
-                life.registry.get(connection.entry).ended(ExitKind::Returned).fetch_add(1, Ordering::Release);
-                life.leave(shared.options.stage);
+                hold::end(life, connection.entry, shared.options.stage);
             }
         }
     }
