@@ -1,5 +1,7 @@
 //! The services that are restarted beside the example `http`: the same pages, and three ways to meet SIGTERM.
 
+mod upload;
+
 use std::env;
 use std::error::Error;
 use std::future::pending;
@@ -7,25 +9,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use futures_util::StreamExt;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
-static IS_READY: AtomicBool = AtomicBool::new(true);
+use self::upload::upload;
 
-/// Counts what it is sent.
-async fn upload(body: Body) -> Result<String, StatusCode> {
-    let mut length = 0;
-    let mut data = body.into_data_stream();
-    while let Some(part) = data.next().await {
-        length += part.map_err(|_| StatusCode::BAD_REQUEST)?.len();
-    }
-    Ok(format!("{length} bytes\n"))
-}
+static IS_READY: AtomicBool = AtomicBool::new(true);
 
 async fn readyz() -> StatusCode {
     if IS_READY.load(Ordering::Relaxed) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }

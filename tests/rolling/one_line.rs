@@ -1,23 +1,15 @@
 //! A service of this crate as short as it gets: a router, `graceful::http::serve`, and readiness on a port of its own.
 
+mod upload;
+
 use std::env;
 
 use axum::Router;
-use axum::body::Body;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use futures_util::StreamExt;
 use graceful::net::{ListenError, Listener};
 
-/// Counts what it is sent.
-async fn upload(body: Body) -> Result<String, StatusCode> {
-    let mut length = 0;
-    let mut data = body.into_data_stream();
-    while let Some(part) = data.next().await {
-        length += part.map_err(|_| StatusCode::BAD_REQUEST)?.len();
-    }
-    Ok(format!("{length} bytes\n"))
-}
+use self::upload::upload;
 
 async fn readyz() -> StatusCode {
     if graceful::is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
