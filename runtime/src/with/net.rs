@@ -49,7 +49,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 #[cfg(unix)]
 pub(crate) use self::handed_over::note as note_handed_over;
 pub use self::listen::{ListenError, listen};
-use self::sockets::Socket;
+use self::sockets::{Accepted, Socket};
+use self::stream::Io;
 pub use self::stream::Stream;
 use crate::say::connections;
 use crate::work::cancellation::run_until_stopping;
@@ -199,12 +200,12 @@ impl Listener {
         Ok(self.stream(accepted, permit))
     }
 
-    async fn accept_now(&mut self) -> io::Result<sockets::Accepted> {
+    async fn accept_now(&mut self) -> io::Result<Accepted> {
         poll_fn(|context| self.poll_accept(context)).await
     }
 
     /// Asks each socket, a different one first each time.
-    fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<sockets::Accepted>> {
+    fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         let count = self.sockets.len();
         self.next = self.next.wrapping_add(1);
         for turn in 0..count {
@@ -216,8 +217,8 @@ impl Listener {
         Poll::Pending
     }
 
-    fn stream(&self, accepted: sockets::Accepted, permit: Option<OwnedSemaphorePermit>) -> Stream {
-        if let sockets::Accepted::Tcp(stream, _) = &accepted
+    fn stream(&self, accepted: Accepted, permit: Option<OwnedSemaphorePermit>) -> Stream {
+        if let (Io::Tcp(stream), _) = &accepted
             && self.is_nodelay
         {
             let _ = stream.set_nodelay(true);

@@ -2,16 +2,18 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 #[cfg(unix)]
 use std::os::fd::AsRawFd;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 #[cfg(unix)]
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixListener;
 
+#[cfg(unix)]
 use super::handed_over;
+use super::stream::Io;
 
 /// A socket of a listener.
 #[derive(Debug)]
@@ -25,13 +27,8 @@ pub(super) enum Socket {
     Unix { listener: UnixListener, is_handed_over: bool },
 }
 
-/// What a client and the process read and write.
-#[derive(Debug)]
-pub(super) enum Accepted {
-    Tcp(TcpStream, SocketAddr),
-    #[cfg(unix)]
-    Unix(UnixStream),
-}
+/// A connection, and the client's address if it has one.
+pub(super) type Accepted = (Io, Option<SocketAddr>);
 
 impl Socket {
     /// One that was handed over.
@@ -70,13 +67,13 @@ impl Socket {
     pub(super) fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         match self {
             Self::Tcp { listener, .. } => {
-                let accepted = std::task::ready!(listener.poll_accept(context));
-                Poll::Ready(accepted.map(|(stream, peer)| Accepted::Tcp(stream, peer)))
+                let accepted = ready!(listener.poll_accept(context));
+                Poll::Ready(accepted.map(|(stream, peer)| (Io::Tcp(stream), Some(peer))))
             }
             #[cfg(unix)]
             Self::Unix { listener, .. } => {
-                let accepted = std::task::ready!(listener.poll_accept(context));
-                Poll::Ready(accepted.map(|(stream, _)| Accepted::Unix(stream)))
+                let accepted = ready!(listener.poll_accept(context));
+                Poll::Ready(accepted.map(|(stream, _)| (Io::Unix(stream), None)))
             }
         }
     }

@@ -27,7 +27,7 @@ const RECENTLY: u32 = 250;
 /// or gets bytes for a closed one, resets the connection, and what is still on its way to the peer is lost: a client
 /// that has sent a second command behind a large answer loses the end of that answer. So the write side is closed
 /// first, and what the peer still sends is read, until it closes too, for 5 s at the most, and no longer than 1 s after
-/// the last byte. The stop waits for that like for a worker, called `connection`.
+/// the last byte; less in a stop. The stop waits for that like for a worker, called `connection`.
 pub struct Stream {
     /// `None` only while it is dropped.
     open: Option<Open>,
@@ -65,12 +65,7 @@ macro_rules! on {
 }
 
 impl Stream {
-    pub(super) fn new(accepted: Accepted, own: Option<Arc<OwnEntry>>, permit: Option<OwnedSemaphorePermit>) -> Self {
-        let (io, peer) = match accepted {
-            Accepted::Tcp(stream, peer) => (Io::Tcp(stream), Some(peer)),
-            #[cfg(unix)]
-            Accepted::Unix(stream) => (Io::Unix(stream), None),
-        };
+    pub(super) fn new((io, peer): Accepted, own: Option<Arc<OwnEntry>>, permit: Option<OwnedSemaphorePermit>) -> Self {
         Self {
             open: Some(Open { io, _permit: permit }),
             peer,
