@@ -353,6 +353,7 @@ fn outside_any_lifecycle_reads_are_inert() {
     assert!(!graceful::is_ready());
     assert!(graceful::cause().is_none());
     assert_eq!(graceful::remaining(), None);
+    assert!(poll_once(graceful::until_remaining(std::time::Duration::MAX)).is_pending());
     assert!(poll_once(graceful::wait_for(graceful::State::Starting)).is_pending());
     assert!(poll_once(graceful::idle()).is_ready());
     assert!(!graceful::hold("nothing").is_held());

@@ -4,6 +4,7 @@ pub(crate) mod running_tests;
 pub(crate) mod tracker;
 pub(crate) mod results;
 pub(crate) mod function;
+pub(crate) mod limit;
 pub(crate) mod scope;
 pub(crate) mod entry;
 pub(crate) mod registry;

@@ -23,6 +23,7 @@ use std::task::{Context, Poll, Waker};
 use tokio::task::{AbortHandle, Id};
 use tokio_util::sync::CancellationToken;
 
+use crate::life::limit::RunLimit;
 use crate::model::failure::Failure;
 use crate::model::label::EntryId;
 use crate::os::loom::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -50,6 +51,8 @@ pub(crate) struct Scope {
     owner: EntryId,
     /// The owner's task.
     task: Option<Id>,
+    /// The own budget of the owner's run.
+    limit: Option<Arc<RunLimit>>,
     members: AtomicUsize,
     flags: AtomicU32,
     state: Mutex<Shared>,
@@ -93,9 +96,14 @@ impl Drop for Scope {
 
 impl Scope {
     /// For what this task, a worker of the entry `owner`, starts.
-    pub(crate) fn new(parent: Option<Arc<Self>>, owner: EntryId, task: Option<Id>) -> Self {
+    pub(crate) fn new(
+        parent: Option<Arc<Self>>,
+        owner: EntryId,
+        task: Option<Id>,
+        limit: Option<Arc<RunLimit>>,
+    ) -> Self {
         let (members, flags) = (AtomicUsize::new(0), AtomicU32::new(0));
-        Self { parent, owner, task, members, flags, state: Mutex::default(), token: OnceLock::new() }
+        Self { parent, owner, task, limit, members, flags, state: Mutex::default(), token: OnceLock::new() }
     }
 
     #[inline]
@@ -122,6 +130,11 @@ impl Scope {
     /// The scope that the owner belongs to.
     pub(crate) fn parent(&self) -> Option<&Arc<Self>> {
         self.parent.as_ref()
+    }
+
+    /// The own budget of the owner's run, which bounds the members as well.
+    pub(crate) fn limit(&self) -> Option<&RunLimit> {
+        self.limit.as_deref()
     }
 
     pub(crate) fn owner(&self) -> EntryId {

@@ -150,7 +150,7 @@ impl Stop {
                 life.phase.timeline.note(life.now(), Event::Joined);
                 transitions::set_stopped(life);
             }
-            Step::RunLastHook => drop(hook::start_last(life, HookStage::AfterStop)),
+            Step::RunLastHook(until) => drop(hook::start_last(life, HookStage::AfterStop, until)),
             Step::Leave => {
                 hook::give_up_waiting(life);
                 life.notifier.let_main_go();

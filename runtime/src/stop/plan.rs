@@ -66,8 +66,8 @@ pub(crate) enum Step {
     AbortRest(Vec<Stage>),
     /// Everything was joined, or cannot be waited for any longer.
     Close,
-    /// Run the `after_stop` hook that was registered last.
-    RunLastHook,
+    /// Run the `after_stop` hook that was registered last, until its share ends.
+    RunLastHook(Option<Instant>),
     /// Give up the hooks that have not been started, and let main's thread go.
     Leave,
 }
@@ -232,7 +232,7 @@ impl Plan {
             return self.enter(Phase::Left, Step::Leave);
         }
         let share_ends = left.map(|left| now + left / waiting);
-        self.enter(Phase::Closing(share_ends), Step::RunLastHook)
+        self.enter(Phase::Closing(share_ends), Step::RunLastHook(share_ends))
     }
 }
 

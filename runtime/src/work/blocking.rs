@@ -51,13 +51,14 @@ pub(crate) async fn supervised_run<R: Send + 'static>(code: impl FnOnce() -> R +
         let slot = Some(current::slot(&life, current));
         Some((life, Current { slot, scoped, ..current }, current::share_kin()))
     });
+    let limit = current::limit();
     let (running, ends) = Running::new(worker.as_ref());
     let run = move || {
         let _ends = ends;
         match worker {
             Some((life, current, mut kin)) => {
                 // Caught in here, so that `polling` restores the thread's record.
-                let guarded = || catch_unwind(AssertUnwindSafe(code));
+                let guarded = || current::limited(limit, || catch_unwind(AssertUnwindSafe(code)));
                 let (ran, _) = current::polling(&life, current, &mut kin, WakerId::NONE, guarded);
                 ran.unwrap_or_else(|payload| resume_unwind(payload))
             }

@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::panic::Location;
-use std::time::Duration;
 
 use crate::model::state::{Cause, State};
 use crate::work::ambient::Caller;
@@ -91,13 +90,6 @@ pub fn idle() -> impl Future<Output = ()> + Send + 'static {
 /// Why the lifecycle stops. `None` before a stop was asked for, and outside any lifecycle.
 pub fn cause() -> Option<Cause> {
     ambient::lifecycle()?.phase.cause().cloned()
-}
-
-/// The time left until the caller would be aborted. `None` before a stop was asked for, and outside any lifecycle;
-/// [`Duration::MAX`] where there is no deadline.
-pub fn remaining() -> Option<Duration> {
-    let life = ambient::lifecycle()?;
-    Some(life.phase.budget()?.remaining(life.now()))
 }
 
 /// Keeps `value` until everything else is over, then drops it: a logging guard, a profiler. Values are dropped in

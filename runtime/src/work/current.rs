@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 use tokio_util::sync::CancellationToken;
 
 use crate::life::lifecycle::Lifecycle;
+use crate::life::limit::Limit;
 use crate::life::phase::disturbances;
 use crate::life::poll_record::{LifeId, ThreadRecord, place};
 use crate::life::scope::{Kin, Scope};
@@ -25,7 +26,7 @@ use crate::work::polled::{Current, WakerId};
 
 pub(crate) use busy::{Busy, busy_with};
 pub(crate) use kin::{
-    children, childs_failure, forget_children, has_parent, is_below, share_kin, started, waiting_above,
+    children, childs_failure, forget_children, has_parent, is_below, parent, share_kin, started, waiting_above,
 };
 pub(crate) use wakers::{is_mains, is_workers_own, polls_main_with};
 
@@ -40,6 +41,8 @@ struct Here {
     /// Its identity, for comparisons.
     id: Cell<LifeId>,
     seen: OnceCell<Arc<ThreadRecord>>,
+    /// What bounds the code being polled, beside the budget of the process.
+    limit: RefCell<Option<Limit>>,
     /// The scopes of the worker being polled.
     kin: RefCell<Kin>,
     /// The stage of the worker being polled; main's between polls.
@@ -180,6 +183,22 @@ pub(crate) fn scoped(life: &Arc<Lifecycle>, token: &CancellationToken) {
     });
 }
 
+/// Runs code with this limit, if it has one.
+pub(crate) fn limited<T>(limit: Option<Limit>, run: impl FnOnce() -> T) -> T {
+    if limit.is_none() {
+        return run();
+    }
+    let outer = look(|here| here.limit.replace(limit));
+    let result = run();
+    drop(look(|here| here.limit.replace(outer.flatten())));
+    result
+}
+
+/// What bounds the code running here, beside the budget of the process.
+pub(crate) fn limit() -> Option<Limit> {
+    look(|here| here.limit.borrow().clone()).flatten()
+}
+
 /// Runs code of a worker with the record set, and returns its slot and its token's mark as they are afterwards.
 #[inline]
 pub(crate) fn polling<T>(
@@ -215,6 +234,7 @@ pub(crate) fn polling<T>(
 pub(crate) struct Record {
     worker: Current,
     waker: WakerId,
+    limit: Option<Limit>,
 }
 
 /// What the record said before: nothing, unless a poll goes on inside another.
@@ -226,6 +246,7 @@ impl Here {
             life: RefCell::new(None),
             id: Cell::new(LifeId::NONE),
             seen: OnceCell::new(),
+            limit: const { RefCell::new(None) },
             kin: RefCell::new(Kin::NONE),
             stage: Cell::new(Stage::Main),
             scoped: Cell::new(false),
@@ -281,7 +302,8 @@ impl Here {
     #[cold]
     fn record(&self) -> Outer {
         let (worker, waker) = (self.current()?, self.waker.get());
-        Some(Box::new(Record { worker, waker }))
+        let limit = self.limit.take();
+        Some(Box::new(Record { worker, waker, limit }))
     }
 
     #[inline]
@@ -291,6 +313,7 @@ impl Here {
             Some(record) => {
                 self.waker.set(record.waker);
                 self.mark(seen, record.worker);
+                self.limit.replace(record.limit);
             }
         }
     }

@@ -4,14 +4,15 @@
 //! other hook from running.
 
 use std::borrow::Cow;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::life::hook_list::Run;
 use crate::life::lifecycle::Lifecycle;
+use crate::life::limit::Limit;
 use crate::model::exit::Exit;
 use crate::model::failure::{Failure, FailureKind, Subject};
 use crate::model::hook::{HookStage, Progress};
@@ -21,6 +22,7 @@ use crate::model::text;
 use crate::say::lines;
 use crate::work::ambient;
 use crate::work::ambient::Caller;
+use crate::work::current;
 use crate::work::guarded::guarded;
 
 /// How many tries an `on_stop` hook that returns errors has in all.
@@ -135,11 +137,15 @@ fn register(stage: HookStage, name: Cow<'static, str>, run: Run) {
 
 /// Starts all hooks of a stage that have not been started.
 pub(crate) fn start(life: &Arc<Lifecycle>, stage: HookStage) {
-    while start_last(life, stage) {}
+    let until = life.phase.budget().and_then(|budget| match stage {
+        HookStage::BeforeStop if budget.half().is_some_and(|half| life.now() < half) => budget.half(),
+        _ => budget.abort_at(),
+    });
+    while start_last(life, stage, until) {}
 }
 
-/// Starts the hook registered last among those not yet started. Returns whether there was one.
-pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage) -> bool {
+/// Starts the hook registered last among those not yet started; it is aborted at `until`. Returns whether there was one.
+pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage, until: Option<Instant>) -> bool {
     let Some((id, name, run)) = life.hooks.begin_next(stage, life.now()) else {
         return false;
     };
@@ -150,7 +156,10 @@ pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage) -> bool {
         let life = Arc::clone(life);
         async move {
             life.hooks.polled(id);
-            let outcome = match guarded(run).await {
+            let mut run = guarded(run);
+            let limit = Limit::Hook(until);
+            let run = poll_fn(|context| current::limited(Some(limit.clone()), || run.as_mut().poll(context)));
+            let outcome = match run.await {
                 Exit::Returned(outcome) | Exit::Failed(outcome) => outcome,
                 Exit::Panicked(payload) => Err(FailureKind::Panic(text::of_panic(payload.as_ref()).to_owned())),
                 Exit::Aborted | Exit::ChildFailed(_) => return,

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use tokio::time::{Instant, sleep};
 
 use crate::life::lifecycle::Lifecycle;
+use crate::life::limit::{Limit, RunLimit};
 use crate::life::scope::Scope;
 use crate::model::exit::{Exit, ExitKind};
 use crate::model::failure::{Failure, Subject};
@@ -58,7 +59,7 @@ pub(crate) async fn supervise<R>(
             return Exit::Aborted;
         };
         supervisor.begin();
-        let (ran, has_panicked) = within(&mut supervisor.limit, run).await;
+        let (ran, has_panicked) = within(&supervisor.limit, &mut supervisor.timer, run).await;
         if has_panicked {
             supervisor.destructor_panicked();
         }
@@ -98,31 +99,31 @@ enum Ran<R> {
     ChildFailed(Failure),
 }
 
-/// Polls `run` to its end, until `limit` is over, or until a member passes its failure to it. Returns also whether its
+/// Polls `run` to its end, until the `timer` has run out, or until a member passes its failure to it. Returns also whether its
 /// destructor panicked.
-async fn within<R>(limit: &mut Option<Limit>, mut run: Run<R>) -> (Ran<R>, bool) {
+async fn within<R>(limit: &Option<Arc<RunLimit>>, timer: &mut Option<Timer>, mut run: Run<R>) -> (Ran<R>, bool) {
     let ran = poll_fn(|context| {
-        if let Poll::Ready(exit) = run.as_mut().poll(context) {
+        if let Poll::Ready(exit) = current::limited(limit.clone().map(Limit::Run), || run.as_mut().poll(context)) {
             return Poll::Ready(Ran::Ended(exit));
         }
         if let Some(failure) = current::childs_failure() {
             return Poll::Ready(Ran::ChildFailed(failure));
         }
-        is_over(limit, context).map(|()| Ran::OutOfTime)
+        is_over(timer, context).map(|()| Ran::OutOfTime)
     })
     .await;
     (ran, !outcome::discard(run))
 }
 
 /// Resolves when a run has had its time.
-type Limit = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Timer = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Whether a run has had its time: ready once.
-fn is_over(limit: &mut Option<Limit>, context: &mut Context<'_>) -> Poll<()> {
-    let Some(running) = limit else {
+fn is_over(timer: &mut Option<Timer>, context: &mut Context<'_>) -> Poll<()> {
+    let Some(running) = timer else {
         return Poll::Pending;
     };
-    running.as_mut().poll(context).map(|()| *limit = None)
+    running.as_mut().poll(context).map(|()| *timer = None)
 }
 
 /// What goes on between the runs of a worker.
@@ -137,23 +138,26 @@ struct Supervisor<'a> {
     due: Instant,
     /// When the run began.
     began: Instant,
-    /// The worker's own budget, from when it, or what the run has started, is told to stop.
-    limit: Option<Limit>,
+    /// The worker's own budget for the run.
+    limit: Option<Arc<RunLimit>>,
+    /// Runs out with it, from when the worker, or what the run has started, is told to stop.
+    timer: Option<Timer>,
 }
 
 impl<'a> Supervisor<'a> {
     fn new(life: &'a Arc<Lifecycle>, entry: EntryId, parent: Option<&'a Arc<Scope>>, policy: &'a Policy) -> Self {
         let now = Instant::now();
-        Self { life, entry, parent, policy, restarts: Restarts::new(policy), due: now, began: now, limit: None }
+        Self { life, entry, parent, policy, restarts: Restarts::new(policy), due: now, began: now, limit: None, timer: None }
     }
 
     /// A run begins.
     fn begin(&mut self) {
         self.began = Instant::now();
-        self.limit = self.policy.stop_timeout().map(|limit| -> Limit {
+        self.limit = self.policy.stop_timeout().map(RunLimit::new).map(Arc::new);
+        self.timer = self.limit.clone().map(|limit| -> Timer {
             Box::pin(async move {
                 stopping().await;
-                sleep(limit).await;
+                sleep(limit.begin()).await;
             })
         });
     }
@@ -255,7 +259,7 @@ impl<'a> Supervisor<'a> {
     /// Tells what a run has started to stop. The worker's own budget bounds that, whether it is told itself or not.
     fn stop_members(&mut self, children: &Arc<Scope>) {
         if !children.is_stopped() && !is_stopping() {
-            self.limit = self.policy.stop_timeout().map(|limit| -> Limit { Box::pin(sleep(limit)) });
+            self.timer = self.limit.as_ref().map(|limit| -> Timer { Box::pin(sleep(limit.begin())) });
         }
         parking::stop_scope(self.life, children);
     }
@@ -274,7 +278,7 @@ impl<'a> Supervisor<'a> {
                 if gone.is_ready() {
                     return Poll::Ready(Some(None));
                 }
-                is_over(&mut self.limit, context).map(|()| None)
+                is_over(&mut self.timer, context).map(|()| None)
             });
             if let Some(failure) = ended.await {
                 break failure;

@@ -188,7 +188,7 @@ fn steps(case: &Case) -> (Budget, Vec<(Instant, Step)>) {
                 world.hooks.borrow_mut().clear();
             }
             Step::AbortRest(rest) => world.shorten(&rest, &case.aborted),
-            Step::RunLastHook => {
+            Step::RunLastHook(_) => {
                 let takes = world.ends_left.borrow_mut().pop().expect("one waits");
                 world.run(HookStage::AfterStop, &[takes]);
             }
@@ -359,7 +359,7 @@ proptest! {
     fn after_stop_hooks_run_one_by_one_while_time_is_left(case in cases()) {
         let case = Case { late: vec![0], ..case };
         let (budget, done) = steps(&case);
-        let ran = count(&done, |step| matches!(step, Step::RunLastHook));
+        let ran = count(&done, |step| matches!(step, Step::RunLastHook(_)));
         prop_assert!(ran <= case.after_stop.len());
         let left = when(&done, |step| matches!(step, Step::Leave));
         if ran < case.after_stop.len() && left.is_some() {

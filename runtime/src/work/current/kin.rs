@@ -6,6 +6,7 @@ use tokio::task::Id;
 
 use super::{Here, look, look_with_life};
 use crate::life::lifecycle::Lifecycle;
+use crate::life::limit::Limit;
 use crate::life::scope::{Kin, Scope};
 use crate::model::failure::Failure;
 use crate::model::label::EntryId;
@@ -45,6 +46,11 @@ pub(crate) fn is_below(task: Id) -> bool {
     look(|here| here.kin.borrow().parent.as_ref().is_some_and(is_below)).unwrap_or(false)
 }
 
+/// The scope that the worker being polled here belongs to.
+pub(crate) fn parent() -> Option<Arc<Scope>> {
+    look(|here| here.kin.borrow().parent.clone()).flatten()
+}
+
 /// Whether the worker being polled here was started by another one.
 pub(crate) fn has_parent() -> bool {
     look(|here| here.kin.borrow().parent.is_some()).unwrap_or(false)
@@ -71,7 +77,11 @@ impl Here {
         let parent = self.kin.borrow().parent.clone();
         let current = self.current();
         let entry = current.map_or(EntryId::MAIN, |current| current.entry);
-        let children = Arc::new(Scope::new(parent, entry, tokio::task::try_id()));
+        let limit = match &*self.limit.borrow() {
+            Some(Limit::Run(limit)) => Some(Arc::clone(limit)),
+            _ => None,
+        };
+        let children = Arc::new(Scope::new(parent, entry, tokio::task::try_id(), limit));
         self.kin.borrow_mut().children = Some(Arc::clone(&children));
         if let Some(Current { slot: Some(slot), stage, scoped, .. }) = current {
             life.slots.set_children(slot, &children);
