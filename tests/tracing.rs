@@ -6,10 +6,15 @@ use std::process::Command;
 use graceful_tests::{Child, End};
 
 fn stop(case: &str) -> End {
+    stop_filtered(&[case])
+}
+
+/// The case, and a filter that the subscriber has.
+fn stop_filtered(arguments: &[&str]) -> End {
     let mut command = Command::new(env!("CARGO_BIN_EXE_traced"));
-    let child = Child::start(command.arg(case));
+    let child = Child::start(command.args(arguments));
     child.prints("up");
-    if case == "healthy" {
+    if arguments == ["healthy"] {
         // A run that has not begun at the stop never does.
         child.prints_part("message=from a tick");
     }
@@ -98,4 +103,28 @@ fn a_restart_is_an_event_with_its_worker() {
     let end = child.end();
     end.assert_code(0);
     event(&end, "WARN", &["; retrying in ", " worker=flaky"]);
+}
+
+#[test]
+fn lines_that_a_filter_for_other_targets_leaves_out_are_on_standard_error() {
+    for of_a_layer in [&[][..], &["layer"]] {
+        let arguments = [&["stuck", "traced=debug,tower_http=debug"], of_a_layer].concat();
+        let end = stop_filtered(&arguments);
+        end.assert_code(124);
+        end.assert_said("graceful: stopping: SIGTERM; serving for another 50 ms, gone in 1 s at the latest");
+        end.assert_silent_about("state: ");
+        end.assert_silent_about("aborting: ");
+        assert!(!end.printed().iter().any(|line| line.contains("stopping")), "{end}");
+    }
+}
+
+#[test]
+fn a_filter_that_names_the_crate_decides_what_is_recorded() {
+    for (filter, info) in [("traced=debug,graceful=info", true), ("error", false), ("graceful=warn", false)] {
+        let end = stop_filtered(&["stuck", filter]);
+        end.assert_code(124);
+        let recorded = end.printed().iter().any(|line| line.contains("message=stopping: SIGTERM"));
+        assert_eq!(recorded, info, "{filter}\n{end}");
+        end.assert_silent_about("stopping: SIGTERM; serving");
+    }
 }

@@ -344,8 +344,9 @@ pub use with::http;
 pub use with::net;
 #[cfg(feature = "tower")]
 pub use with::tower;
+pub use work::at_exit::at_exit;
 pub use work::cancellation::{RunUntilStopping, Stopping, is_stopping, run_until_stopping, stopping, token};
-pub use work::control::{cause, idle, is_ready, keep, not_ready, ready, state, stop, wait_for};
+pub use work::control::{cause, idle, is_ready, keep, not_ready, ready, state, stop, stop_signals, wait_for};
 pub use work::deadline::{remaining, until_remaining};
 pub use work::handle::{Panic, WorkerError, WorkerHandle};
 pub use work::hold::{Hold, hold};

@@ -8,13 +8,21 @@ use std::future::pending;
 use graceful::{OnFailure, Worker};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber, span};
+use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
 
 #[graceful::main(stop_timeout = "1s", drain = "50ms")]
 async fn main() {
-    let subscriber = tracing_subscriber::registry().with(Print);
-    tracing::subscriber::set_global_default(subscriber).expect("it is the first");
+    match args().nth(2) {
+        // As most programs have it: a filter for all layers, or one of each.
+        Some(filter) if args().nth(3).is_none() => {
+            tracing_subscriber::registry().with(EnvFilter::new(filter)).with(Print).init();
+        }
+        Some(filter) => tracing_subscriber::registry().with(Print.with_filter(EnvFilter::new(filter))).init(),
+        None => tracing_subscriber::registry().with(Print).init(),
+    }
     match args().nth(1).expect("a case").as_str() {
         "healthy" => {
             graceful::before_stop("deregister", || async {});

@@ -81,7 +81,7 @@ fn ended_by_main() -> Vec<Row> {
         drained("main Err", "main_fails")
             .act(|scene| drained_after(scene, r#"Error: "out of luck""#))
             .code(1)
-            .says("graceful: exit code 1: main")
+            .silent_about("exit code")
             .look(|end| {
                 let lines = end.stderr.iter().filter(|line| line.text.contains("out of luck"));
                 assert_eq!(lines.count(), 1, "printed once\n{end}");

@@ -8,6 +8,9 @@ use crate::clean::{everything_in_order, job_done};
 use crate::row::{BUDGET, Row, Stage, row};
 use crate::scene::{Scene, again_unless, pause};
 
+/// How long it takes at the most to notice that a handler was replaced.
+const NOTICED: Duration = Duration::from_secs(2);
+
 /// The same signal within this is the same one.
 const SAME: Duration = Duration::from_millis(100);
 
@@ -133,11 +136,28 @@ fn inherited() -> Vec<Row> {
             }),
         row("a handler replaced by the program", "replaces_handlers")
             .prints("the program's own handler")
-            .says("another handler was installed for SIGTERM, SIGINT after the start"),
+            .says("other code has replaced the handler for SIGTERM, SIGINT: these signals stop nothing"),
+        row("a handler replaced by one that swallows the signal", "swallows_signals")
+            .on(&["with_usr1"])
+            .act(|scene| {
+                scene.prints("up");
+                let replaced = Instant::now();
+                scene.says("other code has replaced the handler for SIGTERM, SIGINT: these signals stop nothing");
+                again_unless(replaced.elapsed() < NOTICED);
+                scene.terminate();
+                scene.prints("the program's own handler");
+                scene.send(Signal::SIGUSR1)
+            })
+            .says("or have it call graceful::stop()")
+            .says("stopping: SIGUSR1")
+            .look(|end| {
+                let said = end.stderr.iter().filter(|line| line.text.contains("has replaced the handler"));
+                assert_eq!(said.count(), 1, "once\n{end}");
+            }),
         row("the same, and an end that is not 0", "replaces_handlers_and_fails")
             .code(1)
-            .says("graceful:   another handler was installed for SIGTERM, SIGINT after the start")
-            .says("graceful: exit code 1: main's own"),
+            .says("graceful:   other code has replaced the handler for SIGTERM, SIGINT: these signals stop nothing")
+            .says("graceful: exit code 1: worker `flush` failed"),
     ]
 }
 

@@ -7,6 +7,7 @@ use crate::life::wait_graph::WaitGraph;
 use crate::model::failure::Failures;
 use crate::model::still_running::StopFacts;
 use crate::os::lock::Lock;
+use crate::os::signal::Signal;
 
 #[derive(Debug, Default)]
 pub(crate) struct Diagnostics {
@@ -23,6 +24,8 @@ pub(crate) struct Diagnostics {
     pub(crate) cuts: crate::life::cuts::Cuts,
     /// The facts of a stop that ran out of time, taken before the abort.
     pub(crate) report: OnceLock<StopFacts>,
+    /// The signals whose handlers other code has replaced, as far as a line has said so.
+    replaced: Lock<Vec<Signal>>,
     /// Whether the report has been given to the writer. Held while it is made.
     reported: Lock<bool>,
 }
@@ -34,6 +37,14 @@ impl Diagnostics {
         if !std::mem::replace(&mut *reported, true) {
             give();
         }
+    }
+
+    /// Those of these signals of which no line has said that their handlers were replaced. From now on one has.
+    pub(super) fn newly_replaced(&self, mut replaced: Vec<Signal>) -> Vec<Signal> {
+        let mut said = self.replaced.lock();
+        replaced.retain(|signal| !said.contains(signal));
+        said.extend(&replaced);
+        replaced
     }
 
     pub(crate) fn is_reported(&self) -> bool {

@@ -6,6 +6,7 @@ mod members;
 mod wakers;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -25,11 +26,11 @@ use crate::life::stage_tokens::StageTokens;
 use crate::life::teardown::{MainsThread, Teardown};
 use crate::model::coarse_clock::CoarseClock;
 use crate::model::settings::Settings;
-use crate::model::stall::Stall;
+use crate::model::stall::{Stall, Why};
 use crate::model::state::State;
-use crate::os::signal::Wakeup;
-use crate::say::lines;
+use crate::os::signal::{self, Wakeup};
 use crate::say::writer::Writer;
+use crate::say::{lines, signals};
 
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
@@ -117,10 +118,19 @@ impl Lifecycle {
         if self.settings.is_test { Instant::now() } else { Instant::from_std(std::time::Instant::now()) }
     }
 
-    /// Called by a thread that should have woken at `due`. Writes a line if it is late because the process stood still.
-    pub(crate) fn woke(&self, due: Instant) {
+    /// Called by a thread that should have woken at `due`, and says how long it has waited for a processor since. Writes
+    /// a line if it is late because the process stood still.
+    pub(crate) fn woke(&self, due: Instant, waited: impl FnOnce() -> Option<Duration>) {
         if let Some(late) = self.time.stall.woke(due, self.now()) {
-            self.writer.say(lines::stood_still(late));
+            self.writer.say(lines::stood_still(late, Why::of(late, waited())));
+        }
+    }
+
+    /// Says which signals stop nothing any more, since other code has replaced their handlers: once for each.
+    pub(crate) fn notice_replaced_handlers(&self) {
+        let new = self.diagnostics.newly_replaced(signal::replaced());
+        if !new.is_empty() {
+            self.writer.say(signals::handlers_replaced(&new));
         }
     }
 

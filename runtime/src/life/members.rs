@@ -1,9 +1,6 @@
 //! What is alive in a lifecycle: main, workers and holds by stage, and the results that workers leave behind.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Waker;
-
+use crate::life::mains_future::MainsFuture;
 use crate::life::results::Results;
 use crate::life::tracker::Tracker;
 use crate::model::state::Stage;
@@ -13,12 +10,7 @@ pub(crate) struct Members {
     /// How many are alive, by stage. Main counts in its own.
     alive: [Tracker; 4],
     pub(super) results: Results,
-    /// Set until main is gone.
-    main_alive: AtomicBool,
-    /// What wakes main's thread: the runtime's own waker, so any thread may call it.
-    main_waker: OnceLock<Waker>,
-    /// Set when main asks for its token, its flag or its future.
-    main_asked: AtomicBool,
+    pub(crate) main: MainsFuture,
 }
 
 impl Members {
@@ -26,13 +18,7 @@ impl Members {
     pub(super) fn with_main() -> Self {
         let alive: [Tracker; 4] = Default::default();
         alive[Stage::Main.index()].arrive();
-        Self {
-            alive,
-            results: Results::default(),
-            main_alive: AtomicBool::new(true),
-            main_waker: OnceLock::new(),
-            main_asked: AtomicBool::new(false),
-        }
+        Self { alive, results: Results::default(), main: MainsFuture::default() }
     }
 
     pub(super) fn of(&self, stage: Stage) -> &Tracker {
@@ -46,7 +32,13 @@ impl Members {
 
     /// How many workers and holds are alive.
     pub(crate) fn workers(&self) -> usize {
-        self.count().saturating_sub(usize::from(self.is_main_alive()))
+        self.count().saturating_sub(usize::from(self.main.is_alive()))
+    }
+
+    /// How many workers and holds are alive that do not only serve others.
+    pub(crate) fn own_work(&self) -> usize {
+        let counts = [Stage::Early, Stage::Main].map(|stage| self.of(stage).count());
+        counts.iter().sum::<usize>().saturating_sub(usize::from(self.main.is_alive()))
     }
 
     /// Whether none is left, and no result is being dropped.
@@ -77,34 +69,6 @@ impl Members {
 
     pub(crate) fn is_each_watched(&self, stage: Stage) -> bool {
         self.of(stage).is_each_watched()
-    }
-
-    pub(crate) fn is_main_alive(&self) -> bool {
-        self.main_alive.load(Ordering::Acquire)
-    }
-
-    pub(super) fn main_left(&self) {
-        self.main_alive.store(false, Ordering::Release);
-    }
-
-    /// Keeps the waker that wakes main while it waits.
-    pub(crate) fn main_waits(&self, waker: &Waker) {
-        let _ = self.main_waker.set(waker.clone());
-    }
-
-    /// Wakes main if it waits.
-    pub(crate) fn wake_main(&self) {
-        if let Some(waker) = self.main_waker.get() {
-            waker.wake_by_ref();
-        }
-    }
-
-    pub(crate) fn note_main_asked(&self) {
-        self.main_asked.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn has_main_asked(&self) -> bool {
-        self.main_asked.load(Ordering::Relaxed)
     }
 
     pub(crate) fn are_results_gone(&self) -> bool {

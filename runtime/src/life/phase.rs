@@ -65,6 +65,8 @@ pub(crate) struct Phase {
     told_at: OnceLock<Instant>,
     /// When all had ended or been aborted.
     joined_at: OnceLock<Instant>,
+    /// Set once the service was ready.
+    been_ready: AtomicBool,
     /// Set once the settings have been written.
     introduced: AtomicBool,
     /// What happened in the stop, in order.
@@ -79,6 +81,7 @@ impl Default for Phase {
             budget: OnceLock::new(),
             told_at: OnceLock::new(),
             joined_at: OnceLock::new(),
+            been_ready: AtomicBool::new(false),
             introduced: AtomicBool::new(false),
             timeline: Timeline::default(),
         }
@@ -157,6 +160,11 @@ impl Phase {
         self.word.load(Ordering::SeqCst) & SINGLED_OUT != 0
     }
 
+    /// Whether the service was ever ready.
+    pub(crate) fn has_been_ready(&self) -> bool {
+        self.been_ready.load(Ordering::Relaxed)
+    }
+
     /// Whether the settings have yet to be written: true once.
     pub(crate) fn introduce(&self) -> bool {
         !self.introduced.swap(true, Ordering::Relaxed)
@@ -168,6 +176,7 @@ impl Phase {
         let moved = self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
             (word & STATE == from as u32).then_some(word & !STATE | to as u32)
         });
+        self.been_ready.fetch_or(moved.is_ok() && ready, Ordering::Relaxed);
         moved.ok().map(|_| to)
     }
 

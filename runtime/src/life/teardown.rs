@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use crate::life::exit_functions::ExitFunctions;
 use crate::os::lock::Lock;
 
 /// Whose code main's thread runs.
@@ -24,13 +25,20 @@ pub(crate) struct Teardown {
     mains_thread: Lock<MainsThread>,
     /// What is dropped last of all; `None` once that has happened.
     kept: Lock<Option<Vec<Box<dyn Any + Send>>>>,
+    /// What runs last, on whatever way out.
+    pub(crate) exit_functions: ExitFunctions,
     /// Set when the lifecycle is over and the watch ends.
     over: AtomicBool,
 }
 
 impl Default for Teardown {
     fn default() -> Self {
-        Self { mains_thread: Lock::default(), kept: Lock::new(Some(Vec::new())), over: AtomicBool::new(false) }
+        Self {
+            mains_thread: Lock::default(),
+            kept: Lock::new(Some(Vec::new())),
+            exit_functions: ExitFunctions::default(),
+            over: AtomicBool::new(false),
+        }
     }
 }
 

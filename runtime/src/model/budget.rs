@@ -49,6 +49,9 @@ pub(crate) const LAST_LINES: Duration = Duration::from_millis(100);
 /// The shortest: what a healthy pipe takes, with room to spare.
 pub(crate) const LAST_LINES_AT_LEAST: Duration = Duration::from_millis(20);
 
+/// The longest the process stays for functions given to `at_exit`.
+pub(crate) const EXIT_FUNCTIONS: Duration = Duration::from_millis(50);
+
 /// How long a worker's task may outlive the worker.
 pub(crate) const TASK_SETTLING: Duration = Duration::from_millis(1);
 

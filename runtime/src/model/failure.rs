@@ -62,6 +62,9 @@ pub(crate) enum FailureKind {
     Destructor,
 }
 
+/// The reason of an exit code that is main's.
+pub(crate) const MAINS_OWN: &str = "main's own";
+
 impl Subject {
     /// As reports show it.
     pub(crate) fn name(&self) -> String {
@@ -112,7 +115,7 @@ impl Failure {
 
     /// The failure as the reason of an exit code.
     pub(crate) fn reason(&self) -> String {
-        if self.is_mains() { "main's own".to_owned() } else { self.to_string() }
+        if self.is_mains() { MAINS_OWN.to_owned() } else { self.to_string() }
     }
 
     /// Records the worker's task, so that its handle can mark the failure as observed.

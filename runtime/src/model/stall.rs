@@ -26,6 +26,27 @@ struct Standstill {
     is_used: bool,
 }
 
+/// Why a thread woke too late, as far as can be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It was not to run: the process was stopped or frozen.
+    Frozen,
+    /// Other threads had the processors.
+    Busy,
+    Unknown,
+}
+
+impl Why {
+    /// By how `late` it woke, and how long it `waited` for a processor meanwhile.
+    pub(crate) fn of(late: Duration, waited: Option<Duration>) -> Self {
+        match waited {
+            Some(waited) if late.saturating_sub(waited) >= LATE => Self::Frozen,
+            Some(_) => Self::Busy,
+            None => Self::Unknown,
+        }
+    }
+}
+
 /// How many moments after a stall something may happen at the earliest.
 #[derive(Clone, Copy, Debug)]
 #[repr(u32)]
@@ -76,6 +97,16 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_thread_that_waited_for_a_processor_was_not_frozen() {
+        let (late, short) = (Duration::from_millis(300), Duration::from_millis(90));
+        assert_eq!(Why::of(late, Some(Duration::ZERO)), Why::Frozen);
+        assert_eq!(Why::of(late, Some(short)), Why::Frozen, "it was frozen for 210 ms");
+        assert_eq!(Why::of(late, Some(late - short)), Why::Busy);
+        assert_eq!(Why::of(late, Some(SECOND)), Why::Busy);
+        assert_eq!(Why::of(late, None), Why::Unknown);
+    }
 
     #[test]
     fn a_thread_that_wakes_in_time_has_not_stood_still() {

@@ -193,8 +193,10 @@ pub(crate) struct StopFacts {
     pub(crate) stuck: Vec<Stuck>,
     pub(crate) waits: Vec<Found>,
     pub(crate) awaits: Awaits,
-    /// Main was among them and never checked for the stop.
+    /// Main was among them and never checked for the stop, and nothing else seems to have told it.
     pub(crate) main_never_looked: bool,
+    /// The service has never been ready.
+    pub(crate) never_ready: bool,
     /// A waker blocked the stop while it was cancelling tokens.
     pub(crate) is_held_up: bool,
 }

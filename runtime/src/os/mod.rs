@@ -3,6 +3,7 @@
 pub(crate) mod loom;
 pub(crate) mod lock;
 pub(crate) mod sys;
+pub(crate) mod run_delay;
 pub(crate) mod spin;
 pub(crate) mod threads;
 pub(crate) mod helper;

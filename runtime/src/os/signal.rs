@@ -9,6 +9,8 @@ mod platform;
 #[path = "signal/windows.rs"]
 mod platform;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 pub(crate) use platform::{Handlers, Inbox, Setup, Wakeup, inbox, replaced};
 
 /// A signal that can ask a process to stop.
@@ -47,6 +49,29 @@ impl Signal {
             Self::User2 => "SIGUSR2",
         }
     }
+}
+
+/// Per signal: whether it asks a lifecycle of the process to stop.
+static STOPS: [AtomicBool; 6] = [const { AtomicBool::new(false) }; 6];
+
+/// Per signal: whether it has come since then.
+static CAME: [AtomicBool; 6] = [const { AtomicBool::new(false) }; 6];
+
+/// From now on these signals ask for the stop; none of them has come yet.
+pub(crate) fn expect_stops(signals: &[Signal]) {
+    for signal in Signal::ALL {
+        CAME[signal as usize].store(false, Ordering::SeqCst);
+        STOPS[signal as usize].store(signals.contains(&signal), Ordering::SeqCst);
+    }
+}
+
+/// The signals that have asked the process's lifecycle, or the last one there was, to stop.
+pub(crate) fn stops() -> Vec<Signal> {
+    let mut signals = Signal::ALL.to_vec();
+    signals.retain(|&signal| {
+        STOPS[signal as usize].load(Ordering::SeqCst) && CAME[signal as usize].load(Ordering::SeqCst)
+    });
+    signals
 }
 
 impl fmt::Display for Signal {

@@ -4,8 +4,8 @@
 
 #[cfg(unix)]
 pub(crate) use unix::{
-    Mask, die_of, exit_now, from_the_background, handler, is_ignored, is_writable, keep_default_up, outranked_by,
-    register, wait_readable, wait_writable,
+    Mask, at_exit, die_of, exit_now, from_the_background, handler, is_ignored, is_writable, keep_default_up,
+    outranked_by, register, wait_readable, wait_writable,
 };
 
 #[cfg(target_os = "linux")]
@@ -20,7 +20,7 @@ pub(crate) use unix::inherited;
 pub(crate) use unix::{idle_millis, unsent};
 
 #[cfg(windows)]
-pub(crate) use windows::{die_of, exit_now, from_the_background, outranked_by};
+pub(crate) use windows::{at_exit, die_of, exit_now, from_the_background, outranked_by};
 
 /// Milliseconds on a clock that only goes forward.
 #[cfg(not(target_os = "linux"))]
@@ -137,10 +137,25 @@ mod unix {
         }
     }
 
-    /// From now on `signal` sets the flag and then writes a byte to wake the reader, after the handlers registered
-    /// before this one.
-    pub(crate) fn register(signal: i32, arrived: Arc<AtomicBool>, wake: UnixStream) -> io::Result<SigId> {
+    /// From now on `exit(3)`, and so `std::process::exit`, calls this function. The first call counts.
+    pub(crate) fn at_exit(function: extern "C" fn()) {
+        static ONCE: std::sync::Once = std::sync::Once::new();
+        // SAFETY: the function is there as long as the process. If the table is full, it is not called.
+        ONCE.call_once(|| {
+            unsafe { libc::atexit(function) };
+        });
+    }
+
+    /// From now on `signal` sets the flags, the first one first, and then writes a byte to wake the reader, after the
+    /// handlers registered before this one.
+    pub(crate) fn register(
+        signal: i32,
+        came: &'static AtomicBool,
+        arrived: Arc<AtomicBool>,
+        wake: UnixStream,
+    ) -> io::Result<SigId> {
         let handle = move || {
+            came.store(true, Ordering::SeqCst);
             arrived.store(true, Ordering::SeqCst);
             // If the socket is full, the reader is about to wake anyway.
             let _ = (&wake).write(&[0]);
@@ -287,6 +302,9 @@ mod unix {
 
 #[cfg(windows)]
 mod windows {
+    /// `ExitProcess` calls nothing of ours.
+    pub(crate) fn at_exit(_: extern "C" fn()) {}
+
     /// There is no death by a signal on Windows.
     pub(crate) fn die_of(_: i32) {}
 

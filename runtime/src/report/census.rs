@@ -48,7 +48,7 @@ pub(crate) fn find(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Stuck> {
             });
         }
     }
-    if life.members.is_main_alive() {
+    if life.members.main.is_alive() {
         let census = Census::now(life, earlier);
         found.push(census.describe(EntryId::MAIN, What::Main, 1));
     }
@@ -76,6 +76,7 @@ pub(crate) fn workers(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Stuck> {
 pub(crate) fn ask_waiters(life: &Lifecycle) {
     /// Waking so many takes longer than there is before the abort.
     const TOO_MANY: usize = 10_000;
+    life.members.main.note_report();
     awaits::ask_at_last(life);
     if life.members.count() < TOO_MANY {
         life.diagnostics.waits.ask();

@@ -11,20 +11,21 @@ use crate::model::still_running::{Found, StopFacts, Stuck};
 use crate::os::signal;
 use crate::report::status::Timings;
 use crate::report::{awaits, census};
-use crate::say::lines;
+use crate::say::{lines, signals};
 
 /// Takes the facts. The sample from the beginning of the stop, and a `later` one, distinguish a poll that blocks from
 /// one that happens to be under way.
 pub(crate) fn take(life: &Lifecycle, later: Option<&Sample>) -> StopFacts {
     let samples: Vec<_> = life.diagnostics.first_sample.get().into_iter().chain(later).collect();
     let stuck = census::find(life, &samples);
-    let main_never_looked = stuck.iter().any(Stuck::is_main) && !life.members.has_main_asked();
+    let main_never_looked = stuck.iter().any(Stuck::is_main) && !life.members.main.seems_to_know();
     StopFacts {
         stuck,
         waits: life.diagnostics.waits.found(),
         // Their tracing began with the later sample.
         awaits: later.map_or_else(Awaits::default, |_| awaits::of(life)),
         main_never_looked,
+        never_ready: !life.phase.has_been_ready(),
         is_held_up: life.notifier.is_calling(),
     }
 }
@@ -60,6 +61,7 @@ impl<'a> Facts<'a> {
         for (holds, hint) in [
             (report.is_held_up, lines::HELD_UP),
             (report.main_never_looked, lines::MAIN_NEVER_LOOKED),
+            (report.main_never_looked && report.never_ready, lines::NEVER_READY),
             (is_late_at_the_end, lines::HELD_UP_AT_THE_END),
         ] {
             if holds {
@@ -80,6 +82,12 @@ impl<'a> Facts<'a> {
             stuck: &report.stuck,
             untracked,
         }
+    }
+
+    /// Main's own exit code, if something else decided.
+    pub(crate) fn outvoted(&self) -> Option<u8> {
+        let mains = self.failures.iter().find(|failure| failure.is_mains())?;
+        (!self.first().is_some_and(Failure::is_mains)).then_some(mains.code)
     }
 
     /// The failure that is the reason for the exit code.
@@ -104,5 +112,5 @@ impl<'a> Facts<'a> {
 /// The hint that other handlers have replaced ours.
 fn handlers_replaced(life: &Lifecycle) -> Option<String> {
     let replaced = if life.settings.is_test { Vec::new() } else { signal::replaced() };
-    (!replaced.is_empty()).then(|| lines::handlers_replaced(&replaced))
+    (!replaced.is_empty()).then(|| signals::replaced(&replaced))
 }

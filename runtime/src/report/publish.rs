@@ -27,6 +27,13 @@ fn line(facts: &Facts<'_>, format: Format, prefix: &str) -> Line {
     }
 }
 
+/// Whether there is more to say than main's own exit code. A machine that asked for JSON gets its line for that too.
+pub(crate) fn is_needed(life: &Lifecycle) -> bool {
+    let diagnostics = &life.diagnostics;
+    let is_plain = diagnostics.failures.are_mains_alone() && diagnostics.report.get().is_none();
+    diagnostics.failures.code() != 0 && !(is_plain && life.settings.report == Format::Text)
+}
+
 /// Waits for lines that the report would gain from, while there is time. Called on main's thread.
 pub(crate) fn settle(life: &Lifecycle) {
     if let (Some(report), Some(budget)) = (life.diagnostics.report.get(), life.phase.budget()) {

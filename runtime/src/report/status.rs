@@ -228,8 +228,8 @@ impl Status {
             cause: life.phase.cause().map(Cause::to_string),
             timings: Timings::of(life, now),
             main: MainStatus {
-                is_alive: life.members.is_main_alive(),
-                has_looked: life.members.has_main_asked(),
+                is_alive: life.members.main.is_alive(),
+                has_looked: life.members.main.has_asked(),
                 activity: activity(&census, EntryId::MAIN),
             },
             ..Self::empty()

@@ -80,6 +80,9 @@ fn stop(facts: &Facts<'_>, cause: &Cause) -> String {
 /// The last line, the only one that many people see.
 fn summary(facts: &Facts<'_>) -> String {
     let mut summary = format!("exit code {}: {}", facts.code, facts.reason());
+    if let Some(code) = facts.outvoted() {
+        let _ = write!(summary, "; main's own code, {code}, came later");
+    }
     let mut stuck: Vec<&Stuck> = facts.stuck.iter().collect();
     if !stuck.iter().all(|stuck| stuck.is_untold()) {
         stuck.retain(|stuck| !stuck.is_untold());

@@ -10,7 +10,7 @@ use tokio::runtime::{Handle, Runtime};
 
 use crate::life::lifecycle::Lifecycle;
 use crate::life::teardown::MainsThread;
-use crate::model::budget::{Budget, LAST_LINES, LAST_LINES_AT_LEAST, TASK_SETTLING, UNTRACKED};
+use crate::model::budget::{Budget, EXIT_FUNCTIONS, LAST_LINES, LAST_LINES_AT_LEAST, TASK_SETTLING, UNTRACKED};
 use crate::model::exit::{Exit, Judged};
 use crate::model::failure::Failure;
 use crate::model::settings::{Options, Settings};
@@ -21,15 +21,16 @@ use crate::os::{signal, sys};
 use crate::report::publish;
 use crate::run::runtime::RuntimeOptions;
 use crate::say::lines;
-use crate::say::refusals;
 use crate::say::writer::Writer;
+use crate::say::{refusals, signals};
 use crate::stop::driver::Driver;
 use crate::stop::watch;
 use crate::stop::watch::Others;
+use crate::stop::world::awake_beside_main;
 use crate::work::ambient::Claim;
 use crate::work::registration::Registration;
 use crate::work::task::Tracked;
-use crate::work::{ambient, current};
+use crate::work::{ambient, at_exit, current};
 
 /// What the watch does for optional features.
 pub(crate) const OTHERS: Others = Others {
@@ -83,6 +84,7 @@ impl Started {
         // Signals are held back from here on, on this thread and on those it starts, until there are handlers.
         let handled: Vec<_> = settings.signals.iter().copied().chain(settings.dump).collect();
         let setup = Setup::begin(&handled);
+        signal::expect_stops(&settings.signals);
         #[cfg(all(unix, feature = "net"))]
         crate::with::net::note_handed_over();
         let (inbox, wakeup) = signal::inbox().map_err(|error| refusals::no_inbox(&error))?;
@@ -101,7 +103,7 @@ impl Started {
         #[cfg(all(unix, feature = "systemd"))]
         crate::with::systemd::start(&life, setup.restore()).map_err(no_thread)?;
         for &signal in &setup.held_at_exec {
-            life.writer.say(lines::held_at_exec(signal));
+            life.writer.say(signals::held_at_exec(signal));
         }
         drop(setup);
 
@@ -135,8 +137,10 @@ impl Started {
         if let Some(what) = life.diagnostics.cuts.summary() {
             life.writer.say(crate::say::connections::cut_off(&what));
         }
-        let is_written = if life.diagnostics.failures.code() == 0 || fatal.is_some() {
-            farewell(&life, untracked);
+        let needs_report = || fatal.is_none() && publish::is_needed(&life);
+        let is_written = if !needs_report() {
+            let code = if fatal.is_some() { 0 } else { life.diagnostics.failures.code() };
+            farewell(&life, untracked, code);
             life.writer.finish(for_last_lines(&life))
         } else {
             life.writer.flush(until_report(&life).min(for_last_lines(&life)))
@@ -146,8 +150,9 @@ impl Started {
                 life.writer.say(lines::kept_value_panicked());
             }
         }
+        at_exit::run(&life, for_last_lines(&life).min(EXIT_FUNCTIONS));
         let code = life.diagnostics.failures.code();
-        if code != 0 && fatal.is_none() {
+        if needs_report() {
             publish::settle(&life);
             publish::publish(&life, code, untracked);
         }
@@ -221,16 +226,19 @@ fn fatal_signal(life: &Lifecycle) -> Option<Signal> {
 /// would only delay the end.
 fn tear_down(life: &Lifecycle, runtime: Runtime, is_last: bool) -> usize {
     let count = || life.tasks_alive().saturating_sub(life.members.workers());
+    let awake = || awake_beside_main(runtime.handle());
     let settled = std::time::Instant::now() + TASK_SETTLING;
-    while count() > 0 && std::time::Instant::now() < settled {
+    while count() > 0 && awake() > 0 && std::time::Instant::now() < settled {
         std::thread::yield_now();
     }
-    let untracked = count();
+    // A thread that was kept from running may have yet to leave the task of a worker that has ended.
+    let (left, running) = (count(), awake());
+    let untracked = left.saturating_sub(running);
     if is_last && life.tasks_alive() == 0 {
         std::mem::forget(runtime);
         return 0;
     }
-    let limit = if untracked > 0 { until_report(life).min(UNTRACKED) } else { Duration::ZERO };
+    let limit = if left > 0 { until_report(life).min(UNTRACKED) } else { Duration::ZERO };
     life.teardown.leave_to_the_user(|| runtime.shutdown_timeout(limit));
     untracked
 }
@@ -248,15 +256,15 @@ fn for_last_lines(life: &Lifecycle) -> Duration {
     left.clamp(LAST_LINES_AT_LEAST, LAST_LINES)
 }
 
-/// The lines of a clean end.
-fn farewell(life: &Lifecycle, untracked: usize) {
+/// The lines of an end that needs no report.
+fn farewell(life: &Lifecycle, untracked: usize, code: u8) {
     if untracked > 0 {
         life.writer.say(lines::untracked_dropped(untracked));
     }
-    let replaced = signal::replaced();
-    if !replaced.is_empty() {
-        life.writer.say(lines::unheard(&replaced));
-    }
+    life.notice_replaced_handlers();
     let took = life.phase.budget().map_or(Duration::ZERO, |budget| life.now() - budget.asked());
-    life.writer.say_at_once(lines::stopped(life.phase.cause(), took));
+    if code != 0 {
+        life.writer.say(lines::ended(code, failure::MAINS_OWN, took));
+    }
+    life.writer.say_at_once(lines::stopped(life.phase.cause(), took, code));
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::life::lifecycle::Lifecycle;
 use crate::life::running_tests::Running;
-use crate::model::budget::LAST_LINES;
+use crate::model::budget::{EXIT_FUNCTIONS, LAST_LINES};
 use crate::model::exit::Exit;
 use crate::model::settings::Settings;
 use crate::model::state::Cause;
@@ -19,7 +19,7 @@ use crate::say::refusals;
 use crate::say::writer::Writer;
 use crate::stop::driver::Driver;
 use crate::stop::watch;
-use crate::work::{ambient, current};
+use crate::work::{ambient, at_exit, current};
 
 /// Runs a test inside a lifecycle of its own.
 ///
@@ -54,6 +54,7 @@ pub fn test<F: Future>(builder: Builder, main: F) -> F::Output {
     });
     runtime.shutdown_background();
     life.teardown.take_kept().for_each(drop);
+    at_exit::run(&life, EXIT_FUNCTIONS);
     drop((entered, enlisted));
     life.writer.flush(LAST_LINES);
     drop(attended);

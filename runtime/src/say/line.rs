@@ -29,7 +29,7 @@ pub(crate) enum Level {
 /// Where a line goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum To {
-    /// The subscriber, if one is set; else standard error.
+    /// The subscriber, if one is set that takes lines of this crate; else standard error.
     Either,
     /// The subscriber only: people read the same in the report.
     Subscriber,

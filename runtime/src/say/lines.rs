@@ -1,7 +1,9 @@
 //! Every line this crate prints.
 
+use std::any::Any;
 use std::fmt;
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::awaits::Await;
@@ -11,9 +13,10 @@ use crate::model::failure::{Failure, FailureKind, Subject};
 use crate::model::hook::Progress;
 use crate::model::label::Label;
 use crate::model::settings::{NO_LIMIT, Settings};
+use crate::model::stall::Why;
 use crate::model::state::{Cause, State};
 use crate::model::still_running::{Cycle, Stuck};
-use crate::model::text::{append, cut, listed, name, span};
+use crate::model::text::{append, cut, listed, name, of_panic, span};
 use crate::os::signal::Signal;
 use crate::say::line::{Level, Line, To};
 
@@ -30,10 +33,6 @@ pub(crate) fn started(settings: &Settings) -> Line {
     let cut =
         if settings.drain > half { format!(", cut to {}: half the stop_timeout", span(half)) } else { String::new() };
     Line::debug(format!("stop_timeout {timeout} ({from}); drain {drain} ({drain_from}){cut}; signals {signals}"))
-}
-
-pub(crate) fn held_at_exec(signal: Signal) -> Line {
-    Line::warn(format!("{signal} was blocked when the process started; it is unblocked from now on")).signal(signal)
 }
 
 // ----- the stop -----
@@ -64,17 +63,14 @@ pub(crate) fn stopping(cause: &Cause, drain: Option<Duration>, budget: &Budget) 
     line.cause(cause).before(budget.total())
 }
 
-pub(crate) fn drain_ended(signal: Signal) -> Line {
-    Line::info(format!("{signal} received; the drain ends")).signal(signal)
-}
-
-pub(crate) fn already_stopping(signal: Signal) -> Line {
-    Line::info(format!("{signal} received; already stopping")).signal(signal)
-}
-
-pub(crate) fn stood_still(late: Duration) -> Line {
+pub(crate) fn stood_still(late: Duration, why: Why) -> Line {
+    let why = match why {
+        Why::Frozen => "it was stopped or frozen",
+        Why::Busy => "the machine is too busy",
+        Why::Unknown => "it was stopped or frozen, or the machine is too busy",
+    };
     Line::warn(format!(
-        "the process stood still for at least {}: it was stopped or frozen; work that is due gets a moment to finish",
+        "the process stood still for at least {}: {why}; work that is due gets a moment to finish",
         span(late)
     ))
 }
@@ -140,9 +136,10 @@ pub(crate) fn noted(failure: &Failure) -> Line {
     Line::error(failure.to_string()).by(&failure.subject)
 }
 
-pub(crate) fn stopped(cause: Option<&Cause>, took: Duration) -> Line {
+pub(crate) fn stopped(cause: Option<&Cause>, took: Duration, code: u8) -> Line {
     let level = if matches!(cause, Some(Cause::MainEnded)) { Level::Debug } else { Level::Info };
-    Line::new(level, format!("stopped in {}", span(took))).after(took).code(0)
+    let mains = if code == 0 { String::new() } else { format!("; exit code {code}") };
+    Line::new(level, format!("stopped in {}{mains}", span(took))).after(took).code(code)
 }
 
 /// The end that a report explains.
@@ -180,12 +177,17 @@ pub(crate) fn untracked_dropped(tasks: usize) -> Line {
     Line::info(untracked(tasks))
 }
 
-pub(crate) fn unheard(signals: &[Signal]) -> Line {
-    Line::warn(handlers_replaced(signals))
-}
-
 pub(crate) fn kept_value_panicked() -> Line {
     Line::warn("a value given to keep(), or one of a hook that was never run, panicked while it was dropped")
+}
+
+pub(crate) fn exit_function_panicked(function: &str, payload: &(dyn Any + Send)) -> Line {
+    Line::warn(format!("at_exit `{}` panicked: {}", name(function), cut(of_panic(payload))))
+}
+
+pub(crate) fn exit_functions_left(left: &[Arc<str>], within: Duration) -> Line {
+    let names = listed(left.iter().map(|function| format!("`{}`", name(function))));
+    Line::warn(format!("at_exit {names} did not end within {}", span(within)))
 }
 
 pub(crate) fn waker_panicked() -> Line {
@@ -254,6 +256,9 @@ pub(crate) fn not_notified(error: &io::Error) -> Line {
 pub(crate) const MAIN_NEVER_LOOKED: &str =
     "main never checked its token: select! on graceful::stopping(), or pass it to with_graceful_shutdown";
 
+pub(crate) const NEVER_READY: &str = "graceful::ready() was never called: a start-up that waits, as a connection that is \
+    tried again and again does, ends at a stop inside graceful::run_until_stopping()";
+
 pub(crate) const HELD_UP: &str = "a waker is blocking the stop: code woken by a cancelled token has not returned";
 
 pub(crate) const HELD_UP_AT_THE_END: &str = "main and all workers were joined; \
@@ -288,15 +293,6 @@ pub(crate) fn more_places(more: usize) -> String {
     format!("and in {more} more places")
 }
 
-/// Another handler than ours is installed for these signals.
-pub(crate) fn handlers_replaced(signals: &[Signal]) -> String {
-    let list = listed(signals.iter().map(ToString::to_string));
-    format!(
-        "another handler was installed for {list} after the start: unless it calls the handler before it, the \
-         signal does not reach graceful"
-    )
-}
-
 /// `2 untracked tasks were dropped`.
 pub(crate) fn untracked(tasks: usize) -> String {
     match tasks {
@@ -312,16 +308,4 @@ pub(crate) fn names(stuck: &[Stuck]) -> String {
 
 fn limit(duration: Duration) -> String {
     if duration == NO_LIMIT { "none".to_owned() } else { span(duration) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn replaced_handlers_are_named_by_their_signals() {
-        let text = handlers_replaced(&[Signal::Terminate, Signal::Interrupt]);
-        let start = "another handler was installed for SIGTERM, SIGINT after the start";
-        assert!(text.starts_with(start), "{text}");
-    }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod line;
 pub(crate) mod subscriber;
 pub(crate) mod lines;
+pub(crate) mod signals;
 #[cfg(any(feature = "net", feature = "tower"))]
 pub(crate) mod connections;
 pub(crate) mod refusals;

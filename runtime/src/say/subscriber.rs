@@ -43,10 +43,17 @@ mod real {
         };
     }
 
-    /// Hands the line to the `tracing` subscriber; `false` if none is set.
+    /// Whether the subscriber takes anything at all of this crate's. A filter that names other targets only, as
+    /// `my_app=debug` does, takes not even errors.
+    fn takes_ours() -> bool {
+        tracing::enabled!(target: "graceful", tracing::Level::ERROR)
+    }
+
+    /// Hands the line to the `tracing` subscriber, which may leave out what its filter says; `false` if none is set, or if
+    /// it takes no line of this crate.
     pub(crate) fn emit(line: &Line) -> bool {
-        let is_set = is_set();
-        if is_set {
+        let is_taken = is_set() && takes_ours();
+        if is_taken {
             match line.level {
                 Level::Debug => event!(DEBUG, line),
                 Level::Info => event!(INFO, line),
@@ -54,7 +61,7 @@ mod real {
                 Level::Error => event!(ERROR, line),
             }
         }
-        is_set
+        is_taken
     }
 }
 

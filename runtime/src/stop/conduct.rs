@@ -87,7 +87,7 @@ impl Stop {
     /// Waits up to 20 ms for main's future to be dropped, then warns about workers that are still running.
     fn let_main_leave(&mut self, life: &Arc<Lifecycle>, budget: Budget) -> Next {
         let latest = budget.asked().checked_add(LEAVING);
-        if life.members.is_main_alive() && latest.is_none_or(|latest| latest > life.now()) {
+        if life.members.main.is_alive() && latest.is_none_or(|latest| latest > life.now()) {
             return Next::Wait(latest);
         }
         let left = census::workers(life, &[]);

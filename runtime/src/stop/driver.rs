@@ -48,7 +48,7 @@ impl Driver {
         } else if runs_tasks && !matches!(life.phase.cause(), Some(Cause::MainEnded)) {
             // The watch is about to wake them from outside the runtime, which costs more. If main's end caused the
             // stop, the watch first names the workers that are left.
-            life.slots.wake_those(|_, of| life.phase.is_cancelled(of));
+            life.wake_told(|stage| life.phase.is_cancelled(stage));
         }
         if runs_tasks {
             life.teardown.mains_thread_is_at(MainsThread::Users);

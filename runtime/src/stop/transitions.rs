@@ -9,12 +9,15 @@ use crate::model::state::{Stage, State};
 /// Tells stages to stop: first the workers parked in their slots; then the tokens and the code that waits for a state,
 /// whose wakers may be the user's.
 pub(super) fn cancel(life: &Arc<Lifecycle>, stages: &[Stage]) {
+    if stages.contains(&Stage::Main) {
+        life.members.main.note_told();
+    }
     life.phase.cancel(stages);
     // The early stage is told when the drain begins, and main's with it where there is none: then not again.
     let is_first = |stage: &Stage| life.phase.timeline.note(life.now(), Event::Told(*stage));
     let stages: Vec<_> = stages.iter().copied().filter(is_first).collect();
     if !stages.is_empty() {
-        life.slots.wake_those(|_, stage| stages.contains(&stage));
+        life.wake_told(|stage| stages.contains(&stage));
     }
     // A token that is handed out from here on is cancelled by the code that takes it, which sees the flag.
     for stage in stages {

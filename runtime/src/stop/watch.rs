@@ -4,29 +4,31 @@
 //! the process. It never runs, wakes or drops anything of the user's (main's waker is the runtime's), never writes to
 //! standard error, and waits for the writer no longer than a bounded moment.
 
+mod spinning_test;
+
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::life::lifecycle::Lifecycle;
 use crate::life::poll_record::Sample;
-use crate::life::running_tests;
 use crate::life::teardown::MainsThread;
 use crate::model::budget::{
-    Budget, LAST_LINES, LAST_LINES_AT_LEAST, LEAVING, LOOKING, OVERLOADED, PROBING, TEST_GRACE, WRITING,
+    Budget, EXIT_FUNCTIONS, LAST_LINES, LAST_LINES_AT_LEAST, LEAVING, LOOKING, OVERLOADED, PROBING, WRITING,
 };
 use crate::model::escalation::{Escalation, Meaning, Stop};
 use crate::model::failure;
-use crate::model::settings::NO_LIMIT;
 use crate::model::stall::Grace;
 use crate::model::state::State;
+use crate::os::run_delay::run_delay;
 use crate::os::signal::Inbox;
 use crate::os::signal::Signal;
 use crate::os::{sys, threads};
 use crate::report::{awaits, publish, status};
 use crate::say::lines;
-use crate::say::refusals;
+use crate::say::{refusals, signals};
 use crate::stop::driver::Driver;
+use crate::work::at_exit;
 
 /// After so many refusals in a row the system is taken to grant no thread at all.
 const REFUSALS: u32 = 3;
@@ -52,6 +54,7 @@ pub(crate) fn start(
         life: Arc::clone(life),
         inbox,
         deadline: None,
+        run_delay: None,
         escalation: Escalation::default(),
         earlier: None,
         reported: None,
@@ -75,6 +78,8 @@ struct Watch {
     inbox: Inbox,
     /// Set when the stop began.
     deadline: Option<Budget>,
+    /// How long this thread had waited for a processor by then.
+    run_delay: Option<Duration>,
     escalation: Escalation,
     /// In a test, the polls that were under way some time ago.
     earlier: Option<Sample>,
@@ -106,13 +111,17 @@ impl Watch {
             let now = Instant::now();
             self.inbox.wait(Some(next.saturating_duration_since(now)));
             if now < next && self.deadline.is_some() {
-                self.life.woke(next.into());
+                let before = self.run_delay;
+                self.life.woke(next.into(), || Some(run_delay()?.saturating_sub(before?)));
             }
             let has_ticked = self.life.time.clock.count();
             if has_ticked {
                 #[cfg(feature = "http")]
                 self.life.time.alarms.ring(Instant::now());
                 self.check_workers();
+                if !self.life.settings.is_test {
+                    self.life.notice_replaced_handlers();
+                }
             }
             let state = self.life.phase.state();
             if has_ticked || self.recorded.replace(state) != Some(state) {
@@ -207,10 +216,10 @@ impl Watch {
             Meaning::Stop if self.begin_stop(signal) => {}
             Meaning::EndDrain => {
                 self.life.end_drain();
-                self.life.writer.say(lines::drain_ended(signal));
+                self.life.writer.say(signals::drain_ended(signal));
             }
             Meaning::Stop | Meaning::AlreadyStopping => {
-                self.life.writer.say(lines::already_stopping(signal));
+                self.life.writer.say(signals::already_stopping(signal));
             }
             Meaning::Force => self.exit(failure::FORCED),
         }
@@ -240,9 +249,15 @@ impl Watch {
             return;
         };
         let is_test = self.life.settings.is_test;
-        let deadline = *self.deadline.get_or_insert_with(|| if is_test { in_real_time(budget) } else { *budget });
+        if self.deadline.is_none() {
+            self.run_delay = run_delay();
+        }
+        let deadline =
+            *self.deadline.get_or_insert_with(|| if is_test { spinning_test::in_real_time(budget) } else { *budget });
         if self.has_passed(deadline.report_at()) {
             let code = self.life.diagnostics.failures.settle(failure::OUT_OF_TIME);
+            // A terminal takes the report better once it is what it was.
+            self.run_exit_functions();
             publish::publish(&self.life, code, 0);
             self.reported.get_or_insert_with(Instant::now);
         }
@@ -273,40 +288,23 @@ impl Watch {
         }
     }
 
-    /// In a test: code that is inside the same poll in two samples a whole budget apart never yields, and nothing but
-    /// this ends it.
-    fn end_spinning_test(&mut self) {
-        let longest = self.longest_poll();
-        let due = self.earlier.as_ref().is_none_or(|earlier| earlier.age() >= longest);
-        if !due {
-            return;
-        }
-        let now = self.life.sample();
-        if self.earlier.replace(now).is_some_and(|earlier| earlier.has_one_still(&self.life.polls())) {
-            self.give_up_test();
-            self.exit(failure::OUT_OF_TIME);
-        }
+    /// Functions of the user's run on threads of their own: the watch waits for them, but not beyond the deadline.
+    fn run_exit_functions(&self) {
+        at_exit::run(&self.life, self.left().clamp(LAST_LINES_AT_LEAST, EXIT_FUNCTIONS));
     }
 
-    /// Nothing but the end of the process ends this test. It is named at once, and the others get the time they need.
-    fn give_up_test(&self) {
-        self.life.writer.speak_up();
-        self.life.writer.say_report(lines::test_never_yields(self.life.settings.test.as_ref()));
-        running_tests::let_others_end();
-    }
-
-    /// How long a poll of a test may take.
-    fn longest_poll(&self) -> Duration {
-        const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-        self.life.settings.stop_timeout.saturating_add(TEST_GRACE).min(LONGEST)
+    /// What is left until the deadline.
+    fn left(&self) -> Duration {
+        let now = tokio::time::Instant::from_std(Instant::now());
+        self.deadline.map_or(LAST_LINES, |deadline| deadline.left(now))
     }
 
     /// The last resort.
     fn exit(&self, code: u8) -> ! {
         let code = self.life.diagnostics.failures.settle(code);
+        self.run_exit_functions();
         publish::publish(&self.life, code, 0);
-        let left =
-            self.deadline.map_or(LAST_LINES, |deadline| deadline.left(tokio::time::Instant::from_std(Instant::now())));
+        let left = self.left();
         let had = self.reported.map_or(Duration::ZERO, |at| at.elapsed());
         let at_least = LAST_LINES_AT_LEAST.saturating_sub(had);
         let is_written = self.life.writer.finish(left.clamp(at_least, LAST_LINES));
@@ -317,10 +315,4 @@ impl Watch {
         (self.others.kill_children)();
         sys::exit_now(code)
     }
-}
-
-/// The budget of a test, whose own clock may be paused, in real time.
-fn in_real_time(budget: &Budget) -> Budget {
-    let total = budget.total().unwrap_or(NO_LIMIT);
-    Budget::new(tokio::time::Instant::from_std(Instant::now()), total.saturating_add(TEST_GRACE))
 }

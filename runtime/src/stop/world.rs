@@ -44,6 +44,14 @@ impl World for Lifecycle {
     }
 }
 
+/// How many threads of the process's runtime may be running a task. Called on main's thread, which runs none.
+pub(crate) fn awake_beside_main(runtime: &Handle) -> usize {
+    match runtime.runtime_flavor() {
+        RuntimeFlavor::CurrentThread => 0,
+        _ => awake(&runtime.metrics()),
+    }
+}
+
 /// Whether no thread of the runtime but the calling one is running a task. A thread that has run a worker to its end
 /// is done with the result before it parks.
 fn is_asleep(runtime: Option<&Handle>) -> bool {

@@ -81,7 +81,8 @@ fn of_runtime() -> Option<Arc<Lifecycle>> {
     runtimes.iter().find(|(runtime, _)| *runtime == id).and_then(|(_, life)| life.upgrade())
 }
 
-fn of_process() -> Option<Arc<Lifecycle>> {
+/// The lifecycle of the process.
+pub(crate) fn of_process() -> Option<Arc<Lifecycle>> {
     PROCESS.read().unwrap_or_else(PoisonError::into_inner).clone()
 }
 

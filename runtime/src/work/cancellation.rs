@@ -49,13 +49,12 @@ pub fn is_stopping() -> bool {
     !current::is_undisturbed() && look()
 }
 
-/// The caller, which asks about its stop. The report says so if main never does.
+/// The caller, which asks about its stop. The report says so if nobody does for main.
 #[inline]
 pub(crate) fn asking() -> Option<Caller> {
     let caller = Caller::find()?;
-    if caller.current.is_some_and(|current| current.entry == EntryId::MAIN) {
-        caller.life.members.note_main_asked();
-    }
+    let is_main = caller.current.is_some_and(|current| current.entry == EntryId::MAIN);
+    caller.life.members.main.note_asked(is_main);
     Some(caller)
 }
 

@@ -3,7 +3,8 @@
 use std::any::Any;
 use std::panic::Location;
 
-use crate::model::state::{Cause, State};
+use crate::model::state::{Cause, Stage, State};
+use crate::os::signal::{self, Signal};
 use crate::work::ambient::Caller;
 use crate::work::{ambient, cancellation, current};
 
@@ -60,8 +61,10 @@ pub fn wait_for(state: State) -> impl Future<Output = ()> + Send + 'static {
     }
 }
 
-/// Resolves when no worker is left, without stopping any: how a batch program or a command-line tool waits
-/// for what it started.
+/// Resolves when no worker of the stages [`Early`](crate::Stage::Early) and [`Main`](crate::Stage::Main) is left, and
+/// no [`hold`](crate::hold()), without stopping any: how a batch program or a command-line tool waits for what it started.
+/// Workers of the later stages only serve the others, as a health server does, and end when they are told to; they are
+/// not waited for.
 ///
 /// Called from a worker, it waits for the others; two workers that call it wait for each other. Outside any lifecycle
 /// it resolves at once.
@@ -73,6 +76,7 @@ pub fn idle() -> impl Future<Output = ()> + Send + 'static {
     let caller = Caller::find();
     async move {
         if let Some(caller) = caller {
+            let is_waited_for = matches!(caller.stage(), Stage::Early | Stage::Main);
             let me = usize::from(caller.worker().is_some());
             if current::has_parent() {
                 // The workers above may be alive only because of the caller.
@@ -81,10 +85,37 @@ pub fn idle() -> impl Future<Output = ()> + Send + 'static {
                 caller.life.members.watch();
             }
             // What the caller was started by and has returned waits for the caller.
-            let is_idle = || caller.life.members.workers() <= me + current::waiting_above();
+            let mine = || if is_waited_for { me + current::waiting_above() } else { 0 };
+            let is_idle = || caller.life.members.own_work() <= mine();
             caller.life.notifier.until(is_idle).await;
         }
     }
+}
+
+/// The signals that have asked the lifecycle of this process to stop, also those that came when it was stopping already.
+/// Empty before the first one.
+///
+/// The answer stays after the lifecycle is over, until the next one begins. That is for a plain `main` which runs one
+/// lifecycle after another, to read its configuration anew or to become another program: a SIGTERM that comes while a
+/// lifecycle stops for another cause is not the [`cause`], and asks the program to end all the same.
+///
+/// ```no_run
+/// #[graceful::main]
+/// async fn run() { /* … ends with graceful::stop() to begin anew */ }
+///
+/// fn main() -> std::process::ExitCode {
+///     loop {
+///         let code = run();
+///         if !graceful::stop_signals().is_empty() {
+///             return code;
+///         }
+///     }
+/// }
+/// ```
+///
+/// Between two lifecycles a signal has its default meaning. Tests get no signals.
+pub fn stop_signals() -> Vec<Signal> {
+    signal::stops()
 }
 
 /// Why the lifecycle stops. `None` before a stop was asked for, and outside any lifecycle.

@@ -217,6 +217,7 @@ impl Registration {
     #[inline]
     pub(crate) fn waker_id(&self, context: &Context<'_>) -> WakerId {
         if self.entry == EntryId::MAIN {
+            self.life.members.main.count_poll();
             current::polls_main_with(context.waker());
             WakerId::NONE
         } else {
@@ -234,7 +235,7 @@ impl Registration {
         }
         self.facts.set(Facts::WAITS, true);
         if self.entry == EntryId::MAIN {
-            self.life.members.main_waits(context.waker());
+            self.life.members.main.waits(context.waker());
         }
         // What would have woken it may have happened before its waker was there.
         if !self.life.phase.is_quiet(self.stage) && self.is_told() {
@@ -244,7 +245,9 @@ impl Registration {
 
     #[cold]
     fn is_told(&self) -> bool {
-        parking::is_stopping_unscoped(&self.life, self.stage, self.slot) || self.life.phase.may_be_aborted(self.stage)
+        let looks = self.entry != EntryId::MAIN || self.life.members.main.has_asked();
+        looks && parking::is_stopping_unscoped(&self.life, self.stage, self.slot)
+            || self.life.phase.may_be_aborted(self.stage)
     }
 
     fn take_slot(&self, waker: Option<&Waker>) -> SlotKey {

@@ -147,7 +147,17 @@ struct Supervisor<'a> {
 impl<'a> Supervisor<'a> {
     fn new(life: &'a Arc<Lifecycle>, entry: EntryId, parent: Option<&'a Arc<Scope>>, policy: &'a Policy) -> Self {
         let now = Instant::now();
-        Self { life, entry, parent, policy, restarts: Restarts::new(policy), due: now, began: now, limit: None, timer: None }
+        Self {
+            life,
+            entry,
+            parent,
+            policy,
+            restarts: Restarts::new(policy),
+            due: now,
+            began: now,
+            limit: None,
+            timer: None,
+        }
     }
 
     /// A run begins.

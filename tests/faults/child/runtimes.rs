@@ -17,6 +17,7 @@ pub(crate) fn run(name: &str) -> ExitCode {
         "crowd" => crowd::main(),
         "draining" => draining::main(),
         "many_signals" => many_signals::main(),
+        "with_usr1" => with_usr1::main(),
         "for_ever" => for_ever::main(),
         "reraising" => reraising::main(),
         "reraising_on_one_thread" => reraising_on_one_thread::main(),
@@ -77,6 +78,14 @@ mod many_signals {
         signals = ["SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP"],
         worker_threads = 1
     )]
+    pub(crate) async fn main() -> crate::Ending {
+        crate::case().await
+    }
+}
+
+/// Stops for one more signal, which few others handle.
+mod with_usr1 {
+    #[graceful::main(stop_timeout = "500ms", signals = ["SIGTERM", "SIGINT", "SIGUSR1"], worker_threads = 1)]
     pub(crate) async fn main() -> crate::Ending {
         crate::case().await
     }

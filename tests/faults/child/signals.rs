@@ -68,10 +68,17 @@ pub(crate) async fn run(case: &str) -> Ending {
             .expect("another handler");
             up().await
         }
+        "swallows_signals" => {
+            ctrlc::set_handler(|| println!("the program's own handler")).expect("another handler");
+            up().await
+        }
         "replaces_handlers_and_fails" => {
             ctrlc::set_handler(|| graceful::stop()).expect("another handler");
-            let _ = up().await;
-            Err("out of luck")
+            graceful::spawn("flush", async {
+                graceful::stopping().await;
+                Err::<(), _>("the disk is full")
+            });
+            up().await
         }
         "starts_programs" => start_programs().await,
         other => panic!("no case {other}"),

@@ -32,7 +32,7 @@ impl Lifecycle {
     pub(crate) fn begin_stop(&self, cause: Cause) -> bool {
         self.begin_stop_and(cause, || {
             if self.phase.state() >= State::Stopping {
-                self.members.wake_main();
+                self.members.main.wake();
             }
             self.notifier.wake_driver();
         })
@@ -41,7 +41,7 @@ impl Lifecycle {
     /// Asks for the stop because of a signal. Parked workers are woken before anything else; then comes `act`.
     pub(crate) fn begin_stop_by(&self, signal: Signal, act: impl FnOnce()) -> bool {
         self.begin_stop_and(Cause::Signal(signal), || {
-            self.slots.wake_those(|_, stage| self.phase.is_cancelled(stage));
+            self.wake_told(|stage| self.phase.is_cancelled(stage));
             // The signal has woken this thread on the core of another one, often main's: let that run first.
             thread::yield_now();
             act();
@@ -97,6 +97,9 @@ impl Lifecycle {
 
     /// Raises the state, never lowers it, and cancels stages.
     pub(crate) fn advance(&self, to: State, stages: &[Stage]) {
+        if stages.contains(&Stage::Main) {
+            self.members.main.note_told();
+        }
         if self.phase.advance(to, stages) {
             self.note(to);
         }

@@ -27,7 +27,7 @@ impl Lifecycle {
     }
 
     pub(crate) fn main_gone(&self) {
-        self.members.main_left();
+        self.members.main.left();
         self.leave(Stage::Main);
         self.end_drain();
     }

@@ -4,6 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::Lifecycle;
+use crate::model::label::EntryId;
+use crate::model::state::Stage;
 use crate::say::lines;
 
 impl Lifecycle {
@@ -25,6 +27,12 @@ impl Lifecycle {
         if let Err(job) = self.notifier.helper.run("graceful-waker", job) {
             self.writer.run(job);
         }
+    }
+
+    /// Wakes the parked workers of these stages, which were told to stop; and main, if it ever asks whether it was.
+    pub(crate) fn wake_told(&self, is_told: impl Fn(Stage) -> bool) {
+        let main = self.members.main.has_asked();
+        self.slots.wake_those(|entry, stage| (main || entry != EntryId::MAIN) && is_told(stage));
     }
 
     /// A waker that panics ends nothing.

@@ -171,7 +171,8 @@ impl Handlers {
             kept_up.push(signal);
         }
         let arrived = Arc::clone(&wakeup.arrived[signal as usize]);
-        self.ids.push(sys::register(number, arrived, wakeup.writer.try_clone()?)?);
+        let came = &super::CAME[signal as usize];
+        self.ids.push(sys::register(number, came, arrived, wakeup.writer.try_clone()?)?);
         if OURS[signal as usize].load(Ordering::SeqCst) == 0 {
             OURS[signal as usize].store(sys::handler(number), Ordering::SeqCst);
         }

@@ -144,6 +144,7 @@ fn listen<L: Send + 'static>(
     std::thread::Builder::new().name(format!("graceful-{signal}")).spawn(move || {
         runtime.block_on(async {
             while received(&mut listener).await.is_some() && !over.load(Ordering::Acquire) {
+                super::CAME[signal as usize].store(true, Ordering::SeqCst);
                 if sender.send(Some(signal)).is_err() {
                     break;
                 }

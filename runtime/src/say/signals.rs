@@ -1,0 +1,43 @@
+//! The lines about signals.
+
+use crate::model::text::listed;
+use crate::os::signal::Signal;
+use crate::say::line::Line;
+
+pub(crate) fn held_at_exec(signal: Signal) -> Line {
+    Line::warn(format!("{signal} was blocked when the process started; it is unblocked from now on")).signal(signal)
+}
+
+pub(crate) fn drain_ended(signal: Signal) -> Line {
+    Line::info(format!("{signal} received; the drain ends")).signal(signal)
+}
+
+pub(crate) fn already_stopping(signal: Signal) -> Line {
+    Line::info(format!("{signal} received; already stopping")).signal(signal)
+}
+
+/// Written when it is noticed, a second or so after it has happened: a signal that does not arrive cannot say so.
+pub(crate) fn handlers_replaced(signals: &[Signal]) -> Line {
+    Line::warn(format!("{}; remove that handler, or have it call graceful::stop()", replaced(signals)))
+}
+
+/// The same for a report.
+pub(crate) fn replaced(signals: &[Signal]) -> String {
+    let list = listed(signals.iter().map(ToString::to_string));
+    let stops = if signals.len() == 1 { "the signal stops" } else { "these signals stop" };
+    format!(
+        "other code has replaced the handler for {list}: {stops} nothing, unless the new handler calls the one before it"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replaced_handlers_are_named_by_their_signals() {
+        let text = replaced(&[Signal::Terminate, Signal::Interrupt]);
+        let start = "other code has replaced the handler for SIGTERM, SIGINT: these signals stop nothing";
+        assert!(text.starts_with(start), "{text}");
+    }
+}

@@ -1,0 +1,212 @@
+//! What a program is told when it asks, and what is said when there is something to say: as processes show it.
+#![cfg(unix)]
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use graceful_tests::{Child, End, Signal};
+
+const BUDGET: Duration = Duration::from_millis(600);
+
+/// What a busy machine may add.
+const SLACK: Duration = Duration::from_millis(500);
+
+fn start(arguments: &[&str]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_answers"));
+    Child::start(command.args(arguments))
+}
+
+fn stop(case: &str) -> End {
+    let child = start(&[case]);
+    child.prints("up");
+    child.terminate();
+    child.end()
+}
+
+#[test]
+fn a_signal_in_a_stop_with_another_cause_is_known_after_it() {
+    let mut child = start(&["generations", "signal"]);
+    child.prints("generation 2");
+    child.terminate();
+    child.says("SIGTERM received; already stopping");
+    child.tell("go on");
+    let end = child.end();
+    end.assert_code(0);
+    let expected =
+        ["asked before 1: []", "generation 1", "asked before 2: []", "generation 2", "asked to end: [Terminate]"];
+    assert_eq!(end.printed(), expected, "{end}");
+}
+
+#[test]
+fn without_a_signal_none_is_known() {
+    let end = start(&["generations"]).end();
+    end.assert_code(0);
+    end.assert_printed("three generations");
+}
+
+#[test]
+fn mains_own_exit_code_needs_no_report() {
+    let end = start(&["grep"]).end();
+    end.assert_code(1);
+    assert!(end.stderr.is_empty(), "{end}");
+}
+
+#[test]
+fn after_a_signal_it_is_part_of_the_last_line() {
+    let end = stop("grep_on");
+    end.assert_code(3);
+    let last = &end.stderr.last().expect("a line").text;
+    assert!(last.starts_with("graceful: stopped in ") && last.ends_with("; exit code 3"), "{end}");
+    assert_eq!(end.stderr.len(), 2, "{end}");
+}
+
+#[test]
+fn a_machine_that_asked_for_json_gets_its_line() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_answers"));
+    let end = Child::start(command.arg("grep").env("GRACEFUL_REPORT", "json")).end();
+    end.assert_code(1);
+    end.assert_said(r#"{"code":1,"reason":"main's own","#);
+}
+
+#[test]
+fn the_report_says_whose_code_won_over_mains() {
+    let end = start(&["matches"]).end();
+    end.assert_code(1);
+    end.assert_said("graceful: exit code 1: worker `load` failed: Config; main's own code, 42, came later");
+}
+
+#[test]
+fn a_worker_whose_failures_are_logged_leaves_the_code_to_main() {
+    let end = start(&["matches", "log"]).end();
+    end.assert_code(42);
+    end.assert_said("worker `load` failed: Config");
+    end.assert_silent_about("exit code");
+}
+
+#[test]
+fn a_start_up_that_hangs_is_told_what_ends_it() {
+    let end = stop("starting");
+    end.assert_code(124);
+    end.assert_said("  main never checked its token: ");
+    end.assert_said("  graceful::ready() was never called: a start-up that waits");
+    end.assert_said("run_until_stopping()");
+}
+
+#[test]
+fn a_service_that_was_ready_is_told_of_its_token_alone() {
+    for case in ["serving", "beside_a_worker"] {
+        let end = stop(case);
+        end.assert_code(124);
+        end.assert_said("  main never checked its token: ");
+        end.assert_silent_about("was never called");
+    }
+}
+
+#[test]
+fn a_main_whose_server_a_worker_has_stopped_is_not_told_to_look_at_its_token() {
+    let end = stop("told_by_a_worker");
+    end.assert_code(124);
+    end.assert_printed("the server stops");
+    end.assert_said("  main: still running");
+    end.assert_silent_about("never checked its token");
+}
+
+/// The last registered runs first.
+const RESTORED: [&str; 2] = ["terminal restored", "socket removed"];
+
+#[track_caller]
+fn restored(end: &End) {
+    assert!(end.printed().ends_with(&RESTORED), "{end}");
+}
+
+#[test]
+fn the_last_resort_comes_last_where_all_ends_in_order() {
+    let end = stop("leaves_in_time");
+    end.assert_code(0);
+    assert_eq!(end.printed(), [&["up", "closed", "kept"][..], &RESTORED].concat(), "{end}");
+}
+
+#[test]
+fn it_runs_where_the_deadline_ends_the_process() {
+    let child = start(&["leaves_late"]);
+    child.prints("up");
+    let asked = child.terminate();
+    let end = child.end();
+    end.assert_code(124);
+    restored(&end);
+    end.assert_gone_between(asked, Duration::ZERO, BUDGET + Duration::from_millis(50));
+}
+
+#[test]
+fn it_runs_where_a_second_ctrl_c_ends_the_process() {
+    let child = start(&["leaves_late"]);
+    child.prints("up");
+    child.interrupt();
+    child.says("stopping: SIGINT");
+    std::thread::sleep(Duration::from_millis(150));
+    child.interrupt();
+    let end = child.end();
+    end.assert_code(130);
+    restored(&end);
+}
+
+#[test]
+fn it_runs_where_code_exits() {
+    let end = stop("exits");
+    end.assert_code(5);
+    restored(&end);
+}
+
+#[test]
+fn one_that_blocks_holds_up_neither_the_others_nor_the_exit() {
+    let child = start(&["blocks_at_exit"]);
+    child.prints("up");
+    let asked = child.terminate();
+    let end = child.end();
+    end.assert_code(0);
+    restored(&end);
+    end.assert_said("at_exit `blocks` did not end within 50 ms");
+    end.assert_gone_between(asked, Duration::from_millis(50), Duration::from_millis(50) + SLACK);
+}
+
+#[test]
+fn nor_does_it_hold_up_the_deadline() {
+    let child = start(&["blocks_at_exit_late"]);
+    child.prints("up");
+    let asked = child.terminate();
+    let end = child.end();
+    end.assert_code(124);
+    restored(&end);
+    end.assert_said("exit code 124: out of time, still running: stuck");
+    end.assert_gone_between(asked, Duration::ZERO, BUDGET + Duration::from_millis(50));
+}
+
+#[test]
+fn one_that_panics_is_a_line_and_the_code_stays() {
+    let child = start(&["panics_at_exit"]);
+    child.prints("up");
+    child.terminate();
+    let end = child.end_in_panic();
+    end.assert_code(0);
+    restored(&end);
+    end.assert_said("at_exit `panics` panicked: no terminal");
+}
+
+#[test]
+fn the_same_name_replaces_and_a_late_one_runs() {
+    let end = stop("replaces_at_exit");
+    end.assert_code(0);
+    end.assert_printed("late, and run");
+    assert!(!end.printed().contains(&"the first one"), "{end}");
+    assert!(end.printed().contains(&"terminal restored"), "{end}");
+}
+
+#[test]
+fn there_is_no_last_resort_for_a_death_by_sigkill() {
+    let child = start(&["leaves_late"]);
+    child.prints("up");
+    let asked = Instant::now();
+    child.send(Signal::SIGKILL);
+    let end = child.end();
+    assert_eq!((end.signal, end.printed()), (Some(Signal::SIGKILL), vec!["up"]), "after {:?}", asked.elapsed());
+}
