@@ -111,6 +111,25 @@ fn a_main_whose_server_a_worker_has_stopped_is_not_told_to_look_at_its_token() {
     end.assert_silent_about("never checked its token");
 }
 
+#[test]
+fn restarts_that_become_a_habit_are_said_at_growing_intervals() {
+    let child = start(&["fails_for_ever"]);
+    child.prints("up");
+    for times in [10, 20, 40, 80] {
+        child.says(&format!(
+            "worker `never_well` fails again and again: {times} failures in a row, {} restarts in the last minute; \
+             the last time it failed: \"no route to host\"",
+            times - 1
+        ));
+    }
+    child.terminate();
+    let end = child.end();
+    end.assert_code(0);
+    for times in [30, 50, 70] {
+        end.assert_silent_about(&format!(" {times} failures in a row"));
+    }
+}
+
 /// The last registered runs first.
 const RESTORED: [&str; 2] = ["terminal restored", "socket removed"];
 

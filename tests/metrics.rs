@@ -23,6 +23,7 @@ fn outcomes_restarts_hooks_and_times_are_told() {
         r#"graceful_workers{worker="done",outcome="failed"} 0"#,
         r#"graceful_workers{worker="flaky",outcome="failed"} 1"#,
         r#"graceful_workers_live{worker="done"} 0"#,
+        r#"graceful_workers_restarting{worker="flaky"} 0"#,
         r#"graceful_restarts_total{worker="flaky"} 1"#,
         r#"graceful_workers{worker="ignores",outcome="aborted"} 1"#,
         r#"graceful_aborted_total{worker="ignores"} 1"#,
@@ -39,6 +40,7 @@ fn outcomes_restarts_hooks_and_times_are_told() {
     };
     let stopping = seconds(r#"graceful_stop_seconds{state="stopping"}"#);
     assert!((0.05..3.0).contains(&stopping), "{end}");
+    seconds(r#"graceful_since_progress_seconds{worker="ignores"}"#);
     let hook = seconds(r#"graceful_hook_seconds{hook="pool",stage="after_stop"}"#);
     assert!((0.0..3.0).contains(&hook), "{end}");
 }

@@ -204,7 +204,8 @@
 //!   hand.
 //! * `metrics`: the recorder of the `metrics` facade, where one is installed, gets these once a second and whenever
 //!   the state changes: `graceful_state`, `graceful_stop_seconds{state}`, `graceful_workers{worker,outcome}`,
-//!   `graceful_workers_live{worker}`, `graceful_restarts_total{worker}`, `graceful_aborted_total{worker}`,
+//!   `graceful_workers_live{worker}`, `graceful_workers_restarting{worker}`, `graceful_restarts_total{worker}`,
+//!   `graceful_aborted_total{worker}`, `graceful_since_progress_seconds{worker}` (see [`progress`]),
 //!   `graceful_hook_seconds{hook,stage}` and `graceful_hook_failures_total{hook,stage}`.
 //! * `process`: `child`, a worker that is a child process. Its process group is told to stop, waited for, and killed
 //!   at the deadline. On Unix.
@@ -334,7 +335,8 @@ pub use model::policy::{OnFailure, OnTimeout};
 pub use model::state::{Cause, Stage, State};
 pub use model::still_running::Blocking;
 pub use os::signal::Signal;
-pub use report::status::{Activity, HoldStatus, HookStatus, MainStatus, Moment, Status, Timings, WorkerStatus, status};
+pub use report::rows::{Activity, HoldStatus, HookStatus, LastFailure, MainStatus, WorkerStatus};
+pub use report::status::{Moment, Status, Timings, status};
 pub use run::builder::Builder;
 #[cfg(all(unix, feature = "process"))]
 pub use with::child::{ChildError, child};
@@ -351,6 +353,7 @@ pub use work::deadline::{remaining, until_remaining};
 pub use work::handle::{Panic, WorkerError, WorkerHandle};
 pub use work::hold::{Hold, hold};
 pub use work::hook::{after_stop, before_stop, on_stop};
+pub use work::progress::{is_progressing, progress};
 pub use work::reload::{Reloads, reloads};
 pub use work::worker::{BoxWorker, Worker, spawn, spawn_blocking};
 

@@ -124,6 +124,10 @@ async fn run() -> ExitCode {
             println!("up");
             pending().await
         }
+        "fails_for_ever" => {
+            never_well().spawn();
+            up().await
+        }
         "leaves_in_time" => {
             graceful::keep(Says("kept"));
             graceful::after_stop("close", || async { println!("closed") });
@@ -165,6 +169,11 @@ async fn run() -> ExitCode {
         }
         other => panic!("no case {other}"),
     }
+}
+
+#[graceful::worker(on_failure = "restart", backoff = "1ms..1ms")]
+async fn never_well() -> Result<(), &'static str> {
+    Err("no route to host")
 }
 
 fn restores() {

@@ -40,6 +40,7 @@ async fn flaky(again: Arc<Notify>) -> Result<(), &'static str> {
 
 #[graceful::worker(stop_timeout = "50ms")]
 async fn ignores() {
+    graceful::progress();
     pending::<()>().await;
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::life::function::Function;
 use crate::life::scope::Scope;
+use crate::life::trouble::Trouble;
 use crate::model::exit::ExitKind;
 use crate::model::failure::Subject;
 use crate::model::label::{EntryId, Label};
@@ -31,6 +32,10 @@ pub(crate) struct Entry {
     pub(crate) refused: AtomicU64,
     /// When the last of them ended, in milliseconds since the stop was asked for, plus one; 0 before that.
     pub(crate) ended_at: AtomicU32,
+    /// How many of them have ended a run, and wait for the next one.
+    pub(crate) between_runs: AtomicU32,
+    /// What went wrong lately.
+    pub(crate) trouble: Trouble,
     /// How many of them have ended their own code, and wait for what they have started.
     pub(crate) lingering: AtomicU32,
     /// The entry of the workers that have started them, plus one; 0 before the first, or one of the marks above.
@@ -58,7 +63,8 @@ impl Entry {
     /// How many are alive. Others start and end meanwhile, so it is a moment out of date.
     pub(crate) fn live(&self) -> u64 {
         let ended = self.ended.iter().map(|count| count.load(Ordering::Acquire)).sum();
-        self.started.load(Ordering::Acquire).saturating_sub(ended)
+        let waiting = u64::from(self.between_runs.load(Ordering::Acquire));
+        (self.started.load(Ordering::Acquire) + waiting).saturating_sub(ended)
     }
 
     /// How many run code of their own.
@@ -172,6 +178,7 @@ impl Entry {
         self.was_stopped.store(false, Ordering::Relaxed);
         self.parent.store(0, Ordering::Relaxed);
         self.ended_at.store(0, Ordering::Relaxed);
+        self.trouble.clear();
         self.given.lock().replace(label)
     }
 

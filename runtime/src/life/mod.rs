@@ -6,6 +6,7 @@ pub(crate) mod results;
 pub(crate) mod function;
 pub(crate) mod limit;
 pub(crate) mod scope;
+pub(crate) mod trouble;
 pub(crate) mod entry;
 pub(crate) mod registry;
 pub(crate) mod slot_key;

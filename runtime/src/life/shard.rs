@@ -1,10 +1,11 @@
 //! A part of the slots, under one lock.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use tokio::task::Id;
 
@@ -12,6 +13,7 @@ use crate::life::scope::Scope;
 use crate::life::slot_key::{SHARDS, SlotKey};
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
+use crate::os::sys;
 
 /// Room for a slot. Places are never freed: a worker that leaves makes room for the next.
 #[derive(Debug)]
@@ -28,8 +30,10 @@ pub(crate) struct Slot {
     /// It has a token of its own.
     pub(crate) has_token: bool,
     pub(crate) told: Told,
-    /// When it was taken, on the coarse clock: half of an `Instant`, of which there may be a million.
-    pub(crate) since: u64,
+    /// When it was taken.
+    pub(crate) since: Moment,
+    /// When the worker was last polled, to the second.
+    pub(crate) polled: Moment,
     /// Set once the worker waits.
     pub(crate) waker: Option<Waker>,
     /// The tokio task; main has none.
@@ -38,6 +42,22 @@ pub(crate) struct Slot {
     pub(crate) scope: Option<Arc<Scope>>,
     /// Whether that is its own.
     pub(crate) owns_scope: bool,
+}
+
+/// A moment on the coarse clock, in units of 16 ms: a quarter of an `Instant`, of which there may be millions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment(u32);
+
+impl Moment {
+    #[allow(clippy::cast_possible_truncation)] // it begins anew after two years
+    pub(crate) fn now() -> Self {
+        Self((sys::coarse_millis() / 16) as u32)
+    }
+
+    /// How long before `now` it was.
+    pub(crate) fn age(self, now: Self) -> Duration {
+        Duration::from_millis(u64::from(now.0.wrapping_sub(self.0)) * 16)
+    }
 }
 
 /// Whether a worker was told to stop apart from its stage.
@@ -72,6 +92,8 @@ impl Slot {
 pub(crate) struct Shard {
     pub(crate) places: Vec<Place>,
     pub(crate) free: Vec<u32>,
+    /// When the workers that say so last made progress, by place.
+    pub(crate) progress: BTreeMap<u32, Moment>,
     /// Places by task, from the first `find` on.
     pub(crate) by_task: Option<HashMap<Id, u32, BuildHasherDefault<IdHasher>>>,
 }

@@ -17,25 +17,28 @@ use tokio_util::sync::CancellationToken;
 
 use crate::life::orders::Orders;
 use crate::life::scope::{Kin, Scope};
-use crate::life::shard::{Place, Shard, Slot, Told};
+use crate::life::shard::{Moment, Place, Shard, Slot, Told};
 use crate::life::slot_key::{SHARDS, SlotKey};
 use crate::life::slot_tokens::SlotTokens;
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
 use crate::os::loom::{Mutex, MutexGuard};
-use crate::os::sys;
 
 /// How many wakers are copied out of a shard at a time. They are called outside the lock.
 const BATCH: usize = 64;
 
 /// The workers of one entry that have a slot.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Parked {
     pub(crate) count: u64,
     /// How many of them have not been told to stop, because their stage is a later one.
     pub(crate) untold: u64,
     /// How long ago the first of them took its slot.
     pub(crate) oldest: Duration,
+    /// How long ago the one that has waited longest was last polled. Zero if all are being polled.
+    pub(crate) unpolled: Duration,
+    /// How long ago the last one to make progress did, of those that say so.
+    pub(crate) progress: Option<Duration>,
 }
 
 /// All slots of a lifecycle.
@@ -59,7 +62,7 @@ impl Slots {
         kin: &Kin,
         waker: Option<&Waker>,
     ) -> SlotKey {
-        let number = preferred % SHARDS;
+        let (number, now) = (preferred % SHARDS, Moment::now());
         let mut shard = self.lock(number as usize);
         let index = shard.free_place();
         if let (Some(by_task), Some(task)) = (&mut shard.by_task, task) {
@@ -69,7 +72,8 @@ impl Slots {
         place.slot = Some(Slot {
             entry,
             stage,
-            since: sys::coarse_millis(),
+            since: now,
+            polled: now,
             has_token: false,
             told: Told::No,
             waker: waker.cloned(),
@@ -102,6 +106,9 @@ impl Slots {
             return;
         };
         shard.free.push(key.index());
+        if !shard.progress.is_empty() {
+            shard.progress.remove(&key.index());
+        }
         if let (Some(by_task), Some(task)) = (&mut shard.by_task, slot.task) {
             by_task.remove(&task);
         }
@@ -134,6 +141,28 @@ impl Slots {
             token.cancel();
         }
         token
+    }
+
+    /// Notes that the worker is being polled. Called once a second at the most.
+    pub(crate) fn note_polled(&self, key: SlotKey) {
+        let now = Moment::now();
+        self.with(key, |slot| slot.polled = now);
+    }
+
+    /// Notes that the worker has made progress.
+    pub(crate) fn note_progress(&self, key: SlotKey) {
+        let now = Moment::now();
+        let mut shard = self.lock(key.shard());
+        if shard.place(key).is_some() {
+            shard.progress.insert(key.index(), now);
+        }
+    }
+
+    /// How long it is since the last one made progress, of the workers that say so.
+    pub(crate) fn since_progress(&self) -> Option<Duration> {
+        let now = Moment::now();
+        let longest = |number| self.lock(number).progress.values().map(|moment| moment.age(now)).max();
+        (0..self.shards.len()).filter_map(longest).max()
     }
 
     /// Notes that the worker has seen that it is stopping, whatever has stopped it.
@@ -170,18 +199,26 @@ impl Slots {
         }
     }
 
-    /// The workers that have a slot, by entry. `is_told` says which stages have been told to stop.
-    pub(crate) fn tally(&self, is_told: impl Fn(Stage) -> bool) -> HashMap<EntryId, Parked> {
-        let now = sys::coarse_millis();
-        let mut tally = HashMap::new();
+    /// The workers that have a slot, by entry. `polled` are those inside a poll; `is_told` says which stages have been told
+    /// to stop.
+    pub(crate) fn tally(&self, polled: &[SlotKey], is_told: impl Fn(Stage) -> bool) -> HashMap<EntryId, Parked> {
+        let now = Moment::now();
+        let mut tally = HashMap::<_, Parked>::new();
         for number in 0..self.shards.len() {
             let shard = self.lock(number);
-            for slot in shard.places.iter().filter_map(|place| place.slot.as_ref()) {
-                let age = Duration::from_millis(now.saturating_sub(slot.since));
-                let entry = tally.entry(slot.entry).or_insert(Parked { count: 0, untold: 0, oldest: age });
+            let slots =
+                (0..).zip(&shard.places).filter_map(|(index, place)| Some((index, place, place.slot.as_ref()?)));
+            for (index, place, slot) in slots {
+                let key = SlotKey::new(index * SHARDS + u32::try_from(number).unwrap_or(0), place.taken);
+                let progress = shard.progress.get(&index).map(|moment| moment.age(now));
+                let entry = tally.entry(slot.entry).or_default();
                 entry.count += 1;
                 entry.untold += u64::from(slot.told == Told::No && !is_told(slot.stage));
-                entry.oldest = entry.oldest.max(age);
+                entry.oldest = entry.oldest.max(slot.since.age(now));
+                if !polled.contains(&key) {
+                    entry.unpolled = entry.unpolled.max(slot.polled.age(now));
+                }
+                entry.progress = entry.progress.max(progress);
             }
         }
         tally

@@ -30,6 +30,13 @@ impl CoarseClock {
         self.count.load(Ordering::Relaxed)
     }
 
+    /// The same, its lower half.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation)]
+    pub(crate) fn second(&self) -> u16 {
+        self.latest() as u16
+    }
+
     /// Counts the ticks that have passed. Returns whether there were any.
     pub(crate) fn count(&self) -> bool {
         let now = u32::try_from(self.began.elapsed().as_secs()).unwrap_or(u32::MAX);

@@ -53,6 +53,10 @@ impl<T> From<Exit<T>> for Judged<T> {
     }
 }
 
+impl ExitKind {
+    pub(crate) const ALL: [Self; 4] = [Self::Returned, Self::Failed, Self::Panicked, Self::Aborted];
+}
+
 impl<T> Exit<T> {
     #[inline]
     pub(crate) fn kind(&self) -> ExitKind {

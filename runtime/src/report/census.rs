@@ -95,7 +95,10 @@ pub(super) struct Census<'a> {
 
 impl<'a> Census<'a> {
     pub(super) fn now(life: &'a Lifecycle, earlier: &'a [&'a Sample]) -> Self {
-        Self { life, polls: life.polls(), slots: life.slots.tally(|stage| life.phase.is_cancelled(stage)), earlier }
+        let polls = life.polls();
+        let polled: Vec<_> = polls.iter().filter_map(|(_, poll)| poll.slot).collect();
+        let slots = life.slots.tally(&polled, |stage| life.phase.is_cancelled(stage));
+        Self { life, polls, slots, earlier }
     }
 
     fn describe(&self, entry: EntryId, what: What, count: u64) -> Stuck {

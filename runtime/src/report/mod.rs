@@ -3,6 +3,7 @@
 #[cfg_attr(not(taskdump), path = "awaits/off.rs")]
 pub(crate) mod awaits;
 pub(crate) mod census;
+pub(crate) mod rows;
 pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod facts;

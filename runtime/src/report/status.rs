@@ -13,12 +13,12 @@ use crate::model::budget::APART;
 use crate::model::budget::Budget;
 use crate::model::event::Event;
 use crate::model::exit::ExitKind;
-use crate::model::hook::{HookStage, Progress};
+use crate::model::hook::Progress;
 use crate::model::label::{EntryId, Label};
-use crate::model::policy::OnFailure;
-use crate::model::state::{Cause, Stage, State};
+use crate::model::state::{Cause, State};
 use crate::model::still_running::Blocking;
 use crate::report::census::Census;
+use crate::report::rows::{Activity, HoldStatus, HookStatus, LastFailure, MainStatus, WorkerStatus};
 use crate::say::line::Line;
 use crate::work::ambient;
 
@@ -77,108 +77,6 @@ pub struct Timings {
     pub stopping: Duration,
     /// From then on: [`after_stop`](crate::after_stop) hooks, the runtime, values given to [`keep`](crate::keep).
     pub closing: Duration,
-}
-
-/// Main.
-#[derive(Clone, Debug, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct MainStatus {
-    /// Whether it still runs.
-    pub is_alive: bool,
-    /// Whether it has asked about the stop: for its token, its flag or a future such as [`stopping`](crate::stopping).
-    pub has_looked: bool,
-    /// What it is doing.
-    pub activity: Activity,
-}
-
-/// What the workers of one function are doing: whether they run, are stuck, or wait.
-#[derive(Clone, Debug, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct Activity {
-    /// How many are being polled at this moment: they run, or block their thread.
-    pub in_poll: u64,
-    /// The threads on which a worker has been inside the same poll for 10 ms, and for how long. Filled in dumps and
-    /// reports; empty in a plain snapshot.
-    pub blocking: Vec<Blocking>,
-    /// How long ago one of them was last polled, to the second: it grows for a worker that waits for what never comes.
-    /// `None` if that is unknown: never polled, or on a thread that is gone.
-    pub last_polled: Option<Duration>,
-}
-
-/// The workers of one function, or of one name given at run time.
-#[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct WorkerStatus {
-    /// Its name.
-    pub name: String,
-    /// The names of the workers that have started them, the outermost first. Empty for those that main or an untracked
-    /// task has started, and where several kinds of workers have.
-    pub parents: Vec<String>,
-    /// The place in the source: `src/main.rs:7`.
-    pub location: String,
-    /// What a failure leads to.
-    pub on_failure: OnFailure,
-    /// The stage in which it is told to stop, if one was set.
-    pub stage: Option<Stage>,
-    /// How many are alive.
-    pub live: u64,
-    /// How many of those have returned, and wait for what they have started.
-    pub waiting: u64,
-    /// How many were started in all.
-    pub started: u64,
-    /// How many ended well.
-    pub finished: u64,
-    /// How many returned an error.
-    pub failed: u64,
-    /// How many panicked.
-    pub panicked: u64,
-    /// How many were aborted.
-    pub aborted: u64,
-    /// How many times a worker was run again after a failure.
-    pub restarted: u64,
-    /// How many were refused because the stop had gone too far.
-    pub refused: u64,
-    /// How long ago the oldest one alive first waited, which is about its age. `None` if none has waited.
-    pub oldest: Option<Duration>,
-    /// How long after the request for the stop the last of them ended. `None` if none has since.
-    pub ended: Option<Duration>,
-    /// What they are doing.
-    pub activity: Activity,
-}
-
-/// A hook.
-#[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct HookStatus {
-    /// Its name.
-    pub name: String,
-    /// When it runs.
-    pub stage: HookStage,
-    /// How far it has come.
-    pub progress: Progress,
-    /// How long after the request for the stop it began.
-    pub began: Option<Duration>,
-    /// How long it took, or has been running. `None` if it has not begun.
-    pub took: Option<Duration>,
-}
-
-/// The holds of one name.
-#[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct HoldStatus {
-    /// Its name.
-    pub name: String,
-    /// The call that takes it: `src/main.rs:7`.
-    pub location: String,
-    /// How many are held.
-    pub live: u64,
-    /// How many were taken in all.
-    pub taken: u64,
 }
 
 /// Takes a snapshot of the lifecycle: its state, a row per worker function, hooks and holds. It costs the workers
@@ -292,6 +190,7 @@ impl Timings {
 fn worker(census: &Census<'_>, id: EntryId, label: &Label, entry: &Entry) -> WorkerStatus {
     let policy = entry.policy();
     let ended = |kind| entry.ended(kind).load(Ordering::Relaxed);
+    let lately = entry.trouble.lately();
     WorkerStatus {
         name: label.name.to_string(),
         parents: census.life.registry.parents(id),
@@ -306,6 +205,10 @@ fn worker(census: &Census<'_>, id: EntryId, label: &Label, entry: &Entry) -> Wor
         panicked: ended(ExitKind::Panicked),
         aborted: ended(ExitKind::Aborted),
         restarted: entry.restarted.load(Ordering::Relaxed),
+        restarted_lately: lately.restarts,
+        restarting: lately.restarting,
+        next_restart: lately.next,
+        last_failure: lately.failure.map(|(text, ago)| LastFailure { text, ago }),
         refused: entry.refused.load(Ordering::Relaxed),
         oldest: census.slots.get(&id).map(|slots| slots.oldest),
         ended: entry.ended_at.load(Ordering::Relaxed).checked_sub(1).map(|ms| Duration::from_millis(ms.into())),
@@ -320,6 +223,9 @@ fn activity(census: &Census<'_>, entry: EntryId) -> Activity {
         let blocking = Blocking::find(census.life, census.earlier.iter().copied(), thread, *poll);
         activity.blocking.extend(blocking);
     }
+    let slots = census.slots.get(&entry);
+    activity.longest_unpolled = slots.map(|slots| slots.unpolled);
+    activity.since_progress = slots.and_then(|slots| slots.progress);
     activity.last_polled = if activity.in_poll > 0 {
         Some(Duration::ZERO)
     } else {
@@ -327,17 +233,6 @@ fn activity(census: &Census<'_>, entry: EntryId) -> Activity {
         tick.map(|tick| census.life.time.clock.since(tick))
     };
     activity
-}
-
-impl HoldStatus {
-    fn of(label: &Label, entry: &Entry) -> Self {
-        Self {
-            name: label.name.to_string(),
-            location: label.location(),
-            live: entry.live(),
-            taken: entry.started.load(Ordering::Relaxed),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::model::still_running::Blocking;
 use crate::model::text::{listed, name, span};
-use crate::report::status::{Activity, Status, WorkerStatus};
+use crate::report::rows::{Activity, WorkerStatus};
+use crate::report::status::Status;
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,10 +29,7 @@ impl fmt::Display for Status {
             workers.add(&[&"main", &"main", &"1", &span(self.uptime), none, none, none, none, none, none, now, &""]);
         }
         for worker in &self.workers {
-            let now = match worker.live {
-                0 => String::new(),
-                _ => worker.activity.to_string(),
-            };
+            let now = now(worker);
             workers.add(&[
                 &path(worker),
                 &worker.stage.unwrap_or_default(),
@@ -68,9 +66,31 @@ fn path(worker: &WorkerStatus) -> String {
     parents.chain([&*name(&worker.name)]).collect::<Vec<_>>().join(" > ")
 }
 
+/// What they are doing: those that wait for a restart are not polled.
+fn now(worker: &WorkerStatus) -> String {
+    let mut parts = Vec::new();
+    if worker.live > worker.restarting {
+        parts.push(worker.activity.to_string());
+    }
+    if let Some(next) = worker.next_restart {
+        let lately = match worker.restarted_lately {
+            0 => String::new(),
+            lately => format!(" ({lately} in the last minute)"),
+        };
+        parts.push(format!("{} restarting, the next in {}{lately}", worker.restarting, span(next)));
+    }
+    if let Some(last) = worker.last_failure.as_ref().filter(|_| worker.live > 0) {
+        parts.push(format!("{} ago it {}", span(last.ago), last.text));
+    }
+    parts.join("; ")
+}
+
 fn or_dash(duration: Option<Duration>) -> String {
     duration.map_or_else(|| "-".to_owned(), span)
 }
+
+/// A difference of so much between two workers is worth a word: both times are to the second.
+const APART: Duration = Duration::from_secs(2);
 
 /// Rows under a head, in columns as wide as their widest cell.
 struct Table {
@@ -122,6 +142,14 @@ impl fmt::Display for Activity {
                 let threads = threads.iter().map(Blocking::to_string);
                 write!(f, "blocking {}", listed(threads))
             }
+        }?;
+        let last = self.last_polled.unwrap_or_default();
+        if let Some(longest) = self.longest_unpolled.filter(|longest| *longest >= last + APART) {
+            write!(f, ", one not for {}", span(longest))?;
+        }
+        match self.since_progress {
+            Some(since) => write!(f, ", one without progress for {}", span(since)),
+            None => Ok(()),
         }
     }
 }
@@ -129,7 +157,8 @@ impl fmt::Display for Activity {
 #[cfg(test)]
 mod tests {
     use crate::model::hook::{HookStage, Progress};
-    use crate::report::status::{HookStatus, Status};
+    use crate::report::rows::HookStatus;
+    use crate::report::status::Status;
     use std::time::Duration;
 
     #[test]

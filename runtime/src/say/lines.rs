@@ -1,7 +1,6 @@
 //! Every line this crate prints.
 
 use std::any::Any;
-use std::fmt;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +8,7 @@ use std::time::Duration;
 use crate::model::awaits::Await;
 use crate::model::budget::Budget;
 use crate::model::failure;
-use crate::model::failure::{Failure, FailureKind, Subject};
+use crate::model::failure::Subject;
 use crate::model::hook::Progress;
 use crate::model::label::Label;
 use crate::model::settings::{NO_LIMIT, Settings};
@@ -84,11 +83,6 @@ pub(crate) fn still_waiting(left: &[Stuck], waited: Duration, remaining: Option<
     Line::warn(format!("still waiting for: {}", listed(left.iter().map(each)))).after(waited).before(remaining)
 }
 
-pub(crate) fn failed(failure: &Failure) -> Option<Line> {
-    // Std has printed main's error.
-    (!matches!(failure.kind, FailureKind::Code(_))).then(|| Line::error(failure.to_string()).by(&failure.subject))
-}
-
 pub(crate) fn waits_in_a_cycle(worker: &str, cycle: Cycle) -> Line {
     let worker = name(worker);
     let why = match cycle {
@@ -121,19 +115,6 @@ pub(crate) fn ended_early(worker: &Label, ended: u64) -> Line {
         ended => format!(" ({ended} so far)"),
     };
     Line::info(format!("worker {worker} ended by itself{times}; none is running now")).of(worker)
-}
-
-/// A failure that the policy tolerates.
-pub(crate) fn logged(failure: &Failure) -> Line {
-    Line::warn(failure.to_string()).by(&failure.subject)
-}
-
-pub(crate) fn restarting(failure: &Failure, pause: Duration) -> Line {
-    Line::warn(format!("{failure}; retrying in {}", span(pause))).by(&failure.subject)
-}
-
-pub(crate) fn noted(failure: &Failure) -> Line {
-    Line::error(failure.to_string()).by(&failure.subject)
 }
 
 pub(crate) fn stopped(cause: Option<&Cause>, took: Duration, code: u8) -> Line {
@@ -203,27 +184,6 @@ pub(crate) fn test_never_yields(test: Option<&Label>) -> Line {
     Line::error(format!(
         "the test{test} cannot be aborted: some of its code never yields; ending the test process when no other test runs"
     ))
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.subject {
-            Subject::Main => f.write_str("main ")?,
-            Subject::Worker(worker, _) => write!(f, "worker `{}` ", name(worker))?,
-            Subject::Hook(stage, hook) => write!(f, "{stage} hook `{}` ", name(hook))?,
-        }
-        match &self.kind {
-            FailureKind::Error(text) => write!(f, "failed: {}", cut(text)),
-            FailureKind::Code(code) => write!(f, "ended with exit code {code}"),
-            FailureKind::Panic(text) => write!(f, "panicked: {}", cut(text)),
-            FailureKind::Overrun(budget) => {
-                write!(f, "did not end within {} and was aborted", span(*budget))
-            }
-            FailureKind::Child(child) => write!(f, "failed: {child}"),
-            FailureKind::NotRun => f.write_str("was not run: no time was left"),
-            FailureKind::Destructor => f.write_str("panicked in a destructor"),
-        }
-    }
 }
 
 // ----- child processes -----

@@ -2,6 +2,7 @@
 
 pub(crate) mod line;
 pub(crate) mod subscriber;
+pub(crate) mod failures;
 pub(crate) mod lines;
 pub(crate) mod signals;
 #[cfg(any(feature = "net", feature = "tower"))]

@@ -14,7 +14,8 @@ use crate::life::lifecycle::Lifecycle;
 use crate::life::listeners::Recording;
 use crate::model::hook::Progress;
 use crate::model::outcome;
-use crate::report::status::{HookStatus, Status, WorkerStatus};
+use crate::report::rows::{HookStatus, WorkerStatus};
+use crate::report::status::Status;
 
 /// A recording is queued: until the writer thread comes to it, or drops it because its queue is full. The lifecycle has
 /// that queue, so what is in it holds no lifecycle.
@@ -80,6 +81,10 @@ fn record_workers(worker: &WorkerStatus) {
         counter!("graceful_workers", "worker" => name(), "outcome" => outcome).absolute(count);
     }
     gauge!("graceful_workers_live", "worker" => name()).set(worker.live as f64);
+    gauge!("graceful_workers_restarting", "worker" => name()).set(worker.restarting as f64);
+    if let Some(since) = worker.activity.since_progress {
+        gauge!("graceful_since_progress_seconds", "worker" => name()).set(since);
+    }
     counter!("graceful_restarts_total", "worker" => name()).absolute(worker.restarted);
     counter!("graceful_aborted_total", "worker" => name()).absolute(worker.aborted);
 }

@@ -9,7 +9,7 @@ use crate::model::failure::{Failure, FailureKind, Subject};
 use crate::model::label::EntryId;
 use crate::model::policy::OnFailure;
 use crate::model::state::{Cause, Stage};
-use crate::say::lines;
+use crate::say::failures;
 use crate::work::parking;
 
 /// What a failure of a worker means: by its own policy, else by that of the nearest worker above it that says so.
@@ -22,11 +22,12 @@ pub(crate) fn meaning(life: &Lifecycle, entry: EntryId, parent: Option<&Arc<Scop
 
 /// Does what the policy of a worker makes of its failure.
 pub(crate) fn by_policy(life: &Lifecycle, entry: EntryId, parent: Option<&Arc<Scope>>, failure: Failure) {
+    life.registry.get(entry).trouble.note_failure(failure.kind.to_string());
     match meaning(life, entry, parent) {
-        OnFailure::Log => life.writer.say(lines::logged(&failure)),
+        OnFailure::Log => life.writer.say(failures::logged(&failure)),
         // A run that fails would only be followed by another one: its destructor's panic weighs no more.
         OnFailure::Restart if matches!(failure.kind, FailureKind::Destructor) => {
-            life.writer.say(lines::logged(&failure));
+            life.writer.say(failures::logged(&failure));
         }
         OnFailure::Parent => pass_up(life, parent, failure),
         OnFailure::Stop | OnFailure::Restart => life.fail(failure),
@@ -36,7 +37,8 @@ pub(crate) fn by_policy(life: &Lifecycle, entry: EntryId, parent: Option<&Arc<Sc
 /// The same for a worker that does not run again, since it was aborted or told to stop.
 pub(crate) fn by_policy_in_the_end(life: &Lifecycle, entry: EntryId, parent: Option<&Arc<Scope>>, failure: Failure) {
     if meaning(life, entry, parent) == OnFailure::Restart {
-        life.writer.say(lines::logged(&failure));
+        life.registry.get(entry).trouble.note_failure(failure.kind.to_string());
+        life.writer.say(failures::logged(&failure));
     } else {
         by_policy(life, entry, parent, failure);
     }

@@ -19,7 +19,7 @@ use crate::model::hook::{HookStage, Progress};
 use crate::model::name::IntoName;
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::text;
-use crate::say::lines;
+use crate::say::{failures, lines};
 use crate::work::ambient;
 use crate::work::ambient::Caller;
 use crate::work::current;
@@ -104,7 +104,7 @@ where
 
 async fn retry_after(failure: &Failure, pause: Duration) {
     if let Some(life) = ambient::lifecycle() {
-        life.writer.say(lines::restarting(failure, pause));
+        life.writer.say(failures::restarting(failure, pause));
     }
     sleep(pause).await;
 }
@@ -204,7 +204,7 @@ pub(crate) fn note(life: &Lifecycle, stage: HookStage, name: Arc<str>, how: Fail
     let is_tolerated = stage == HookStage::BeforeStop && !matches!(how, FailureKind::Overrun(_));
     let failure = Failure::of_hook(Subject::Hook(stage, name), how);
     if is_tolerated {
-        life.writer.say(lines::logged(&failure));
+        life.writer.say(failures::logged(&failure));
     } else {
         life.note_failure(failure);
     }

@@ -28,6 +28,7 @@ pub(crate) mod worker;
 #[cfg(feature = "net")]
 pub(crate) mod own_entry;
 pub(crate) mod hold;
+pub(crate) mod progress;
 pub(crate) mod at_exit;
 pub(crate) mod hook;
 pub(crate) mod reload;

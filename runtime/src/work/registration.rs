@@ -34,17 +34,16 @@ pub struct Registration {
     pub(crate) kin: Kin,
     pub(crate) entry: EntryId,
     pub(crate) stage: Stage,
-    /// How it ended, as far as is known.
-    kind: ExitKind,
     facts: Facts,
+    /// In which second it was last polled; the lower half, which is enough to notice another one.
+    second: u16,
 }
 
-/// What else a registration knows, in one byte.
+/// What else a registration knows, in one byte: flags, and how the worker ended, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Facts(u8);
 
 impl Facts {
-    const NONE: Self = Self(0);
     /// Its end stops the process.
     const ESSENTIAL: Self = Self(1);
     /// It may have a token of its own, which stops it apart from its stage.
@@ -55,6 +54,22 @@ impl Facts {
     const WAITS: Self = Self(1 << 3);
     /// A supervisor inside it decides what follows its runs.
     const SUPERVISED: Self = Self(1 << 4);
+
+    /// Where the kind of its end is.
+    const KIND: u8 = 5;
+    /// So it ends if nothing else is noted.
+    const ABORTED: Self = Self((ExitKind::Aborted as u8) << Self::KIND);
+
+    /// How it ended.
+    #[inline]
+    fn kind(self) -> ExitKind {
+        ExitKind::ALL[usize::from(self.0 >> Self::KIND)]
+    }
+
+    #[inline]
+    fn set_kind(&mut self, kind: ExitKind) {
+        self.0 = self.0 & !(u8::MAX << Self::KIND) | (kind as u8) << Self::KIND;
+    }
 
     /// One of two.
     const fn or(self, other: Self) -> Self {
@@ -86,7 +101,7 @@ impl Registration {
             parent.arrive();
         }
         let kin = Kin { parent, children: None };
-        Self { life, slot: None, kin, entry, stage, kind: ExitKind::Aborted, facts: Facts::NONE }
+        Self { life, slot: None, kin, entry, stage, facts: Facts::ABORTED, second: 0 }
     }
 
     /// The same for an essential worker.
@@ -109,7 +124,19 @@ impl Registration {
         let (ran, worker) = current::polling(&self.life, current, kin, waker, guarded);
         self.slot = worker.slot;
         self.facts.set(Facts::SCOPED, worker.scoped);
+        if let Some(slot) = self.slot
+            && self.second != self.life.time.clock.second()
+        {
+            self.note_polled(slot);
+        }
         ran
+    }
+
+    /// Once a second at the most: others see when it was last polled.
+    #[cold]
+    fn note_polled(&mut self, slot: SlotKey) {
+        self.second = self.life.time.clock.second();
+        self.life.slots.note_polled(slot);
     }
 
     #[inline]
@@ -231,7 +258,10 @@ impl Registration {
         // Rule 4 of a scope: the waker, then the line.
         match self.slot {
             Some(slot) => self.life.slots.set_waker(slot, context.waker()),
-            None => self.slot = Some(self.take_slot(Some(context.waker()))),
+            None => {
+                self.second = self.life.time.clock.second();
+                self.slot = Some(self.take_slot(Some(context.waker())));
+            }
         }
         self.facts.set(Facts::WAITS, true);
         if self.entry == EntryId::MAIN {

@@ -11,18 +11,23 @@ use crate::model::policy::Policy;
 /// Restarts are counted, and a worker counts as healthy, over this long.
 pub(crate) const A_MINUTE: Duration = Duration::from_secs(60);
 
+/// So many restarts in a row are a habit.
+const HABIT: u32 = 10;
+
 /// The bookkeeping of restarts.
 pub(crate) struct Restarts<'a> {
     policy: &'a Policy,
     /// When the restarts were that count against the limit.
     recent: VecDeque<Instant>,
+    /// How many there were since a run was well for a minute.
+    in_a_row: u32,
     /// The next pause, before the jitter.
     pause: Duration,
 }
 
 impl<'a> Restarts<'a> {
     pub(crate) fn new(policy: &'a Policy) -> Self {
-        Self { policy, recent: VecDeque::new(), pause: policy.backoff.0 }
+        Self { policy, recent: VecDeque::new(), in_a_row: 0, pause: policy.backoff.0 }
     }
 
     /// Whether one more is within the limit. `began`: when the run that failed did; after one that was healthy for a
@@ -31,7 +36,9 @@ impl<'a> Restarts<'a> {
         let now = Instant::now();
         if now.duration_since(began) >= A_MINUTE {
             self.pause = self.policy.backoff.0;
+            self.in_a_row = 0;
         }
+        self.in_a_row = self.in_a_row.saturating_add(1);
         let Some((limit, within)) = self.policy.max_restarts else {
             return true;
         };
@@ -43,6 +50,12 @@ impl<'a> Restarts<'a> {
             self.recent.push_back(now);
         }
         allowed
+    }
+
+    /// Once there are ten in a row, and at growing intervals from then on: how many.
+    pub(crate) fn are_a_habit(&self) -> Option<u32> {
+        let tens = self.in_a_row / HABIT;
+        (self.in_a_row.is_multiple_of(HABIT) && tens.is_power_of_two()).then_some(self.in_a_row)
     }
 
     /// The pause before the next run: doubled each time, with a jitter of up to a half, so that many do not restart
@@ -100,6 +113,24 @@ mod tests {
         let pauses: HashSet<_> = (0..100).map(|_| Restarts::new(&policy).pause().as_millis()).collect();
         // Some are alike by chance, as birthdays are.
         assert!(pauses.len() > 50, "{pauses:?}");
+    }
+
+    #[test]
+    fn a_habit_is_said_at_growing_intervals_until_a_run_is_well() {
+        let policy = Policy::new();
+        let mut restarts = Restarts::new(&policy);
+        let now = Instant::now();
+        let said = |restarts: &mut Restarts<'_>, count| {
+            let mut said = Vec::new();
+            for _ in 0..count {
+                restarts.allow(now);
+                said.extend(restarts.are_a_habit());
+            }
+            said
+        };
+        assert_eq!(said(&mut restarts, 100), [10, 20, 40, 80]);
+        restarts.allow(now.checked_sub(A_MINUTE).unwrap());
+        assert_eq!(said(&mut restarts, 9), [10]);
     }
 
     #[test]

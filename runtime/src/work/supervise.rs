@@ -17,7 +17,7 @@ use crate::model::label::EntryId;
 use crate::model::outcome;
 use crate::model::policy::{OnFailure, OnTimeout, Policy};
 use crate::model::state::State;
-use crate::say::lines;
+use crate::say::failures;
 use crate::work::cancellation::{is_stopping, run_until_stopping, stopping};
 use crate::work::guarded::Run;
 use crate::work::restarts::Restarts;
@@ -190,7 +190,7 @@ impl<'a> Supervisor<'a> {
         let failure = Failure::overrun(self.subject(), self.policy.stop_timeout().unwrap_or_default());
         let failure = failure.of_task(tokio::task::try_id());
         if self.policy.on_timeout() == OnTimeout::Log {
-            self.life.writer.say(lines::logged(&failure));
+            self.life.writer.say(failures::logged(&failure));
         } else if self.life.phase.is_stop_begun() {
             self.life.note_failure(failure);
         } else {
@@ -222,7 +222,7 @@ impl<'a> Supervisor<'a> {
                     }
                     if goes_on && failure.is_some() {
                         // The run has failed already, and another one follows.
-                        self.life.writer.say(lines::logged(&later));
+                        self.life.writer.say(failures::logged(&later));
                         continue;
                     }
                     goes_on = self.goes_on(Some(&later));
@@ -232,7 +232,7 @@ impl<'a> Supervisor<'a> {
                     // The worker was aborted meanwhile.
                     goes_on = false;
                     if let Some(failure) = &failure {
-                        self.life.writer.say(lines::logged(failure));
+                        self.life.writer.say(failures::logged(failure));
                     }
                 }
                 // What the next run starts is in another scope.
@@ -241,29 +241,45 @@ impl<'a> Supervisor<'a> {
             if !goes_on {
                 return false;
             }
-            // Counts the run that ended and the next one; takes both back if that does not come.
+            // The run has ended. Takes that back if no other follows: the worker counts its own end.
             let counters = self.life.registry.get(self.entry);
-            counters.start();
+            counters.between_runs.fetch_add(1, Ordering::Release);
             counters.ended(kind).fetch_add(1, Ordering::Release);
             let comes = if let Some(period) = self.policy.every() {
                 self.due = after(self.due, period);
                 tick(self.life, self.due).await
             } else {
-                let pause = self.restarts.pause();
-                if let Some(failure) = &failure {
-                    let line = lines::restarting(failure, pause);
-                    self.life.writer.say(line);
-                }
-                run_until_stopping(sleep(pause)).await.is_some()
+                self.backs_off(failure.as_ref()).await
             };
-            if !comes {
+            if comes {
+                counters.start();
+            } else {
                 counters.ended(kind).fetch_sub(1, Ordering::Release);
-                counters.started.fetch_sub(1, Ordering::Relaxed);
-            } else if self.policy.every().is_none() {
-                counters.restarted.fetch_add(1, Ordering::Relaxed);
             }
+            counters.between_runs.fetch_sub(1, Ordering::Release);
             comes
         })
+    }
+
+    /// Waits for the restart. Returns whether it comes.
+    async fn backs_off(&mut self, failure: Option<&Failure>) -> bool {
+        let counters = self.life.registry.get(self.entry);
+        let pause = self.restarts.pause();
+        let due = Instant::now() + pause;
+        counters.trouble.waits(due);
+        if let Some(failure) = failure {
+            self.life.writer.say(failures::restarting(failure, pause));
+            if let Some(times) = self.restarts.are_a_habit() {
+                let lately = counters.trouble.lately().restarts;
+                self.life.writer.say(failures::restarts_again_and_again(failure, times, lately));
+            }
+        }
+        let comes = run_until_stopping(sleep(pause)).await.is_some();
+        counters.trouble.waited(due, comes);
+        if comes {
+            counters.restarted.fetch_add(1, Ordering::Relaxed);
+        }
+        comes
     }
 
     /// Tells what a run has started to stop. The worker's own budget bounds that, whether it is told itself or not.
@@ -306,13 +322,14 @@ impl<'a> Supervisor<'a> {
         let Some(failure) = failure else {
             return repeats;
         };
+        self.life.registry.get(self.entry).trouble.note_failure(failure.kind.to_string());
         match failing::meaning(self.life, self.entry, self.parent) {
             OnFailure::Log => {
-                self.life.writer.say(lines::logged(failure));
+                self.life.writer.say(failures::logged(failure));
                 repeats
             }
             OnFailure::Restart if is_stopping() => {
-                self.life.writer.say(lines::logged(failure));
+                self.life.writer.say(failures::logged(failure));
                 false
             }
             OnFailure::Restart if self.restarts.allow(self.began) => true,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Lifecycle;
 use crate::model::failure::{Failure, Subject};
 use crate::model::state::Cause;
-use crate::say::lines;
+use crate::say::failures;
 
 impl Lifecycle {
     pub(crate) fn fail(&self, failure: Failure) {
@@ -13,7 +13,7 @@ impl Lifecycle {
             Subject::Main => Cause::MainEnded,
             Subject::Worker(name, _) | Subject::Hook(_, name) => Cause::Failure(Arc::clone(name)),
         };
-        if let Some(line) = lines::failed(&failure) {
+        if let Some(line) = failures::failed(&failure) {
             self.writer.say(line);
         }
         self.diagnostics.failures.add(failure);
@@ -22,7 +22,7 @@ impl Lifecycle {
 
     /// Notes a failure that asks for no stop, since one is under way.
     pub(crate) fn note_failure(&self, failure: Failure) {
-        self.writer.say(lines::noted(&failure));
+        self.writer.say(failures::noted(&failure));
         self.diagnostics.failures.add(failure);
     }
 }

@@ -58,7 +58,7 @@ impl Registration {
     pub(crate) fn ended<T>(&mut self, judged: Judged<T>) -> Completion<T> {
         match judged {
             Judged::Well(result) => {
-                self.kind = ExitKind::Returned;
+                self.facts.set_kind(ExitKind::Returned);
                 if self.facts.has(Facts::ESSENTIAL) {
                     self.essential_has_ended();
                 }
@@ -73,7 +73,7 @@ impl Registration {
 
     #[cold]
     fn ended_otherwise<T>(&mut self, exit: Exit<T>, error: Option<String>) -> Completion<T> {
-        self.kind = exit.kind();
+        self.facts.set_kind(exit.kind());
         if let Some(text) = error {
             self.fail(Failure::error(self.subject(), text));
         }
@@ -179,7 +179,7 @@ impl Drop for Registration {
             return;
         }
         let entry = self.life.registry.get(self.entry);
-        entry.ended(self.kind).fetch_add(1, Ordering::Release);
+        entry.ended(self.facts.kind()).fetch_add(1, Ordering::Release);
         if !is_quiet && entry.live() == 0 {
             self.life.note_end(entry);
         }
