@@ -130,6 +130,41 @@ fn restarts_that_become_a_habit_are_said_at_growing_intervals() {
     }
 }
 
+#[test]
+fn a_platform_that_kills_before_the_deadline_is_named_at_the_start() {
+    let said = |variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_answers"));
+        command.arg("by_default").env_remove("KUBERNETES_SERVICE_HOST");
+        let child = Child::start(command.envs(variables.iter().copied()));
+        child.prints("up");
+        child.terminate();
+        let end = child.end();
+        end.assert_code(0);
+        let lines = end.stderr.into_iter().map(|line| line.text).filter(|line| line.contains("SIGKILL"));
+        lines.collect::<Vec<_>>()
+    };
+    let supervisord = ("SUPERVISOR_ENABLED", "1");
+    assert_eq!(
+        said(&[supervisord]),
+        [
+            "graceful: supervisord sends SIGKILL 10 s after it has asked for the stop unless stopwaitsecs says otherwise, \
+          and stop_timeout is 25 s: set stopwaitsecs, or set GRACEFUL_STOP_TIMEOUT to less than that"
+        ]
+    );
+    // Chosen beside a setting that may have been chosen as well; shorter; longer than what nothing can change.
+    assert!(said(&[supervisord, ("GRACEFUL_STOP_TIMEOUT", "20s")]).is_empty());
+    assert!(said(&[supervisord, ("GRACEFUL_STOP_TIMEOUT", "9s")]).is_empty());
+    assert_eq!(
+        said(&[("K_SERVICE", "orders"), ("GRACEFUL_STOP_TIMEOUT", "20s")]),
+        ["graceful: Cloud Run sends SIGKILL 10 s after it has asked for the stop, and stop_timeout is 20 s: \
+          set GRACEFUL_STOP_TIMEOUT to less than that"]
+    );
+    for fits in ["DYNO", "ECS_CONTAINER_METADATA_URI_V4", "KUBERNETES_SERVICE_HOST"] {
+        assert!(said(&[(fits, "here")]).is_empty(), "{fits}");
+    }
+    assert!(said(&[]).is_empty());
+}
+
 /// The last registered runs first.
 const RESTORED: [&str; 2] = ["terminal restored", "socket removed"];
 

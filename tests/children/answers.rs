@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         "grep" => grep(),
         "grep_on" => grep_on(),
         "matches" => matches(),
+        "by_default" => by_default(),
         _ => run(),
     }
 }
@@ -88,6 +89,12 @@ async fn matches() -> ExitCode {
         Err(graceful::WorkerError::Failed(Unusable::Config)) => ExitCode::from(42),
         other => panic!("{other:?}"),
     }
+}
+
+#[graceful::main]
+async fn by_default() -> ExitCode {
+    graceful::ready();
+    up().await
 }
 
 #[graceful::main(stop_timeout = "600ms", worker_threads = 2)]

@@ -12,6 +12,7 @@ pub(crate) mod box_error;
 pub(crate) mod error_source;
 pub(crate) mod outcome;
 pub(crate) mod failure;
+pub(crate) mod platform;
 pub(crate) mod settings;
 pub(crate) mod budget;
 pub(crate) mod stall;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::model::duration;
 use crate::model::label::Label;
+use crate::model::platform::Platform;
 use crate::model::text;
 use crate::model::text::cut;
 use crate::os::signal::Signal;
@@ -59,6 +60,8 @@ pub(crate) struct Settings {
     pub(crate) reraise: bool,
     /// How a report is written.
     pub(crate) report: Format,
+    /// What kills the process if its stop takes too long.
+    pub(crate) platform: Option<Platform>,
     /// A test: no signals, no environment, and its failures are the test's.
     pub(crate) is_test: bool,
     /// The test's name and place.
@@ -125,6 +128,7 @@ impl Settings {
             settings.drain = KUBERNETES_DRAIN.min(settings.stop_timeout / 4);
             settings.drain_from = Source::Kubernetes;
         }
+        settings.platform = Platform::of(&variable);
         if let Some(text) = variable(REPORT) {
             settings.report = parse_format(&text).map_err(|why| format!("{REPORT}={text}: {why}"))?;
         }
@@ -153,6 +157,7 @@ impl Settings {
             dump: options.dump,
             reraise: options.reraise,
             report: Format::default(),
+            platform: None,
             is_test: false,
             test: None,
         }

@@ -11,7 +11,7 @@ use crate::model::failure;
 use crate::model::failure::Subject;
 use crate::model::hook::Progress;
 use crate::model::label::Label;
-use crate::model::settings::{NO_LIMIT, Settings};
+use crate::model::settings::{NO_LIMIT, Settings, Source};
 use crate::model::stall::Why;
 use crate::model::state::{Cause, State};
 use crate::model::still_running::{Cycle, Stuck};
@@ -32,6 +32,24 @@ pub(crate) fn started(settings: &Settings) -> Line {
     let cut =
         if settings.drain > half { format!(", cut to {}: half the stop_timeout", span(half)) } else { String::new() };
     Line::debug(format!("stop_timeout {timeout} ({from}); drain {drain} ({drain_from}){cut}; signals {signals}"))
+}
+
+/// The budget is no shorter than what the platform grants: SIGKILL comes first. Where that can be set and the budget
+/// was, both may well be right.
+pub(crate) fn killed_before_the_deadline(settings: &Settings) -> Option<Line> {
+    let platform = settings.platform.filter(|platform| settings.stop_timeout >= platform.grace())?;
+    let (name, grace, budget) = (platform.name, span(platform.grace()), limit(settings.stop_timeout));
+    let (unless, what) = match platform.setting {
+        Some(setting) => (format!(" unless {setting} says otherwise"), format!("set {setting}, or ")),
+        None => (String::new(), String::new()),
+    };
+    let is_chosen = platform.setting.is_some() && settings.stop_timeout_from != Source::Default;
+    let level = if is_chosen { Level::Debug } else { Level::Warn };
+    let text = format!(
+        "{name} sends SIGKILL {grace} after it has asked for the stop{unless}, and stop_timeout is {budget}: {what}set \
+         GRACEFUL_STOP_TIMEOUT to less than that"
+    );
+    Some(Line::new(level, text))
 }
 
 // ----- the stop -----

@@ -24,6 +24,7 @@ impl Lifecycle {
     fn introduce(&self) {
         if self.phase.introduce() && !self.settings.is_test {
             self.writer.say(lines::started(&self.settings));
+            lines::killed_before_the_deadline(&self.settings).into_iter().for_each(|line| self.writer.say(line));
         }
     }
 
