@@ -20,11 +20,15 @@ async fn work(text: &str) -> String {
 #[graceful::main(name = "queue", stop_timeout = "20s")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let jobs = env::args().skip(1);
-    if let Ok(url) = env::var("REDIS_URL") {
-        stream::start(&url, jobs).await?;
-    } else {
-        table::start(jobs).await?;
-    }
+    let start = async {
+        match env::var("REDIS_URL") {
+            Ok(url) => Ok::<_, Box<dyn Error>>(stream::start(&url, jobs).await?),
+            Err(_) => Ok(table::start(jobs).await?),
+        }
+    };
+    // A server that does not answer delays the start, not the stop.
+    let Some(started) = graceful::run_until_stopping(start).await else { return Ok(()) };
+    started?;
     graceful::ready();
     println!("press Ctrl-C while a job is in hand, and start again with others");
     graceful::stopping().await;

@@ -22,8 +22,9 @@
 //!
 //! #[graceful::main(stop_timeout = "25s", drain = "5s")]
 //! async fn main() -> Result<(), QueueError> {
-//!     let queue = Queue::connect().await?;
-//!     consume(queue).spawn(); // in the background, tracked, waited for at the stop
+//!     // Whatever may wait during the start-up ends when the stop comes.
+//!     let Some(queue) = graceful::run_until_stopping(Queue::connect()).await else { return Ok(()) };
+//!     consume(queue?).spawn(); // in the background, tracked, waited for at the stop
 //!     graceful::ready();
 //!     graceful::stopping().await;
 //!     Ok(())
@@ -56,9 +57,9 @@
 //!    is left, what still runs is noted, and then its future is dropped, so that destructors run; stages whose turn
 //!    had not come are told to stop, and aborted when half of the reserve is gone. In any case [`after_stop`] hooks
 //!    come next, the last registered first, each with its share of what is left.
-//! 5. Main's thread leaves the runtime, values given to [`keep`] are dropped, main returns its `ExitCode`. If main's
-//!    thread does not get that far, the report is written with a quarter of the reserve left, and at the end of the
-//!    budget the watch ends the process.
+//! 5. Main's thread leaves the runtime, values given to [`keep`] are dropped, functions given to [`at_exit`] run, main
+//!    returns its `ExitCode`. If main's thread does not get that far, these functions run and the report is written with
+//!    a quarter of the reserve left, and at the end of the budget the watch ends the process.
 //!
 //! There is no drain when main has ended, when a person pressed Ctrl-C (a SIGINT, with a terminal on standard
 //! error), and when the service was not [`ready()`] and set no drain. Main's end, and the first SIGINT after
@@ -109,8 +110,16 @@
 //! | a second Ctrl-C | the process ends at once, code 130; the same signal twice within 100 ms counts once |
 //! | a second SIGTERM | a line, nothing else |
 //! | a signal was ignored when the process started, as `nohup` ignores SIGHUP | it stays ignored |
-//! | code installs another handler for one of the signals | unless that calls the handler before it, the signal stops nothing; a line at the end, or in the report, names it |
-//! | the process stood still past a deadline, for 200 ms or more (SIGSTOP, a frozen cgroup) | when it goes on, what is due has 50 ms to finish; then come the abort and the end. This is granted once in a stop |
+//! | code installs another handler for one of the signals, as `ctrlc::set_handler` does | unless that calls the handler before it, the signal stops nothing; a line says so within a second or two, and a report |
+//! | a signal comes when the process stops for another cause | that cause is kept; [`stop_signals`] has the signal, also when the lifecycle is over |
+//! | the start-up waits when the signal comes, as a connection that is tried again does | inside [`run_until_stopping`] it ends; elsewhere the deadline ends it, and the report says so |
+//! | a worker has to put back what it works on before it is aborted | [`until_remaining`] resolves in time; a margin longer than the budget is over when the worker is told to stop |
+//! | a worker fails again and again | it waits for its restarts: [`status`] says until when, and a line says so at growing intervals |
+//! | a worker is polled and gets nowhere | [`progress`] and [`is_progressing`] show that |
+//! | a function given to [`at_exit`] blocks or panics | it holds up the exit for 50 ms at the most, and the others not at all; a line, nothing else |
+//! | the subscriber's filter leaves out the target `graceful`, as `my_app=debug` does | the lines are on standard error; `my_app=debug,graceful=info` records them |
+//! | the platform kills before the deadline, as far as the environment tells | a warning at the start, unless both can be set and `stop_timeout` was |
+//! | the process stood still past a deadline, for 200 ms or more (SIGSTOP, a frozen cgroup, a machine that is too busy) | when it goes on, what is due has 50 ms to finish; then come the abort and the end. This is granted once in a stop; a line says which of them it was |
 //! | tokio's clock is paused, or moved, in a program | the stop goes by real time; in a test, by the test's clock |
 //! | everything was joined, and the machine is too busy for the rest | the rest gets up to half a second more; the code stays what it is |
 //! | standard error is a terminal that stops background writers (`stty tostop`) | lines are written all the same, and do not suspend the process |
@@ -118,7 +127,7 @@
 //! | a thread older than the lifecycle spawns a worker while the runtime is being built | it waits for the runtime |
 //! | a lifecycle after another one | works |
 //! | a lifecycle inside a tokio runtime, or while another one runs | a panic at the caller's line; each test has its own |
-//! | your code calls `std::process::exit` | the process ends at once: no hooks, no report |
+//! | your code calls `std::process::exit` | the process ends at once: no hooks, no report; on Unix functions given to [`at_exit`] run |
 //!
 //! # Exit codes
 //!
@@ -135,10 +144,33 @@
 //!
 //! The first failure decides. A signal, [`stop()`] and main's `Ok` are causes, not failures; neither is a failure that
 //! a policy tolerates (`"log"`, `"restart"`), nor an error or panic of a [`before_stop`] hook. An exit code other than
-//! 0 comes with a report on standard error, at most 2 KiB, its one-line summary last: the cause, every failure with its
-//! text, how long each state took, and everything that had to be aborted: name, file and line, how many, how long,
+//! 0, unless main's own is all there is to say, comes with a report on standard error, at most 2 KiB, its one-line summary
+//! last: the cause, every failure with its text, how long each state took, and everything that had to be aborted: name, file and line, how many, how long,
 //! whether it waits in an await or blocks its thread, and for which handle it waits; with the feature `taskdump`, in
 //! which await.
+//!
+//! Main that means to choose the code by a worker's error leaves the decision to itself: the worker's failure is logged,
+//! and main matches what the handle gives. With the policy `"stop"` the worker has decided before main returns, and the
+//! report says that main's own code came later.
+//!
+//! ```no_run
+//! # use std::process::ExitCode;
+//! # use graceful::WorkerError;
+//! # #[derive(Debug)] enum LoadError { NoConfig, Other }
+//! #[graceful::worker(on_failure = "log")]
+//! async fn load() -> Result<(), LoadError> {
+//!     Err(LoadError::NoConfig)
+//! }
+//!
+//! #[graceful::main]
+//! async fn main() -> ExitCode {
+//!     match load().spawn().await {
+//!         Ok(()) => ExitCode::SUCCESS,
+//!         Err(WorkerError::Failed(LoadError::NoConfig)) => ExitCode::from(78), // EX_CONFIG of sysexits.h
+//!         Err(_) => ExitCode::FAILURE,
+//!     }
+//! }
+//! ```
 //!
 //! # What the attributes expand to
 //!
@@ -188,8 +220,9 @@
 //!
 //! # Features
 //!
-//! * `tracing` (default): lines become events of the `tracing` subscriber, target `graceful`, once one is set.
-//!   The report goes to standard error always.
+//! * `tracing` (default): lines become events of the `tracing` subscriber, target `graceful`, once one is set. A filter
+//!   that names targets needs `graceful=info` among them; where it takes none of the crate's lines, not even errors, they
+//!   go to standard error. The report goes there always.
 //! * `serde`: [`Status`] and what is in it can be serialised; `GRACEFUL_REPORT=json`.
 //! * `systemd`: where systemd expects it (`Type=notify`, `WatchdogSec=`), it is notified of readiness, the state, the
 //!   stop and the time the stop may take. Its watchdog is fed as long as the runtime runs tasks, and in a stop, which
