@@ -143,7 +143,8 @@ impl Slots {
         token
     }
 
-    /// Notes that the worker is being polled. Called once a second at the most.
+    /// Notes that the worker was polled. Called once a second at the most.
+    #[cold]
     pub(crate) fn note_polled(&self, key: SlotKey) {
         let now = Moment::now();
         self.with(key, |slot| slot.polled = now);

@@ -54,7 +54,16 @@ impl<T> From<Exit<T>> for Judged<T> {
 }
 
 impl ExitKind {
-    pub(crate) const ALL: [Self; 4] = [Self::Returned, Self::Failed, Self::Panicked, Self::Aborted];
+    /// The inverse of `as u8`, of the two lowest bits.
+    #[inline]
+    pub(crate) fn from_bits(bits: u8) -> Self {
+        match bits & 3 {
+            0 => Self::Returned,
+            1 => Self::Failed,
+            2 => Self::Panicked,
+            _ => Self::Aborted,
+        }
+    }
 }
 
 impl<T> Exit<T> {

@@ -310,12 +310,15 @@ impl Here {
     fn restore(&self, seen: &ThreadRecord, outer: Outer) {
         match outer {
             None => self.clear(seen),
-            Some(record) => {
-                self.waker.set(record.waker);
-                self.mark(seen, record.worker);
-                self.limit.replace(record.limit);
-            }
+            Some(record) => self.restore_record(seen, *record),
         }
+    }
+
+    #[cold]
+    fn restore_record(&self, seen: &ThreadRecord, record: Record) {
+        self.waker.set(record.waker);
+        self.mark(seen, record.worker);
+        self.limit.replace(record.limit);
     }
 
     #[inline]

@@ -63,12 +63,12 @@ impl Facts {
     /// How it ended.
     #[inline]
     fn kind(self) -> ExitKind {
-        ExitKind::ALL[usize::from(self.0 >> Self::KIND)]
+        ExitKind::from_bits(self.0 >> Self::KIND)
     }
 
     #[inline]
     fn set_kind(&mut self, kind: ExitKind) {
-        self.0 = self.0 & !(u8::MAX << Self::KIND) | (kind as u8) << Self::KIND;
+        self.0 = self.0 & !Self::ABORTED.0 | (kind as u8) << Self::KIND;
     }
 
     /// One of two.
@@ -124,19 +124,17 @@ impl Registration {
         let (ran, worker) = current::polling(&self.life, current, kin, waker, guarded);
         self.slot = worker.slot;
         self.facts.set(Facts::SCOPED, worker.scoped);
-        if let Some(slot) = self.slot
-            && self.second != self.life.time.clock.second()
-        {
-            self.note_polled(slot);
-        }
         ran
     }
 
-    /// Once a second at the most: others see when it was last polled.
-    #[cold]
-    fn note_polled(&mut self, slot: SlotKey) {
-        self.second = self.life.time.clock.second();
-        self.life.slots.note_polled(slot);
+    /// It goes on waiting, in its slot: once a second at the most, others see when it was last polled.
+    #[inline]
+    pub(crate) fn waits_on(&mut self) {
+        let second = self.life.time.clock.second();
+        if self.second != second {
+            self.second = second;
+            self.slot.into_iter().for_each(|slot| self.life.slots.note_polled(slot));
+        }
     }
 
     #[inline]

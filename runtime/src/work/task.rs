@@ -96,7 +96,9 @@ where
                 Poll::Ready(registration.ended(judged))
             }
             Ok(Poll::Pending) => {
-                if !registration.waits() {
+                if registration.waits() {
+                    registration.waits_on();
+                } else {
                     registration.park(context);
                 }
                 if registration.is_scoped() && !was_scoped {
