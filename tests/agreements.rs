@@ -47,6 +47,8 @@ mod model {
 mod results;
 #[path = "../runtime/src/life/orders.rs"]
 mod orders;
+#[path = "../runtime/src/life/limit.rs"]
+mod limit;
 #[path = "../runtime/src/life/scope.rs"]
 mod scope;
 #[path = "../runtime/src/life/shard.rs"]
@@ -56,7 +58,7 @@ mod slot_key;
 #[path = "../runtime/src/life/slot_tokens.rs"]
 mod slot_tokens;
 mod life {
-    pub(crate) use crate::{orders, scope, shard, slot_key, slot_tokens};
+    pub(crate) use crate::{limit, orders, scope, shard, slot_key, slot_tokens};
 }
 #[path = "../runtime/src/life/slots.rs"]
 mod slots;
@@ -181,7 +183,7 @@ fn whoever_sits_down_while_the_stop_comes_is_woken_or_sees_it() {
 #[test]
 fn an_owner_that_waits_is_woken_by_the_last_member_or_sees_that_none_is_left() {
     loom::model(|| {
-        let scope = Arc::new(Scope::new(None, EntryId, None));
+        let scope = Arc::new(Scope::new(None, EntryId, None, None));
         let calls = Arc::new(Calls::default());
         scope.arrive();
         let member = {
@@ -198,7 +200,7 @@ fn an_owner_that_waits_is_woken_by_the_last_member_or_sees_that_none_is_left() {
 #[test]
 fn an_owner_is_woken_by_a_members_failure_or_sees_it() {
     loom::model(|| {
-        let scope = Arc::new(Scope::new(None, EntryId, None));
+        let scope = Arc::new(Scope::new(None, EntryId, None, None));
         let calls = Arc::new(Calls::default());
         let member = {
             let scope = Arc::clone(&scope);
@@ -214,7 +216,7 @@ fn an_owner_is_woken_by_a_members_failure_or_sees_it() {
 #[test]
 fn a_failure_is_left_for_the_owner_or_given_back() {
     loom::model(|| {
-        let scope = Arc::new(Scope::new(None, EntryId, None));
+        let scope = Arc::new(Scope::new(None, EntryId, None, None));
         let member = {
             let scope = Arc::clone(&scope);
             thread::spawn(move || scope.fail(Failure).is_err())
@@ -229,8 +231,8 @@ fn a_failure_is_left_for_the_owner_or_given_back() {
 fn a_member_that_comes_to_wait_while_its_scope_is_stopped_is_woken_or_sees_it() {
     loom::model(|| {
         let slots = Arc::new(Slots::default());
-        let top = Arc::new(Scope::new(None, EntryId, None));
-        let scope = Arc::new(Scope::new(Some(Arc::clone(&top)), EntryId, None));
+        let top = Arc::new(Scope::new(None, EntryId, None, None));
+        let scope = Arc::new(Scope::new(Some(Arc::clone(&top)), EntryId, None, None));
         let calls = Arc::new(Calls::default());
         let member = {
             let slots = Arc::clone(&slots);

@@ -1,7 +1,7 @@
 //! What a program is told when it asks, and what is said when there is something to say: as processes show it.
 #![cfg(unix)]
 
-use std::process::Command;
+use std::process::{self, Command};
 use std::time::{Duration, Instant};
 
 use graceful_tests::{Child, End, Signal};
@@ -163,6 +163,49 @@ fn a_platform_that_kills_before_the_deadline_is_named_at_the_start() {
         assert!(said(&[(fits, "here")]).is_empty(), "{fits}");
     }
     assert!(said(&[]).is_empty());
+}
+
+/// The first processor that this process may use.
+fn first_processor() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux has it");
+    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).expect("a list").trim();
+    allowed.split([',', '-']).next().expect("the first one").to_owned()
+}
+
+/// Takes the first processor until it is dropped.
+struct Spinner(process::Child);
+
+impl Spinner {
+    fn start() -> Self {
+        let mut spinner = Command::new("taskset");
+        Self(spinner.args(["-c", &first_processor(), "sh", "-c", "while :; do :; done"]).spawn().expect("taskset"))
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        self.0.kill().and_then(|()| self.0.wait()).expect("it spins");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_busy_machine_is_no_frozen_process() {
+    for _ in 0..3 {
+        let mut command = Command::new("nice");
+        command.args(["-n", "19", "taskset", "-c", &first_processor(), env!("CARGO_BIN_EXE_answers"), "serving"]);
+        let child = Child::start(&mut command);
+        child.prints("up");
+        let spinners = [(); 3].map(|()| Spinner::start());
+        child.terminate();
+        let end = child.end();
+        drop(spinners);
+        end.assert_code(124);
+        end.assert_silent_about("stopped or frozen");
+        if end.has_said("the process stood still") {
+            end.assert_said("the machine is too busy");
+        }
+    }
 }
 
 /// The last registered runs first.

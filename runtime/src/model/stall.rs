@@ -100,10 +100,10 @@ mod tests {
 
     #[test]
     fn a_thread_that_waited_for_a_processor_was_not_frozen() {
-        let (late, short) = (Duration::from_millis(300), Duration::from_millis(90));
+        let [late, most, short] = [300, 210, 90].map(Duration::from_millis);
         assert_eq!(Why::of(late, Some(Duration::ZERO)), Why::Frozen);
         assert_eq!(Why::of(late, Some(short)), Why::Frozen, "it was frozen for 210 ms");
-        assert_eq!(Why::of(late, Some(late - short)), Why::Busy);
+        assert_eq!(Why::of(late, Some(most)), Why::Busy);
         assert_eq!(Why::of(late, Some(SECOND)), Why::Busy);
         assert_eq!(Why::of(late, None), Why::Unknown);
     }

@@ -138,12 +138,12 @@ impl Started {
             life.writer.say(crate::say::connections::cut_off(&what));
         }
         let needs_report = || fatal.is_none() && publish::is_needed(&life);
-        let is_written = if !needs_report() {
+        let is_written = if needs_report() {
+            life.writer.flush(until_report(&life).min(for_last_lines(&life)))
+        } else {
             let code = if fatal.is_some() { 0 } else { life.diagnostics.failures.code() };
             farewell(&life, untracked, code);
             life.writer.finish(for_last_lines(&life))
-        } else {
-            life.writer.flush(until_report(&life).min(for_last_lines(&life)))
         };
         for value in life.teardown.take_kept() {
             if !life.teardown.leave_to_the_user(|| outcome::discard(value)) {

@@ -5,6 +5,7 @@
 
 mod busy;
 mod kin;
+mod limits;
 mod wakers;
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -28,6 +29,7 @@ pub(crate) use busy::{Busy, busy_with};
 pub(crate) use kin::{
     children, childs_failure, forget_children, has_parent, is_below, parent, share_kin, started, waiting_above,
 };
+pub(crate) use limits::{limit, limited};
 pub(crate) use wakers::{is_mains, is_workers_own, polls_main_with};
 
 thread_local! {
@@ -181,22 +183,6 @@ pub(crate) fn scoped(life: &Arc<Lifecycle>, token: &CancellationToken) {
             parking::watch_token(life, children, token.clone());
         }
     });
-}
-
-/// Runs code with this limit, if it has one.
-pub(crate) fn limited<T>(limit: Option<Limit>, run: impl FnOnce() -> T) -> T {
-    if limit.is_none() {
-        return run();
-    }
-    let outer = look(|here| here.limit.replace(limit));
-    let result = run();
-    drop(look(|here| here.limit.replace(outer.flatten())));
-    result
-}
-
-/// What bounds the code running here, beside the budget of the process.
-pub(crate) fn limit() -> Option<Limit> {
-    look(|here| here.limit.borrow().clone()).flatten()
 }
 
 /// Runs code of a worker with the record set, and returns its slot and its token's mark as they are afterwards.

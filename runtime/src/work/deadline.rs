@@ -113,11 +113,13 @@ impl Deadline {
             // A stop of the process may leave less than a worker's own budget.
             let process_stops = self.life.notifier.until(|| self.life.phase.budget().is_some());
             let has_begun = self.life.phase.budget().is_some();
-            match self.remaining() {
-                Some(left) if left <= margin => return,
-                Some(Duration::MAX) if has_begun => pending().await,
-                Some(left) if has_begun => sleep(left - margin).await,
-                Some(left) => drop(timeout(left - margin, process_stops).await),
+            let left = self.remaining();
+            let until = left.map(|left| left.saturating_sub(margin));
+            match until {
+                Some(Duration::ZERO) => return,
+                Some(_) if has_begun && left == Some(Duration::MAX) => pending().await,
+                Some(until) if has_begun => sleep(until).await,
+                Some(until) => drop(timeout(until, process_stops).await),
                 None => process_stops.await,
             }
         }

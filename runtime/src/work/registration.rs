@@ -254,12 +254,11 @@ impl Registration {
     #[cold]
     pub(crate) fn park(&mut self, context: &Context<'_>) {
         // Rule 4 of a scope: the waker, then the line.
-        match self.slot {
-            Some(slot) => self.life.slots.set_waker(slot, context.waker()),
-            None => {
-                self.second = self.life.time.clock.second();
-                self.slot = Some(self.take_slot(Some(context.waker())));
-            }
+        if let Some(slot) = self.slot {
+            self.life.slots.set_waker(slot, context.waker());
+        } else {
+            self.second = self.life.time.clock.second();
+            self.slot = Some(self.take_slot(Some(context.waker())));
         }
         self.facts.set(Facts::WAITS, true);
         if self.entry == EntryId::MAIN {

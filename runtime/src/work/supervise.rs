@@ -59,7 +59,7 @@ pub(crate) async fn supervise<R>(
             return Exit::Aborted;
         };
         supervisor.begin();
-        let (ran, has_panicked) = within(&supervisor.limit, &mut supervisor.timer, run).await;
+        let (ran, has_panicked) = within(supervisor.limit.clone().map(Limit::Run), &mut supervisor.timer, run).await;
         if has_panicked {
             supervisor.destructor_panicked();
         }
@@ -101,9 +101,9 @@ enum Ran<R> {
 
 /// Polls `run` to its end, until the `timer` has run out, or until a member passes its failure to it. Returns also whether its
 /// destructor panicked.
-async fn within<R>(limit: &Option<Arc<RunLimit>>, timer: &mut Option<Timer>, mut run: Run<R>) -> (Ran<R>, bool) {
+async fn within<R>(limit: Option<Limit>, timer: &mut Option<Timer>, mut run: Run<R>) -> (Ran<R>, bool) {
     let ran = poll_fn(|context| {
-        if let Poll::Ready(exit) = current::limited(limit.clone().map(Limit::Run), || run.as_mut().poll(context)) {
+        if let Poll::Ready(exit) = current::limited(limit.clone(), || run.as_mut().poll(context)) {
             return Poll::Ready(Ran::Ended(exit));
         }
         if let Some(failure) = current::childs_failure() {

@@ -24,7 +24,9 @@ impl Lifecycle {
     fn introduce(&self) {
         if self.phase.introduce() && !self.settings.is_test {
             self.writer.say(lines::started(&self.settings));
-            lines::killed_before_the_deadline(&self.settings).into_iter().for_each(|line| self.writer.say(line));
+            if let Some(line) = lines::killed_before_the_deadline(&self.settings) {
+                self.writer.say(line);
+            }
         }
     }
 
