@@ -39,7 +39,7 @@ async fn a_worker_that_waits_for_its_restart_says_so() {
     let last = row.last_failure.expect("it failed");
     assert_eq!((&*last.text, last.ago), (r#"failed: "no route to host""#, SECOND));
     let line = line("flaky");
-    assert!(line.contains(r#"1 restarting, the next in "#), "{line}");
+    assert!(line.contains("1 restarting, the next in "), "{line}");
     assert!(line.contains(r#"; 1 s ago it failed: "no route to host""#), "{line}");
     assert!(!line.contains("polled just now"), "{line}");
 
