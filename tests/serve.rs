@@ -209,17 +209,28 @@ const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 
-/// The type of the next frame.
-fn frame(client: &mut TcpStream) -> Option<u8> {
+/// The next frame: its type, and what is in it.
+fn frame(client: &mut TcpStream) -> Option<(u8, Vec<u8>)> {
     let mut head = [0; 9];
     client.read_exact(&mut head).ok()?;
     let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
-    client.read_exact(&mut vec![0; length]).ok()?;
-    Some(head[3])
+    let mut payload = vec![0; length];
+    client.read_exact(&mut payload).ok()?;
+    Some((head[3], payload))
+}
+
+/// What is in the next frame of this type.
+fn payload_of(client: &mut TcpStream, kind: u8) -> Vec<u8> {
+    loop {
+        let (next, payload) = frame(client).expect("it comes");
+        if next == kind {
+            return payload;
+        }
+    }
 }
 
 fn frames_up_to(client: &mut TcpStream, kind: u8) {
-    while frame(client).expect("it comes") != kind {}
+    payload_of(client, kind);
 }
 
 /// A frame with this type, flags, stream and payload.
@@ -313,6 +324,48 @@ fn a_ping_that_is_never_answered_costs_a_second() {
     end.assert_code(0);
     end.assert_gone_between(asked, Duration::ZERO, 2 * SECOND + SLACK);
     assert!(!end.has_said("cut off"), "{end}");
+}
+
+/// Each has a request that is silent for long. They are asked every 200 ms, and have 2 s to answer.
+#[test]
+fn only_a_peer_that_answers_pings_is_kept() {
+    let server = Server::start(&["http2"]);
+    let never = [&[0x82, 0x86, 0x04, 6], &b"/never"[..], &[0x41, 1, b'x']].concat();
+    let connect = || server.send([PREFACE, SETTINGS, &framed(HEADERS, 5, 1, &never)].concat());
+    let (begun, mut dead, mut alive) = (Instant::now(), connect(), connect());
+    let dead = thread::spawn(move || {
+        frames_up_to(&mut dead, PING);
+        assert!(is_closed(dead));
+        begun.elapsed()
+    });
+    for _ in 0..15 {
+        let ping = payload_of(&mut alive, PING);
+        alive.write_all(&framed(PING, 1, 0, &ping)).expect("it is open");
+    }
+    let took = dead.join().expect("the dead one is asked, and closed");
+    assert!(took > 2 * SECOND && took < 2 * SECOND + SLACK, "{took:?}");
+    assert!(begun.elapsed() > 3 * SECOND, "the other had more time than that");
+    let root = [0x82, 0x86, 0x84, 0x41, 1, b'x'];
+    alive.write_all(&framed(HEADERS, 5, 3, &root)).expect("it is open");
+    assert_eq!(payload_of(&mut alive, DATA), b"hello\n");
+    drop(alive);
+    server.stop();
+    server.end().assert_code(0);
+}
+
+#[test]
+fn the_most_streams_of_a_connection_are_said_to_the_client() {
+    const MAX_CONCURRENT_STREAMS: u16 = 3;
+    let said = |name: &str| {
+        let server = Server::start(&[name]);
+        let mut client = server.send([PREFACE, SETTINGS].concat());
+        let settings = payload_of(&mut client, SETTINGS[3]);
+        let mut settings = settings.chunks(6).map(|setting| setting.split_at(2));
+        let value = settings.find(|(id, _)| *id == MAX_CONCURRENT_STREAMS.to_be_bytes());
+        value.map(|(_, value)| u32::from_be_bytes(value.try_into().expect("four bytes")))
+    };
+    assert_eq!(said("http2"), Some(7));
+    assert_eq!(said("http"), Some(200));
 }
 
 // ----- upgrades -----

@@ -115,6 +115,11 @@ async fn main() -> Result<(), ListenError> {
             let server = graceful::http::serve(listen("http").await?, app());
             server.head_timeout(brief).idle_timeout(2 * brief).send_timeout(3 * brief).await;
         }
+        ["http2"] => {
+            let (interval, timeout) = (Duration::from_millis(200), Duration::from_secs(2));
+            let server = graceful::http::serve(listen("http").await?, app());
+            server.http2_keep_alive(interval, timeout).http2_max_streams(7).await;
+        }
         ["unix", path] => {
             let unix = UnixListener::bind(path).expect("the path is free");
             graceful::http::serve(listen("http").await?.and(unix), app()).await;
