@@ -3,6 +3,8 @@
 use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use axum::Router;
@@ -158,6 +160,68 @@ fn a_layer_may_outlive_a_lifecycle() {
             drop(response);
         });
     }
+}
+
+/// Two at a time, which share a layer: a request is in hand where its code runs, and the stop of one does not concern
+/// the other.
+#[test]
+fn lifecycles_that_share_a_layer_do_not_mix() {
+    let layer = GracefulLayer::new().refuse_when_stopping();
+    let (to_other, here) = mpsc::channel();
+    let (from_other, there) = mpsc::channel();
+    let shared = layer.clone();
+    let other = thread::spawn(move || {
+        draining(Duration::ZERO, async {
+            let app = app(&shared);
+            let () = here.recv().expect("the first has a request in hand");
+            let responses = (ask(&app, "/stream").await, ask(&app, "/stream").await);
+            assert_eq!(holds(), Some((2, 2)));
+            from_other.send(()).expect("the first waits");
+            let () = here.recv().expect("the first stops");
+            let response = ask(&app, "/").await;
+            assert_eq!((response.status(), says_close(&response)), (StatusCode::OK, false));
+            drop((response, responses));
+            assert_eq!(holds(), Some((0, 3)));
+        });
+    });
+    draining(Duration::ZERO, async {
+        let app = app(&layer);
+        let response = ask(&app, "/stream").await;
+        assert_eq!(holds(), Some((1, 1)));
+        to_other.send(()).expect("the other waits");
+        let () = there.recv().expect("the other has requests in hand");
+        assert_eq!(holds(), Some((1, 1)));
+        graceful::stop();
+        assert_eq!(ask(&app, "/").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        to_other.send(()).expect("the other waits");
+        drop(response);
+        assert_eq!(holds(), Some((0, 1)));
+    });
+    other.join().expect("the other ends well");
+}
+
+/// Its limit is one, inside and outside.
+#[test]
+fn a_layer_may_be_used_before_a_lifecycle_and_after_it() {
+    let app = app(&GracefulLayer::new().concurrency_limit(1));
+    let outside = || {
+        let ask = || ask(&app, "/stream").now_or_never().expect("it waits for nobody");
+        let response = ask();
+        assert_eq!(ask().status(), StatusCode::TOO_MANY_REQUESTS);
+        assert!(!says_close(&response));
+        response
+    };
+    let before = outside();
+    draining(Duration::ZERO, async {
+        assert_eq!(ask(&app, "/").await.status(), StatusCode::TOO_MANY_REQUESTS);
+        drop(before);
+        let response = ask(&app, "/stream").await;
+        assert_eq!((holds(), response.status()), (Some((1, 1)), StatusCode::OK));
+        graceful::stop();
+        drop(response);
+        assert!(says_close(&ask(&app, "/").await));
+    });
+    drop(outside());
 }
 
 #[test]

@@ -48,6 +48,14 @@ pub(crate) const fn disturbances(stage: Stage, scoped: bool) -> u32 {
     if scoped { ALWAYS } else { CANCELLED << stage.index() | SINGLED_OUT }
 }
 
+/// The bits of the word that, if any is set, make a layer of this stage refuse requests: the stop would not wait for
+/// them, or the layer refuses all in a stop.
+#[cfg(feature = "tower")]
+pub(crate) const fn refusals(stage: Stage, in_a_stop: bool) -> u32 {
+    let flags = if in_a_stop { ABORTING | CANCELLED } else { ABORTING };
+    flags << stage.index()
+}
+
 /// A flag of the first stage, for each of these stages.
 fn of_stages(flag: u32, stages: &[Stage]) -> u32 {
     stages.iter().fold(0, |flags, stage| flags | flag << stage.index())
@@ -102,6 +110,7 @@ impl Phase {
         self.cause.get().map(|(cause, _)| cause)
     }
 
+    #[inline]
     pub(crate) fn budget(&self) -> Option<&Budget> {
         self.budget.get()
     }
@@ -114,7 +123,7 @@ impl Phase {
         self.joined_at.get().copied()
     }
 
-    /// Whether none of these [`disturbances`] has come.
+    /// Whether none of these [`disturbances`] or refusals has come.
     #[inline]
     pub(crate) fn is_undisturbed(&self, disturbances: u32) -> bool {
         self.word.load(Ordering::Acquire) & disturbances == 0

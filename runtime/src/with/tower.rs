@@ -8,34 +8,38 @@
 //!
 //! See [`GracefulLayer`]. `graceful::http::serve` has it built in, and does what a layer cannot.
 
+mod admission;
+mod binding;
 mod body;
 #[cfg(feature = "http")]
 pub(crate) mod connection;
+mod head;
 mod in_hand;
 
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::header::{CONNECTION, HeaderMap, HeaderValue};
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use self::admission::{Admission, Options, Refusal};
+use self::binding::Shared;
 pub use self::body::ResponseBody;
 #[cfg(feature = "http")]
 use self::connection::Connection;
-use self::in_hand::{InHand, Options, Refusal, Shared};
+use self::head::Head;
+use self::in_hand::InHand;
 #[cfg(feature = "http")]
 use crate::life::lifecycle::Lifecycle;
 use crate::model::label::Label;
 use crate::model::name::IntoName;
 use crate::model::state::Stage;
-use crate::work::ambient;
 use crate::work::ambient::Caller;
 
 /// Makes the stop wait for the requests in hand, and clients leave before the listener closes.
@@ -58,8 +62,8 @@ use crate::work::ambient::Caller;
 /// it once and put it outermost; its clones, and the services it wraps, count together. Outside any lifecycle it only
 /// limits.
 ///
-/// It costs no allocation and no lock: four counters that all requests share. How long a handler may still take,
-/// [`remaining()`](crate::remaining()) says.
+/// It costs no lock: four counters that all requests share. It allocates only for a method that is none of HTTP's own,
+/// and for a tunnel. How long a handler may still take, [`remaining()`](crate::remaining()) says.
 ///
 /// What it does not do, and `graceful::http::serve` does:
 ///
@@ -156,11 +160,11 @@ impl GracefulLayer {
     /// How long after the beginning of a stop connections are closed.
     #[cfg(feature = "http")]
     pub(crate) fn closes_after(&self, life: &Lifecycle) -> Duration {
-        self.0.closes_after(life)
+        self.0.admission.closes_after(life)
     }
 
     fn with(self, change: impl FnOnce(&mut Options)) -> Self {
-        let mut options = self.0.options.clone();
+        let mut options = self.0.admission.options.clone();
         change(&mut options);
         Self(Arc::new(Shared::new(options)))
     }
@@ -204,10 +208,9 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Self { inner, shared } = self;
-        match InHand::take(shared, &request, ambient::lifecycle()) {
-            Ok(in_hand) => ResponseFuture::of(in_hand, is_kept(&request), inner.call(request)),
-            Err(status) => ResponseFuture::refused(shared, status, is_kept(&request)),
+        match InHand::take(&self.shared, &request) {
+            Ok(in_hand) => ResponseFuture::of(in_hand, self.inner.call(request)),
+            Err(status) => ResponseFuture::refused(&self.shared.admission, status, &request),
         }
     }
 }
@@ -232,16 +235,10 @@ where
     #[inline]
     fn call(&self, mut request: Request<B>) -> Self::Future {
         match InHand::take_on(&self.connection, &mut request) {
-            Ok(in_hand) => ResponseFuture::of(in_hand, is_kept(&request), self.app.call(request)),
-            Err(status) => ResponseFuture::refused(&self.connection.shared, status, is_kept(&request)),
+            Ok(in_hand) => ResponseFuture::of(in_hand, self.app.call(request)),
+            Err(status) => ResponseFuture::refused(&self.connection.binding.admission, status, &request),
         }
     }
-}
-
-/// HTTP/2 has `GOAWAY`; and a tunnel cannot be kept for another request.
-#[inline]
-fn is_kept<B>(request: &Request<B>) -> bool {
-    request.version() < Version::HTTP_2 && request.method() != Method::CONNECT
 }
 
 pin_project! {
@@ -249,25 +246,33 @@ pin_project! {
     #[must_use = "a future does nothing until it is awaited"]
     #[derive(Debug)]
     pub struct ResponseFuture<F> {
-        // `None` for a request that is refused.
         #[pin]
-        response: Option<F>,
+        answer: Answer<F>,
+        // Passed to the body of the response.
         in_hand: Option<InHand>,
-        refusal: Option<Box<Refusal>>,
-        // Whether the client may use the connection again, unless the response forbids it.
-        is_kept: bool,
+    }
+}
+
+pin_project! {
+    /// Who answers.
+    #[derive(Debug)]
+    #[project = Answering]
+    enum Answer<F> {
+        Service { #[pin] response: F },
+        Refusal { refusal: Box<Refusal> },
     }
 }
 
 impl<F> ResponseFuture<F> {
     #[inline]
-    fn of(in_hand: InHand, is_kept: bool, response: F) -> Self {
-        Self { response: Some(response), in_hand: Some(in_hand), refusal: None, is_kept }
+    fn of(in_hand: InHand, response: F) -> Self {
+        Self { answer: Answer::Service { response }, in_hand: Some(in_hand) }
     }
 
     #[cold]
-    fn refused(shared: &Shared, status: StatusCode, is_kept: bool) -> Self {
-        Self { response: None, in_hand: None, refusal: Some(Box::new(shared.refusal(status))), is_kept }
+    fn refused<B>(admission: &Admission, status: StatusCode, request: &Request<B>) -> Self {
+        let refusal = Box::new(admission.refusal(status, Head::of(request).is_kept()));
+        Self { answer: Answer::Refusal { refusal }, in_hand: None }
     }
 }
 
@@ -281,43 +286,21 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let Some(response) = this.response.as_pin_mut() else {
-            let refusal = this.refusal.take().expect("a future is not polled after it is ready");
-            return Poll::Ready(Ok(refusal.response(*this.is_kept)));
+        let response = match this.answer.project() {
+            Answering::Service { response } => response,
+            Answering::Refusal { refusal } => return Poll::Ready(Ok(refusal.response())),
         };
-        let response = ready!(response.poll(context));
-        let mut in_hand = this.in_hand.take().expect("a future is not polled after it is ready");
-        match response {
-            Ok(mut response) => {
-                // With HTTP/1 the socket leaves the connection; with HTTP/2 it stays.
-                #[cfg(feature = "http")]
-                if in_hand.method == Method::CONNECT && response.status().is_success() {
-                    in_hand.opens_a_tunnel();
-                }
-                if *this.is_kept && in_hand.is_last() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                    #[cfg(feature = "http")]
-                    in_hand.says_so();
-                    close(response.headers_mut());
-                }
-                Poll::Ready(Ok(ResponseBody::of(response, in_hand)))
-            }
-            Err(error) => {
-                in_hand.is_answered = true;
-                Poll::Ready(Err(error))
+        // A response is large: it is changed in its place, and moved once.
+        let Poll::Ready(mut response) = response.poll(context) else {
+            return Poll::Pending;
+        };
+        if let Some(in_hand) = this.in_hand {
+            match &mut response {
+                Ok(response) => in_hand.answer(response),
+                Err(_) => in_hand.end(),
             }
         }
-    }
-}
-
-/// Asks the client not to keep the connection, and leaves other options of `Connection` as they are.
-#[cold]
-fn close(headers: &mut HeaderMap) {
-    let says_so = |value: &HeaderValue| {
-        let value = value.to_str().unwrap_or_default();
-        let mut options = value.split(',');
-        options.any(|option| option.trim().eq_ignore_ascii_case("close"))
-    };
-    if !headers.get_all(CONNECTION).iter().any(says_so) {
-        headers.append(CONNECTION, HeaderValue::from_static("close"));
+        let in_hand = this.in_hand.take();
+        Poll::Ready(response.map(|response| response.map(|body| ResponseBody::new(body, in_hand))))
     }
 }

@@ -126,6 +126,13 @@ pub(crate) fn caller() -> Option<(Arc<Lifecycle>, Option<Current>)> {
     look_with_life(|here, life| (Arc::clone(life), here.current()))
 }
 
+/// Whether this thread belongs to the lifecycle.
+#[cfg(feature = "tower")]
+#[inline]
+pub(crate) fn runs(life: &Lifecycle) -> bool {
+    look(|here| here.id.get() == life.id()).unwrap_or(false)
+}
+
 /// Whether no flag is set that may stop the code running here. Where one is, the caller has to check which
 /// worker it stops.
 #[inline]

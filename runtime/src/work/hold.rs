@@ -50,18 +50,6 @@ impl Held {
             Self { life, entry, stage }
         })
     }
-
-    /// The same, in an entry that is known: no name is looked up.
-    #[cfg(feature = "tower")]
-    #[inline]
-    pub(crate) fn in_row(life: Arc<Lifecycle>, entry: EntryId, stage: Stage) -> Option<Self> {
-        begin(&life, entry, stage).then(|| Self { life, entry, stage })
-    }
-
-    #[cfg(feature = "tower")]
-    pub(crate) fn life(&self) -> &Lifecycle {
-        &self.life
-    }
 }
 
 impl Drop for Held {

@@ -1,11 +1,8 @@
 //! The body of a response: how far it is.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use bytes::Buf;
-use http::header::{CONTENT_LENGTH, HeaderMap};
-use http::{Method, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -19,45 +16,19 @@ pin_project! {
         body: Option<B>,
         // Released when the body has ended.
         in_hand: Option<InHand>,
-        // How much the server still takes, where the head says so: it may not ask for an end after that.
-        left: u64,
     }
 }
 
-/// The head does not say how long the body is.
-const UNKNOWN: u64 = u64::MAX;
-
-impl<B: Body> ResponseBody<B> {
+impl<B> ResponseBody<B> {
     #[inline]
-    pub(super) fn of(response: Response<B>, mut in_hand: InHand) -> Response<Self> {
-        let (status, body) = (response.status(), response.body());
-        let mut left = UNKNOWN;
-        in_hand.is_answered = body.is_end_stream() || has_no_body(&in_hand.method, status);
-        if !in_hand.is_answered && body.size_hint().exact().is_none() {
-            left = length(response.headers());
-        }
-        response.map(|body| Self { body: Some(body), in_hand: Some(in_hand), left })
+    pub(super) fn new(body: B, in_hand: Option<InHand>) -> Self {
+        Self { body: Some(body), in_hand }
     }
-}
-
-/// Whether the server sends none, whatever the response has.
-#[inline]
-fn has_no_body(method: &Method, status: StatusCode) -> bool {
-    status.is_informational()
-        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-        || *method == Method::HEAD
-        || *method == Method::CONNECT && status.is_success()
-}
-
-#[cold]
-fn length(headers: &HeaderMap) -> u64 {
-    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    length.unwrap_or(UNKNOWN)
 }
 
 impl<B> Default for ResponseBody<B> {
     fn default() -> Self {
-        Self { body: None, in_hand: None, left: 0 }
+        Self { body: None, in_hand: None }
     }
 }
 
@@ -71,19 +42,17 @@ impl<B: Body> Body for ResponseBody<B> {
         let Some(mut body) = this.body.as_pin_mut() else {
             return Poll::Ready(None);
         };
-        let frame = ready!(body.as_mut().poll_frame(context));
-        if let Some(in_hand) = this.in_hand {
-            if let Some(Ok(frame)) = &frame {
-                if let Some(data) = frame.data_ref().filter(|_| *this.left != UNKNOWN) {
-                    *this.left = this.left.saturating_sub(data.remaining() as u64);
-                }
-                in_hand.is_answered = *this.left == 0 || body.is_end_stream();
+        // A frame is large: it is looked at, and moved once.
+        let polled = body.as_mut().poll_frame(context);
+        if let (Poll::Ready(frame), Some(in_hand)) = (&polled, &mut *this.in_hand) {
+            if let Some(Ok(frame)) = frame {
+                in_hand.send(frame, body.is_end_stream());
             } else {
-                in_hand.is_answered = true;
+                in_hand.end();
                 *this.in_hand = None;
             }
         }
-        Poll::Ready(frame)
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

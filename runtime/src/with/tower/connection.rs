@@ -11,9 +11,8 @@ use http::Extensions;
 use tokio::sync::Notify;
 
 use super::GracefulLayer;
-use super::in_hand::Shared;
+use super::binding::Binding;
 use crate::life::lifecycle::Lifecycle;
-use crate::model::label::EntryId;
 
 /// Adds what a handler may want to know of the client to a request's extensions.
 pub(crate) type ConnectInfo = dyn Fn(SocketAddr, &mut Extensions) + Send + Sync;
@@ -34,10 +33,8 @@ pub(crate) enum Activity {
 }
 
 pub(crate) struct Connection {
-    pub(super) life: Arc<Lifecycle>,
-    pub(super) shared: Arc<Shared>,
     /// Where its requests are counted.
-    pub(super) entry: EntryId,
+    pub(super) binding: Arc<Binding>,
     /// The client, and who wants to know of it.
     peer: Option<(SocketAddr, Arc<ConnectInfo>)>,
     /// Requests in hand.
@@ -75,9 +72,7 @@ impl Connection {
         let GracefulLayer(shared) = layer;
         let no = || AtomicBool::new(false);
         Arc::new(Self {
-            life: Arc::clone(life),
-            shared: Arc::clone(shared),
-            entry: shared.entry(life),
+            binding: shared.within(life),
             peer,
             requests: AtomicU32::new(0),
             served: AtomicU32::new(0),

@@ -1,164 +1,36 @@
-//! The requests in hand, and what the layer does with each.
+//! A request in hand, from its arrival to the end of its answer.
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
+use bytes::Buf;
 #[cfg(feature = "http")]
 use http::Version;
-use http::header::{HeaderValue, RETRY_AFTER};
-use http::uri::PathAndQuery;
-use http::{Method, Request, Response, StatusCode};
+use http::header::{CONTENT_LENGTH, HeaderMap};
+use http::{Request, Response, StatusCode};
+use http_body::{Body, Frame};
 
-use super::ResponseBody;
+use super::admission::close;
+use super::binding::{Binding, Shared};
 #[cfg(feature = "http")]
 use super::connection::Connection;
-use crate::life::lifecycle::Lifecycle;
-use crate::model::budget::Budget;
-use crate::model::label::{EntryId, Label};
-use crate::model::state::Stage;
-use crate::model::text;
-use crate::work::ambient;
-#[cfg(feature = "http")]
-use crate::work::hold;
-use crate::work::hold::Held;
+use super::head::Head;
 
-/// What all services and requests of a layer share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) options: Options,
-    /// Where requests are counted, in the lifecycle that had the first one.
-    entry: OnceLock<(Weak<Lifecycle>, EntryId)>,
-    /// Requests in hand; counted only where they are limited.
-    requests: AtomicUsize,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Options {
-    pub(super) label: Label,
-    pub(super) stage: Stage,
-    pub(super) limit: Option<usize>,
-    pub(super) close_after: Option<Duration>,
-    pub(super) retry_after: Duration,
-    /// Whether requests are refused once the stage is told to stop.
-    pub(super) refuses: bool,
-}
-
-impl Shared {
-    pub(super) fn new(options: Options) -> Self {
-        Self { options, entry: OnceLock::new(), requests: AtomicUsize::new(0) }
-    }
-
-    fn turns_away(&self, life: &Lifecycle) -> bool {
-        let Options { stage, refuses, .. } = self.options;
-        life.phase.is_aborting(stage) || refuses && life.phase.is_cancelled(stage)
-    }
-
-    /// `None` when the stage has ended: the stop would not wait for it.
-    #[inline]
-    fn hold(&self, life: Arc<Lifecycle>) -> Option<Held> {
-        let entry = self.entry(&life);
-        Held::in_row(life, entry, self.options.stage)
-    }
-
-    /// Where requests are counted.
-    #[inline]
-    pub(super) fn entry(&self, life: &Arc<Lifecycle>) -> EntryId {
-        let entry = || life.registry.keep_named(self.options.label.clone());
-        let (first, known) = self.entry.get_or_init(|| (Arc::downgrade(life), entry()));
-        if std::ptr::eq(first.as_ptr(), Arc::as_ptr(life)) { *known } else { entry() }
-    }
-
-    /// Takes a place under the limit, if there is one, or returns the status with which to refuse a request.
-    #[inline]
-    fn admit(&self, life: Option<&Lifecycle>) -> Result<(), StatusCode> {
-        if life.is_some_and(|life| self.turns_away(life)) {
-            return Err(StatusCode::SERVICE_UNAVAILABLE);
-        }
-        if self.options.limit.is_some_and(|limit| !self.take_place(limit)) {
-            return Err(StatusCode::TOO_MANY_REQUESTS);
-        }
-        Ok(())
-    }
-
-    /// Gives the place back.
-    #[inline]
-    fn leave(&self) {
-        if self.options.limit.is_some() {
-            self.requests.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Takes a place under the limit.
-    fn take_place(&self, limit: usize) -> bool {
-        let one_more = |requests| (requests < limit).then_some(requests + 1);
-        self.requests.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
-    }
-
-    /// How long after the beginning of a stop connections are closed.
-    pub(super) fn closes_after(&self, life: &Lifecycle) -> Duration {
-        let longest = life.phase.budget().and_then(Budget::total).map_or(Duration::MAX, |total| total / 2);
-        let drain = life.settings.drain.min(longest);
-        self.options.close_after.unwrap_or(drain / 2).min(drain)
-    }
-
-    /// Whether enough of the drain is over to close connections.
-    #[inline]
-    fn is_closing(&self, life: &Lifecycle) -> bool {
-        let Some(budget) = life.phase.budget() else {
-            return false;
-        };
-        life.phase.is_drained() || life.now() - budget.asked() >= self.closes_after(life)
-    }
-
-    /// For a request that is not taken.
-    #[cold]
-    pub(super) fn refusal(&self, status: StatusCode) -> Refusal {
-        let is_closing = ambient::lifecycle().is_some_and(|life| self.is_closing(&life));
-        Refusal { status, retry_after: self.options.retry_after, is_closing }
-    }
-}
-
-/// The answer to a request that is not taken.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    status: StatusCode,
-    retry_after: Duration,
-    is_closing: bool,
-}
-
-impl Refusal {
-    #[cold]
-    pub(super) fn response<B>(&self, is_kept: bool) -> Response<ResponseBody<B>> {
-        let delay = self.retry_after;
-        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
-        let mut response = Response::new(ResponseBody::default());
-        *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        if self.is_closing && is_kept {
-            super::close(headers);
-        }
-        response
-    }
-}
-
-/// A request in hand.
 pub(super) struct InHand {
     keeper: Keeper,
-    pub(super) method: Method,
-    path: Option<PathAndQuery>,
-    /// Whether nothing is left of the answer that the server has not taken.
-    pub(super) is_answered: bool,
+    head: Head,
+    /// How much of the answer the server has not taken, where that is known: it may not ask for an end after that.
+    left: u64,
 }
+
+/// The head of the answer does not say how long the body is, or there is none yet.
+const UNKNOWN: u64 = u64::MAX;
 
 /// Makes the stop wait.
 enum Keeper {
-    /// Outside any lifecycle nothing does.
-    Layer(Arc<Shared>, Option<Held>),
-    /// What is counted is the same; the connection has everything at hand.
+    Layer(Arc<Binding>),
+    /// What is counted is the same, and the connection counts its own.
     #[cfg(feature = "http")]
     Connection(Arc<Connection>),
 }
@@ -166,116 +38,261 @@ enum Keeper {
 impl InHand {
     /// Takes a request in hand, or returns the status with which to refuse it.
     #[inline]
-    pub(super) fn take<B>(
-        shared: &Arc<Shared>,
-        request: &Request<B>,
-        life: Option<Arc<Lifecycle>>,
-    ) -> Result<Self, StatusCode> {
-        shared.admit(life.as_deref())?;
-        let is_outside = life.is_none();
-        let held = life.and_then(|life| shared.hold(life));
-        if held.is_none() && !is_outside {
-            shared.leave();
-            return Err(StatusCode::SERVICE_UNAVAILABLE);
-        }
-        Ok(Self::of(Keeper::Layer(Arc::clone(shared), held), request))
+    pub(super) fn take<B>(shared: &Shared, request: &Request<B>) -> Result<Self, StatusCode> {
+        let binding = shared.here();
+        binding.begin()?;
+        Ok(Self { keeper: Keeper::Layer(binding), head: Head::of(request), left: UNKNOWN })
     }
 
     /// The same for a request on a connection that this crate serves.
     #[cfg(feature = "http")]
     #[inline]
     pub(super) fn take_on<B>(connection: &Arc<Connection>, request: &mut Request<B>) -> Result<Self, StatusCode> {
-        let (life, shared) = (&*connection.life, &*connection.shared);
         connection.request_began(request.version() == Version::HTTP_2, request.extensions_mut());
-        let taken = shared.admit(Some(life)).and_then(|()| {
-            if hold::begin(life, connection.entry, shared.options.stage) {
-                return Ok(());
-            }
-            shared.leave();
-            Err(StatusCode::SERVICE_UNAVAILABLE)
-        });
-        if let Err(status) = taken {
+        if let Err(status) = connection.binding.begin() {
             connection.request_ended();
             return Err(status);
         }
-        Ok(Self::of(Keeper::Connection(Arc::clone(connection)), request))
+        let keeper = Keeper::Connection(Arc::clone(connection));
+        Ok(Self { keeper, head: Head::of(request), left: UNKNOWN })
     }
 
     #[inline]
-    fn of<B>(keeper: Keeper, request: &Request<B>) -> Self {
-        let (method, path) = (request.method().clone(), request.uri().path_and_query().cloned());
-        Self { keeper, method, path, is_answered: false }
-    }
-
-    #[inline]
-    fn life(&self) -> Option<&Lifecycle> {
+    fn binding(&self) -> &Binding {
         match &self.keeper {
-            Keeper::Layer(_, held) => held.as_ref().map(Held::life),
+            Keeper::Layer(binding) => binding,
             #[cfg(feature = "http")]
-            Keeper::Connection(connection) => Some(&connection.life),
+            Keeper::Connection(connection) => &connection.binding,
         }
     }
 
-    /// Its client is told that it is the last one on the connection.
-    #[cfg(feature = "http")]
-    #[cold]
-    pub(super) fn says_so(&self) {
-        if let Keeper::Connection(connection) = &self.keeper {
-            connection.says_so();
-        }
-    }
-
-    /// What comes after it on its connection is no HTTP any more, or no request.
-    #[cfg(feature = "http")]
-    #[cold]
-    pub(super) fn opens_a_tunnel(&self) {
-        if let Keeper::Connection(connection) = &self.keeper {
+    /// The service has answered. Adds `Connection: close` where that is due.
+    #[inline]
+    pub(super) fn answer<R: Body>(&mut self, response: &mut Response<R>) {
+        let status = response.status();
+        // With HTTP/1 the socket leaves the connection; with HTTP/2 it stays.
+        #[cfg(feature = "http")]
+        if self.head.becomes_a_tunnel(status)
+            && let Keeper::Connection(connection) = &self.keeper
+        {
             connection.opens_a_tunnel();
         }
+        if self.is_last() {
+            self.close(status, response.headers_mut());
+        }
+        if response.body().is_end_stream() || self.head.has_no_body(status) {
+            self.left = 0;
+        } else if response.body().size_hint().exact().is_none() {
+            self.left = length(response.headers());
+        }
+    }
+
+    /// The server takes a part of the body, and perhaps the last one.
+    #[inline]
+    pub(super) fn send<D: Buf>(&mut self, frame: &Frame<D>, is_last: bool) {
+        if is_last {
+            self.left = 0;
+        } else if self.left != UNKNOWN
+            && let Some(data) = frame.data_ref()
+        {
+            self.left = self.left.saturating_sub(data.remaining() as u64);
+        }
+    }
+
+    /// Nothing is left of the answer: it is whole, or has failed.
+    #[inline]
+    pub(super) fn end(&mut self) {
+        self.left = 0;
     }
 
     /// Whether its client should send no other request on the connection.
     #[inline]
-    pub(super) fn is_last(&self) -> bool {
+    fn is_last(&self) -> bool {
         match &self.keeper {
-            Keeper::Layer(shared, held) => held.as_ref().is_some_and(|held| shared.is_closing(held.life())),
+            Keeper::Layer(binding) => binding.is_closing(),
             #[cfg(feature = "http")]
-            Keeper::Connection(connection) => connection.is_ending() || connection.shared.is_closing(&connection.life),
+            Keeper::Connection(connection) => connection.is_ending() || connection.binding.is_closing(),
         }
+    }
+
+    #[cold]
+    fn close(&self, status: StatusCode, headers: &mut HeaderMap) {
+        if !self.head.is_kept() || status == StatusCode::SWITCHING_PROTOCOLS {
+            return;
+        }
+        #[cfg(feature = "http")]
+        if let Keeper::Connection(connection) = &self.keeper {
+            connection.says_so();
+        }
+        close(headers);
     }
 
     /// It ends without an answer. In a stop, that is noted.
     #[cold]
     fn unanswered(&self) {
-        let Some(life) = self.life().filter(|life| life.phase.budget().is_some() && !thread::panicking()) else {
-            return;
-        };
-        let path = self.path.as_ref().map_or("", PathAndQuery::path);
-        life.diagnostics.cuts.note("request", text::name(&format!("{} {path}", self.method)));
+        let life = self.binding().life();
+        if let Some(life) = life.filter(|life| life.phase.budget().is_some() && !thread::panicking()) {
+            life.diagnostics.cuts.note("request", self.head.name());
+        }
     }
+}
+
+#[cold]
+fn length(headers: &HeaderMap) -> u64 {
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    length.unwrap_or(UNKNOWN)
 }
 
 impl fmt::Debug for InHand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InHand").field("method", &self.method).field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("InHand").field("head", &self.head).finish_non_exhaustive()
     }
 }
 
 impl Drop for InHand {
     #[inline]
     fn drop(&mut self) {
-        if !self.is_answered {
+        if self.left > 0 {
             self.unanswered();
         }
         match &self.keeper {
-            Keeper::Layer(shared, _) => shared.leave(),
+            Keeper::Layer(binding) => binding.end(),
             #[cfg(feature = "http")]
             Keeper::Connection(connection) => {
-                let (life, shared) = (&*connection.life, &*connection.shared);
-                shared.leave();
                 connection.request_ended();
-                hold::end(life, connection.entry, shared.options.stage);
+                connection.binding.end();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::future::{Ready, ready};
+    use std::pin::{Pin, pin};
+    use std::task::{Context, Poll, Waker};
+
+    use http::Method;
+    use tower_layer::Layer;
+    use tower_service::Service;
+
+    use super::*;
+    use crate::model::label::EntryId;
+    use crate::model::state::Cause;
+    use crate::run::test::unit;
+    use crate::with::tower::GracefulLayer;
+
+    type Answer = Result<Response<Parts>, &'static str>;
+
+    /// A body that does not know its length.
+    #[derive(Debug)]
+    struct Parts(VecDeque<&'static [u8]>);
+
+    impl Body for Parts {
+        type Data = &'static [u8];
+        type Error = &'static str;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<&'static [u8]>, &'static str>>> {
+            Poll::Ready(self.0.pop_front().map(|part| Ok(Frame::data(part))))
+        }
+    }
+
+    /// Answers once.
+    struct App(Option<Answer>);
+
+    impl Service<Request<()>> for App {
+        type Response = Response<Parts>;
+        type Error = &'static str;
+        type Future = Ready<Answer>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Request<()>) -> Ready<Answer> {
+            ready(self.0.take().expect("it is asked once"))
+        }
+    }
+
+    /// Two parts of three bytes each.
+    fn six_bytes() -> Response<Parts> {
+        Response::new(Parts([&b"abc"[..], b"def"].into()))
+    }
+
+    fn get() -> Request<()> {
+        Request::get("/slow?x=1").body(()).expect("it is a request")
+    }
+
+    /// What a stop says was cut off, when a server takes so many frames of the answer; `None` when it does not even wait
+    /// for the answer.
+    fn cut(request: Request<()>, answer: Answer, frames: Option<usize>) -> Option<String> {
+        let life = unit::lifecycle();
+        unit::poll(&life, EntryId::MAIN, || {
+            let mut app = GracefulLayer::new().layer(App(Some(answer)));
+            life.begin_stop(Cause::MainEnded);
+            let mut context = Context::from_waker(Waker::noop());
+            let answer = pin!(app.call(request));
+            let Some(frames) = frames else { return };
+            if let Poll::Ready(Ok(answer)) = answer.poll(&mut context) {
+                let mut body = pin!(answer.into_body());
+                for _ in 0..frames {
+                    assert!(body.as_mut().poll_frame(&mut context).is_ready());
+                }
+            }
+        });
+        life.diagnostics.cuts.summary()
+    }
+
+    #[test]
+    fn an_answer_is_whole_when_the_server_asks_for_no_more() {
+        assert_eq!(cut(get(), Ok(six_bytes()), Some(3)), None, "it has seen the end");
+        assert_eq!(cut(get(), Err("broken"), Some(0)), None, "there is none");
+        let head = Request::head("/slow").body(()).expect("it is a request");
+        assert_eq!(cut(head, Ok(six_bytes()), Some(0)), None);
+        for status in [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED, StatusCode::SWITCHING_PROTOCOLS] {
+            let mut answer = six_bytes();
+            *answer.status_mut() = status;
+            assert_eq!(cut(get(), Ok(answer), Some(0)), None, "{status}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_says_its_length_is_whole_with_its_last_byte() {
+        for (length, frames, is_whole) in [(6, 1, false), (6, 2, true), (7, 2, false), (3, 1, true), (0, 0, true)] {
+            let mut answer = six_bytes();
+            answer.headers_mut().insert(CONTENT_LENGTH, length.into());
+            let cut = cut(get(), Ok(answer), Some(frames));
+            assert_eq!(cut.is_none(), is_whole, "{length} bytes, {frames} frames: {cut:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_dropped_before_its_end_is_named() {
+        let named = |method: Method, uri: &str| {
+            let request = Request::builder().method(method).uri(uri).body(()).expect("it is a request");
+            cut(request, Ok(six_bytes()), None).expect("it is noted")
+        };
+        assert_eq!(cut(get(), Ok(six_bytes()), Some(0)).as_deref(), Some("1 request (GET /slow)"));
+        assert_eq!(cut(get(), Ok(six_bytes()), Some(2)).as_deref(), Some("1 request (GET /slow)"));
+        for method in [
+            Method::GET,
+            Method::HEAD,
+            Method::POST,
+            Method::PUT,
+            Method::DELETE,
+            Method::OPTIONS,
+            Method::TRACE,
+            Method::PATCH,
+            Method::from_bytes(b"PROPFIND").expect("it is a method"),
+            Method::from_bytes(b"A-METHOD-WITH-A-LONG-NAME").expect("it is a method"),
+        ] {
+            assert_eq!(named(method.clone(), "/slow?x=1"), format!("1 request ({method} /slow)"));
+        }
+        assert_eq!(named(Method::OPTIONS, "*"), "1 request (OPTIONS *)");
+        assert_eq!(named(Method::CONNECT, "host:80"), "1 request (CONNECT)");
     }
 }

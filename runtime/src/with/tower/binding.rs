@@ -1,0 +1,116 @@
+//! A layer in a lifecycle: where its requests are counted.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use http::StatusCode;
+
+use super::admission::{Admission, Options};
+use crate::life::lifecycle::Lifecycle;
+use crate::model::label::EntryId;
+use crate::model::state::Stage;
+use crate::work::{ambient, current, hold};
+
+/// What all services of a layer share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) admission: Arc<Admission>,
+    /// In the lifecycle that had the first request: nearly always the only one. A request that finds it here needs no
+    /// other look-up.
+    first: OnceLock<Arc<Binding>>,
+}
+
+impl Shared {
+    pub(super) fn new(options: Options) -> Self {
+        Self { admission: Arc::new(Admission::new(options)), first: OnceLock::new() }
+    }
+
+    /// The layer in the calling code's lifecycle.
+    #[inline]
+    pub(super) fn here(&self) -> Arc<Binding> {
+        match self.first.get() {
+            Some(first) if first.life().is_some_and(|life| current::runs(life)) => Arc::clone(first),
+            _ => self.elsewhere(),
+        }
+    }
+
+    #[cold]
+    fn elsewhere(&self) -> Arc<Binding> {
+        match ambient::lifecycle() {
+            Some(life) => self.within(&life),
+            None => Arc::new(Binding::new(&self.admission, None)),
+        }
+    }
+
+    /// The layer in this lifecycle.
+    pub(super) fn within(&self, life: &Arc<Lifecycle>) -> Arc<Binding> {
+        let binding = || Arc::new(Binding::new(&self.admission, Some(life)));
+        let first = self.first.get_or_init(binding);
+        if first.life().is_some_and(|first| Arc::ptr_eq(first, life)) { Arc::clone(first) } else { binding() }
+    }
+}
+
+/// What the requests of a layer in one lifecycle have in common.
+pub(super) struct Binding {
+    pub(super) admission: Arc<Admission>,
+    /// Where requests are counted. Outside any lifecycle they are not.
+    place: Option<Place>,
+}
+
+struct Place {
+    life: Arc<Lifecycle>,
+    entry: EntryId,
+    stage: Stage,
+}
+
+impl Binding {
+    fn new(admission: &Arc<Admission>, life: Option<&Arc<Lifecycle>>) -> Self {
+        let Options { label, stage, .. } = &admission.options;
+        let place = life.map(|life| {
+            let entry = life.registry.keep_named(label.clone());
+            Place { life: Arc::clone(life), entry, stage: *stage }
+        });
+        Self { admission: Arc::clone(admission), place }
+    }
+
+    #[inline]
+    pub(super) fn life(&self) -> Option<&Arc<Lifecycle>> {
+        self.place.as_ref().map(|place| &place.life)
+    }
+
+    /// Counts one more request, or returns the status with which to refuse it.
+    #[inline]
+    pub(super) fn begin(&self) -> Result<(), StatusCode> {
+        let Self { admission, place } = self;
+        admission.admit(self.life().map(|life| &**life))?;
+        match place {
+            // The stage has ended: the stop would not wait for the request.
+            Some(Place { life, entry, stage }) if !hold::begin(life, *entry, *stage) => {
+                admission.leave();
+                Err(StatusCode::SERVICE_UNAVAILABLE)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts one less.
+    #[inline]
+    pub(super) fn end(&self) {
+        self.admission.leave();
+        if let Some(Place { life, entry, stage }) = &self.place {
+            hold::end(life, *entry, *stage);
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_closing(&self) -> bool {
+        self.life().is_some_and(|life| self.admission.is_closing(life))
+    }
+}
+
+impl fmt::Debug for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entry = self.place.as_ref().map(|place| place.entry);
+        f.debug_struct("Binding").field("entry", &entry).finish_non_exhaustive()
+    }
+}
