@@ -1,2 +1,0 @@
-#[graceful::main(crate = "not a path")]
-async fn main() {}

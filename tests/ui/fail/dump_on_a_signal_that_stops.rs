@@ -1,2 +1,0 @@
-#[graceful::main(dump = "SIGTERM")]
-async fn main() {}

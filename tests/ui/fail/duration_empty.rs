@@ -1,2 +1,0 @@
-#[graceful::main(stop_timeout = "")]
-async fn main() {}

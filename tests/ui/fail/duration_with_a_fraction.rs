@@ -1,2 +1,0 @@
-#[graceful::main(stop_timeout = "1.5s")]
-async fn main() {}

@@ -1,6 +1,0 @@
-#[graceful::worker(every = "60s", essential)]
-async fn consume() {}
-
-fn main() {
-    let _ = consume().spawn();
-}

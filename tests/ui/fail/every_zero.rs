@@ -1,6 +1,0 @@
-#[graceful::worker(every = "0s")]
-async fn consume() {}
-
-fn main() {
-    let _ = consume().spawn();
-}

@@ -1,2 +1,0 @@
-#[graceful::main(reraise = "yes")]
-async fn main() {}

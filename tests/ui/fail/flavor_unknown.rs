@@ -1,2 +1,0 @@
-#[graceful::main(flavor = "multi-thread")]
-async fn main() {}

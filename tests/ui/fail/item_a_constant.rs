@@ -1,6 +1,0 @@
-#[graceful::worker]
-const PORT: u16 = 80;
-
-fn main() {
-    let _ = PORT;
-}

@@ -1,8 +1,0 @@
-#[graceful::main]
-mod app {
-    pub const PORT: u16 = 80;
-}
-
-fn main() {
-    let _ = app::PORT;
-}

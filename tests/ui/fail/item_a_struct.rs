@@ -1,4 +1,0 @@
-#[graceful::worker]
-pub struct Consumer;
-
-fn main() {}

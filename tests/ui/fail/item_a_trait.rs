@@ -1,6 +1,0 @@
-#[graceful::test]
-trait Consume {
-    async fn run();
-}
-
-fn main() {}

@@ -1,5 +1,0 @@
-use tokio::main;
-
-#[graceful::main]
-#[main]
-async fn main() {}

@@ -1,3 +1,0 @@
-#[graceful::main]
-#[tokio::main(flavor = "current_thread")]
-async fn main() {}

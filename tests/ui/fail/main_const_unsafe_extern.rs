@@ -1,2 +1,0 @@
-#[graceful::main]
-const async unsafe extern "C" fn main() {}

@@ -1,4 +1,0 @@
-#[graceful::main]
-async fn main<T: Default>() {
-    let _ = T::default();
-}

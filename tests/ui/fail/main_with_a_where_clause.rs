@@ -1,6 +1,0 @@
-#[graceful::main]
-async fn main()
-where
-    u8: Copy,
-{
-}

@@ -1,4 +1,0 @@
-#[graceful::main]
-async fn main(port: u16) {
-    let _ = port;
-}

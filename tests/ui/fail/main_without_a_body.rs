@@ -1,2 +1,0 @@
-#[graceful::main]
-async fn main();

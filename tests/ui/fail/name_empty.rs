@@ -1,2 +1,0 @@
-#[graceful::main(name = "")]
-async fn main() {}

@@ -1,2 +1,0 @@
-#[graceful::main(deadline = "25s")]
-async fn main() {}

@@ -1,2 +1,0 @@
-#[graceful::main(stop_timout = "25s")]
-async fn main() {}

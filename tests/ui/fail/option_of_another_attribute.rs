@@ -1,6 +1,0 @@
-#[graceful::worker(drain = "5s")]
-async fn consume() {}
-
-fn main() {
-    let _ = consume().spawn();
-}

@@ -1,2 +1,0 @@
-#[graceful::main(colour = "red")]
-async fn main() {}

@@ -1,2 +1,0 @@
-#[graceful::main(stop_timeout = , drain = ;, name = "api")]
-async fn main() {}

@@ -1,2 +1,0 @@
-#[graceful::main(drain: "5s", stop_timeout =)]
-async fn main() {}

@@ -1,2 +1,0 @@
-#[graceful::main("25s", reraise; name = "api")]
-async fn main() {}

@@ -1,2 +1,0 @@
-#[graceful::main(signals = ["SIGTERM", "SIGINT", "SIGTERM"])]
-async fn main() {}

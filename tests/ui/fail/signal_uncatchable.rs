@@ -1,2 +1,0 @@
-#[graceful::main(signals = ["SIGTERM", "SIGKILL"])]
-async fn main() {}

@@ -1,2 +1,0 @@
-#[graceful::main(signals = ["SIGTERM", "INT", "SIGWINCH"])]
-async fn main() {}

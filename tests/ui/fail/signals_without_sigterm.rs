@@ -1,2 +1,0 @@
-#[graceful::main(signals = ["SIGINT"])]
-async fn main() {}

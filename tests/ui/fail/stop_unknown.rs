@@ -1,6 +1,0 @@
-#[graceful::worker(stop = "first")]
-async fn consume() {}
-
-fn main() {
-    let _ = consume().spawn();
-}

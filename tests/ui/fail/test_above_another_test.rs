@@ -1,5 +1,0 @@
-#[graceful::test]
-#[test]
-async fn works() {}
-
-fn main() {}

@@ -1,6 +1,0 @@
-#[graceful::test]
-async fn works<T>(value: T) {
-    drop(value);
-}
-
-fn main() {}

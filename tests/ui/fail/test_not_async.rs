@@ -1,4 +1,0 @@
-#[graceful::test]
-fn works() {}
-
-fn main() {}

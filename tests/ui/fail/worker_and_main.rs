@@ -1,5 +1,0 @@
-#[graceful::worker]
-#[graceful::main]
-async fn run() {}
-
-fn main() {}

@@ -1,6 +1,0 @@
-#[graceful::worker(blocking)]
-async fn consume() {}
-
-fn main() {
-    let _ = consume().spawn();
-}

@@ -1,2 +1,0 @@
-#[graceful::worker]
-async fn main() {}

@@ -1,8 +1,0 @@
-#[graceful::worker]
-async fn consume() -> u32 {
-    3
-}
-
-fn main() {
-    let _ = consume().spawn();
-}

@@ -1,8 +1,0 @@
-#[graceful::worker]
-async fn consume() -> &'static str {
-    "done"
-}
-
-fn main() {
-    let _ = consume().spawn();
-}

@@ -1,8 +1,0 @@
-#[graceful::worker]
-async fn consume() -> impl std::fmt::Debug {
-    ()
-}
-
-fn main() {
-    let _ = consume().spawn();
-}

@@ -1,8 +1,0 @@
-#[graceful::worker]
-async fn consume() -> ! {
-    loop {}
-}
-
-fn main() {
-    let _ = consume().spawn();
-}

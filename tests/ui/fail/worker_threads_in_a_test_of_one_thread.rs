@@ -1,4 +1,0 @@
-#[graceful::test(worker_threads = 2)]
-async fn works() {}
-
-fn main() {}

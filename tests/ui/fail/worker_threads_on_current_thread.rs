@@ -1,2 +1,0 @@
-#[graceful::main(flavor = "current_thread", worker_threads = 2)]
-async fn main() {}

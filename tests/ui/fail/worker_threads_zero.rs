@@ -1,2 +1,0 @@
-#[graceful::main(worker_threads = 0)]
-async fn main() {}
