@@ -99,7 +99,7 @@ use proc_macro::TokenStream;
 ///         // the body
 ///     }
 ///     ::graceful::__private::main(
-///         ::graceful::Builder::new().stop_timeout(::core::time::Duration::new(25, 0)),
+///         <::graceful::Builder>::new().stop_timeout(::core::time::Duration::new(25, 0)),
 ///         main(),
 ///     )
 /// }
@@ -204,9 +204,9 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///         }
 ///     }
 ///     static __GRACEFUL_FUNCTION: ::graceful::__private::Function =
-///         ::graceful::__private::Function::new("consume", ::core::module_path!(), "src/main.rs", 8)
+///         <::graceful::__private::Function>::new("consume", ::core::module_path!(), "src/main.rs", 8)
 ///             .error_source(..) // the source of an `R`'s error, for `?` on the handle
-///             .stage(::graceful::Stage::Early);
+///             .stage(<::graceful::Stage>::Early);
 ///     ::graceful::__private::once(
 ///         &__GRACEFUL_FUNCTION,
 ///         __GracefulBody::consume(queue),
@@ -289,7 +289,7 @@ pub fn worker(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///         // the body
 ///     }
 ///     ::graceful::__private::test(
-///         ::graceful::Builder::new().current_thread().test_named(concat!(module_path!(), "::doubling_doubles")),
+///         <::graceful::Builder>::new().current_thread().test_named(concat!(module_path!(), "::doubling_doubles")),
 ///         doubling_doubles(),
 ///     )
 /// }

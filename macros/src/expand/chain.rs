@@ -23,10 +23,18 @@ pub(crate) fn krate(options: &Options, span: Span) -> TokenStream {
     quote_spanned!(at(span)=> ::graceful)
 }
 
+/// `<::graceful::Builder>::`, for a call or a variant. In a path without the brackets rustc suggests imports of other types
+/// of that name when the path is wrong, and prints the same error once more for each.
+pub(crate) fn of(graceful: &TokenStream, ty: &str, span: Span) -> TokenStream {
+    let ty = Ident::new(ty, span);
+    quote_spanned!(span=> <#graceful::#ty>::)
+}
+
 /// Input:  `stop_timeout = "25s", reraise`
-/// Output: `::graceful::Builder::new().stop_timeout(..).reraise()`
+/// Output: `<::graceful::Builder>::new().stop_timeout(..).reraise()`
 pub(crate) fn builder(graceful: &TokenStream, options: &Options, span: Span) -> TokenStream {
-    let new = quote_spanned!(at(span)=> #graceful::Builder::new());
+    let builder = of(graceful, "Builder", at(span));
+    let new = quote_spanned!(at(span)=> #builder new());
     let flavor = options.has_one_thread().then(|| {
         let span = options.key("flavor").map_or(span, Ident::span);
         quote_spanned!(at(span)=> .current_thread())
@@ -36,7 +44,7 @@ pub(crate) fn builder(graceful: &TokenStream, options: &Options, span: Span) -> 
 }
 
 /// Input:  `on_failure = "log", stop = "early"`
-/// Output: `.on_failure(::graceful::OnFailure::Log).stage(::graceful::Stage::Early)`
+/// Output: `.on_failure(<::graceful::OnFailure>::Log).stage(<::graceful::Stage>::Early)`
 pub(crate) fn calls(options: &Options) -> TokenStream {
     let mut calls = TokenStream::new();
     for (spec, key, value) in options.values() {
@@ -59,10 +67,10 @@ fn arguments(graceful: &TokenStream, kind: &Kind, value: &Value, key: Span) -> T
             let item = Ident::new(item, key);
             quote_spanned!(key=> #graceful::__private::#item)
         }
-        (Value::Word(word), Kind::Variant(of, _)) => {
+        (Value::Word(word), Kind::Variant(ty, _)) => {
             let span = at(word.span());
-            let (of, variant) = (Ident::new(of, span), variant(word, span));
-            quote_spanned!(span=> #graceful::#of::#variant)
+            let (of, variant) = (of(graceful, ty, span), variant(word, span));
+            quote_spanned!(span=> #of #variant)
         }
         (Value::Flag(_) | Value::Word(_) | Value::Unlimited, _) => TokenStream::new(),
         (Value::Duration(duration, span), _) => constant(*duration, *span),
@@ -94,7 +102,8 @@ fn constant(duration: Duration, span: Span) -> TokenStream {
 
 fn signal(graceful: &TokenStream, signal: &Signal) -> TokenStream {
     let variant = &signal.variant;
-    quote!(#graceful::Signal::#variant)
+    let of = of(graceful, "Signal", variant.span());
+    quote!(#of #variant)
 }
 
 /// `early` as `Early`.

@@ -25,7 +25,7 @@ use crate::valid::stacked;
 /// #[must_use = ".."]
 /// fn main() -> ::std::process::ExitCode {
 ///     async fn main() -> R { body }
-///     ::graceful::__private::main(::graceful::Builder::new(), main())
+///     ::graceful::__private::main(<::graceful::Builder>::new(), main())
 /// }
 /// ```
 ///
@@ -74,7 +74,7 @@ pub(crate) fn main(function: &Function, options: &Options, sound: bool) -> Token
 /// fn name() -> R {
 ///     async fn name() -> R { body }
 ///     ::graceful::__private::test(
-///         ::graceful::Builder::new().current_thread().test_named(concat!(module_path!(), "::name")),
+///         <::graceful::Builder>::new().current_thread().test_named(concat!(module_path!(), "::name")),
 ///         name(),
 ///     )
 /// }

@@ -96,9 +96,11 @@ fn described(function: &Function, graceful: &TokenStream, options: Option<&Optio
     let (file, line) = position(function.sig.ident.span());
     let policy = options.map(chain::calls);
     let source = options.and_then(|options| error_source(function, options, graceful));
+    let private = quote_spanned!(here=> #graceful::__private);
+    let of = chain::of(&private, "Function", here);
     quote_spanned! {here=>
-        static __GRACEFUL_FUNCTION: #graceful::__private::Function =
-            #graceful::__private::Function::new(#name, ::core::module_path!(), #file, #line)
+        static __GRACEFUL_FUNCTION: #private::Function =
+            #of new(#name, ::core::module_path!(), #file, #line)
                 #source #policy;
     }
 }
@@ -121,7 +123,7 @@ fn error_source(function: &Function, options: &Options, graceful: &TokenStream) 
         .error_source(|| {
             #[allow(unused_imports)]
             use #graceful::__private::{HasError as _, IsError as _, NoError as _};
-            (&&&#graceful::__private::ErrorOf::#of(|| __GracefulBody::#name(#(#arguments),*))).source()
+            (&&&<#graceful::__private::ErrorOf<_> >::#of(|| __GracefulBody::#name(#(#arguments),*))).source()
         })
     })
 }

@@ -20,7 +20,7 @@ fn builder(attribute: &str) -> String {
             async fn main() {}
         ),
     );
-    between(&output.to_string(), "Builder::new()", ",main())")
+    between(&output.to_string(), "Builder>::new()", ",main())")
 }
 
 fn policy(attribute: &str) -> String {
@@ -47,11 +47,11 @@ fn each_option_of_main_is_one_call() {
         ("stop_timeout = LIMIT", ".stop_timeout(LIMIT)"),
         ("stop_timeout = \"none\"", ".without_stop_timeout()"),
         ("drain = \"5s\"", ".drain(::core::time::Duration::new(5,0))"),
-        ("signals = [\"SIGTERM\"]", ".signals([::graceful::Signal::Terminate])"),
+        ("signals = [\"SIGTERM\"]", ".signals([<::graceful::Signal>::Terminate])"),
         ("reraise", ".reraise()"),
         ("reraise = true", ".reraise()"),
         ("reraise = false", ""),
-        ("dump = \"SIGUSR2\"", ".dump(::graceful::Signal::User2)"),
+        ("dump = \"SIGUSR2\"", ".dump(<::graceful::Signal>::User2)"),
         ("flavor = \"current_thread\"", ".current_thread()"),
         ("flavor = \"multi_thread\"", ""),
         ("worker_threads = n()", ".worker_threads(n())"),
@@ -63,15 +63,15 @@ fn each_option_of_main_is_one_call() {
 
 #[test]
 fn each_option_of_a_worker_is_one_call() {
-    let restart = ".on_failure(::graceful::OnFailure::Restart)";
+    let restart = ".on_failure(<::graceful::OnFailure>::Restart)";
     for (option, call) in [
-        ("on_failure = \"log\"", ".on_failure(::graceful::OnFailure::Log)"),
+        ("on_failure = \"log\"", ".on_failure(<::graceful::OnFailure>::Log)"),
         ("essential", ".essential()"),
         ("every = \"60s\"", ".every(::core::time::Duration::new(60,0))"),
         ("stop_timeout = LIMIT", ".stop_timeout(LIMIT)"),
-        ("on_failure = \"parent\"", ".on_failure(::graceful::OnFailure::Parent)"),
-        ("stop_timeout = LIMIT, on_timeout = \"log\"", ".stop_timeout(LIMIT).on_timeout(::graceful::OnTimeout::Log)"),
-        ("stop = \"early\"", ".stage(::graceful::Stage::Early)"),
+        ("on_failure = \"parent\"", ".on_failure(<::graceful::OnFailure>::Parent)"),
+        ("stop_timeout = LIMIT, on_timeout = \"log\"", ".stop_timeout(LIMIT).on_timeout(<::graceful::OnTimeout>::Log)"),
+        ("stop = \"early\"", ".stage(<::graceful::Stage>::Early)"),
         ("when_stopping = \"refuse\"", ".refuse_when_stopping()"),
         (
             "on_failure = \"restart\", max_restarts = 5",
@@ -116,7 +116,7 @@ fn a_test_has_one_thread_unless_it_asks_for_more() {
     );
     let chain = |attribute| {
         let output = pipeline::test(attribute, &item).to_string();
-        between(&output, "Builder::new()", ".test_named(::core::concat!(::core::module_path!(),\"::works\")),works())")
+        between(&output, "Builder>::new()", ".test_named(::core::concat!(::core::module_path!(),\"::works\")),works())")
     };
     assert_eq!(chain(quote!()), ".current_thread()");
     assert_eq!(chain(quote!(flavor = "multi_thread", worker_threads = 2)), ".worker_threads(2)");
@@ -184,7 +184,7 @@ fn a_worker_is_a_function_around_the_users_own() {
     );
     let arguments = between(&output, "GRACEFUL_FUNCTION,__GracefulBody::r#loop(", ")");
     assert_eq!(arguments, "queue,a_b,all,d,queue_2,loop_2,port");
-    assert_eq!(between(&output, "Function::new(", ","), "\"loop\"");
+    assert_eq!(between(&output, "Function>::new(", ","), "\"loop\"");
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn an_entry_point_of_another_name_keeps_its_arguments() {
     let output = main("", "async fn serve(port: u16) -> R { body }");
     let outer = "fnserve(port:u16)->::std::process::ExitCode{asyncfnserve(port:u16)->R{body}";
     assert!(output.contains(outer), "{output}");
-    let run = "::graceful::__private::run(::graceful::Builder::new(),serve(port))";
+    let run = "::graceful::__private::run(<::graceful::Builder>::new(),serve(port))";
     assert!(output.contains(run), "{output}");
 }
 
