@@ -205,12 +205,13 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///     }
 ///     static __GRACEFUL_FUNCTION: ::graceful::__private::Function =
 ///         <::graceful::__private::Function>::new("consume", ::core::module_path!(), "src/main.rs", 8)
-///             .error_source(..) // the source of an `R`'s error, for `?` on the handle
 ///             .stage(<::graceful::Stage>::Early);
+///     let __body = __GracefulBody::consume(queue);
+///     let __source = ..; // of an `R`'s error, for `?` on the handle
 ///     ::graceful::__private::once(
 ///         &__GRACEFUL_FUNCTION,
-///         __GracefulBody::consume(queue),
-///         |__result: &_| ::graceful::__private::judge(&*__result),
+///         __body,
+///         move |__result: &_| ::graceful::__private::judge(&*__result, __source),
 ///     )
 /// }
 /// ```

@@ -398,7 +398,7 @@ pub mod __private {
     pub use crate::{Builder, OnFailure, OnTimeout, Signal, Stage, Worker};
 
     pub use crate::life::function::Function;
-    pub use crate::model::error_source::{ErrorOf, HasError, IsError, NoError, any};
+    pub use crate::model::error_source::{ErrorOf, HasError, IsError, NoError};
     pub use crate::model::outcome::judge;
     pub use crate::run::builder::{PausedClock, main, run};
     pub use crate::run::test::test;

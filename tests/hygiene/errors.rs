@@ -8,23 +8,23 @@ use graceful::WorkerError;
 
 type Boxed = Box<dyn Error + Send + Sync>;
 
-/// An error with a cause.
+/// An error with a cause. A number makes it another type, of which no other worker has told how its source is found.
 #[derive(Debug)]
-struct Broken(std::num::ParseIntError);
+struct Broken<const N: u8 = 0>(std::num::ParseIntError);
 
-impl fmt::Display for Broken {
+impl<const N: u8> fmt::Display for Broken<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("broken")
     }
 }
 
-impl Error for Broken {
+impl<const N: u8> Error for Broken<N> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.0)
     }
 }
 
-fn broken() -> Broken {
+fn broken<const N: u8>() -> Broken<N> {
     Broken("x".parse::<u8>().unwrap_err())
 }
 
@@ -35,17 +35,17 @@ async fn typed() -> Result<u8, Broken> {
 
 #[graceful::worker(on_failure = "log")]
 async fn boxed() -> Result<u8, Boxed> {
-    Err(broken().into())
+    Err(broken::<0>().into())
 }
 
 #[graceful::worker(on_failure = "log")]
 async fn any() -> anyhow::Result<u8> {
-    Err(anyhow::Error::new(broken()))
+    Err(anyhow::Error::new(broken::<0>()))
 }
 
 #[graceful::worker(on_failure = "log")]
 async fn eyre() -> eyre::Result<u8> {
-    Err(eyre::Report::new(broken()))
+    Err(eyre::Report::new(broken::<0>()))
 }
 
 #[graceful::worker(on_failure = "log")]
@@ -111,6 +111,68 @@ passed_on!(into_anyhow, anyhow::Error, |error| seen(error.as_ref()));
 passed_on!(into_eyre, ::eyre::Report, |error| seen(error.as_ref()));
 passed_on!(into_a_box, Boxed, |error| seen(error.as_ref()));
 passed_on!(into_a_box_of_this_thread, Box<dyn Error>, |error| seen(error.as_ref()));
+
+#[graceful::worker(on_failure = "log")]
+async fn generic<T: Send + 'static>(value: T) -> Result<T, Broken<1>> {
+    drop(value);
+    Err(broken())
+}
+
+#[graceful::worker(on_failure = "log")]
+async fn opaque(value: impl fmt::Display + Send + 'static) -> Result<u8, Broken<2>> {
+    drop(value);
+    Err(broken())
+}
+
+#[graceful::worker(on_failure = "log")]
+async fn generic_error<E: Error + Send + 'static>(error: E) -> Result<u8, E> {
+    Err(error)
+}
+
+#[graceful::worker(on_failure = "log", blocking)]
+fn blocking<T: Send + 'static>(value: T) -> Result<T, Broken<4>> {
+    drop(value);
+    Err(broken())
+}
+
+#[graceful::worker(on_failure = "restart", max_restarts = 1, backoff = "0s..0s")]
+async fn again<T: Clone + Send + 'static>(value: T) -> Result<T, Broken<5>> {
+    drop(value);
+    Err(broken())
+}
+
+#[graceful::worker(on_failure = "log", every = "1s", blocking)]
+fn blocking_again<T: Clone + Send + 'static>(value: T) -> Result<T, Broken<6>> {
+    drop(value);
+    Err(broken())
+}
+
+/// The error of a worker, as `?` passes it on.
+async fn failed<R: graceful::Outcome<Error: Error>>(handle: graceful::WorkerHandle<R>) -> (String, Option<String>) {
+    seen(&handle.await.err().expect("it fails"))
+}
+
+#[graceful::test]
+async fn a_generic_workers_error_has_its_source() {
+    assert_eq!(failed(generic(3).spawn()).await, with_source());
+    assert_eq!(failed(opaque(3).spawn()).await, with_source());
+    assert_eq!(failed(generic_error(broken::<3>()).spawn()).await, with_source());
+    assert_eq!(failed(blocking(3).spawn()).await, with_source());
+    assert_eq!(failed(again(3).on_failure(graceful::OnFailure::Log).spawn()).await, with_source());
+    let repeated = blocking_again(3).spawn();
+    repeated.stop();
+    assert_eq!(failed(repeated).await, with_source());
+}
+
+#[graceful::test]
+async fn the_error_of_what_is_no_function_has_its_source_in_a_box() {
+    let spawned = graceful::spawn("spawned", async { Err::<u8, _>(broken::<7>()) });
+    let made = graceful::Worker::new("made", || async { Err::<u8, _>(broken::<8>()) }).spawn();
+    let blocked = graceful::spawn_blocking("blocked", || Err::<u8, _>(broken::<9>()));
+    assert_eq!(seen(&spawned.await.map_err(WorkerError::boxed).unwrap_err()), with_source());
+    assert_eq!(seen(&made.await.map_err(WorkerError::boxed).unwrap_err()), with_source());
+    assert_eq!(seen(&blocked.await.map_err(WorkerError::boxed).unwrap_err()), with_source());
+}
 
 #[graceful::test]
 async fn errors_of_many_workers_are_of_one_type_in_a_box() {

@@ -111,12 +111,6 @@ impl Param<'_> {
         quote!(#(#cfgs)* #name)
     }
 
-    /// Another expression in its place.
-    pub(crate) fn instead(&self, other: &TokenStream) -> TokenStream {
-        let cfgs = &self.cfgs;
-        quote!(#(#cfgs)* #other)
-    }
-
     /// `copy(&queue)`, for a call that is repeated. It is placed at the type, where rustc then reports one that is not
     /// `Clone`; in its own place the type would be reported twice if there is none.
     pub(crate) fn copied(&self, copy: &TokenStream) -> TokenStream {

@@ -14,7 +14,7 @@ use crate::expand::signature::signature;
 use crate::expand::span::{self, at};
 use crate::expand::{attributes, inner};
 use crate::item::Function;
-use crate::valid::{own_type, types};
+use crate::valid::own_type;
 
 /// Input:
 ///
@@ -31,10 +31,12 @@ use crate::valid::{own_type, types};
 ///         async fn consume(mut queue: Queue) -> R { body }
 ///     }
 ///     static __GRACEFUL_FUNCTION: ::graceful::__private::Function = ..;
+///     let __body = __GracefulBody::consume(queue);
+///     let __source = ..;
 ///     ::graceful::__private::once(
 ///         &__GRACEFUL_FUNCTION,
-///         __GracefulBody::consume(queue),
-///         |__result: &_| ::graceful::__private::judge(&*__result),
+///         __body,
+///         move |__result: &_| ::graceful::__private::judge(&*__result, __source),
 ///     )
 /// }
 /// ```
@@ -69,8 +71,6 @@ pub(crate) fn worker(function: &Function, options: &Options, sound: bool) -> Tok
             }
         }
     });
-    // A lint of clippy's asks for `return`, and would say so of this function.
-    let built = quote_spanned!(here=> return #built);
     let body = span::braced(quote!(#inner #described #built), function);
     quote!(#(#attrs)* #vis #safety #fn_token #name #signature #body)
 }
@@ -95,37 +95,12 @@ fn described(function: &Function, graceful: &TokenStream, options: Option<&Optio
     };
     let (file, line) = position(function.sig.ident.span());
     let policy = options.map(chain::calls);
-    let source = options.and_then(|options| error_source(function, options, graceful));
     let private = quote_spanned!(here=> #graceful::__private);
     let of = chain::of(&private, "Function", here);
     quote_spanned! {here=>
         static __GRACEFUL_FUNCTION: #private::Function =
-            #of new(#name, ::core::module_path!(), #file, #line)
-                #source #policy;
+            #of new(#name, ::core::module_path!(), #file, #line) #policy;
     }
-}
-
-/// How the source of the worker's errors is found, which depends on what their type implements. The type is that of a
-/// call which is never made: in its own place an unknown type would be reported twice. A static cannot use type
-/// parameters.
-fn error_source(function: &Function, options: &Options, graceful: &TokenStream) -> Option<TokenStream> {
-    function.result()?;
-    let is_open = !function.sig.generics.params.is_empty();
-    if is_open || function.typed().any(|argument| types::mentions(&argument.ty, "impl")) {
-        return None;
-    }
-    let name = &function.sig.ident;
-    let here = at(name.span());
-    let of = Ident::new(if options.key("blocking").is_some() { "value" } else { "future" }, here);
-    let any = quote_spanned!(here=> #graceful::__private::any());
-    let arguments = param::all(function).iter().map(|param| param.instead(&any)).collect::<Vec<_>>();
-    Some(quote_spanned! {here=>
-        .error_source(|| {
-            #[allow(unused_imports)]
-            use #graceful::__private::{HasError as _, IsError as _, NoError as _};
-            (&&&<#graceful::__private::ErrorOf<_> >::#of(|| __GracefulBody::#name(#(#arguments),*))).source()
-        })
-    })
 }
 
 /// The file and the line of the function's name. `line!()` would expand to the
@@ -159,9 +134,29 @@ fn built(function: &Function, options: &Options, graceful: &TokenStream, params:
         (true, false) => ("blocking", quote_spanned!(here=> move || #call)),
         (true, true) => ("blocking_again", quote_spanned!(here=> move || #call)),
     };
+    let source = source(how, graceful, here);
     let how = Ident::new(how, here);
     let judge = judge(function, options);
-    quote_spanned!(here=> #graceful::__private::#how(&__GRACEFUL_FUNCTION, #body, #judge))
+    // A lint of clippy's asks for `return`, and would say so of this function.
+    quote_spanned! {here=>
+        let __body = #body;
+        #source
+        return #graceful::__private::#how(&__GRACEFUL_FUNCTION, __body, #judge)
+    }
+}
+
+/// How the source of the worker's errors is found, which depends on what their type implements. That is asked of the body:
+/// in its own place an unknown type would be reported twice.
+fn source(how: &str, graceful: &TokenStream, here: Span) -> TokenStream {
+    let private = quote_spanned!(here=> #graceful::__private);
+    let how = Ident::new(how, here);
+    quote_spanned! {here=>
+        let __source = {
+            #[allow(unused_imports)]
+            use #private::{HasError as _, IsError as _, NoError as _};
+            (&&&<#private::ErrorOf<_> >::#how(&__body)).source()
+        };
+    }
 }
 
 /// The function that copies an argument for the next run. Its name, which rustc prints if the type is not `Clone`,
@@ -178,7 +173,7 @@ fn copy(function: &Function, options: &Options, graceful: &TokenStream, param: &
     quote_spanned!(here=> #graceful::__private::#copy)
 }
 
-/// `|__result: &_| judge(&*__result)`, with the argument at the return type:
+/// `move |__result: &_| judge(&*__result, __source)`, with the argument at the return type:
 /// only here does rustc check the bound on a worker's result. The closure does
 /// not repeat the type, in which an error would be reported twice; and it is
 /// not `judge` itself, whose bound rustc would check twice.
@@ -186,16 +181,17 @@ fn judge(function: &Function, options: &Options) -> TokenStream {
     let (first, last) = span::of_result(function);
     let graceful = krate(options, first);
     let result = Ident::new("__result", last);
-    quote_spanned!(first=> |#result: &_| #graceful::__private::judge(&*#result))
+    let source = Ident::new("__source", at(function.sig.ident.span()));
+    quote_spanned!(first=> move |#result: &_| #graceful::__private::judge(&*#result, #source))
 }
 
 /// A worker of the right type, which never runs, after an error.
 fn unbuilt(graceful: &TokenStream, here: Span) -> TokenStream {
     quote_spanned! {here=>
-        #graceful::__private::once(
+        return #graceful::__private::once(
             &__GRACEFUL_FUNCTION,
             ::core::future::pending(),
-            |_: &_| #graceful::__private::judge(&()),
+            |_: &_| ::core::option::Option::None,
         )
     }
 }

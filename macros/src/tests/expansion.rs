@@ -101,7 +101,7 @@ fn a_worker_that_runs_again_copies_its_arguments() {
         async fn consume<T: Clone>(a: A, (b, c): (T, u8)) {}
     );
     let output = pipeline::worker(quote!(on_failure = "restart"), &item).to_string();
-    let arguments = between(&output, "move||__GracefulBody::consume::<T>(", "),|__result");
+    let arguments = between(&output, "let__body=move||__GracefulBody::consume::<T>(", ");");
     assert_eq!(
         arguments,
         "::graceful::__private::copy_for_restart(&a),\
@@ -182,7 +182,7 @@ fn a_worker_is_a_function_around_the_users_own() {
         inner,
         "#[instrument]asyncfnr#loop(mutqueue:Queue,(a,b):(A,B),all@Some(_):C,_d:D,queue:E,r#loop:F,port:u16)->R"
     );
-    let arguments = between(&output, "GRACEFUL_FUNCTION,__GracefulBody::r#loop(", ")");
+    let arguments = between(&output, "let__body=__GracefulBody::r#loop(", ")");
     assert_eq!(arguments, "queue,a_b,all,d,queue_2,loop_2,port");
     assert_eq!(between(&output, "Function>::new(", ","), "\"loop\"");
 }

@@ -9,7 +9,6 @@ use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::model::error_source::{self, Known};
 use crate::model::label::{EntryId, Label, NAMED};
 use crate::model::policy::{OnFailure, OnTimeout, Policy};
 use crate::model::state::Stage;
@@ -24,8 +23,6 @@ pub struct Function {
     number: AtomicU32,
     label: Label,
     policy: Policy,
-    /// How the source of its errors is found.
-    error_source: fn() -> Option<Known>,
 }
 
 /// A name, and the place of a call with it.
@@ -72,15 +69,7 @@ impl Function {
             number: AtomicU32::new(0),
             label: Label { name: Cow::Borrowed(name), file, line, is_hold: false, policy: None },
             policy: Policy::new(),
-            error_source: || None,
         }
-    }
-
-    /// How the source of its errors is found.
-    #[must_use]
-    pub const fn error_source(mut self, find: fn() -> Option<Known>) -> Self {
-        self.error_source = find;
-        self
     }
 
     /// What a failure leads to.
@@ -205,9 +194,6 @@ impl Function {
     #[cold]
     fn enrol(&self) -> EntryId {
         static LAST: AtomicU32 = AtomicU32::new(0);
-        if let Some(known) = (self.error_source)() {
-            error_source::remember(known);
-        }
         let next = (LAST.fetch_add(1, Ordering::Relaxed) + 1).min(NAMED - 1);
         // Another thread may have been first: then this number stays unused.
         let number = self.number.compare_exchange(0, next, Ordering::Relaxed, Ordering::Relaxed);

@@ -13,13 +13,13 @@ use crate::model::box_error::BoxError;
 use crate::os::lock::Lock;
 
 /// A type of errors, and how its source is found.
-pub(crate) type Known = (TypeId, fn(&dyn Any) -> Option<&(dyn Error + 'static)>);
+type Known = (TypeId, fn(&dyn Any) -> Option<&(dyn Error + 'static)>);
 
-/// The types of errors of the annotated functions that have run.
+/// The types of errors of the annotated functions that have failed.
 static KNOWN: Lock<Vec<Known>> = Lock::new(Vec::new());
 
-/// Remembers how a source is found.
-pub(crate) fn remember(known: Known) {
+#[cold]
+fn remember(known: Known) {
     let mut all = KNOWN.lock();
     if all.iter().all(|(id, _)| *id != known.0) {
         all.push(known);
@@ -40,64 +40,136 @@ pub(crate) fn of<E: 'static>(error: &E) -> Option<&(dyn Error + 'static)> {
     find?(any)
 }
 
-/// A worker's result, asked for the source of its errors: `(&&&ErrorOf::future(..)).source()` is the method of the first
-/// of the three traits that holds for it.
+/// A worker's body, asked for the source of its errors: `(&&&ErrorOf::once(..)).source()` is the method of the first of
+/// the three traits that holds for the type of its result.
 ///
 /// Not public API. Used by generated code.
 #[derive(Debug)]
 pub struct ErrorOf<R>(PhantomData<fn() -> R>);
 
 impl<R> ErrorOf<R> {
-    /// The result of a call that is never made.
-    pub fn value(_: impl FnOnce() -> R) -> Self {
-        Self(PhantomData)
+    const NEW: Self = Self(PhantomData);
+
+    /// The body is a future.
+    #[inline]
+    pub fn once<F: Future<Output = R>>(_: &F) -> Self {
+        Self::NEW
     }
 
-    /// The result of a future that is never made.
-    pub fn future<F: Future<Output = R>>(_: impl FnOnce() -> F) -> Self {
-        Self(PhantomData)
+    /// The body makes futures.
+    #[inline]
+    pub fn again<M: FnMut() -> F, F: Future<Output = R>>(_: &M) -> Self {
+        Self::NEW
+    }
+
+    /// The body blocks.
+    #[inline]
+    pub fn blocking<F: FnOnce() -> R>(_: &F) -> Self {
+        Self::NEW
+    }
+
+    /// The body blocks, each time it runs.
+    #[inline]
+    pub fn blocking_again<F: FnMut() -> R>(_: &F) -> Self {
+        Self::NEW
     }
 }
 
-/// An argument for a call that is never made.
-///
-/// Not public API. Used by generated code.
-pub fn any<T>() -> T {
-    unreachable!("the call is never made")
+/// How the source of errors is found: a type without a value, so that a worker is no larger for it.
+pub trait Source: Copy + Send + 'static {
+    /// Has it found from now on.
+    fn remember();
 }
 
 /// Its errors are `Error`s.
 pub trait IsError {
     /// How the source of one is found.
-    fn source(&self) -> Option<Known>;
+    type Source: Source;
+
+    /// A value of that.
+    fn source(&self) -> Self::Source;
 }
 
 impl<T, E: Error + 'static> IsError for &&ErrorOf<Result<T, E>> {
-    fn source(&self) -> Option<Known> {
-        Some((TypeId::of::<E>(), |error| error.downcast_ref::<E>()?.source()))
+    type Source = OfError<E>;
+
+    #[inline]
+    fn source(&self) -> OfError<E> {
+        OfError(PhantomData)
     }
 }
 
 /// Its errors have `Error`s in them, as those of `anyhow` and `eyre`.
 pub trait HasError {
     /// How the source of one is found.
-    fn source(&self) -> Option<Known>;
+    type Source: Source;
+
+    /// A value of that.
+    fn source(&self) -> Self::Source;
 }
 
 impl<T, E: AsRef<dyn Error + Send + Sync> + 'static> HasError for &ErrorOf<Result<T, E>> {
-    fn source(&self) -> Option<Known> {
-        Some((TypeId::of::<E>(), |error| error.downcast_ref::<E>()?.as_ref().source()))
+    type Source = OfErrorInside<E>;
+
+    #[inline]
+    fn source(&self) -> OfErrorInside<E> {
+        OfErrorInside(PhantomData)
     }
 }
 
 /// Its errors have no source.
 pub trait NoError {
     /// There is none to be found.
-    fn source(&self) -> Option<Known>;
+    fn source(&self) -> Nowhere;
 }
 
 impl<R> NoError for ErrorOf<R> {
-    fn source(&self) -> Option<Known> {
-        None
+    #[inline]
+    fn source(&self) -> Nowhere {
+        Nowhere
     }
+}
+
+/// See [`IsError`].
+#[derive(Debug)]
+pub struct OfError<E>(PhantomData<fn() -> E>);
+
+impl<E> Copy for OfError<E> {}
+
+impl<E> Clone for OfError<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E: Error + 'static> Source for OfError<E> {
+    fn remember() {
+        remember((TypeId::of::<E>(), |error| error.downcast_ref::<E>()?.source()));
+    }
+}
+
+/// See [`HasError`].
+#[derive(Debug)]
+pub struct OfErrorInside<E>(PhantomData<fn() -> E>);
+
+impl<E> Copy for OfErrorInside<E> {}
+
+impl<E> Clone for OfErrorInside<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E: AsRef<dyn Error + Send + Sync> + 'static> Source for OfErrorInside<E> {
+    fn remember() {
+        remember((TypeId::of::<E>(), |error| error.downcast_ref::<E>()?.as_ref().source()));
+    }
+}
+
+/// See [`NoError`].
+#[derive(Clone, Copy, Debug)]
+pub struct Nowhere;
+
+impl Source for Nowhere {
+    fn remember() {}
 }

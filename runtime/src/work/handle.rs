@@ -220,6 +220,30 @@ impl<R> fmt::Debug for WorkerHandle<R> {
 }
 
 /// Why a worker gave no result.
+///
+/// # As an error
+///
+/// It is an [`Error`](std::error::Error) whenever the worker's own error can be shown, `anyhow::Error`, `eyre::Report` and
+/// `String` included. So `handle.await?` works in functions that return `Box<dyn Error>`, `anyhow::Result` or
+/// `eyre::Result`.
+///
+/// It reads like the worker's own error. For annotated functions it has that one's source as well. For [`spawn`],
+/// [`spawn_blocking`] and [`Worker::new`] the source may be `None`: these are generic, and there Rust cannot ask whether an error
+/// that is only `Debug` has a source. [`boxed`](WorkerError::boxed) can, and keeps the source of any worker's error:
+///
+/// ```
+/// # use std::error::Error;
+/// # #[graceful::main] async fn main() -> Result<(), Box<dyn Error>> {
+/// let port = graceful::spawn("read the port", async { "8080".parse::<u16>() });
+/// let port = port.await.map_err(graceful::WorkerError::boxed)?;
+/// # assert_eq!(port, 8080);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// [`spawn`]: crate::spawn()
+/// [`spawn_blocking`]: crate::spawn_blocking
+/// [`Worker::new`]: crate::Worker::new
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WorkerError<E> {
@@ -236,20 +260,9 @@ pub enum WorkerError<E> {
 }
 
 impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> WorkerError<E> {
-    /// The same with the worker's own error in a box, whatever type it has: for one list of errors of many workers, and
-    /// for `?` where an error is only `Into<Box<dyn Error + Send + Sync>>`.
-    ///
-    /// `handle.await?` works as it is wherever the worker's error can be shown, `anyhow::Error`, `eyre::Report` and
-    /// `String` included. The source of that error is then kept for annotated functions; a box keeps it always.
-    ///
-    /// ```
-    /// # #[graceful::main] async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    /// let handle = graceful::spawn("work", async { Ok::<u8, String>(7) });
-    /// let seven = handle.await.map_err(graceful::WorkerError::boxed)?;
-    /// # assert_eq!(seven, 7);
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// The same with the worker's own error in a box, whatever type it has: for one list of errors of many workers, where the
+    /// source of the error has to be kept (see [above](WorkerError#as-an-error)), and for an error that is only
+    /// `Into<Box<dyn Error + Send + Sync>>`.
     pub fn boxed(self) -> WorkerError<BoxError> {
         match self {
             Self::Failed(error) => WorkerError::Failed(BoxError(error.into())),
@@ -283,8 +296,6 @@ impl<E: fmt::Display> fmt::Display for WorkerError<E> {
     }
 }
 
-/// Reads like the worker's own error. It has that one's source if the worker is an annotated function; for others a
-/// parameter `E` does not tell whether there is one, and [`boxed`](WorkerError::boxed) does.
 impl<E: fmt::Debug + fmt::Display + 'static> std::error::Error for WorkerError<E> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {

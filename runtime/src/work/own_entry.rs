@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::life::lifecycle::Lifecycle;
 use crate::life::scope::Scope;
 use crate::model::label::{EntryId, Label};
-use crate::model::outcome::judge;
+use crate::model::outcome::Verdict;
 use crate::model::policy::{OnFailure, Policy};
 use crate::model::state::Stage;
 use crate::work::ambient::Caller;
@@ -57,7 +57,7 @@ impl OwnEntry {
         entry.start();
         entry.note_parent(parent.as_ref());
         let registration = Registration::new(Arc::clone(&self.life), self.entry, stage, parent);
-        Once { future, judge: judge::<()> }.launch(registration, runtime, None);
+        Once { future, judge: Verdict::failure }.launch(registration, runtime, None);
         true
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::life::function::Function;
 use crate::model::label::Label;
 use crate::model::name::IntoName;
-use crate::model::outcome::{Outcome, judge};
+use crate::model::outcome::{Outcome, Verdict};
 use crate::model::policy::Policy;
 use crate::model::state::State;
 use crate::work::ambient::Caller;
@@ -62,7 +62,7 @@ impl Worker<()> {
         F: FnMut() -> Fut + Send + 'static,
         Fut: Future<Output: Outcome> + Send + 'static,
     {
-        Worker { name: Name::here(name.into()), body: Again { make: run, judge: judge::<Fut::Output> } }
+        Worker { name: Name::here(name.into()), body: Again { make: run, judge: Verdict::failure } }
     }
 }
 
@@ -215,7 +215,7 @@ where
     F: Future<Output: Outcome> + Send + 'static,
 {
     let name = Name::here(name.into());
-    Worker { name, body: Once { future, judge: judge::<F::Output> } }.spawn()
+    Worker { name, body: Once { future, judge: Verdict::failure } }.spawn()
 }
 
 /// Starts a closure that blocks, as a worker called `name`, on tokio's pool of blocking threads.
@@ -233,7 +233,7 @@ where
     R: Outcome,
 {
     let name = Name::here(name.into());
-    Worker { name, body: Blocking { run, judge: judge::<R> } }.spawn()
+    Worker { name, body: Blocking { run, judge: Verdict::failure } }.spawn()
 }
 
 /// A worker that is one future. Without bounds on purpose: the compiler then reports a wrong future or result
