@@ -242,6 +242,8 @@
 //!   `graceful_hook_seconds{hook,stage}` and `graceful_hook_failures_total{hook,stage}`.
 //! * `process`: `child`, a worker that is a child process. Its process group is told to stop, waited for, and killed
 //!   at the deadline. On Unix.
+//! * `miette`: `handle.await?` in functions that return `miette::Result`. [`WorkerError`] is a `Diagnostic`, which shows what
+//!   the worker's own `miette::Report` has to show.
 //! * `taskdump`: dumps and reports name the awaits in which workers wait, from the innermost line to the worker's own:
 //!   `at src/db.rs:90 <- src/main.rs:12`. They come from tokio's task dumps, so the build needs
 //!   `RUSTFLAGS="--cfg tokio_unstable"`, on Linux, for aarch64, s390x, x86 or x86-64; anywhere else the feature only

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 
 use graceful::WorkerError;
+use miette::IntoDiagnostic;
 
 type Boxed = Box<dyn Error + Send + Sync>;
 
@@ -46,6 +47,11 @@ async fn any() -> anyhow::Result<u8> {
 #[graceful::worker(on_failure = "log")]
 async fn eyre() -> eyre::Result<u8> {
     Err(eyre::Report::new(broken::<0>()))
+}
+
+#[graceful::worker(on_failure = "log")]
+async fn diagnosed() -> miette::Result<u8> {
+    Err(broken::<0>()).into_diagnostic()
 }
 
 #[graceful::worker(on_failure = "log")]
@@ -99,6 +105,7 @@ macro_rules! passed_on {
                 assert_eq!(both!(boxed), Err(with_source()));
                 assert_eq!(both!(any), Err(with_source()));
                 assert_eq!(both!(eyre), Err(with_source()));
+                assert_eq!(both!(diagnosed), Err(with_source()));
                 assert_eq!(both!(text), Err(("broken".to_owned(), None)));
                 assert_eq!(both!(literal), Err(("broken".to_owned(), None)));
                 assert_eq!(both!(nothing), Ok(()));
@@ -109,8 +116,29 @@ macro_rules! passed_on {
 
 passed_on!(into_anyhow, anyhow::Error, |error| seen(error.as_ref()));
 passed_on!(into_eyre, ::eyre::Report, |error| seen(error.as_ref()));
+passed_on!(into_miette, ::miette::Report, |error| seen(AsRef::<dyn Error>::as_ref(&error)));
 passed_on!(into_a_box, Boxed, |error| seen(error.as_ref()));
 passed_on!(into_a_box_of_this_thread, Box<dyn Error>, |error| seen(error.as_ref()));
+
+#[graceful::test]
+async fn what_a_report_has_to_show_is_shown_by_the_error_that_passes_it_on() {
+    #[graceful::worker(on_failure = "log")]
+    async fn reads() -> miette::Result<()> {
+        let text = "port = http".to_owned();
+        let place = miette::LabeledSpan::at(7..11, "this one");
+        let report = miette::miette!(code = "port", help = "write a number", url = "x", labels = [place], "not a port");
+        Err(report.with_source_code(text))
+    }
+
+    async fn passes_it_on() -> miette::Result<()> {
+        reads().spawn().await?;
+        Ok(())
+    }
+
+    let (own, passed_on) = (reads().await.unwrap_err(), passes_it_on().await.unwrap_err());
+    assert_eq!(format!("{own:?}"), format!("{passed_on:?}"));
+    assert!(format!("{own:?}").contains("write a number"), "{own:?}");
+}
 
 #[graceful::worker(on_failure = "log")]
 async fn generic<T: Send + 'static>(value: T) -> Result<T, Broken<1>> {

@@ -12,3 +12,5 @@ pub mod tower;
 pub mod http;
 #[cfg(all(unix, feature = "process"))]
 pub(crate) mod child;
+#[cfg(feature = "miette")]
+pub(crate) mod miette;

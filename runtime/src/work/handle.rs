@@ -225,7 +225,7 @@ impl<R> fmt::Debug for WorkerHandle<R> {
 ///
 /// It is an [`Error`](std::error::Error) whenever the worker's own error can be shown, `anyhow::Error`, `eyre::Report` and
 /// `String` included. So `handle.await?` works in functions that return `Box<dyn Error>`, `anyhow::Result` or
-/// `eyre::Result`.
+/// `eyre::Result`, and with the feature `miette` in those that return `miette::Result`.
 ///
 /// It reads like the worker's own error. For annotated functions it has that one's source as well. For [`spawn`],
 /// [`spawn_blocking`] and [`Worker::new`] the source may be `None`: these are generic, and there Rust cannot ask whether an error
