@@ -233,7 +233,7 @@ fn part(
     alive: Alive,
     runs: Arc<AtomicUsize>,
     fail: mpsc::UnboundedReceiver<()>,
-) -> graceful::Worker<impl graceful::__private::Body<Output = ()>> {
+) -> graceful::Worker<impl graceful::Body<Output = ()>> {
     let fail = Arc::new(tokio::sync::Mutex::new(fail));
     graceful::Worker::new("part", move || {
         let (alive, runs, fail) = (alive.clone(), Arc::clone(&runs), Arc::clone(&fail));
@@ -449,7 +449,7 @@ async fn idle_deep_down_does_not_wait_for_the_workers_above() {
 }
 
 /// Returns, and leaves a child behind that never ends.
-fn leaves_one_stuck(alive: Alive) -> graceful::Worker<impl graceful::__private::Body<Output = Result<(), String>>> {
+fn leaves_one_stuck(alive: Alive) -> graceful::Worker<impl graceful::Body<Output = Result<(), String>>> {
     graceful::Worker::new("part", move || {
         let alive = alive.clone();
         async move {

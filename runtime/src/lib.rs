@@ -382,6 +382,7 @@ pub use with::net;
 #[cfg(feature = "tower")]
 pub use with::tower;
 pub use work::at_exit::at_exit;
+pub use work::body::Body;
 pub use work::cancellation::{RunUntilStopping, Stopping, is_stopping, run_until_stopping, stopping, token};
 pub use work::control::{cause, idle, is_ready, keep, not_ready, ready, state, stop, stop_signals, wait_for};
 pub use work::deadline::{remaining, until_remaining};

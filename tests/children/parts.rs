@@ -44,7 +44,7 @@ async fn main() {
     graceful::stopping().await;
 }
 
-fn stuck() -> Worker<impl graceful::__private::Body<Output = ()>> {
+fn stuck() -> Worker<impl graceful::Body<Output = ()>> {
     Worker::new("stuck", pending::<()>)
 }
 

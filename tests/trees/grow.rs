@@ -237,7 +237,7 @@ fn root(event: &Event) -> Option<usize> {
 /// Spawns it with its policies.
 fn with<B>(mut worker: Worker<B>, node: &Node) -> Handle
 where
-    B: graceful::__private::Body<Output = Result<(), String>>,
+    B: graceful::Body<Output = Result<(), String>>,
 {
     if let Some(on_failure) = node.on_failure.filter(|on_failure| *on_failure != OnFailure::Restart || B::REPEATS) {
         worker = worker.on_failure(on_failure);

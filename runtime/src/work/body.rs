@@ -18,7 +18,9 @@ use crate::work::supervise::{Judge, Next};
 use crate::work::task::Tracked;
 use crate::work::{blocking, guarded, supervise};
 
-/// What a [`Worker`](crate::Worker) holds. Implemented by this crate only: no other code can launch one.
+/// What a [`Worker`](crate::Worker) holds: for functions that take a worker of any kind, `Worker<impl Body<Output = R>>`.
+///
+/// Implemented by this crate only: no other code can launch one.
 pub trait Body: Send + 'static {
     /// What the worker returns.
     type Output: Send + 'static;
