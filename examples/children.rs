@@ -12,7 +12,7 @@ async fn main() -> Result<(), &'static str> {
         let mut shell = Command::new("sh");
         shell.args(["-c", &script]).stdin(Stdio::null());
         // At the stop the shell and all it has started get a SIGTERM, and a SIGKILL where that is not enough.
-        graceful::child(script, shell).spawn();
+        graceful::child(&script, shell).spawn();
     }
     graceful::run_until_stopping(graceful::idle()).await;
     Ok(())

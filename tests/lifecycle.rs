@@ -252,7 +252,7 @@ async fn a_test_fails_when_a_worker_of_it_panicked() {
 /// More than are kept.
 async fn fail_33_times_and_take_all_but(untaken: usize) {
     for number in (0..33).filter(|&number| number != untaken) {
-        let failed = graceful::spawn(format!("worker {number}"), async { Err::<(), _>("broken") });
+        let failed = graceful::spawn(&format!("worker {number}"), async { Err::<(), _>("broken") });
         assert!(failed.await.is_err());
     }
 }
@@ -280,9 +280,9 @@ fn a_signal_that_dumps_cannot_be_made_one_that_asks_for_the_stop() {
 #[graceful::test]
 async fn a_name_that_takes_the_place_of_an_old_one_begins_with_nothing() {
     // Those that are checked first are in use; others are found nevertheless.
-    let _held: Vec<_> = (0..20).map(|number| graceful::hold(format!("upload {number}"))).collect();
+    let _held: Vec<_> = (0..20).map(|number| graceful::hold(&format!("upload {number}"))).collect();
     for number in 0..600 {
-        let named = graceful::spawn(format!("connection {number}"), async {});
+        let named = graceful::spawn(&format!("connection {number}"), async {});
         named.await.unwrap();
     }
     let status = graceful::status();

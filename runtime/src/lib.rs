@@ -364,7 +364,7 @@ pub use tokio_util::sync::CancellationToken;
 pub use model::box_error::BoxError;
 pub use model::event::Event;
 pub use model::hook::{HookStage, Progress};
-pub use model::name::IntoName;
+pub use model::name::ToName;
 pub use model::outcome::Outcome;
 pub use model::policy::{OnFailure, OnTimeout};
 pub use model::state::{Cause, Stage, State};

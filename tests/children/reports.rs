@@ -49,7 +49,7 @@ async fn main() {
         }
         "failing" => {
             for number in 0..40 {
-                graceful::spawn(format!("worker {number}"), async { Err::<(), _>("no") });
+                graceful::spawn(&format!("worker {number}"), async { Err::<(), _>("no") });
             }
         }
         "unpolled" => unpolled(),
@@ -75,7 +75,7 @@ async fn main() {
         }
         "many" => {
             for number in 0..100 {
-                graceful::spawn(format!("a-worker-with-a-long-name-{number}"), pending::<()>());
+                graceful::spawn(&format!("a-worker-with-a-long-name-{number}"), pending::<()>());
             }
         }
         other => panic!("no case {other}"),
@@ -106,9 +106,9 @@ impl Drop for Slow {
 
 /// The result of a worker, after which many names have come and gone.
 async fn leaves_a_slow_result() -> WorkerHandle<Result<Slow, ()>> {
-    let culprit = graceful::spawn("culprit".to_owned(), async { Ok::<_, ()>(Slow) });
+    let culprit = graceful::spawn(&"culprit".to_owned(), async { Ok::<_, ()>(Slow) });
     for number in 0..300 {
-        let other = graceful::spawn(format!("other-{number}"), async {});
+        let other = graceful::spawn(&format!("other-{number}"), async {});
         other.await.expect("it ends well");
     }
     culprit

@@ -221,11 +221,11 @@ impl Tree {
         let tree = Arc::clone(self);
         let name = format!("n{plan}");
         match node.kind {
-            Kind::Future => graceful::spawn(name, body(tree, plan, of)),
-            Kind::Made => with(Worker::new(name, move || body(Arc::clone(&tree), plan, of)), node),
-            Kind::Limited => with(limited(tree, plan, of).named(name), node),
-            Kind::Slow => with(slow(tree, plan, of).named(name), node),
-            Kind::Every => with(every(tree, plan, of).named(name), node),
+            Kind::Future => graceful::spawn(&name, body(tree, plan, of)),
+            Kind::Made => with(Worker::new(&name, move || body(Arc::clone(&tree), plan, of)), node),
+            Kind::Limited => with(limited(tree, plan, of).named(&name), node),
+            Kind::Slow => with(slow(tree, plan, of).named(&name), node),
+            Kind::Every => with(every(tree, plan, of).named(&name), node),
         }
     }
 }

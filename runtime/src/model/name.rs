@@ -2,13 +2,33 @@
 
 use std::borrow::Cow;
 
-/// A name for reports: `&'static str`, `String`, or anything else that is `Into<Cow<'static, str>>`.
+/// A name for reports: a literal or another `&'static str`, a reference to a `String` or to a `Cow<'static, str>`.
+///
+/// A name is a reference so that nothing else can stand in its place: where it is missing, the compiler says so.
 #[diagnostic::on_unimplemented(
-    message = "give it a name: the first argument is text",
-    label = "the name goes before this",
-    note = "such as `graceful::spawn(\"refresh\", refresh(cache))`"
+    message = "a name is text: a literal, or a reference to a `String`",
+    label = "this is not a name"
 )]
-pub trait IntoName: Into<Cow<'static, str>> {}
+pub trait ToName<'a> {
+    /// The name, to be kept.
+    fn to_name(&'a self) -> Cow<'static, str>;
+}
 
-#[diagnostic::do_not_recommend]
-impl<T: Into<Cow<'static, str>>> IntoName for T {}
+impl ToName<'static> for str {
+    #[inline]
+    fn to_name(&'static self) -> Cow<'static, str> {
+        Cow::Borrowed(self)
+    }
+}
+
+impl<'a> ToName<'a> for String {
+    fn to_name(&'a self) -> Cow<'static, str> {
+        Cow::Owned(self.clone())
+    }
+}
+
+impl<'a> ToName<'a> for Cow<'static, str> {
+    fn to_name(&'a self) -> Cow<'static, str> {
+        self.clone()
+    }
+}

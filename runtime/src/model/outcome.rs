@@ -11,8 +11,8 @@ use crate::model::text;
 ///
 /// Sealed: no other type can implement it.
 #[diagnostic::on_unimplemented(
-    message = "a worker returns `()` or `Result<T, E>` with `E: Debug`, not `{Self}`",
-    label = "this is not a worker's result"
+    message = "a worker or a hook returns `()` or `Result<T, E>` with `E: Debug`, not `{Self}`",
+    label = "this is not the result of a worker or a hook"
 )]
 pub trait Outcome: Verdict + Send + 'static {
     /// The value of a success.
@@ -44,6 +44,7 @@ impl Verdict for () {
     }
 }
 
+#[diagnostic::do_not_recommend] // its name would be printed as it is spelt here
 impl Verdict for Never {
     fn failure(&self) -> Option<String> {
         *self
@@ -91,6 +92,7 @@ impl<T> Returns for fn() -> T {
 }
 
 /// An endless loop is a worker too.
+#[diagnostic::do_not_recommend]
 impl Outcome for Never {
     type Success = Infallible;
     type Error = Infallible;
@@ -100,7 +102,7 @@ impl Outcome for Never {
     }
 }
 
-impl<T: Send + 'static, E: fmt::Debug + Send + 'static> Outcome for Result<T, E> {
+impl<T: Returned, E: fmt::Debug + Returned> Outcome for Result<T, E> {
     type Success = T;
     type Error = E;
 

@@ -12,7 +12,7 @@ use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessGroup};
 use tokio::process::Command;
 use tokio::time::sleep;
 
-use crate::model::name::IntoName;
+use crate::model::name::ToName;
 use crate::os::lock::Lock;
 use crate::os::sys;
 use crate::say::lines;
@@ -71,10 +71,14 @@ static GROUPS: Lock<Vec<i32>> = Lock::new(Vec::new());
 /// * Pipes set for the child's output have no reader. Give it files, or the streams of this process; and where it
 ///   should not read a terminal, `Stdio::null()`.
 #[track_caller]
-pub fn child(
-    name: impl IntoName,
-    command: impl Into<Command>,
-) -> Worker<impl Body<Output = Result<ExitStatus, ChildError>>> {
+pub fn child<'a, N, C>(
+    name: &'a N,
+    command: C,
+) -> Worker<impl Body<Output = Result<ExitStatus, ChildError>> + use<N, C>>
+where
+    N: ToName<'a> + ?Sized,
+    C: Into<Command>,
+{
     let mut command = CommandWrap::from(command.into());
     command.wrap(ProcessGroup::leader());
     let command = Arc::new(Lock::new(command));

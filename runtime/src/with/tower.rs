@@ -38,7 +38,7 @@ use self::in_hand::InHand;
 #[cfg(feature = "http")]
 use crate::life::lifecycle::Lifecycle;
 use crate::model::label::Label;
-use crate::model::name::IntoName;
+use crate::model::name::ToName;
 use crate::model::state::Stage;
 use crate::work::ambient::Caller;
 
@@ -122,8 +122,8 @@ impl GracefulLayer {
 
     /// The name of the holds, in the report and in [`status()`](crate::status()).
     #[must_use = "it returns the changed layer"]
-    pub fn named(self, name: impl IntoName) -> Self {
-        self.with(|options| options.label.name = name.into())
+    pub fn named<'a>(self, name: &'a (impl ToName<'a> + ?Sized)) -> Self {
+        self.with(|options| options.label.name = name.to_name())
     }
 
     /// The most requests in hand at a time, response bodies included. One more is answered 429 at once; to queue it

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use crate::life::lifecycle::Lifecycle;
 use crate::model::exit::ExitKind;
 use crate::model::label::{EntryId, Label};
-use crate::model::name::IntoName;
+use crate::model::name::ToName;
 use crate::model::state::Stage;
 use crate::work::ambient::Caller;
 
@@ -16,8 +16,8 @@ use crate::work::ambient::Caller;
 ///
 /// Once its stage has been joined it holds nothing; nor does it outside any lifecycle.
 #[track_caller]
-pub fn hold(name: impl IntoName) -> Hold {
-    let label = Label::at(name.into(), Location::caller()).of_hold();
+pub fn hold<'a>(name: &'a (impl ToName<'a> + ?Sized)) -> Hold {
+    let label = Label::at(name.to_name(), Location::caller()).of_hold();
     Hold(Caller::find().and_then(|caller| Held::take(caller, label)))
 }
 

@@ -16,7 +16,7 @@ use crate::life::limit::Limit;
 use crate::model::exit::Exit;
 use crate::model::failure::{Failure, FailureKind, Subject};
 use crate::model::hook::{HookStage, Progress};
-use crate::model::name::IntoName;
+use crate::model::name::ToName;
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::text;
 use crate::say::{failures, lines};
@@ -41,12 +41,12 @@ const PAUSE: Duration = Duration::from_millis(100);
 ///
 /// At the caller's line, outside any lifecycle.
 #[track_caller]
-pub fn before_stop<F, Fut>(name: impl IntoName, hook: F)
+pub fn before_stop<'a, F, Fut>(name: &'a (impl ToName<'a> + ?Sized), hook: F)
 where
     F: FnOnce() -> Fut + Send + 'static,
-    Fut: Future<Output: Outcome> + Send + 'static,
+    Fut: Future<Output: Outcome> + Send + 'static, // a hook is asynchronous: `|| async { .. }`
 {
-    register(HookStage::BeforeStop, name.into(), once(hook));
+    register(HookStage::BeforeStop, name.to_name(), once(hook));
 }
 
 /// Runs when main and its workers are told to stop, beside them, all hooks at once.
@@ -59,12 +59,12 @@ where
 ///
 /// At the caller's line, outside any lifecycle.
 #[track_caller]
-pub fn on_stop<F, Fut>(name: impl IntoName, mut hook: F)
+pub fn on_stop<'a, F, Fut>(name: &'a (impl ToName<'a> + ?Sized), mut hook: F)
 where
     F: FnMut() -> Fut + Send + 'static,
-    Fut: Future<Output: Outcome> + Send + 'static,
+    Fut: Future<Output: Outcome> + Send + 'static, // a hook is asynchronous: `|| async { .. }`
 {
-    let name = name.into();
+    let name = name.to_name();
     let hook_name: Arc<str> = name.as_ref().into();
     let run = async move {
         let mut pause = PAUSE;
@@ -94,12 +94,12 @@ where
 ///
 /// At the caller's line, outside any lifecycle.
 #[track_caller]
-pub fn after_stop<F, Fut>(name: impl IntoName, hook: F)
+pub fn after_stop<'a, F, Fut>(name: &'a (impl ToName<'a> + ?Sized), hook: F)
 where
     F: FnOnce() -> Fut + Send + 'static,
-    Fut: Future<Output: Outcome> + Send + 'static,
+    Fut: Future<Output: Outcome> + Send + 'static, // a hook is asynchronous: `|| async { .. }`
 {
-    register(HookStage::AfterStop, name.into(), once(hook));
+    register(HookStage::AfterStop, name.to_name(), once(hook));
 }
 
 async fn retry_after(failure: &Failure, pause: Duration) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::life::function::Function;
 use crate::model::label::Label;
-use crate::model::name::IntoName;
+use crate::model::name::ToName;
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::policy::Policy;
 use crate::model::state::State;
@@ -57,12 +57,13 @@ impl Worker<()> {
     /// ```
     #[track_caller]
     #[allow(clippy::new_ret_no_self)] // `Self` here has no body yet
-    pub fn new<F, Fut>(name: impl IntoName, run: F) -> Worker<impl Body<Output = Fut::Output>>
+    pub fn new<'a, N, F, Fut>(name: &'a N, run: F) -> Worker<impl Body<Output = Fut::Output> + use<N, F, Fut>>
     where
+        N: ToName<'a> + ?Sized,
         F: FnMut() -> Fut + Send + 'static,
         Fut: Future<Output: Outcome> + Send + 'static,
     {
-        Worker { name: Name::here(name.into()), body: Again { make: run, judge: Verdict::failure } }
+        Worker { name: Name::here(name.to_name()), body: Again { make: run, judge: Verdict::failure } }
     }
 }
 
@@ -210,11 +211,12 @@ impl<B> fmt::Debug for Worker<B> {
 /// As [`Worker::spawn`].
 #[inline]
 #[track_caller]
-pub fn spawn<F>(name: impl IntoName, future: F) -> WorkerHandle<F::Output>
+pub fn spawn<'a, F, R>(name: &'a (impl ToName<'a> + ?Sized), future: F) -> WorkerHandle<R>
 where
-    F: Future<Output: Outcome> + Send + 'static,
+    F: Future<Output = R> + Send + 'static, // a worker is no future: it has a `.spawn()` of its own
+    R: Outcome,
 {
-    let name = Name::here(name.into());
+    let name = Name::here(name.to_name());
     Worker { name, body: Once { future, judge: Verdict::failure } }.spawn()
 }
 
@@ -227,12 +229,12 @@ where
 ///
 /// As [`Worker::spawn`].
 #[track_caller]
-pub fn spawn_blocking<F, R>(name: impl IntoName, run: F) -> WorkerHandle<R>
+pub fn spawn_blocking<'a, F, R>(name: &'a (impl ToName<'a> + ?Sized), run: F) -> WorkerHandle<R>
 where
     F: FnOnce() -> R + Send + 'static,
     R: Outcome,
 {
-    let name = Name::here(name.into());
+    let name = Name::here(name.to_name());
     Worker { name, body: Blocking { run, judge: Verdict::failure } }.spawn()
 }
 

@@ -48,9 +48,9 @@ pub(crate) async fn run(case: &str) -> Ending {
         "destructor_sleeps" => drop(destructor_sleeps().spawn()),
         "waits_with_wide_names" => {
             for number in 0..30 {
-                graceful::spawn(format!("{number} {}", "🦀".repeat(100)), pending::<()>());
+                graceful::spawn(&format!("{number} {}", "🦀".repeat(100)), pending::<()>());
             }
-            graceful::spawn("🦀".repeat(100), async { Err::<(), _>("🦀".repeat(300)) });
+            graceful::spawn(&"🦀".repeat(100), async { Err::<(), _>("🦀".repeat(300)) });
             println!("up");
         }
         "many" => {

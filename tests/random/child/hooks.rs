@@ -18,9 +18,9 @@ pub(crate) fn register(when: When) {
         let name = format!("h{}", hook.id);
         say(&name, "registered");
         match hook.moment {
-            Moment::Before => graceful::before_stop(name, move || run(hook)),
-            Moment::On => graceful::on_stop(name, move || run(hook)),
-            Moment::After => graceful::after_stop(name, move || run(hook)),
+            Moment::Before => graceful::before_stop(&name, move || run(hook)),
+            Moment::On => graceful::on_stop(&name, move || run(hook)),
+            Moment::After => graceful::after_stop(&name, move || run(hook)),
         }
     }
 }

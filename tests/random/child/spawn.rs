@@ -67,23 +67,23 @@ fn spawn(worker: &'static Worker) {
     say(who, "spawned");
     match worker.kind {
         Kind::Async if is_plain(worker) => {
-            actions::leave_handle(who, graceful::spawn(name, Watched::new(who)));
+            actions::leave_handle(who, graceful::spawn(&name, Watched::new(who)));
         }
-        Kind::Async => start!(worker, Graceful::new(name, move || Watched::new(who))),
+        Kind::Async => start!(worker, Graceful::new(&name, move || Watched::new(who))),
         Kind::Blocking if is_plain(worker) => {
-            let handle = graceful::spawn_blocking(name, move || act_blocking(who));
+            let handle = graceful::spawn_blocking(&name, move || act_blocking(who));
             actions::leave_handle(who, handle);
         }
         Kind::Blocking if worker.policy == Some(Policy::Restart) => {
-            start!(worker, blocking_restarts(who).named(name));
+            start!(worker, blocking_restarts(who).named(&name));
         }
-        Kind::Blocking => start!(worker, blocking(who).named(name)),
-        Kind::Every => start!(worker, every(who).named(name)),
-        Kind::Essential => start!(worker, essential(who).named(name)),
-        Kind::Restarts => start!(worker, restarts(who).named(name)),
-        Kind::Refuses => start!(worker, refuses(who).named(name)),
+        Kind::Blocking => start!(worker, blocking(who).named(&name)),
+        Kind::Every => start!(worker, every(who).named(&name)),
+        Kind::Essential => start!(worker, essential(who).named(&name)),
+        Kind::Restarts => start!(worker, restarts(who).named(&name)),
+        Kind::Refuses => start!(worker, refuses(who).named(&name)),
         Kind::Hold => {
-            let held = Held(who, hold(name));
+            let held = Held(who, hold(&name));
             let watched = Watched::new(who);
             tokio::spawn(async move {
                 let _held = held;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::label::Label;
-use crate::model::name::IntoName;
+use crate::model::name::ToName;
 use crate::model::policy::{OnFailure, OnTimeout, Policy};
 use crate::model::state::Stage;
 use crate::say::refusals;
@@ -15,8 +15,8 @@ impl<B> Worker<B> {
     /// The same worker under another name in reports: one function, several roles.
     ///
     /// Give roles (`"consume-eu"`), not identities (`"connection-48151"`).
-    pub fn named(mut self, name: impl IntoName) -> Self {
-        self.label().name = name.into();
+    pub fn named<'a>(mut self, name: &'a (impl ToName<'a> + ?Sized)) -> Self {
+        self.label().name = name.to_name();
         self
     }
 
