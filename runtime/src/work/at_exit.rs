@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::life::lifecycle::Lifecycle;
 use crate::model::budget::EXIT_FUNCTIONS;
-use crate::model::name::IntoName;
+use crate::model::name::ToName;
 use crate::model::outcome;
 use crate::os::sys;
 use crate::say::lines;
@@ -39,12 +39,12 @@ use crate::work::ambient::Caller;
 ///
 /// At the caller's line, outside any lifecycle.
 #[track_caller]
-pub fn at_exit<F: FnOnce() + Send + 'static>(name: impl IntoName, function: F) {
+pub fn at_exit<'a, F: FnOnce() + Send + 'static>(name: &'a (impl ToName<'a> + ?Sized), function: F) {
     let life = Caller::expect("at_exit()").life;
     if !life.settings.is_test {
         sys::at_exit(run_at_exit);
     }
-    let name = name.into().into_owned().into();
+    let name = name.to_name().into_owned().into();
     if let Err(late) = life.teardown.exit_functions.add(name, Box::new(function)) {
         late();
     }
