@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 use std::env::temp_dir;
+use std::ffi::{OsStr, OsString};
 use std::fs::remove_file;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
@@ -23,13 +24,30 @@ const SLACK: Duration = Duration::from_secs(2);
 
 /// The socket, and what arrived on it.
 struct Systemd {
-    path: PathBuf,
+    /// What `NOTIFY_SOCKET` says.
+    name: OsString,
     heard: Receiver<(String, Instant)>,
 }
 
 impl Systemd {
     fn new() -> Self {
         let (path, socket) = bind();
+        Self::on(path.into(), socket)
+    }
+
+    /// On a socket that has a name, and no file.
+    #[cfg(target_os = "linux")]
+    fn without_a_file() -> Self {
+        use std::os::linux::net::SocketAddrExt;
+        use std::os::unix::net::SocketAddr;
+
+        let name = format!("graceful-{}/notify", process::id());
+        let address = SocketAddr::from_abstract_name(&name).expect("a name");
+        let socket = UnixDatagram::bind_addr(&address).expect("a socket can be made");
+        Self::on(format!("@{name}").into(), socket)
+    }
+
+    fn on(name: OsString, socket: UnixDatagram) -> Self {
         let (tell, heard) = mpsc::channel();
         thread::spawn(move || {
             let mut text = [0; 1000];
@@ -40,11 +58,11 @@ impl Systemd {
                 }
             }
         });
-        Self { path, heard }
+        Self { name, heard }
     }
 
     fn start(&self, command: &mut Command) -> Child {
-        Child::start(command.env("NOTIFY_SOCKET", &self.path))
+        Child::start(command.env("NOTIFY_SOCKET", &self.name))
     }
 
     fn next(&self) -> (String, Instant) {
@@ -84,7 +102,7 @@ impl Systemd {
 
 impl Drop for Systemd {
     fn drop(&mut self) {
-        let _ = remove_file(&self.path);
+        let _ = remove_file(&self.name);
     }
 }
 
@@ -199,12 +217,31 @@ fn a_systemd_that_does_not_listen_holds_up_nobody() {
     let _ = remove_file(path);
 }
 
+/// As in a container that shares the socket of its host.
 #[test]
-fn a_socket_that_is_not_there_is_one_line() {
-    let child =
-        Child::start(Command::new(NOTIFIES).args(["multi_thread", "ends"]).env("NOTIFY_SOCKET", "/nonexistent/notify"));
+#[cfg(target_os = "linux")]
+fn a_socket_without_a_file_is_one_as_well() {
+    let systemd = Systemd::without_a_file();
+    let child = systemd.start(Command::new(NOTIFIES).args(["multi_thread", "ends"]));
+    while systemd.next().0 != "READY=1\n" {}
     let end = child.end();
     end.assert_code(0);
-    let about = |line: &&graceful_tests::Line| line.text.contains("could not notify systemd");
-    assert_eq!(end.stderr.iter().filter(about).count(), 1, "{end}");
+    end.assert_silent_about("could not notify");
+}
+
+#[test]
+fn a_socket_that_does_not_work_is_one_line() {
+    for (socket, why) in [
+        ("/nonexistent/notify", "No such file or directory"),
+        ("@graceful/nobody-listens-here", if cfg!(target_os = "linux") { "Connection refused" } else { "neither" }),
+        ("vsock:2:1234", "neither a path nor @ and a name"),
+    ] {
+        let child =
+            Child::start(Command::new(NOTIFIES).args(["multi_thread", "ends"]).env("NOTIFY_SOCKET", OsStr::new(socket)));
+        let end = child.end();
+        end.assert_code(0);
+        let about = |line: &&graceful_tests::Line| line.text.contains("could not notify systemd");
+        assert_eq!(end.stderr.iter().filter(about).count(), 1, "{end}");
+        end.assert_said(&format!("could not notify systemd: NOTIFY_SOCKET={socket}: {why}"));
+    }
 }

@@ -225,8 +225,9 @@ pub(crate) fn systemd_status(state: State, cause: Option<&Cause>) -> String {
 }
 
 #[cfg(all(unix, feature = "systemd"))]
-pub(crate) fn not_notified(error: &io::Error) -> Line {
-    Line::new(Level::Warn, format!("could not notify systemd: NOTIFY_SOCKET: {error}"))
+pub(crate) fn not_notified(socket: &std::ffi::OsStr, error: &io::Error) -> Line {
+    let socket = cut(&socket.to_string_lossy());
+    Line::warn(format!("could not notify systemd: NOTIFY_SOCKET={socket}: {error}"))
 }
 
 // ----- the report -----

@@ -3,12 +3,13 @@
 //! A thread of its own does that, since systemd may be slow to take a message. Only the end of the process waits for
 //! that thread, for a bounded moment.
 
+mod socket;
+
 use std::env;
+use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use sd_notify::NotifyState;
 
 use crate::life::doorbell::ThreadState;
 use crate::life::lifecycle::Lifecycle;
@@ -27,15 +28,16 @@ const A_WHILE: Duration = Duration::from_secs(3600);
 
 /// Starts the thread, if systemd wants notifications.
 pub(crate) fn start(life: &Arc<Lifecycle>, prepare: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    if env::var_os("NOTIFY_SOCKET").is_none() {
+    let Some(socket) = env::var_os(socket::VARIABLE) else {
         return Ok(());
-    }
+    };
     let thread = NotifyThread {
         life: Arc::clone(life),
+        socket,
         notified: None,
         is_ready: false,
         extend_at: None,
-        watchdog: sd_notify::watchdog_enabled().map(period),
+        watchdog: socket::watchdog().map(period),
         ping_at: Instant::now(),
         has_failed: false,
     };
@@ -65,6 +67,8 @@ fn extension(due: Option<Instant>, left: Duration, now: Instant) -> Option<(Dura
 /// The thread that sends the notifications.
 struct NotifyThread {
     life: Arc<Lifecycle>,
+    /// The name of systemd's socket.
+    socket: OsString,
     /// The state that was sent last.
     notified: Option<State>,
     /// Whether `READY=1` was sent.
@@ -87,7 +91,7 @@ impl NotifyThread {
                 self.notify_ready();
             }
             if news.has_answered {
-                self.notify(&[NotifyState::Watchdog]);
+                self.notify("WATCHDOG=1");
             }
             self.notify_state();
             self.ask_for_time();
@@ -108,7 +112,7 @@ impl NotifyThread {
     /// Once, and before the stop: a service that was ready for a moment only has not failed to start.
     fn notify_ready(&mut self) {
         if !self.is_stopping() && !std::mem::replace(&mut self.is_ready, true) {
-            self.notify(&[NotifyState::Ready]);
+            self.notify("READY=1");
         }
     }
 
@@ -125,10 +129,8 @@ impl NotifyThread {
         let begins = state >= State::Draining && !self.is_stopping();
         self.notified = Some(state);
         let text = lines::systemd_status(state, self.life.phase.cause());
-        let stopping = begins.then_some(NotifyState::Stopping);
-        let status = NotifyState::Status(&text);
-        let lines: Vec<_> = stopping.into_iter().chain([status]).collect();
-        self.notify(&lines);
+        let stopping = if begins { "STOPPING=1\n" } else { "" };
+        self.notify(&format!("{stopping}STATUS={text}"));
     }
 
     /// Has systemd wait as long as the budget lasts. systemd does not say what it grants; this never makes it less.
@@ -138,8 +140,7 @@ impl NotifyThread {
         };
         let left = budget.left(self.life.now());
         if let Some((more, again)) = extension(self.extend_at, left, Instant::now()) {
-            let micros = u32::try_from(more.as_micros()).unwrap_or(u32::MAX);
-            self.notify(&[NotifyState::ExtendTimeoutUsec(micros)]);
+            self.notify(&format!("EXTEND_TIMEOUT_USEC={}", more.as_micros()));
             self.extend_at = Some(again);
         }
     }
@@ -153,7 +154,7 @@ impl NotifyThread {
         };
         self.ping_at = next;
         if self.life.phase.budget().is_some_and(|budget| budget.total().is_some()) {
-            self.notify(&[NotifyState::Watchdog]);
+            self.notify("WATCHDOG=1");
         } else if let Some(runtime) = self.life.runtime.get()
             && self.life.listeners.systemd.ask()
         {
@@ -162,12 +163,11 @@ impl NotifyThread {
         }
     }
 
-    fn notify(&mut self, lines: &[NotifyState<'_>]) {
-        let sent = sd_notify::notify(lines);
-        if let Err(error) = sent
+    fn notify(&mut self, message: &str) {
+        if let Err(error) = socket::send(&self.socket, message)
             && !std::mem::replace(&mut self.has_failed, true)
         {
-            self.life.writer.say(lines::not_notified(&error));
+            self.life.writer.say(lines::not_notified(&self.socket, &error));
         }
     }
 }
