@@ -91,6 +91,7 @@ impl Child {
             "KUBERNETES_SERVICE_HOST",
             "RUST_BACKTRACE",
             "NOTIFY_SOCKET",
+            "JOURNAL_STREAM",
             "WATCHDOG_USEC",
             "WATCHDOG_PID",
         ] {

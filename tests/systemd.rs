@@ -3,7 +3,8 @@
 
 use std::env::temp_dir;
 use std::ffi::{OsStr, OsString};
-use std::fs::remove_file;
+use std::fs::{File, read_to_string, remove_file};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{self, Command};
@@ -244,4 +245,37 @@ fn a_socket_that_does_not_work_is_one_line() {
         assert_eq!(end.stderr.iter().filter(about).count(), 1, "{end}");
         end.assert_said(&format!("could not notify systemd: NOTIFY_SOCKET={socket}: {why}"));
     }
+}
+
+/// A file stands in for the journal's stream: it has a device and an inode of its own.
+#[test]
+fn a_line_for_the_journal_begins_with_its_level() {
+    let path = temp_dir().join(format!("graceful-{}-journal", process::id()));
+    let run = |stream: Option<&File>, mode: &str| {
+        let stderr = File::create(&path).expect("a file can be made");
+        let mut command = Command::new(NOTIFIES);
+        command.args(["multi_thread", mode]).env("NOTIFY_SOCKET", "nowhere");
+        let stream = stream.unwrap_or(&stderr).metadata().expect("it is a file");
+        command.env("JOURNAL_STREAM", format!("{}:{}", stream.dev(), stream.ino()));
+        let child = Child::start_with(&mut command, stderr.into());
+        if mode == "hangs" {
+            child.prints("ready");
+            child.terminate();
+        }
+        child.end();
+        read_to_string(&path).expect("the file can be read")
+    };
+    let text = run(None, "ends");
+    assert!(text.starts_with("<4>graceful: could not notify systemd"), "{text}");
+    let text = run(None, "hangs");
+    assert!(text.contains("\n<6>graceful: stopping: SIGTERM; gone in 3 s at the latest\n"), "{text}");
+    let (_, report) = text.split_once("\n<3>graceful: ").expect("a report");
+    assert!(report.lines().skip(1).all(|line| line.starts_with("<3>graceful: ")), "each line has its level: {text}");
+
+    // Its standard error was redirected, and what the variable names is another file.
+    let journal = File::create(path.with_extension("other")).expect("a file can be made");
+    let text = run(Some(&journal), "ends");
+    assert!(text.starts_with("graceful: could not notify systemd"), "{text}");
+    let _ = remove_file(&path);
+    let _ = remove_file(path.with_extension("other"));
 }

@@ -175,7 +175,7 @@ pub(crate) fn publish(life: &Arc<Lifecycle>) {
     let dumped = Arc::clone(life);
     let dump = move || {
         let dump = Dump(find_out(&dumped));
-        dumped.writer.say(Line::report(dump.to_string()));
+        dumped.writer.say(Line::dump(dump.to_string()));
         dumped.diagnostics.probes.is_dumping.store(false, Ordering::Release);
     };
     if threads::start("graceful-dump", Box::new(dump)).is_err() {

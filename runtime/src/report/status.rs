@@ -94,7 +94,7 @@ pub(crate) fn publish(life: &Arc<Lifecycle>) {
         // A sample a moment earlier shows which polls block. The writer can wait.
         let earlier = life.sample();
         std::thread::sleep(APART);
-        Some(Line::report(Status::take(&life, Some(&earlier)).to_string()))
+        Some(Line::dump(Status::take(&life, Some(&earlier)).to_string()))
     });
 }
 

@@ -20,7 +20,9 @@ use crate::os::signal::{Handlers, Setup, Signal};
 use crate::os::{signal, sys};
 use crate::report::publish;
 use crate::run::runtime::RuntimeOptions;
+use crate::say::line::Level;
 use crate::say::lines;
+use crate::say::stderr::is_journal;
 use crate::say::writer::Writer;
 use crate::say::{refusals, signals};
 use crate::stop::driver::Driver;
@@ -57,7 +59,8 @@ pub(crate) fn block_on<F: Future<Output: Termination>>(
         Ok(started) => started.run(main, is_last),
         Err(why) => {
             // A closed stderr is no reason to panic.
-            let line = format!("{why}\n");
+            let level = if is_journal() { Level::Error.in_journal() } else { "" };
+            let line = format!("{level}{why}\n");
             let _ = sys::from_the_background(|| io::stderr().write_all(line.as_bytes()));
             ExitCode::from(failure::MISCONFIGURED)
         }

@@ -26,6 +26,18 @@ pub(crate) enum Level {
     Error,
 }
 
+impl Level {
+    /// How a line begins that systemd's journal keeps with this level: `sd-daemon(3)`.
+    pub(crate) const fn in_journal(self) -> &'static str {
+        match self {
+            Self::Debug => "<7>",
+            Self::Info => "<6>",
+            Self::Warn => "<4>",
+            Self::Error => "<3>",
+        }
+    }
+}
+
 /// Where a line goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum To {
@@ -79,6 +91,11 @@ impl Line {
 
     pub(crate) fn report(text: String) -> Self {
         Self::error(text).to(To::Stderr)
+    }
+
+    /// What a signal asked for.
+    pub(crate) fn dump(text: String) -> Self {
+        Self::info(text).to(To::Stderr)
     }
 
     pub(crate) fn to(self, to: To) -> Self {

@@ -21,6 +21,25 @@ pub(crate) fn has_room() -> bool {
     false
 }
 
+/// Whether standard error is a stream of systemd's journal, which takes the level of each line: that is the file that
+/// `JOURNAL_STREAM` names. A process whose standard error was redirected inherits the variable, not the file.
+#[cfg(all(unix, feature = "systemd"))]
+pub(crate) fn is_journal() -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    let stream = std::env::var("JOURNAL_STREAM").ok();
+    stream.is_some_and(|stream| {
+        let own = io::stderr().as_fd().try_clone_to_owned();
+        let own = own.and_then(|own| File::from(own).metadata());
+        own.is_ok_and(|own| stream == format!("{}:{}", own.dev(), own.ino()))
+    })
+}
+
+#[cfg(not(all(unix, feature = "systemd")))]
+pub(crate) fn is_journal() -> bool {
+    false
+}
+
 /// Writes to standard error past std's lock, which a stuck thread may hold.
 #[cfg(unix)]
 pub(crate) fn write_past_the_lock(text: &[u8]) -> io::Result<()> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::os::{sys, threads};
 use crate::say::line::{Level, Line, To};
 use crate::say::queue::{First, Job, Queue, Second};
-use crate::say::stderr::{has_room, write_all, write_past_the_lock};
+use crate::say::stderr::{has_room, is_journal, write_all, write_past_the_lock};
 use crate::say::{lines, subscriber};
 
 /// Queued lines beyond these are dropped, oldest first, and counted.
@@ -32,6 +32,8 @@ struct Shared {
     empty: Condvar,
     /// Written before each line: `graceful: `.
     prefix: String,
+    /// Standard error is systemd's journal: each line begins with its level.
+    is_journal: bool,
     /// Output of tests is captured by their harness, which knows `eprint!` only.
     is_captured: AtomicBool,
 }
@@ -49,6 +51,7 @@ impl Writer {
             more,
             empty,
             prefix,
+            is_journal: !is_captured && is_journal(),
             is_captured: AtomicBool::new(is_captured),
         }))
     }
@@ -218,7 +221,8 @@ impl Shared {
         let mut queue = self.lock();
         let length = |job: &Job| match job {
             Job::Line(line) if line.to == To::Either && line.level != Level::Debug => {
-                Some(line.text.lines().count() * (self.prefix.len() + 1) + line.text.len())
+                let added = self.level(line).len() + self.prefix.len() + 1;
+                Some(line.text.lines().count() * added + line.text.len())
             }
             _ => None,
         };
@@ -295,11 +299,17 @@ impl Shared {
     }
 
     fn text(&self, line: &Line) -> String {
+        let level = self.level(line);
         let prefix = match line.to {
             To::Raw => "",
             _ => &self.prefix,
         };
-        line.text.lines().fold(String::new(), |text, entry| text + prefix + entry + "\n")
+        line.text.lines().fold(String::new(), |text, entry| text + level + prefix + entry + "\n")
+    }
+
+    /// What tells the journal how much the line matters.
+    fn level(&self, line: &Line) -> &'static str {
+        if self.is_journal { line.level.in_journal() } else { "" }
     }
 }
 

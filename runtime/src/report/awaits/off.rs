@@ -26,7 +26,7 @@ pub(crate) fn of(_: &Lifecycle) -> Awaits {
 
 pub(crate) fn publish(life: &Arc<Lifecycle>) {
     if cfg!(feature = "taskdump") {
-        life.writer.say(Line::report(NOT_KNOWN.to_owned()));
+        life.writer.say(Line::dump(NOT_KNOWN.to_owned()));
     }
 }
 
