@@ -15,6 +15,13 @@ fn service(case: &str, flavour: &str) -> Child {
     Child::start(command.args([case, flavour]))
 }
 
+/// Without the core dump that goes with some deaths.
+fn service_without_core(case: &str, flavour: &str) -> Child {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -c 0; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_dumps"), case, flavour]);
+    Child::start(&mut shell)
+}
+
 /// The cells of the first row of a table that begins with `name`, as words.
 #[track_caller]
 fn row<'a>(end: &'a End, name: &str) -> Vec<&'a str> {
@@ -138,15 +145,42 @@ fn quit_is_a_dump_where_that_was_asked_for_and_else_what_it_always_is() {
     child.terminate();
     child.end().assert_code(124);
 
-    // Without the core dump that goes with it.
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "ulimit -c 0; exec \"$@\"", "sh"]);
-    shell.args([env!("CARGO_BIN_EXE_dumps"), "waits", "current_thread"]);
-    let child = Child::start(&mut shell);
+    let child = service_without_core("waits", "current_thread");
     child.prints("up");
     child.send(Signal::SIGQUIT);
     let end = child.end();
     assert_eq!(end.signal, Some(Signal::SIGQUIT), "{end}");
+}
+
+#[test]
+fn a_process_that_is_aborted_dumps_and_dies_of_it() {
+    for (case, is_up) in [("waits", "up"), ("all_spin", "spinning")] {
+        let child = service_without_core(case, "abort");
+        child.prints(is_up);
+        let asked = child.send(Signal::SIGABRT);
+        let end = child.end();
+        assert_eq!(end.signal, Some(Signal::SIGABRT), "{end}");
+        end.assert_gone_between(asked, Duration::ZERO, PROMPTLY);
+        end.assert_said("SIGABRT received: the process ends");
+        let activity = if case == "waits" { "waiting," } else { "blocking" };
+        assert!(row(&end, "main").contains(&activity), "{end}");
+        assert_eq!(row(&end, "wait")[2], "3", "{end}");
+    }
+}
+
+/// A program that aborts itself does not wait for a dump, and one that has not asked for it does not dump.
+#[test]
+fn an_abort_is_one_as_ever() {
+    for (case, flavour) in [("aborts", "abort"), ("waits", "multi_thread")] {
+        let child = service_without_core(case, flavour);
+        child.prints("up");
+        if case == "waits" {
+            child.send(Signal::SIGABRT);
+        }
+        let end = child.end();
+        assert_eq!(end.signal, Some(Signal::SIGABRT), "{end}");
+        assert!(flavour == "abort" || end.stderr.is_empty(), "{end}");
+    }
 }
 
 #[test]

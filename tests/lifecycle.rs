@@ -273,7 +273,7 @@ async fn failures_that_were_taken_are_none_of_the_tests_however_many_there_are()
 #[should_panic(expected = "`dump` names a signal that stops the process")]
 fn a_signal_that_dumps_cannot_be_made_one_that_asks_for_the_stop() {
     use graceful::{Builder, Signal};
-    let dumps = Builder::new().dump(Signal::Quit);
+    let dumps = Builder::new().dump([Signal::Quit]);
     let _ = dumps.signals([Signal::Terminate, Signal::Quit]);
 }
 

@@ -13,7 +13,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use graceful_tests::{Child, FLAVOURS};
+use graceful_tests::{Child, FLAVOURS, Signal};
 
 const NOTIFIES: &str = env!("CARGO_BIN_EXE_notifies");
 
@@ -197,6 +197,112 @@ fn a_watchdog_that_is_another_process_s_is_not_fed() {
     assert!(systemd.heard.try_iter().all(|(text, _)| !text.contains("WATCHDOG")));
 }
 
+/// What `systemctl status` shows of a stop that takes its time.
+#[test]
+fn it_hears_for_whom_a_stop_waits_and_for_how_long() {
+    let systemd = Systemd::new();
+    let child = systemd.start(Command::new(NOTIFIES).args(["multi_thread", "lingers"]));
+    child.prints("ready");
+    child.terminate();
+    let status = loop {
+        let (text, _) = systemd.next();
+        if text.contains("still waiting") {
+            break text;
+        }
+    };
+    let end = child.end();
+    end.assert_code(0);
+    let line = "still waiting for: linger (1 s)";
+    end.assert_said(line);
+    // A busy machine may have taken a moment.
+    let left = status.strip_prefix(&format!("STATUS=stopping: SIGTERM; {line}; gone in "));
+    let left = left.and_then(|left| left.strip_suffix(" s at the latest\n")).and_then(|left| left.parse::<f64>().ok());
+    assert!(left.is_some_and(|left| (1.0..=2.0).contains(&left)), "{status}");
+}
+
+#[test]
+fn who_keeps_the_watchdog_from_being_fed_is_said_before_systemd_acts() {
+    for (flavour, mode, who) in [
+        ("multi_thread", "crunches", "worker crunch (tests/children/notifies.rs:"),
+        ("current_thread", "crunches", "worker crunch (tests/children/notifies.rs:"),
+        ("multi_thread", "blocks", "the runtime has run no task for "),
+    ] {
+        let systemd = Systemd::new();
+        let child = systemd.start(Command::new(NOTIFIES).args([flavour, mode]).env("WATCHDOG_USEC", "800000"));
+        let blocked = child.prints("blocked");
+        let said = child.says("the watchdog is not fed; systemd ends the process in ");
+        // It was last fed before it was blocked.
+        assert!(said - blocked < Duration::from_millis(800), "{child}");
+        child.prints("free");
+        child.terminate();
+        let end = child.end();
+        end.assert_code(0);
+        let about: Vec<_> = end.stderr.iter().filter(|line| line.text.contains("not fed")).collect();
+        assert_eq!(about.len(), 1, "{end}");
+        assert!(about[0].text.contains(who), "{end}");
+        let thread = if flavour == "current_thread" { "main" } else { "tokio-rt-worker" };
+        let is_named = about[0].text.contains(&format!(" has blocked thread {thread} for "));
+        assert_eq!(is_named, mode == "crunches", "{end}");
+    }
+}
+
+/// A reload that systemd has asked for by a signal: it compares the moment with its own.
+#[test]
+#[cfg(target_os = "linux")]
+fn it_hears_when_a_reload_begins_and_when_it_is_done() {
+    use nix::time::{ClockId, clock_gettime};
+
+    let now = || {
+        let now = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("there is such a clock");
+        u128::try_from(Duration::from(now).as_micros()).expect("it is not negative")
+    };
+    let systemd = Systemd::new();
+    let mut child = systemd.start(Command::new(NOTIFIES).args(["multi_thread", "reloads"]));
+    child.prints("ready");
+    while systemd.next().0 != "STATUS=ready\n" {}
+    let begins = |child: &Child| {
+        let asked = now();
+        child.send(Signal::SIGHUP);
+        child.prints("reloading");
+        let (text, _) = systemd.next();
+        let at =
+            text.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").and_then(|at| at.strip_suffix("\nSTATUS=reloading\n"));
+        let at = at.and_then(|at| at.parse().ok());
+        assert!(at.is_some_and(|at| (asked..=now()).contains(&at)), "{text}");
+    };
+    begins(&child);
+    assert_eq!(systemd.heard.try_recv().ok(), None, "it is not done");
+    child.tell("done");
+    systemd.hears("READY=1\nSTATUS=ready\n");
+    begins(&child);
+    // The stream is dropped.
+    child.tell("stop listening");
+    systemd.hears("READY=1\nSTATUS=ready\n");
+    // Nobody listens: there is nothing to be done, which systemd hears as well.
+    child.send(Signal::SIGHUP);
+    assert!(systemd.next().0.starts_with("RELOADING=1\n"));
+    systemd.hears("READY=1\nSTATUS=ready\n");
+    child.terminate();
+    child.end().assert_code(0);
+}
+
+#[test]
+fn it_is_asked_to_wait_for_a_slow_start_where_that_was_said() {
+    let systemd = Systemd::new();
+    let mut child = systemd.start(Command::new(NOTIFIES).args(["slow", "serves"]).env("GRACEFUL_DRAIN", "1s"));
+    systemd.hears("STATUS=starting\n");
+    assert_eq!(systemd.hears_extension(), Duration::from_secs(61));
+    child.prints("main entered");
+    child.tell("be ready");
+    systemd.hears("READY=1\n");
+    systemd.hears("STATUS=ready\n");
+    child.terminate();
+    systemd.hears("STOPPING=1\nSTATUS=draining: SIGTERM\n");
+    // Not the extension of the start.
+    assert!(systemd.hears_extension() < BUDGET + SLACK);
+    child.end().assert_code(0);
+}
+
 /// A systemd that takes no message must not hold up a stop.
 #[test]
 fn a_systemd_that_does_not_listen_holds_up_nobody() {
@@ -237,8 +343,9 @@ fn a_socket_that_does_not_work_is_one_line() {
         ("@graceful/nobody-listens-here", if cfg!(target_os = "linux") { "Connection refused" } else { "neither" }),
         ("vsock:2:1234", "neither a path nor @ and a name"),
     ] {
-        let child =
-            Child::start(Command::new(NOTIFIES).args(["multi_thread", "ends"]).env("NOTIFY_SOCKET", OsStr::new(socket)));
+        let child = Child::start(
+            Command::new(NOTIFIES).args(["multi_thread", "ends"]).env("NOTIFY_SOCKET", OsStr::new(socket)),
+        );
         let end = child.end();
         end.assert_code(0);
         let about = |line: &&graceful_tests::Line| line.text.contains("could not notify systemd");

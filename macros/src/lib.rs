@@ -64,7 +64,8 @@ use proc_macro::TokenStream;
 /// | `drain = "5s"` | How long the process goes on serving at the beginning of a stop, while readiness is already false; a part of the budget, half of it at the most. Set it to the time that your load balancer takes to notice. | 5 s inside Kubernetes, else none |
 /// | `signals = ["SIGTERM", "SIGINT"]` | The complete list of signals that start a stop: `SIGTERM`, `SIGINT`, `SIGQUIT`, `SIGHUP`, `SIGUSR1`, `SIGUSR2`. Set it when another program stops yours with one of the others. | `SIGTERM` and `SIGINT` |
 /// | `reraise` | After a clean stop by a signal, the process ends by that signal. For command-line tools, whose shell checks the cause. | off |
-/// | `dump = "SIGUSR1"` | A signal that prints `status()`: the state of every worker, which one blocks which thread, and for how long, even while every thread of the runtime is blocked; it stops nothing. With the feature `taskdump` it also prints where workers wait. The JVM and Go use `"SIGQUIT"`. For a service that seems to hang. | none |
+/// | `dump = "SIGUSR1"` | A signal, or a list of them, that prints `status()`: the state of every worker, which one blocks which thread, and for how long, even while every thread of the runtime is blocked; it stops nothing. With the feature `taskdump` it also prints where workers wait. The JVM and Go use `"SIGQUIT"`. For a service that seems to hang. `"SIGABRT"` prints it too, and the process then dies of the signal: systemd sends it when its watchdog was not fed. | none |
+/// | `extend_start = "10m"` | How long the start may take under systemd, from the start of the process until `ready()`, whatever the unit's `TimeoutStartSec=` says: systemd is asked for more time. With the feature `systemd`, in a unit of `Type=notify`. For a start that is slow now and then. | what the unit says |
 /// | `flavor = "current_thread"` | tokio's runtime with one thread; `"multi_thread"` for several. One thread is enough for a process that mostly waits. | `"multi_thread"` |
 /// | `worker_threads = 4` | How many threads poll tasks: a number above zero, or any expression of type `usize`. Set it when the process shares its machine. | one for each core |
 /// | `name = "api"` | The name of the process in its log lines (`graceful[api]: …`) and reports: text, or any expression that converts into a string. Set it when several programs write to the same place. | none |
@@ -127,8 +128,8 @@ use proc_macro::TokenStream;
 /// - are known, set once, and separated by commas;
 /// - have a value of the kind that the table says, after an `=`; flags may stand alone, or be `true` or `false`;
 /// - `drain` is half of `stop_timeout` at the most, where both are known while compiling;
-/// - `signals` has `SIGTERM`, and none twice;
-/// - `dump` is not a signal that stops the process;
+/// - `signals` has `SIGTERM`, not `SIGABRT`, and none twice;
+/// - `dump` has no signal that stops the process, and none twice;
 /// - `worker_threads` is not used with `flavor = "current_thread"`.
 #[proc_macro_attribute]
 pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {

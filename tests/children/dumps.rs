@@ -1,14 +1,15 @@
-//! A service that can be asked how it is: `dumps <case> <flavour>`, or `dumps <case> quit`.
+//! A service that can be asked how it is: `dumps <case> <flavour>`, `dumps <case> quit` or `dumps <case> abort`.
 
 use std::env::args;
 use std::hint;
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 use std::time::{Duration, Instant};
 
 fn main() -> ExitCode {
     match args().nth(2).as_deref() {
         Some("current_thread") => on_one_thread(),
         Some("quit") => asked_by_quit(),
+        Some("abort") => asked_at_its_death(),
         _ => on_one_worker_thread(),
     }
 }
@@ -29,6 +30,12 @@ async fn asked_by_quit() {
     run().await;
 }
 
+/// The habit of systemd, whose watchdog sends it.
+#[graceful::main(stop_timeout = "400ms", dump = ["SIGUSR1", "SIGABRT"], name = "orders", worker_threads = 1)]
+async fn asked_at_its_death() {
+    run().await;
+}
+
 async fn run() {
     graceful::after_stop("pool", || async {});
     let hold = graceful::hold("upload");
@@ -41,6 +48,7 @@ async fn run() {
     match args().nth(1).expect("a case").as_str() {
         "waits" => {}
         "spins" => drop(spin().spawn()),
+        "aborts" => process::abort(),
         "all_spin" => {
             spin().spawn();
             // On one thread the worker has its turn.

@@ -26,6 +26,7 @@ const SIGNALS: &[(&str, &str)] = &[
     ("SIGHUP", "Hangup"),
     ("SIGUSR1", "User1"),
     ("SIGUSR2", "User2"),
+    ("SIGABRT", "Abort"),
 ];
 
 /// Input:  `["SIGTERM", "SIGINT"]`

@@ -7,7 +7,7 @@
 
 use syn::{Error, Expr};
 
-use self::Kind::{Count, Duration, Flag, Limit, Path, Range, Rate, Signal, Signals, Text};
+use self::Kind::{Count, Duration, Flag, Limit, OneOrMoreSignals, Path, Range, Rate, Signals, Text};
 
 /// One of the three attributes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,8 +58,8 @@ pub(crate) enum Kind {
     /// One of these words; the method takes the variant of this name of an
     /// enum of `graceful`.
     Variant(&'static str, &'static [&'static str]),
-    /// The name of a signal.
-    Signal,
+    /// The name of a signal, or a list of such names.
+    OneOrMoreSignals,
     /// A list of the names of signals.
     Signals,
     /// A path, bare or as text.
@@ -78,7 +78,8 @@ const MAIN: &[Spec] = &[
     call("drain", "\"5s\"", Duration, "drain"),
     call("signals", "[\"SIGTERM\", \"SIGINT\"]", Signals, "signals"),
     call("reraise", "true", Flag, "reraise"),
-    call("dump", "\"SIGUSR1\"", Signal, "dump"),
+    call("dump", "\"SIGUSR1\"", OneOrMoreSignals, "dump"),
+    call("extend_start", "\"10m\"", Duration, "extend_start"),
     other("flavor", "\"current_thread\"", FLAVOR),
     call("worker_threads", "4", Count, "worker_threads"),
     call("name", "\"api\"", Text, "name"),

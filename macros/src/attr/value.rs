@@ -29,8 +29,6 @@ pub(crate) enum Value {
     Expr(Expr),
     /// One of several words, placed at the text.
     Word(Ident),
-    /// A signal.
-    Signal(Signal),
     /// Several different signals.
     Signals(Vec<Signal>),
     /// A path.
@@ -52,8 +50,10 @@ pub(crate) fn read(spec: &Spec, expr: Expr, errors: &mut Errors) -> Option<Value
         Kind::Text if is_text(&expr) => Ok(Value::Expr(expr)),
         Kind::Text => Err(spec.error("is text that is not empty", expr)),
         Kind::Word(words) | Kind::Variant(_, words) => word(spec, words, &expr),
-        Kind::Signal => signal::one(&expr).map(Value::Signal),
-        Kind::Signals => return signal::list(spec, expr, errors).map(Value::Signals),
+        Kind::OneOrMoreSignals if !matches!(expr, Expr::Array(_)) => {
+            signal::one(&expr).map(|one| Value::Signals(vec![one]))
+        }
+        Kind::Signals | Kind::OneOrMoreSignals => return signal::list(spec, expr, errors).map(Value::Signals),
         Kind::Path => path(spec, expr),
     };
     errors.ok(value)

@@ -84,7 +84,6 @@ fn arguments(graceful: &TokenStream, kind: &Kind, value: &Value, key: Span) -> T
             quote_spanned!(key=> #min, #max)
         }
         (Value::Expr(expr), _) => expr.to_token_stream(),
-        (Value::Signal(one), _) => signal(graceful, one),
         (Value::Signals(all), _) => {
             let all = all.iter().map(|one| signal(graceful, one));
             quote_spanned!(key=> [#(#all),*])

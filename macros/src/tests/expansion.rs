@@ -51,7 +51,9 @@ fn each_option_of_main_is_one_call() {
         ("reraise", ".reraise()"),
         ("reraise = true", ".reraise()"),
         ("reraise = false", ""),
-        ("dump = \"SIGUSR2\"", ".dump(<::graceful::Signal>::User2)"),
+        ("dump = \"SIGUSR2\"", ".dump([<::graceful::Signal>::User2])"),
+        ("dump = [\"SIGUSR1\", \"SIGABRT\"]", ".dump([<::graceful::Signal>::User1,<::graceful::Signal>::Abort])"),
+        ("extend_start = \"10m\"", ".extend_start(::core::time::Duration::new(600,0))"),
         ("flavor = \"current_thread\"", ".current_thread()"),
         ("flavor = \"multi_thread\"", ""),
         ("worker_threads = n()", ".worker_threads(n())"),
@@ -294,10 +296,13 @@ fn a_limit_that_the_waits_put_out_of_reach_is_one_to_correct() {
 }
 
 #[test]
-fn a_signal_that_stops_does_not_dump() {
+fn a_signal_that_stops_does_not_dump_and_sigabrt_does_nothing_else() {
     for (options, is_refused) in [
+        ("signals = [\"SIGTERM\", \"SIGABRT\"]", true),
         ("dump = \"SIGUSR1\"", false),
         ("dump = \"SIGTERM\"", true),
+        ("dump = [\"SIGUSR1\", \"SIGABRT\"]", false),
+        ("dump = [\"SIGUSR1\", \"SIGINT\"]", true),
         ("dump = \"SIGINT\"", true),
         ("signals = [\"SIGTERM\"], dump = \"SIGINT\"", false),
         ("signals = [\"SIGTERM\", \"SIGUSR1\"], dump = \"SIGUSR1\"", true),

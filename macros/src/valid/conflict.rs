@@ -75,17 +75,23 @@ fn signals(options: &Options, errors: &mut Errors) {
                        would kill the process";
         report(errors, key, message);
     }
+    if let Some(Value::Signals(signals)) = options.value("signals") {
+        for abort in signals.iter().filter(|signal| signal.name == "SIGABRT") {
+            errors
+                .at(&abort.variant, "SIGABRT is no signal for an orderly stop: write `dump = \"SIGABRT\"`".to_owned());
+        }
+    }
 }
 
 fn dump(options: &Options, errors: &mut Errors) {
-    let Some(Value::Signal(dump)) = options.value("dump") else {
+    let Some(Value::Signals(dumps)) = options.value("dump") else {
         return;
     };
-    let stops = match options.value("signals") {
-        Some(Value::Signals(signals)) => signals.iter().any(|signal| signal.name == dump.name),
-        _ => !options.is_wrong("signals") && ["SIGTERM", "SIGINT"].contains(&dump.name),
+    let stops = |name| match options.value("signals") {
+        Some(Value::Signals(signals)) => signals.iter().any(|signal| signal.name == name),
+        _ => !options.is_wrong("signals") && ["SIGTERM", "SIGINT"].contains(&name),
     };
-    if stops {
+    for dump in dumps.iter().filter(|dump| stops(dump.name)) {
         let message = format!("{} stops the process: dump on another one", dump.name);
         errors.at(&dump.variant, message);
     }

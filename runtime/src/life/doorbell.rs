@@ -16,13 +16,15 @@ pub(crate) struct Doorbell {
 }
 
 /// What happened since the thread last took the changes.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Changes {
     pub(crate) has_changed: bool,
     /// Set when the service was ready, be it for a moment.
     pub(crate) was_ready: bool,
     /// Set when the runtime has answered a ping.
     pub(crate) has_answered: bool,
+    /// What the stop waits for, when a line has said it.
+    pub(crate) waits_for: Option<String>,
     pub(crate) thread: ThreadState,
 }
 
@@ -84,9 +86,7 @@ impl Doorbell {
         let has_none = |changes: &mut Changes| !changes.has_changed;
         let waited = self.more.wait_timeout_while(changes, limit, has_none);
         let (mut changes, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        let taken = *changes;
-        changes.has_changed = false;
-        changes.has_answered = false;
+        let taken = std::mem::take(&mut *changes);
         changes.thread = ThreadState::Busy;
         taken
     }

@@ -1,6 +1,7 @@
 //! What follows a lifecycle from outside: reloads, systemd, the recorder of metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use crate::model::state::State;
 use crate::os::lock::Lock;
@@ -13,6 +14,8 @@ use crate::os::signal::Wakeup;
 pub(crate) struct Reloading {
     count: AtomicU64,
     handlers: Lock<Option<Handlers>>,
+    /// Up to which reload each stream is done.
+    streams: Lock<Vec<Weak<AtomicU64>>>,
 }
 
 impl Reloading {
@@ -36,6 +39,22 @@ impl Reloading {
 
     pub(crate) fn count(&self) -> u64 {
         self.count.load(Ordering::Acquire)
+    }
+
+    /// One more stream of them, which stores here up to which reload it is done: all that there were.
+    pub(crate) fn join(&self) -> Arc<AtomicU64> {
+        let done = Arc::new(AtomicU64::new(self.count()));
+        self.streams.lock().push(Arc::downgrade(&done));
+        done
+    }
+
+    /// Whether no stream has a reload to take, or to be done with.
+    #[cfg_attr(not(all(unix, feature = "systemd")), allow(dead_code))]
+    pub(crate) fn are_done(&self) -> bool {
+        let mut streams = self.streams.lock();
+        streams.retain(|stream| stream.strong_count() > 0);
+        let count = self.count();
+        streams.iter().filter_map(Weak::upgrade).all(|done| done.load(Ordering::Acquire) >= count)
     }
 }
 
@@ -67,7 +86,27 @@ impl Listeners {
         self.systemd.note_state(state);
     }
 
+    /// A reload has begun, or a stream is done with one.
+    #[cfg(all(unix, feature = "systemd"))]
+    pub(crate) fn note_reload(&self) {
+        self.systemd.leave(|_| ());
+    }
+
+    /// The stop waits, and a line has said for what.
+    #[cfg(all(unix, feature = "systemd"))]
+    pub(crate) fn note_waiting(&self, waits_for: &str) {
+        self.systemd.leave(|changes| changes.waits_for = Some(waits_for.to_owned()));
+    }
+
     #[cfg(not(all(unix, feature = "systemd")))]
     #[allow(clippy::unused_self)]
     pub(crate) fn notify_systemd(&self, _: State) {}
+
+    #[cfg(not(all(unix, feature = "systemd")))]
+    #[allow(clippy::unused_self)]
+    pub(crate) fn note_reload(&self) {}
+
+    #[cfg(not(all(unix, feature = "systemd")))]
+    #[allow(clippy::unused_self)]
+    pub(crate) fn note_waiting(&self, _: &str) {}
 }

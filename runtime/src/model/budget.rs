@@ -52,6 +52,9 @@ pub(crate) const LAST_LINES_AT_LEAST: Duration = Duration::from_millis(20);
 /// The longest the process stays for functions given to `at_exit`.
 pub(crate) const EXIT_FUNCTIONS: Duration = Duration::from_millis(50);
 
+/// The longest that a process which dies of SIGABRT stays for its dump.
+pub(crate) const DUMPING: Duration = Duration::from_secs(1);
+
 /// How long a worker's task may outlive the worker.
 pub(crate) const TASK_SETTLING: Duration = Duration::from_millis(1);
 

@@ -37,8 +37,9 @@ pub(crate) struct Options {
     pub(crate) stop_timeout: Option<Duration>,
     pub(crate) drain: Option<Duration>,
     pub(crate) signals: Option<Vec<Signal>>,
-    pub(crate) dump: Option<Signal>,
+    pub(crate) dump: Vec<Signal>,
     pub(crate) reraise: bool,
+    pub(crate) extend_start: Option<Duration>,
     /// What the test is called, if this is one that is annotated.
     pub(crate) test: Option<&'static str>,
 }
@@ -54,10 +55,12 @@ pub(crate) struct Settings {
     pub(crate) drain: Duration,
     pub(crate) drain_from: Source,
     pub(crate) signals: Vec<Signal>,
-    /// The signal that prints the status.
-    pub(crate) dump: Option<Signal>,
+    /// The signals that print the status.
+    pub(crate) dump: Vec<Signal>,
     /// Whether a stop by a signal ends in death by that signal.
     pub(crate) reraise: bool,
+    /// How long systemd is asked to wait for the start.
+    pub(crate) extend_start: Option<Duration>,
     /// How a report is written.
     pub(crate) report: Format,
     /// What kills the process if its stop takes too long.
@@ -156,6 +159,7 @@ impl Settings {
             signals: options.signals.unwrap_or_else(|| vec![Signal::Terminate, Signal::Interrupt]),
             dump: options.dump,
             reraise: options.reraise,
+            extend_start: options.extend_start,
             report: Format::default(),
             platform: None,
             is_test: false,

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) use platform::{Handlers, Inbox, Setup, Wakeup, inbox, replaced};
 
-/// A signal that can ask a process to stop.
+/// A signal that can ask a process to stop, or to dump its status.
 ///
 /// On Windows the console's events stand in: ctrl-c is [`Interrupt`](Signal::Interrupt); ctrl-break,
 /// close, shutdown and logoff are [`Terminate`](Signal::Terminate); the others never come.
@@ -32,11 +32,14 @@ pub enum Signal {
     User1,
     /// SIGUSR2.
     User2,
+    /// SIGABRT: what the watchdog of systemd sends to a process that hangs. It ends the process, after a
+    /// [`dump`](crate::Builder::dump) if that was asked for.
+    Abort,
 }
 
 impl Signal {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Terminate, Self::Interrupt, Self::Quit, Self::Hangup, Self::User1, Self::User2];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Terminate, Self::Interrupt, Self::Quit, Self::Hangup, Self::User1, Self::User2, Self::Abort];
 
     /// The name as `kill -l` knows it, with its prefix: `"SIGTERM"`.
     pub const fn name(self) -> &'static str {
@@ -47,15 +50,16 @@ impl Signal {
             Self::Hangup => "SIGHUP",
             Self::User1 => "SIGUSR1",
             Self::User2 => "SIGUSR2",
+            Self::Abort => "SIGABRT",
         }
     }
 }
 
 /// Per signal: whether it asks a lifecycle of the process to stop.
-static STOPS: [AtomicBool; 6] = [const { AtomicBool::new(false) }; 6];
+static STOPS: [AtomicBool; Signal::ALL.len()] = [const { AtomicBool::new(false) }; Signal::ALL.len()];
 
 /// Per signal: whether it has come since then.
-static CAME: [AtomicBool; 6] = [const { AtomicBool::new(false) }; 6];
+static CAME: [AtomicBool; Signal::ALL.len()] = [const { AtomicBool::new(false) }; Signal::ALL.len()];
 
 /// From now on these signals ask for the stop; none of them has come yet.
 pub(crate) fn expect_stops(signals: &[Signal]) {

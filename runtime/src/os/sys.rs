@@ -11,6 +11,9 @@ pub(crate) use unix::{
 #[cfg(target_os = "linux")]
 pub(crate) use unix::coarse_millis;
 
+#[cfg(all(unix, feature = "systemd"))]
+pub(crate) use unix::monotonic_micros;
+
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use unix::{has_group, kill_group};
 
@@ -61,6 +64,15 @@ mod unix {
         // SAFETY: `now` is valid for the call. Every Linux has the clock; were it not there, `now` would stay zero.
         unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut now) };
         now.tv_sec.cast_unsigned() * 1000 + now.tv_nsec.cast_unsigned() / 1_000_000
+    }
+
+    /// Microseconds on the clock that systemd compares messages by.
+    #[cfg(feature = "systemd")]
+    pub(crate) fn monotonic_micros() -> u64 {
+        let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: `now` is valid for the call. Every Unix has the clock; were it not there, `now` would stay zero.
+        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+        now.tv_sec.cast_unsigned() * 1_000_000 + now.tv_nsec.cast_unsigned() / 1000
     }
 
     /// Waits until `fd` is readable, for `limit` at most (`None` waits for ever), to the millisecond. A socket's own

@@ -183,6 +183,14 @@ pub(crate) fn publish(life: &Arc<Lifecycle>) {
     }
 }
 
+/// Waits until the lines of a dump that was asked for are with the writer, for `limit` at the most.
+pub(crate) fn finish(life: &Lifecycle, limit: Duration) {
+    let began = Instant::now();
+    while life.diagnostics.probes.is_dumping.load(Ordering::Acquire) && began.elapsed() < limit {
+        sleep(PAUSE);
+    }
+}
+
 /// Traces every worker, waits for the answers and looks up their lines. Slow: not for the watch.
 fn find_out(life: &Lifecycle) -> Vec<Await> {
     let woken = ask(life, false);

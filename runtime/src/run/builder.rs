@@ -65,12 +65,13 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// When [`Signal::Terminate`] is not among them: a supervisor's stop would kill the process. When one of them is
-    /// the signal of [`dump`](Builder::dump).
+    /// When [`Signal::Terminate`] is not among them: a supervisor's stop would kill the process. When one of them is a
+    /// signal of [`dump`](Builder::dump), or [`Signal::Abort`], which stops nothing in good order.
     #[track_caller]
     pub fn signals(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
         let signals: Vec<_> = signals.into_iter().collect();
         assert!(signals.contains(&Signal::Terminate), "{}", refusals::NO_SIGTERM);
+        assert!(!signals.contains(&Signal::Abort), "{}", refusals::SIGABRT_STOPS);
         self.options.signals = Some(signals);
         self.with_a_dump_that_stops_nothing()
     }
@@ -94,15 +95,28 @@ impl Builder {
         self
     }
 
-    /// A signal that prints [`status`](crate::status) to standard error and stops nothing. It works while every thread
-    /// of the runtime is blocked, too, and says what blocks which thread, and for how long.
+    /// How long the start may take under systemd, whatever `TimeoutStartSec=` of the unit says: until
+    /// [`ready`](crate::ready()) systemd is asked for more time, up to this, counted from the start of the process. What
+    /// the unit grants is never made less. It needs the feature `systemd` and a unit of `Type=notify`; elsewhere it means
+    /// nothing.
+    pub fn extend_start(mut self, longest: Duration) -> Self {
+        self.options.extend_start = Some(longest);
+        self
+    }
+
+    /// Signals that print [`status`](crate::status) to standard error and stop nothing. They work while every thread of
+    /// the runtime is blocked, too; the status says what blocks which thread, and for how long.
+    ///
+    /// [`Signal::Abort`] is the exception: the process dies of it, as it would without this, once the status is written,
+    /// a second later at the most. That is what systemd sends when its watchdog was not fed. An `abort()` of the process
+    /// itself dumps nothing.
     ///
     /// # Panics
     ///
-    /// When it is one of the signals that ask for the stop.
+    /// When one of them is among the signals that ask for the stop.
     #[track_caller]
-    pub fn dump(mut self, signal: Signal) -> Self {
-        self.options.dump = Some(signal);
+    pub fn dump(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
+        self.options.dump = signals.into_iter().collect();
         self.with_a_dump_that_stops_nothing()
     }
 
@@ -110,7 +124,7 @@ impl Builder {
     fn with_a_dump_that_stops_nothing(self) -> Self {
         let stops = self.options.signals.as_deref();
         let stops = stops.unwrap_or(&[Signal::Terminate, Signal::Interrupt]);
-        let is_both = self.options.dump.is_some_and(|dump| stops.contains(&dump));
+        let is_both = self.options.dump.iter().any(|dump| stops.contains(dump));
         assert!(!is_both, "{}", refusals::DUMP_STOPS);
         self
     }

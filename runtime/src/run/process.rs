@@ -85,7 +85,7 @@ impl Started {
         let name = settings.name.clone();
 
         // Signals are held back from here on, on this thread and on those it starts, until there are handlers.
-        let handled: Vec<_> = settings.signals.iter().copied().chain(settings.dump).collect();
+        let handled: Vec<_> = settings.signals.iter().chain(&settings.dump).copied().collect();
         let setup = Setup::begin(&handled);
         signal::expect_stops(&settings.signals);
         #[cfg(all(unix, feature = "net"))]

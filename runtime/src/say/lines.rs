@@ -31,7 +31,8 @@ pub(crate) fn started(settings: &Settings) -> Line {
     let half = settings.stop_timeout / 2;
     let cut =
         if settings.drain > half { format!(", cut to {}: half the stop_timeout", span(half)) } else { String::new() };
-    Line::debug(format!("stop_timeout {timeout} ({from}); drain {drain} ({drain_from}){cut}; signals {signals}"))
+    let start = settings.extend_start.map_or_else(String::new, |longest| format!("; extend_start {}", limit(longest)));
+    Line::debug(format!("stop_timeout {timeout} ({from}); drain {drain} ({drain_from}){cut}; signals {signals}{start}"))
 }
 
 /// The budget is no shorter than what the platform grants: SIGKILL comes first. Where that can be set and the budget
@@ -214,20 +215,6 @@ pub(crate) fn child_not_run(error: &io::Error) -> String {
 #[cfg(all(unix, feature = "process"))]
 pub(crate) fn child_ended(status: std::process::ExitStatus) -> String {
     format!("the child process ended: {status}")
-}
-
-// ----- systemd -----
-
-/// What `systemctl status` shows.
-#[cfg(all(unix, feature = "systemd"))]
-pub(crate) fn systemd_status(state: State, cause: Option<&Cause>) -> String {
-    cause.map_or_else(|| state.to_string(), |cause| format!("{state}: {cause}"))
-}
-
-#[cfg(all(unix, feature = "systemd"))]
-pub(crate) fn not_notified(socket: &std::ffi::OsStr, error: &io::Error) -> Line {
-    let socket = cut(&socket.to_string_lossy());
-    Line::warn(format!("could not notify systemd: NOTIFY_SOCKET={socket}: {error}"))
 }
 
 // ----- the report -----

@@ -5,6 +5,8 @@ pub(crate) mod subscriber;
 pub(crate) mod failures;
 pub(crate) mod lines;
 pub(crate) mod signals;
+#[cfg(all(unix, feature = "systemd"))]
+pub(crate) mod systemd;
 #[cfg(any(feature = "net", feature = "tower"))]
 pub(crate) mod connections;
 pub(crate) mod refusals;

@@ -59,6 +59,8 @@ pub(crate) const INSIDE_A_RUNTIME: &str =
 pub(crate) const NO_SIGTERM: &str =
     "signals without SIGTERM: a supervisor's stop would kill the process; add Signal::Terminate";
 
+pub(crate) const SIGABRT_STOPS: &str = "SIGABRT is no signal for an orderly stop: give it to `dump`";
+
 pub(crate) const NO_THREADS: &str = "worker_threads must be at least 1";
 
 pub(crate) const DUMP_STOPS: &str = "`dump` names a signal that stops the process: choose another";

@@ -16,6 +16,11 @@ pub(crate) fn already_stopping(signal: Signal) -> Line {
     Line::info(format!("{signal} received; already stopping")).signal(signal)
 }
 
+/// The status follows.
+pub(crate) fn aborted() -> Line {
+    Line::error("SIGABRT received: the process ends; its status is").signal(Signal::Abort)
+}
+
 /// Written when it is noticed, a second or so after it has happened: a signal that does not arrive cannot say so.
 pub(crate) fn handlers_replaced(signals: &[Signal]) -> Line {
     Line::warn(format!("{}; remove that handler, or have it call graceful::stop()", replaced(signals)))

@@ -14,7 +14,7 @@ use crate::life::lifecycle::Lifecycle;
 use crate::life::poll_record::Sample;
 use crate::life::teardown::MainsThread;
 use crate::model::budget::{
-    Budget, EXIT_FUNCTIONS, LAST_LINES, LAST_LINES_AT_LEAST, LEAVING, LOOKING, OVERLOADED, PROBING, WRITING,
+    Budget, DUMPING, EXIT_FUNCTIONS, LAST_LINES, LAST_LINES_AT_LEAST, LEAVING, LOOKING, OVERLOADED, PROBING, WRITING,
 };
 use crate::model::escalation::{Escalation, Meaning, Stop};
 use crate::model::failure;
@@ -235,13 +235,32 @@ impl Watch {
 
     /// A signal that stops nothing.
     fn dump_or_reload(&self, signal: Signal) {
-        if self.life.settings.dump == Some(signal) {
+        if self.life.settings.dump.contains(&signal) {
+            if signal == Signal::Abort {
+                self.life.writer.say(signals::aborted());
+            }
             status::publish(&self.life);
             awaits::publish(&self.life);
+            if signal == Signal::Abort {
+                self.die_of_abort();
+            }
         } else if signal == Signal::Hangup {
             self.life.listeners.reloads.add();
+            self.life.listeners.note_reload();
             self.life.notifier.note_change();
         }
+    }
+
+    /// Ends the process by SIGABRT, once the dump is written.
+    fn die_of_abort(&self) {
+        let began = Instant::now();
+        awaits::finish(&self.life, DUMPING);
+        self.life.writer.flush(DUMPING.saturating_sub(began.elapsed()));
+        self.run_exit_functions();
+        (self.others.kill_children)();
+        sys::die_of(Signal::Abort.number());
+        // The kernel protects PID 1 from the signal.
+        sys::exit_now(failure::of_signal(Signal::Abort));
     }
 
     fn hold_deadline(&mut self) {

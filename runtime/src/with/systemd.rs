@@ -4,6 +4,7 @@
 //! that thread, for a bounded moment.
 
 mod socket;
+mod watchdog;
 
 use std::env;
 use std::ffi::OsString;
@@ -11,11 +12,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::watchdog::Watchdog;
 use crate::life::doorbell::ThreadState;
 use crate::life::lifecycle::Lifecycle;
 use crate::model::state::State;
-use crate::os::threads;
-use crate::say::lines;
+use crate::os::{sys, threads};
+use crate::say::systemd as lines;
 
 /// The longest extension of one request. The next request follows when half of it is over.
 const EXTENSION: Duration = Duration::from_secs(60);
@@ -37,8 +39,9 @@ pub(crate) fn start(life: &Arc<Lifecycle>, prepare: impl FnOnce() + Send + 'stat
         notified: None,
         is_ready: false,
         extend_at: None,
-        watchdog: socket::watchdog().map(period),
-        ping_at: Instant::now(),
+        watchdog: Watchdog::of_unit(),
+        reloads: 0,
+        is_reloading: false,
         has_failed: false,
     };
     life.listeners.systemd.leave(|changes| changes.thread = ThreadState::Busy);
@@ -49,17 +52,7 @@ pub(crate) fn start(life: &Arc<Lifecycle>, prepare: impl FnOnce() + Send + 'stat
     threads::start("graceful-notify", Box::new(run)).map(drop)
 }
 
-/// How often the watchdog is fed: twice in the time that systemd waits, as `sd_watchdog_enabled(3)` recommends.
-fn period(limit: Duration) -> Duration {
-    limit / 2
-}
-
-/// When the next ping is due, where one is due now.
-fn next_ping(due: Instant, period: Duration, now: Instant) -> Option<Instant> {
-    (due <= now).then(|| now + period)
-}
-
-/// How much time to request, and when to request more; `None` before `due`. `left`: of the budget.
+/// How much time to request, and when to request more; `None` before `due`. `left`: of the time that there is.
 fn extension(due: Option<Instant>, left: Duration, now: Instant) -> Option<(Duration, Instant)> {
     due.is_none_or(|at| at <= now).then(|| (left.min(EXTENSION) + LEAVING, now + EXTENSION / 2))
 }
@@ -73,12 +66,13 @@ struct NotifyThread {
     notified: Option<State>,
     /// Whether `READY=1` was sent.
     is_ready: bool,
-    /// When to request more time again. Set during a stop.
+    /// When to request more time again. Set while time is requested.
     extend_at: Option<Instant>,
-    /// The time between two pings, where the unit has a watchdog.
-    watchdog: Option<Duration>,
-    /// When the next ping, or the next check of the runtime, is due.
-    ping_at: Instant,
+    watchdog: Option<Watchdog>,
+    /// How many reloads there were when that was last checked.
+    reloads: u64,
+    /// Whether systemd was notified of a reload, and has yet to hear that it is done.
+    is_reloading: bool,
     /// Set when a notification has failed, which is logged once.
     has_failed: bool,
 }
@@ -91,9 +85,13 @@ impl NotifyThread {
                 self.notify_ready();
             }
             if news.has_answered {
-                self.notify("WATCHDOG=1");
+                self.ping();
             }
             self.notify_state();
+            if let Some(waits_for) = news.waits_for {
+                self.notify_waiting(&waits_for);
+            }
+            self.notify_reloads();
             self.ask_for_time();
             self.feed_watchdog();
             if self.life.teardown.is_over() {
@@ -104,8 +102,8 @@ impl NotifyThread {
 
     /// The time until something is due, unless an event comes first.
     fn until_next(&self) -> Duration {
-        let ping_at = self.watchdog.map(|_| self.ping_at);
-        let next = ping_at.into_iter().chain(self.extend_at).min();
+        let watchdog = self.watchdog.as_ref().map(Watchdog::next);
+        let next = watchdog.into_iter().chain(self.extend_at).min();
         next.map_or(A_WHILE, |next| next.saturating_duration_since(Instant::now()))
     }
 
@@ -128,38 +126,79 @@ impl NotifyThread {
         }
         let begins = state >= State::Draining && !self.is_stopping();
         self.notified = Some(state);
-        let text = lines::systemd_status(state, self.life.phase.cause());
         let stopping = if begins { "STOPPING=1\n" } else { "" };
-        self.notify(&format!("{stopping}STATUS={text}"));
+        self.notify(&format!("{stopping}STATUS={}", self.status()));
+        if begins {
+            // More time for the start is none for the stop.
+            self.extend_at = None;
+        }
     }
 
-    /// Has systemd wait as long as the budget lasts. systemd does not say what it grants; this never makes it less.
+    fn status(&self) -> String {
+        lines::status(self.life.phase.state(), self.life.phase.cause())
+    }
+
+    /// The status has what the line says, and how much time is left.
+    fn notify_waiting(&mut self, waits_for: &str) {
+        let budget = self.life.phase.budget().filter(|budget| budget.total().is_some());
+        let left = budget.map(|budget| budget.left(self.life.now()));
+        self.notify(&format!("STATUS={}", lines::status_waiting(&self.status(), waits_for, left)));
+    }
+
+    /// A reload begins when the signal arrives. Before `READY=1`, which says that a reload is done as well, systemd
+    /// hears of none; and none is done once systemd knows of the stop.
+    fn notify_reloads(&mut self) {
+        let count = self.life.listeners.reloads.count();
+        let is_new = std::mem::replace(&mut self.reloads, count) != count;
+        if !self.is_ready || self.is_stopping() {
+            return;
+        }
+        if is_new {
+            self.is_reloading = true;
+            let now = sys::monotonic_micros();
+            self.notify(&format!("RELOADING=1\nMONOTONIC_USEC={now}\nSTATUS={}", lines::RELOADING));
+        }
+        if self.is_reloading && self.life.listeners.reloads.are_done() {
+            self.is_reloading = false;
+            self.notify(&format!("READY=1\nSTATUS={}", self.status()));
+        }
+    }
+
+    /// Has systemd wait: for the start as long as the options say, for the stop as long as its budget lasts. systemd
+    /// does not say what it grants; this never makes it less.
     fn ask_for_time(&mut self) {
-        let Some(budget) = self.life.phase.budget().filter(|_| self.is_stopping()) else {
+        let Some(left) = self.time_left() else {
+            self.extend_at = None;
             return;
         };
-        let left = budget.left(self.life.now());
         if let Some((more, again)) = extension(self.extend_at, left, Instant::now()) {
             self.notify(&format!("EXTEND_TIMEOUT_USEC={}", more.as_micros()));
             self.extend_at = Some(again);
         }
     }
 
-    /// Spawns a task on the runtime; the ping follows when that task has run. In a stop with a deadline it is sent at
-    /// once: the deadline ends what is stuck, and reports it.
+    /// What is left of the time that systemd is asked for, if it is asked for any.
+    fn time_left(&self) -> Option<Duration> {
+        let now = self.life.now();
+        if self.is_stopping() {
+            return self.life.phase.budget().map(|budget| budget.left(now));
+        }
+        let longest = self.life.settings.extend_start.filter(|_| !self.is_ready)?;
+        longest.checked_sub(now.saturating_duration_since(self.life.time.born))
+    }
+
+    /// The runtime runs tasks.
+    fn ping(&mut self) {
+        if let Some(watchdog) = &mut self.watchdog {
+            watchdog.runtime_has_answered();
+        }
+        self.notify("WATCHDOG=1");
+    }
+
     fn feed_watchdog(&mut self) {
-        let Some(period) = self.watchdog else { return };
-        let Some(next) = next_ping(self.ping_at, period, Instant::now()) else {
-            return;
-        };
-        self.ping_at = next;
-        if self.life.phase.budget().is_some_and(|budget| budget.total().is_some()) {
+        let is_watched = self.is_ready;
+        if self.watchdog.as_mut().is_some_and(|watchdog| watchdog.feed(&self.life, is_watched)) {
             self.notify("WATCHDOG=1");
-        } else if let Some(runtime) = self.life.runtime.get()
-            && self.life.listeners.systemd.ask()
-        {
-            let life = Arc::clone(&self.life);
-            runtime.spawn(async move { life.listeners.systemd.answer() });
         }
     }
 
@@ -175,29 +214,8 @@ impl NotifyThread {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::life::doorbell::Doorbell;
 
     const SECOND: Duration = Duration::from_secs(1);
-
-    #[test]
-    fn the_watchdog_is_fed_twice_in_its_time() {
-        assert_eq!(period(10 * SECOND), 5 * SECOND);
-        let earlier = Instant::now();
-        let now = earlier + SECOND;
-        let next = Some(now + 5 * SECOND);
-        assert_eq!(next_ping(now, 5 * SECOND, now), next);
-        assert_eq!(next_ping(earlier, 5 * SECOND, now), next);
-        assert_eq!(next_ping(now + SECOND, 5 * SECOND, now), None);
-    }
-
-    #[test]
-    fn the_runtime_is_asked_again_when_it_has_answered() {
-        let bell = Doorbell::default();
-        assert!(bell.ask());
-        assert!(!bell.ask());
-        bell.answer();
-        assert!(bell.ask());
-    }
 
     #[test]
     fn more_time_is_asked_for_before_what_there_is_runs_out() {

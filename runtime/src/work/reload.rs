@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
@@ -18,6 +19,12 @@ use crate::work::ambient::Caller;
 /// From the first call on the process handles SIGHUP; before it, and in a process that never calls this, SIGHUP keeps
 /// its default action. Several that arrive close together may be one. In a test none ever arrives.
 ///
+/// A reload is done when every stream has been polled for the next one, or dropped: read the configuration before you ask
+/// again, as a loop over the stream does. With the feature `systemd`, and once the service is [`ready`](crate::ready()),
+/// systemd is notified when a reload begins and when it is done, so that `systemctl reload` returns then in a unit of
+/// `Type=notify-reload`, and `systemctl status` says `reloading` meanwhile in one of `Type=notify`. A stream that is kept
+/// and not polled holds that up.
+///
 /// # Panics
 ///
 /// At the caller's line: outside any lifecycle, when SIGHUP is among the signals that ask for the stop, and when the
@@ -31,7 +38,8 @@ pub fn reloads() -> Reloads {
     {
         panic!("{}", refusals::no_handler(Signal::Hangup, &error));
     }
-    Reloads { seen: life.listeners.reloads.count(), next: None, life }
+    let done = life.listeners.reloads.join();
+    Reloads { seen: done.load(Ordering::Relaxed), done, next: None, life }
 }
 
 /// The stream [`reloads`] returns.
@@ -39,6 +47,8 @@ pub struct Reloads {
     life: Arc<Lifecycle>,
     /// How many had arrived when the last was returned.
     seen: u64,
+    /// Up to which one the caller is done: those before the last, until the next is asked for.
+    done: Arc<AtomicU64>,
     /// The wait for the next one.
     next: Option<Pin<Box<dyn Future<Output = Option<u64>> + Send>>>,
 }
@@ -59,6 +69,10 @@ impl Stream for Reloads {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<()>> {
         let this = &mut *self;
+        if this.done.load(Ordering::Relaxed) < this.seen {
+            this.done.store(this.seen, Ordering::Release);
+            this.life.listeners.note_reload();
+        }
         let next = this.next.get_or_insert_with(|| {
             let (life, seen) = (Arc::clone(&this.life), this.seen);
             Box::pin(async move { next(&life, seen).await })
@@ -67,6 +81,13 @@ impl Stream for Reloads {
         this.next = None;
         this.seen = count.unwrap_or(this.seen);
         Poll::Ready(count.map(drop))
+    }
+}
+
+impl Drop for Reloads {
+    fn drop(&mut self) {
+        self.done.store(u64::MAX, Ordering::Release);
+        self.life.listeners.note_reload();
     }
 }
 

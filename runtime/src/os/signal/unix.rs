@@ -14,6 +14,9 @@ use crate::os::lock::Lock;
 use crate::os::sys;
 use crate::os::sys::Mask;
 
+/// How many signals there are to handle.
+const SIGNALS: usize = Signal::ALL.len();
+
 impl Signal {
     pub(crate) const fn number(self) -> i32 {
         match self {
@@ -23,6 +26,7 @@ impl Signal {
             Self::Hangup => libc::SIGHUP,
             Self::User1 => libc::SIGUSR1,
             Self::User2 => libc::SIGUSR2,
+            Self::Abort => libc::SIGABRT,
         }
     }
 }
@@ -40,7 +44,7 @@ pub(crate) fn inbox() -> io::Result<(Inbox, Wakeup)> {
 pub(crate) struct Inbox {
     reader: UnixStream,
     /// Per signal of [`Signal::ALL`]: whether it arrived since the last check.
-    arrived: Arc<[Arc<AtomicBool>; 6]>,
+    arrived: Arc<[Arc<AtomicBool>; SIGNALS]>,
 }
 
 impl Inbox {
@@ -61,7 +65,7 @@ impl Inbox {
 #[derive(Debug)]
 pub(crate) struct Wakeup {
     writer: UnixStream,
-    arrived: Arc<[Arc<AtomicBool>; 6]>,
+    arrived: Arc<[Arc<AtomicBool>; SIGNALS]>,
 }
 
 impl Wakeup {
@@ -123,13 +127,13 @@ impl Drop for Setup {
 
 /// Per signal: while no lifecycle receives it, our handler must take the default action. An unregistered handler
 /// stays installed, and would swallow the signal.
-static UNATTENDED: [AtomicBool; 6] = [const { AtomicBool::new(true) }; 6];
+static UNATTENDED: [AtomicBool; SIGNALS] = [const { AtomicBool::new(true) }; SIGNALS];
 
 /// The signals whose default action is kept in this way, registered for the life of the process.
 static KEPT_UP: Lock<Vec<Signal>> = Lock::new(Vec::new());
 
 /// Each signal's action after our first registration for it; 0 if there was none.
-static OURS: [AtomicUsize; 6] = [const { AtomicUsize::new(0) }; 6];
+static OURS: [AtomicUsize; SIGNALS] = [const { AtomicUsize::new(0) }; SIGNALS];
 
 /// The signals that we handle, and for which other code has installed its own handler since.
 pub(crate) fn replaced() -> Vec<Signal> {

@@ -16,6 +16,7 @@ impl Signal {
             Self::Hangup => 1,
             Self::Interrupt => 2,
             Self::Quit => 3,
+            Self::Abort => 6,
             Self::User1 => 10,
             Self::User2 => 12,
             Self::Terminate => 15,

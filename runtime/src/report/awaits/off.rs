@@ -8,6 +8,7 @@
 mod frames;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -29,6 +30,8 @@ pub(crate) fn publish(life: &Arc<Lifecycle>) {
         life.writer.say(Line::dump(NOT_KNOWN.to_owned()));
     }
 }
+
+pub(crate) fn finish(_: &Lifecycle, _: Duration) {}
 
 pub(crate) fn prepare(_: &Arc<Lifecycle>, deadline: Option<Instant>) -> Option<Instant> {
     deadline
