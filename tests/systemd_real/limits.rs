@@ -36,9 +36,9 @@ fn little_cpu_and_spinning(host: &Host) {
     let begun = Instant::now();
     unit.begin_stop();
     unit.says("still waiting for: ");
-    // Two that spin take a second of CPU in half a second, unless they are held back.
+    // Two that spin take more than that in a second, on a busy machine too, unless they are held back.
     let used = host.cpu_of(&unit);
-    assert!(used < Duration::from_millis(500), "{used:?}");
+    assert!(used < Duration::from_millis(250), "{used:?}");
     unit.until_it_is("failed");
     let took = begun.elapsed();
     unit.ended("exit-code", 124);
