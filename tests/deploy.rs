@@ -171,6 +171,30 @@ fn the_example_answers_the_probes_until_it_is_gone() {
     end.assert_gone_between(asked, drain, drain + SLACK);
 }
 
+// ----- other supervisors -----
+
+/// From the order to stop until SIGKILL, where each of them has it.
+#[test]
+fn every_supervisor_waits_longer_than_the_budget() {
+    let main = include_str!("../examples/http/main.rs");
+    let budget: u64 = between(main, "stop_timeout = \"", "s\"");
+    for (waits, from, to) in [
+        (include_str!("../examples/deploy/http.service"), "\nTimeoutStopSec=", "\n"),
+        (include_str!("../examples/deploy/supervisor.conf"), "\nstopwaitsecs=", "\n"),
+        (include_str!("../examples/deploy/runit/run"), "sv -w ", " "),
+        (include_str!("../examples/deploy/s6/timeout-kill"), "", "000\n"),
+    ] {
+        let granted: u64 = between(waits, from, to);
+        assert!(Duration::from_secs(budget) + SLACK < Duration::from_secs(granted), "{granted} s for {budget} s: {waits}");
+    }
+}
+
+/// The number between these texts.
+fn between(text: &str, from: &str, to: &str) -> u64 {
+    let (_, rest) = text.split_once(from).expect(from);
+    rest.split_once(to).and_then(|(number, _)| number.parse().ok()).unwrap_or_else(|| panic!("no number after {from}"))
+}
+
 // ----- the image -----
 
 /// The instructions, each in one line.

@@ -101,7 +101,7 @@ fn address(port: &str) -> String {
     format!("{}:{port}", host.as_deref().unwrap_or("127.0.0.1"))
 }
 
-#[graceful::main(name = "http", stop_timeout = "20s")]
+#[graceful::main(name = "http", stop_timeout = "20s", dump = ["SIGUSR1", "SIGABRT"])]
 async fn main() -> Result<(), Box<dyn Error>> {
     let port = port(env::args().skip(1))?;
     // A socket that systemd hands over under this name stays open over a restart: see examples/deploy.

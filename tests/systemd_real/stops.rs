@@ -103,8 +103,8 @@ fn restart(host: &Host) {
     unit.start();
     unit.until_it_is("failed");
     unit.is(&[("NRestarts", "3"), ("ExecMainStatus", "1")]);
-    let served = unit.journal().iter().filter(|entry| entry.text.starts_with("serving")).count();
-    assert_eq!(served, 3);
+    let ended = unit.journal().iter().filter(|entry| entry.text.contains("exit code 1: ")).count();
+    assert_eq!(ended, 3);
 }
 
 fn restart_after_124(host: &Host) {
