@@ -185,7 +185,10 @@ fn every_supervisor_waits_longer_than_the_budget() {
         (include_str!("../examples/deploy/s6/timeout-kill"), "", "000\n"),
     ] {
         let granted: u64 = between(waits, from, to);
-        assert!(Duration::from_secs(budget) + SLACK < Duration::from_secs(granted), "{granted} s for {budget} s: {waits}");
+        assert!(
+            Duration::from_secs(budget) + SLACK < Duration::from_secs(granted),
+            "{granted} s for {budget} s: {waits}"
+        );
     }
 }
 

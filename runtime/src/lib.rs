@@ -225,8 +225,12 @@
 //!   go to standard error. The report goes there always.
 //! * `serde`: [`Status`] and what is in it can be serialised; `GRACEFUL_REPORT=json`.
 //! * `systemd`: where systemd expects it (`Type=notify`, `WatchdogSec=`), it is notified of readiness, the state, the
-//!   stop and the time the stop may take. Its watchdog is fed as long as the runtime runs tasks, and in a stop, which
-//!   has its own deadline.
+//!   stop, for whom the stop waits and the time it may take; of reloads, where [`reloads`] is used; and with
+//!   `extend_start` of a start that takes its time. Its watchdog is fed as long as the runtime runs tasks, and in a
+//!   stop, which has its own deadline. When three quarters of `WatchdogSec=` have passed without a ping, a line names
+//!   the workers that block the runtime; with `SIGABRT` in `dump` the status follows when systemd ends the process. In
+//!   the journal each line has its level, so that `journalctl -p warning` finds what went wrong; a unit with
+//!   `SyslogLevelPrefix=no` shows them as `<4>`.
 //! * `http`: the module `http`. `http::serve(listener, app)` serves tonic's `Routes` and every other service of `tower`,
 //!   and drops no request at a stop. The page [`zero_dropped_requests`] says what else it takes for no client to notice a
 //!   restart.

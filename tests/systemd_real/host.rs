@@ -1,5 +1,6 @@
 //! A systemd of the tests' own: how it is booted, what it is told, and what it says of a unit.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -357,7 +358,7 @@ impl Unit<'_> {
         let text = [status.stdout, show.stdout].concat();
         let mut all = format!("\n{}", String::from_utf8_lossy(&text));
         for entry in self.journal() {
-            all += &format!("  <{}> {}\n", entry.priority, entry.text);
+            let _ = writeln!(all, "  <{}> {}", entry.priority, entry.text);
         }
         all
     }

@@ -121,16 +121,15 @@ fn judge(claim: &'static str, results: &Mutex<Results>, run: impl FnOnce()) {
             println!("{took:5.1} s  {claim}");
             results.passed += 1;
         }
-        Err(payload) => match payload.downcast::<Skipped>() {
-            Ok(why) => {
+        Err(payload) => {
+            if let Ok(why) = payload.downcast::<Skipped>() {
                 println!("SKIPPED  {claim}: {}", why.0);
                 results.skipped.push(format!("{claim}: {}", why.0));
-            }
-            Err(_) => {
+            } else {
                 println!("FAILED   {claim}");
                 results.failed.push(format!("{claim}\n{}", REASON.take()));
             }
-        },
+        }
     }
 }
 

@@ -169,9 +169,9 @@ fn say_still_waiting(life: &Lifecycle, waited: Duration) {
         left.retain(|stuck| !stuck.is_untold());
     }
     if !left.is_empty() {
-        let line = lines::still_waiting(&left, waited, remaining(life));
-        life.listeners.note_waiting(&line.text);
-        life.writer.say(line);
+        let waiting = lines::still_waiting(&left, waited, remaining(life));
+        life.listeners.note_waiting(&waiting.text);
+        life.writer.say(waiting);
     }
 }
 
