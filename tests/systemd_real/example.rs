@@ -18,8 +18,9 @@ pub(crate) const ROWS: &[Row] =
 /// How often it is restarted. Each takes as long as the drain in the unit.
 const RESTARTS: usize = 4;
 
-/// As many clients that keep their connection, and as many that do not.
-const CLIENTS: usize = 4;
+/// So many clients of each kind: those that keep their connection and ask as fast as they can, or somewhat more often than
+/// once a second, which is what the drain in the unit is for, and those that connect anew.
+const CLIENTS: u64 = 4;
 
 fn restarts(host: &Host) {
     // One that is free now. A part of a unit changes the rest of nothing.
@@ -34,9 +35,11 @@ fn restarts(host: &Host) {
     let clients = Clients::default();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     scope(|scope| {
-        for number in 0..2 * CLIENTS {
-            let clients = &clients;
-            scope.spawn(move || clients.ask(address, number % 2 == 0));
+        for number in 0..CLIENTS {
+            for (keeps, pause) in [(true, 5), (true, 600 + 100 * number), (false, 5)] {
+                let clients = &clients;
+                scope.spawn(move || clients.ask(address, keeps, Duration::from_millis(pause)));
+            }
         }
         // The first of them have started it.
         service.until_it_is("active");
@@ -68,7 +71,7 @@ struct Clients {
 
 impl Clients {
     /// One client, which asks again and again.
-    fn ask(&self, address: SocketAddr, keeps: bool) {
+    fn ask(&self, address: SocketAddr, keeps: bool, pause: Duration) {
         let mut kept = None;
         let begun = Instant::now();
         while !self.are_done.load(Ordering::Relaxed) && begun.elapsed() < 3 * PATIENCE {
@@ -84,7 +87,7 @@ impl Clients {
                 }
                 Err(_) => drop(self.lost.fetch_add(1, Ordering::Relaxed)),
             }
-            sleep(Duration::from_millis(5));
+            sleep(pause);
         }
     }
 }
