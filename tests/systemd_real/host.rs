@@ -69,7 +69,8 @@ impl Host {
             if is_over || begun.elapsed() > PATIENCE {
                 let _ = script.kill();
                 let _ = script.wait();
-                return Err(fs::read_to_string(&log).unwrap_or_default().trim().to_owned());
+                let log = fs::read_to_string(&log).unwrap_or_default();
+                return Err(format!("systemd does not come up: {}", log.trim()));
             }
             sleep(PAUSE);
         }
