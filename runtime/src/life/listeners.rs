@@ -110,3 +110,29 @@ impl Listeners {
     #[allow(clippy::unused_self)]
     pub(crate) fn note_waiting(&self, _: &str) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reloads_are_done_when_no_stream_has_one_left() {
+        let reloads = Reloading::default();
+        assert!(reloads.are_done());
+        let (first, second) = (reloads.join(), reloads.join());
+        assert!(reloads.are_done());
+        reloads.add();
+        assert!(!reloads.are_done());
+        // This one has not been told of it.
+        let third = reloads.join();
+        first.store(1, Ordering::Release);
+        assert!(!reloads.are_done());
+        drop(second);
+        assert!(reloads.are_done());
+        reloads.add();
+        first.store(2, Ordering::Release);
+        assert!(!reloads.are_done());
+        drop(third);
+        assert!(reloads.are_done());
+    }
+}
