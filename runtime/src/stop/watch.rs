@@ -254,9 +254,9 @@ impl Watch {
     /// Ends the process by SIGABRT, once the dump is written.
     fn die_of_abort(&self) {
         let began = Instant::now();
+        self.run_exit_functions();
         awaits::finish(&self.life, DUMPING);
         self.life.writer.flush(DUMPING.saturating_sub(began.elapsed()));
-        self.run_exit_functions();
         (self.others.kill_children)();
         sys::die_of(Signal::Abort.number());
         // The kernel protects PID 1 from the signal.
