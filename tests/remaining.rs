@@ -65,6 +65,7 @@ async fn a_workers_budget_bounds_what_it_has_started() {
 #[graceful::test(stop_timeout = "10s")]
 async fn code_that_blocks_is_bounded_by_the_budget_of_its_worker() {
     #[graceful::worker(blocking, stop_timeout = "500ms", on_timeout = "log")]
+    #[allow(clippy::unnecessary_wraps)] // a worker that returns something returns a `Result`
     fn blocks() -> Said<Option<Duration>> {
         while !graceful::is_stopping() {
             std::thread::sleep(Duration::from_millis(5));

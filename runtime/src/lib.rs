@@ -225,7 +225,7 @@
 //!   go to standard error. The report goes there always.
 //! * `serde`: [`Status`] and what is in it can be serialised; `GRACEFUL_REPORT=json`.
 //! * `systemd`: where systemd expects it (`Type=notify`, `WatchdogSec=`), it is notified of readiness, the state, the
-//!   stop, for whom the stop waits and the time it may take; of reloads, where [`reloads`] is used; and with
+//!   stop, what it waits for and the time it may take; of reloads, where [`reloads`] is used; and with
 //!   `extend_start` of a start that takes its time. Its watchdog is fed as long as the runtime runs tasks, and in a
 //!   stop, which has its own deadline. When three quarters of `WatchdogSec=` have passed without a ping, a line names
 //!   the workers that block the runtime; with `SIGABRT` in `dump` the status follows when systemd ends the process. In
