@@ -108,6 +108,9 @@ fn a_main_whose_server_a_worker_has_stopped_is_not_told_to_look_at_its_token() {
     end.assert_code(124);
     end.assert_printed("the server stops");
     end.assert_said("  main: still running");
+    end.assert_said(
+        "  main does not wait for the stop itself: if another part of the program is to end what main awaits",
+    );
     end.assert_silent_about("never checked its token");
 }
 
@@ -148,7 +151,7 @@ fn a_platform_that_kills_before_the_deadline_is_named_at_the_start() {
         said(&[supervisord]),
         [
             "graceful: supervisord sends SIGKILL 10 s after it has asked for the stop unless stopwaitsecs says otherwise, \
-          and stop_timeout is 25 s: set stopwaitsecs, or set GRACEFUL_STOP_TIMEOUT to less than that"
+          and stop_timeout is 25 s: set stopwaitsecs, or set GRACEFUL_STOP_TIMEOUT to less than 10 s"
         ]
     );
     // Chosen beside a setting that may have been chosen as well; shorter; longer than what nothing can change.
@@ -157,7 +160,7 @@ fn a_platform_that_kills_before_the_deadline_is_named_at_the_start() {
     assert_eq!(
         said(&[("K_SERVICE", "orders"), ("GRACEFUL_STOP_TIMEOUT", "20s")]),
         ["graceful: Cloud Run sends SIGKILL 10 s after it has asked for the stop, and stop_timeout is 20 s: \
-          set GRACEFUL_STOP_TIMEOUT to less than that"]
+          set GRACEFUL_STOP_TIMEOUT to less than 10 s"]
     );
     for fits in ["DYNO", "ECS_CONTAINER_METADATA_URI_V4", "KUBERNETES_SERVICE_HOST"] {
         assert!(said(&[(fits, "here")]).is_empty(), "{fits}");
@@ -252,6 +255,17 @@ fn it_runs_where_code_exits() {
     let end = stop("exits");
     end.assert_code(5);
     restored(&end);
+}
+
+#[test]
+fn what_went_wrong_is_said_there_as_well() {
+    let child = start(&["exits_badly"]);
+    child.prints("up");
+    child.terminate();
+    let end = child.end_in_panic();
+    end.assert_code(5);
+    restored(&end);
+    end.assert_said("at_exit `panics` panicked: no terminal");
 }
 
 #[test]

@@ -76,6 +76,20 @@ async fn restarts_are_forgotten_after_a_minute_and_the_last_failure_is_not() {
 }
 
 #[graceful::test(start_paused = true)]
+async fn one_that_is_aborted_before_its_restart_is_gone() {
+    for run in 1..=3 {
+        let worker = flaky().spawn();
+        sleep(SECOND).await;
+        assert_eq!((row("flaky").live, row("flaky").restarting), (1, 1));
+        worker.abort();
+        let _ = worker.await;
+        let row = row("flaky");
+        assert_eq!((row.live, row.restarting, row.next_restart), (0, 0, None));
+        assert_eq!((row.started, row.aborted), (run, run), "each is counted once: {row:?}");
+    }
+}
+
+#[graceful::test(start_paused = true)]
 async fn a_run_that_is_due_later_has_not_been_started() {
     #[graceful::worker(every = "10s")]
     async fn sweep() -> Result<(), &'static str> {
@@ -152,6 +166,24 @@ async fn one_that_makes_no_progress_is_seen_although_it_is_polled() {
     assert!(line.contains(", one without progress for "), "{line}");
     graceful::stop();
     until(|| graceful::is_progressing(within), "it has ended").await;
+}
+
+#[graceful::test(flavor = "multi_thread", worker_threads = 2)]
+async fn progress_that_is_made_while_it_is_looked_at_is_new() {
+    for _ in 0..2 {
+        graceful::spawn("consume", async {
+            while !graceful::is_stopping() {
+                graceful::progress();
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < SECOND {
+        assert!(graceful::is_progressing(20 * SECOND));
+        let longest = row("consume").activity.longest_unpolled.unwrap_or_default();
+        assert!(longest < 20 * SECOND, "{longest:?}");
+    }
 }
 
 #[graceful::test]

@@ -191,6 +191,27 @@ async fn the_process_may_stop_while_a_worker_has_time_of_its_own_left() {
     assert_eq!(elapsed, Duration::from_millis(4600));
 }
 
+#[graceful::test(stop_timeout = "60s", start_paused = true)]
+async fn the_time_of_a_worker_above_may_begin_later() {
+    let waited = Arc::<Mutex<Vec<_>>>::default();
+    #[graceful::worker(stop_timeout = "1s", on_timeout = "log")]
+    async fn parent(waited: Arc<Mutex<Vec<Duration>>>) {
+        let child = graceful::spawn("child", async move {
+            graceful::stopping().await;
+            let told = Instant::now();
+            until_remaining(HALF).await;
+            waited.lock().unwrap().push(told.elapsed());
+        });
+        child.stop();
+        child.await.unwrap();
+    }
+    let parent = parent(Arc::clone(&waited)).spawn();
+    sleep(SECOND).await;
+    parent.stop();
+    parent.await.unwrap();
+    assert_eq!(*waited.lock().unwrap(), [SECOND + HALF]);
+}
+
 #[graceful::test(stop_timeout = "3s", start_paused = true)]
 async fn a_worker_without_a_budget_that_is_stopped_alone_has_time() {
     let worker = graceful::spawn("consume", until_remaining(SECOND));

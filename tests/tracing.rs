@@ -11,8 +11,11 @@ fn stop(case: &str) -> End {
 
 /// The case, and a filter that the subscriber has.
 fn stop_filtered(arguments: &[&str]) -> End {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_traced"));
-    let child = Child::start(command.args(arguments));
+    stop_with(Command::new(env!("CARGO_BIN_EXE_traced")).args(arguments), arguments)
+}
+
+fn stop_with(command: &mut Command, arguments: &[&str]) -> End {
+    let child = Child::start(command);
     child.prints("up");
     if arguments == ["healthy"] {
         // A run that has not begun at the stop never does.
@@ -127,4 +130,20 @@ fn a_filter_that_names_the_crate_decides_what_is_recorded() {
         assert_eq!(recorded, info, "{filter}\n{end}");
         end.assert_silent_about("stopping: SIGTERM; serving");
     }
+}
+
+#[test]
+fn what_a_stop_waits_for_survives_any_filter() {
+    for filter in ["error", "off", "traced=debug"] {
+        let arguments = ["stuck", filter];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_traced"));
+        let end = stop_with(command.args(arguments).env("GRACEFUL_STOP_TIMEOUT", "1500ms"), &arguments);
+        end.assert_code(124);
+        end.assert_said("graceful: still waiting for: stuck (1 s)");
+    }
+    let arguments = ["stuck", "graceful=warn"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_traced"));
+    let end = stop_with(command.args(arguments).env("GRACEFUL_STOP_TIMEOUT", "1500ms"), &arguments);
+    end.assert_silent_about("still waiting");
+    event(&end, "WARN", &["message=still waiting for: stuck (1 s)"]);
 }

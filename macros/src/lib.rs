@@ -73,7 +73,8 @@ use proc_macro::TokenStream;
 ///
 /// # Another name than `main`
 ///
-/// A function of another name keeps its arguments and returns an [`ExitCode`](std::process::ExitCode), so that
+/// A function called `main` is taken for that of the program: when it returns, the process has to end. A function of
+/// another name keeps its arguments and returns an [`ExitCode`](std::process::ExitCode), so that
 /// a plain `main` can parse the command line first. rustc warns if `main` does not return that exit code: the process
 /// would end with 0 whatever happened. The options may use the arguments.
 ///

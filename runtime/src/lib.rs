@@ -118,7 +118,7 @@
 //! | a worker is polled and gets nowhere | [`progress`] and [`is_progressing`] show that |
 //! | a function given to [`at_exit`] blocks or panics | it holds up the exit for 50 ms at the most, and the others not at all; a line, nothing else |
 //! | the subscriber's filter leaves out the target `graceful`, as `my_app=debug` does | the lines are on standard error; `my_app=debug,graceful=info` records them |
-//! | the platform kills before the deadline, as far as the environment tells | a warning at the start, unless both can be set and `stop_timeout` was |
+//! | the platform kills before the deadline, as far as the environment tells | a warning when the service is ready, at the latest when it stops; none if both can be set and `stop_timeout` was |
 //! | the process stood still past a deadline, for 200 ms or more (SIGSTOP, a frozen cgroup, a machine that is too busy) | when it goes on, what is due has 50 ms to finish; then come the abort and the end. This is granted once in a stop; a line says which of them it was |
 //! | tokio's clock is paused, or moved, in a program | the stop goes by real time; in a test, by the test's clock |
 //! | everything was joined, and the machine is too busy for the rest | the rest gets up to half a second more; the code stays what it is |
@@ -222,7 +222,9 @@
 //!
 //! * `tracing` (default): lines become events of the `tracing` subscriber, target `graceful`, once one is set. A filter
 //!   that names targets needs `graceful=info` among them; where it takes none of the crate's lines, not even errors, they
-//!   go to standard error. The report goes there always.
+//!   go to standard error. That cannot be seen where a layer's own filter decides for each event, as one with a span in a
+//!   directive does. What a stop still waits for is on standard error whenever the subscriber does not take warnings of
+//!   the crate; the report always.
 //! * `serde`: [`Status`] and what is in it can be serialised; `GRACEFUL_REPORT=json`.
 //! * `systemd`: where systemd expects it (`Type=notify`, `WatchdogSec=`), it is notified of readiness, the state, the
 //!   stop, what it waits for and the time it may take; of reloads, where [`reloads`] is used; and with

@@ -152,6 +152,13 @@ async fn run() -> ExitCode {
             graceful::stopping().await;
             exit(5);
         }
+        "exits_badly" => {
+            restores();
+            graceful::at_exit("panics", || panic!("no terminal"));
+            println!("up");
+            graceful::stopping().await;
+            exit(5);
+        }
         "blocks_at_exit" => {
             restores();
             graceful::at_exit("blocks", || thread::sleep(LONG));

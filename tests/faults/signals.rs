@@ -136,19 +136,19 @@ fn inherited() -> Vec<Row> {
             }),
         row("a handler replaced by the program", "replaces_handlers")
             .prints("the program's own handler")
-            .says("other code has replaced the handler for SIGTERM, SIGINT: these signals stop nothing"),
+            .says("other code has replaced the handler for SIGTERM, SIGINT: these signals ask for no stop any more"),
         row("a handler replaced by one that swallows the signal", "swallows_signals")
             .on(&["with_usr1"])
             .act(|scene| {
                 scene.prints("up");
                 let replaced = Instant::now();
-                scene.says("other code has replaced the handler for SIGTERM, SIGINT: these signals stop nothing");
+                scene.says("other code has replaced the handler for SIGTERM, SIGINT: these signals ask for no stop any more");
                 again_unless(replaced.elapsed() < NOTICED);
                 scene.terminate();
                 scene.prints("the program's own handler");
                 scene.send(Signal::SIGUSR1)
             })
-            .says("or have it call graceful::stop()")
+            .says("or call graceful::stop() in that handler")
             .says("stopping: SIGUSR1")
             .look(|end| {
                 let said = end.stderr.iter().filter(|line| line.text.contains("has replaced the handler"));
@@ -156,7 +156,7 @@ fn inherited() -> Vec<Row> {
             }),
         row("the same, and an end that is not 0", "replaces_handlers_and_fails")
             .code(1)
-            .says("graceful:   other code has replaced the handler for SIGTERM, SIGINT: these signals stop nothing")
+            .says("graceful:   other code has replaced the handler for SIGTERM, SIGINT: these signals ask for no stop any more")
             .says("graceful: exit code 1: worker `flush` failed"),
     ]
 }

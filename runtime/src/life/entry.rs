@@ -4,6 +4,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use tokio::time::Instant;
+
 use crate::life::function::Function;
 use crate::life::scope::Scope;
 use crate::life::trouble::Trouble;
@@ -33,7 +35,7 @@ pub(crate) struct Entry {
     /// When the last of them ended, in milliseconds since the stop was asked for, plus one; 0 before that.
     pub(crate) ended_at: AtomicU32,
     /// How many of them have ended a run, and wait for the next one.
-    pub(crate) between_runs: AtomicU32,
+    between_runs: AtomicU32,
     /// What went wrong lately.
     pub(crate) trouble: Trouble,
     /// How many of them have ended their own code, and wait for what they have started.
@@ -59,6 +61,31 @@ impl Drop for Lingering<'_> {
     }
 }
 
+/// A worker between two runs. It is alive, and the run that has ended is counted.
+pub(crate) struct BetweenRuns<'a> {
+    entry: &'a Entry,
+    kind: ExitKind,
+    /// When it is restarted.
+    restart: Option<Instant>,
+    /// Whether another run comes. If none does, since the worker is stopped or aborted, it counts its own end instead.
+    pub(crate) comes: bool,
+}
+
+impl Drop for BetweenRuns<'_> {
+    fn drop(&mut self) {
+        if let Some(due) = self.restart {
+            self.entry.trouble.waited(due, self.comes);
+            self.entry.restarted.fetch_add(u64::from(self.comes), Ordering::Relaxed);
+        }
+        if self.comes {
+            self.entry.start();
+        } else {
+            self.entry.ended(self.kind).fetch_sub(1, Ordering::Release);
+        }
+        self.entry.between_runs.fetch_sub(1, Ordering::Release);
+    }
+}
+
 impl Entry {
     /// How many are alive. Others start and end meanwhile, so it is a moment out of date.
     pub(crate) fn live(&self) -> u64 {
@@ -79,7 +106,9 @@ impl Entry {
 
     /// Whether another name may have it.
     pub(super) fn is_free(&self) -> bool {
-        self.live() == 0 && self.results.load(Ordering::Acquire) == 0 && !self.kept.load(Ordering::Relaxed)
+        // Twice: one that is between two runs may leave that state while it is counted.
+        let has_none = || self.live() == 0;
+        has_none() && has_none() && self.results.load(Ordering::Acquire) == 0 && !self.kept.load(Ordering::Relaxed)
     }
 
     /// The count of workers that ended this way.
@@ -119,6 +148,17 @@ impl Entry {
     pub(crate) fn parent(&self) -> Option<EntryId> {
         let mark = self.parent.load(Ordering::Relaxed);
         (mark != NONE && mark != SEVERAL).then(|| mark.checked_sub(1).map(EntryId::from_bits)).flatten()
+    }
+
+    /// A run of one of them has ended, and it waits while the guard lives: for its restart at this moment, or for the next
+    /// run of `every`.
+    pub(crate) fn between_runs(&self, kind: ExitKind, restart: Option<Instant>) -> BetweenRuns<'_> {
+        if let Some(due) = restart {
+            self.trouble.waits(due);
+        }
+        self.between_runs.fetch_add(1, Ordering::Release);
+        self.ended(kind).fetch_add(1, Ordering::Release);
+        BetweenRuns { entry: self, kind, restart, comes: false }
     }
 
     /// One of them waits for what it has started, while the guard lives.

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 
 use crate::os::threads;
 
+/// So many threads run them at the most, if each one hangs.
+const MOST_THREADS: u32 = 10;
+
 /// Restores a terminal, removes a file.
 pub(crate) type Run = Box<dyn FnOnce() + Send>;
 
@@ -27,6 +30,8 @@ struct Functions {
     ended: usize,
     /// Their time has come: one that is added now is too late.
     begun: bool,
+    /// Their time is over.
+    given_up: bool,
 }
 
 /// What became of those that did not end well.
@@ -60,10 +65,10 @@ impl ExitFunctions {
         let until = Instant::now() + within;
         let mut functions = self.lock();
         if std::mem::replace(&mut functions.begun, true) {
-            drop(self.wait_until(functions, until, Functions::is_over));
+            drop(self.wait_until(functions, until, |functions| functions.given_up || functions.is_over()));
             return Ended::default();
         }
-        let share = within / u32::try_from(functions.waiting.len()).unwrap_or(u32::MAX).max(1);
+        let share = within / u32::try_from(functions.waiting.len()).unwrap_or(u32::MAX).clamp(1, MOST_THREADS);
         let mut needs_thread = true;
         while !functions.is_over() && Instant::now() < until {
             let mine = self.clone();
@@ -75,6 +80,7 @@ impl ExitFunctions {
             functions = self.wait_until(functions, share_ends, |functions| functions.ended > ended);
             needs_thread = functions.ended == ended && !functions.waiting.is_empty();
         }
+        functions.given_up = true;
         let waiting = std::mem::take(&mut functions.waiting);
         let left = functions.running.iter().cloned().chain(waiting.iter().rev().map(|(name, _)| Arc::clone(name)));
         let ended = Ended { left: left.collect(), panicked: std::mem::take(&mut functions.panicked) };

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// The own budget of one run of a worker. It covers what the run has started.
@@ -11,6 +12,8 @@ pub(crate) struct RunLimit {
     total: Duration,
     /// Set when the worker, or what its run has started, was told to stop.
     until: OnceLock<Instant>,
+    /// Notified then.
+    begun: Notify,
 }
 
 /// What bounds the code being polled, beside the budget of the process.
@@ -24,7 +27,7 @@ pub(crate) enum Limit {
 
 impl RunLimit {
     pub(crate) fn new(total: Duration) -> Self {
-        Self { total, until: OnceLock::new() }
+        Self { total, until: OnceLock::new(), begun: Notify::new() }
     }
 
     /// The time begins now, unless it has begun. Returns what is left of it.
@@ -32,7 +35,21 @@ impl RunLimit {
         let now = Instant::now();
         // A total that reaches beyond what the clock can count never ends.
         let Some(until) = now.checked_add(self.total) else { return self.total };
-        self.until.get_or_init(|| until).saturating_duration_since(now)
+        let until = self.until.get_or_init(|| until);
+        self.begun.notify_waiters();
+        until.saturating_duration_since(now)
+    }
+
+    /// Resolves when the time has begun.
+    pub(crate) async fn begun(&self) {
+        let begun = self.begun.notified();
+        if !self.has_begun() {
+            begun.await;
+        }
+    }
+
+    pub(crate) fn has_begun(&self) -> bool {
+        self.until.get().is_some()
     }
 
     /// What is left. `None` if the time has not begun, and is not about to: the worker is not `told` to stop.

@@ -87,10 +87,10 @@ impl MainsFuture {
         self.polls_before_report.get_or_init(|| self.polls.load(Ordering::Relaxed));
     }
 
-    /// Whether main seems to know of the stop. It has asked; or other code has, and something has woken main since.
-    pub(crate) fn seems_to_know(&self) -> bool {
+    /// Whether other code may have told main of the stop: it has asked, and something has woken main since.
+    pub(crate) fn may_have_been_told(&self) -> bool {
         self.note_report();
         let has_moved = self.polls_before_report.get() > self.polls_when_told.get();
-        self.has_asked() || self.others_asked.load(Ordering::Relaxed) && has_moved
+        self.others_asked.load(Ordering::Relaxed) && has_moved
     }
 }

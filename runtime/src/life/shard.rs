@@ -54,9 +54,11 @@ impl Moment {
         Self((sys::coarse_millis() / 16) as u32)
     }
 
-    /// How long before `now` it was.
+    /// How long before `now` it was: nothing, if it is the later one of the two.
     pub(crate) fn age(self, now: Self) -> Duration {
-        Duration::from_millis(u64::from(now.0.wrapping_sub(self.0)) * 16)
+        let units = now.0.wrapping_sub(self.0);
+        let is_later = units > u32::MAX / 2;
+        if is_later { Duration::ZERO } else { Duration::from_millis(u64::from(units) * 16) }
     }
 }
 
@@ -152,5 +154,18 @@ impl Shard {
         let index = *by_task.get(&task)?;
         let taken = places[index as usize].taken;
         Some(SlotKey::new(index * SHARDS + number, taken))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_noted_meanwhile_is_not_two_years_old() {
+        let (earlier, later) = (Moment(u32::MAX), Moment(2));
+        assert_eq!(earlier.age(later), Duration::from_millis(48), "the count begins anew");
+        assert_eq!(later.age(earlier), Duration::ZERO);
+        assert_eq!(later.age(later), Duration::ZERO);
     }
 }

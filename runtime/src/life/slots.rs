@@ -37,7 +37,7 @@ pub(crate) struct Parked {
     pub(crate) oldest: Duration,
     /// How long ago the one that has waited longest was last polled. Zero if all are being polled.
     pub(crate) unpolled: Duration,
-    /// How long ago the last one to make progress did, of those that say so.
+    /// How long ago the one that has made no progress for longest last made some, of those that say so.
     pub(crate) progress: Option<Duration>,
 }
 

@@ -55,8 +55,8 @@ pub(crate) const EXIT_FUNCTIONS: Duration = Duration::from_millis(50);
 /// The longest that a process which dies of SIGABRT stays for its dump.
 pub(crate) const DUMPING: Duration = Duration::from_secs(1);
 
-/// How long a worker's task may outlive the worker.
-pub(crate) const TASK_SETTLING: Duration = Duration::from_millis(1);
+/// How long a worker's task may outlive the worker, where its thread is kept from running.
+pub(crate) const TASK_SETTLING: Duration = Duration::from_millis(5);
 
 /// Two samples closer together than this say nothing: any poll is the same poll a moment later.
 pub(crate) const SAME_POLL: Duration = Duration::from_millis(5);

@@ -166,6 +166,13 @@ pub(crate) enum Found {
     Alone(Wait),
 }
 
+impl Found {
+    /// Whether this one waits, and not in a round.
+    pub(crate) fn is_of(&self, waiter: &str) -> bool {
+        matches!(self, Self::Alone(wait) if wait.waiter == waiter)
+    }
+}
+
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -193,10 +200,8 @@ pub(crate) struct StopFacts {
     pub(crate) stuck: Vec<Stuck>,
     pub(crate) waits: Vec<Found>,
     pub(crate) awaits: Awaits,
-    /// Main was among them and never checked for the stop, and nothing else seems to have told it.
-    pub(crate) main_never_looked: bool,
-    /// The service has never been ready.
-    pub(crate) never_ready: bool,
+    /// What main, which was among them, has to be told.
+    pub(crate) mains_hints: Vec<&'static str>,
     /// A waker blocked the stop while it was cancelling tokens.
     pub(crate) is_held_up: bool,
 }

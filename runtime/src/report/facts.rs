@@ -18,16 +18,33 @@ use crate::say::{lines, signals};
 pub(crate) fn take(life: &Lifecycle, later: Option<&Sample>) -> StopFacts {
     let samples: Vec<_> = life.diagnostics.first_sample.get().into_iter().chain(later).collect();
     let stuck = census::find(life, &samples);
-    let main_never_looked = stuck.iter().any(Stuck::is_main) && !life.members.main.seems_to_know();
+    let waits = life.diagnostics.waits.found();
+    let mains_hints =
+        stuck.iter().find(|stuck| stuck.is_main()).map_or_else(Vec::new, |main| hints(life, main, &waits));
     StopFacts {
         stuck,
-        waits: life.diagnostics.waits.found(),
+        waits,
         // Their tracing began with the later sample.
         awaits: later.map_or_else(Awaits::default, |_| awaits::of(life)),
-        main_never_looked,
-        never_ready: !life.phase.has_been_ready(),
+        mains_hints,
         is_held_up: life.notifier.is_calling(),
     }
+}
+
+/// What to say to a main that did not end.
+fn hints(life: &Lifecycle, main: &Stuck, waits: &[Found]) -> Vec<&'static str> {
+    let known = &life.members.main;
+    if known.has_asked() {
+        return Vec::new();
+    }
+    if known.may_have_been_told() {
+        return vec![lines::MAIN_LEFT_IT_TO_OTHERS];
+    }
+    // A start-up that blocks its thread, or waits for a worker, needs other advice.
+    let may_be_starting =
+        !life.phase.has_been_ready() && main.blocking.is_empty() && !waits.iter().any(|wait| wait.is_of("main"));
+    let starting = may_be_starting.then_some(lines::NEVER_READY);
+    [lines::MAIN_NEVER_LOOKED].into_iter().chain(starting).collect()
 }
 
 /// Everything a report says.
@@ -58,16 +75,12 @@ impl<'a> Facts<'a> {
             && report.stuck.is_empty()
             && !report.is_held_up;
         let mut hints = Vec::new();
-        for (holds, hint) in [
-            (report.is_held_up, lines::HELD_UP),
-            (report.main_never_looked, lines::MAIN_NEVER_LOOKED),
-            (report.main_never_looked && report.never_ready, lines::NEVER_READY),
-            (is_late_at_the_end, lines::HELD_UP_AT_THE_END),
-        ] {
+        for (holds, hint) in [(report.is_held_up, lines::HELD_UP), (is_late_at_the_end, lines::HELD_UP_AT_THE_END)] {
             if holds {
                 hints.push(hint.to_owned());
             }
         }
+        hints.extend(report.mains_hints.iter().map(|&hint| hint.to_owned()));
         hints.extend(handlers_replaced(life));
         Self {
             code,

@@ -82,7 +82,8 @@ pub struct WorkerStatus {
     pub restarting: u64,
     /// How long it is until the next restart they wait for. `None` if none does.
     pub next_restart: Option<Duration>,
-    /// The last failure of one of them, whatever it led to. `None` before the first.
+    /// The last error or panic of one of them, whatever it led to. `None` before the first. A `stop_timeout` that has
+    /// passed is counted in `aborted` alone.
     pub last_failure: Option<LastFailure>,
     /// How many were refused because the stop had gone too far.
     pub refused: u64,

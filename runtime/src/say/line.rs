@@ -43,6 +43,8 @@ impl Level {
 pub(crate) enum To {
     /// The subscriber, if one is set that takes lines of this crate; else standard error.
     Either,
+    /// The same, also if the subscriber's filter leaves out its level: no other report survives a SIGKILL.
+    InAnyCase,
     /// The subscriber only: people read the same in the report.
     Subscriber,
     /// Standard error, even if a subscriber is set.

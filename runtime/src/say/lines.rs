@@ -48,7 +48,7 @@ pub(crate) fn killed_before_the_deadline(settings: &Settings) -> Option<Line> {
     let level = if is_chosen { Level::Debug } else { Level::Warn };
     let text = format!(
         "{name} sends SIGKILL {grace} after it has asked for the stop{unless}, and stop_timeout is {budget}: {what}set \
-         GRACEFUL_STOP_TIMEOUT to less than that"
+         GRACEFUL_STOP_TIMEOUT to less than {grace}"
     );
     Some(Line::new(level, text))
 }
@@ -99,7 +99,10 @@ pub(crate) fn main_ended_first(left: &[Stuck]) -> Line {
 
 pub(crate) fn still_waiting(left: &[Stuck], waited: Duration, remaining: Option<Duration>) -> Line {
     let each = |stuck: &Stuck| format!("{} ({})", stuck.tally(), span(waited));
-    Line::warn(format!("still waiting for: {}", listed(left.iter().map(each)))).after(waited).before(remaining)
+    Line::warn(format!("still waiting for: {}", listed(left.iter().map(each))))
+        .after(waited)
+        .before(remaining)
+        .to(To::InAnyCase)
 }
 
 pub(crate) fn waits_in_a_cycle(worker: &str, cycle: Cycle) -> Line {
@@ -221,6 +224,9 @@ pub(crate) fn child_ended(status: std::process::ExitStatus) -> String {
 
 pub(crate) const MAIN_NEVER_LOOKED: &str =
     "main never checked its token: select! on graceful::stopping(), or pass it to with_graceful_shutdown";
+
+pub(crate) const MAIN_LEFT_IT_TO_OTHERS: &str = "main does not wait for the stop itself: \
+    if another part of the program is to end what main awaits, that has not happened";
 
 pub(crate) const NEVER_READY: &str = "graceful::ready() was never called: a start-up that waits, as a connection that is \
     tried again and again does, ends at a stop inside graceful::run_until_stopping()";

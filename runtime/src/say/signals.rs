@@ -23,15 +23,16 @@ pub(crate) fn aborted() -> Line {
 
 /// Written when it is noticed, a second or so after it has happened: a signal that does not arrive cannot say so.
 pub(crate) fn handlers_replaced(signals: &[Signal]) -> Line {
-    Line::warn(format!("{}; remove that handler, or have it call graceful::stop()", replaced(signals)))
+    Line::warn(format!("{}; leave the signal to graceful, or call graceful::stop() in that handler", replaced(signals)))
 }
 
 /// The same for a report.
 pub(crate) fn replaced(signals: &[Signal]) -> String {
     let list = listed(signals.iter().map(ToString::to_string));
-    let stops = if signals.len() == 1 { "the signal stops" } else { "these signals stop" };
+    let these = if signals.len() == 1 { "the signal asks" } else { "these signals ask" };
     format!(
-        "other code has replaced the handler for {list}: {stops} nothing, unless the new handler calls the one before it"
+        "other code has replaced the handler for {list}: {these} for no stop any more, unless the new handler calls the \
+         one before it"
     )
 }
 
@@ -42,7 +43,7 @@ mod tests {
     #[test]
     fn replaced_handlers_are_named_by_their_signals() {
         let text = replaced(&[Signal::Terminate, Signal::Interrupt]);
-        let start = "other code has replaced the handler for SIGTERM, SIGINT: these signals stop nothing";
+        let start = "other code has replaced the handler for SIGTERM, SIGINT: these signals ask for no stop any more";
         assert!(text.starts_with(start), "{text}");
     }
 }

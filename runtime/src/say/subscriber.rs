@@ -11,7 +11,7 @@ mod real {
     use tracing::dispatcher::get_default;
     use tracing::subscriber::NoSubscriber;
 
-    use crate::say::line::{Level, Line};
+    use crate::say::line::{Level, Line, To};
 
     /// Whether this process has ever set one.
     pub(crate) fn may_be_set() -> bool {
@@ -43,16 +43,22 @@ mod real {
         };
     }
 
-    /// Whether the subscriber takes anything at all of this crate's. A filter that names other targets only, as
-    /// `my_app=debug` does, takes not even errors.
-    fn takes_ours() -> bool {
-        tracing::enabled!(target: "graceful", tracing::Level::ERROR)
+    /// Whether the subscriber takes lines of this crate of this level.
+    fn takes(level: Level) -> bool {
+        match level {
+            Level::Debug => tracing::enabled!(target: "graceful", tracing::Level::DEBUG),
+            Level::Info => tracing::enabled!(target: "graceful", tracing::Level::INFO),
+            Level::Warn => tracing::enabled!(target: "graceful", tracing::Level::WARN),
+            Level::Error => tracing::enabled!(target: "graceful", tracing::Level::ERROR),
+        }
     }
 
     /// Hands the line to the `tracing` subscriber, which may leave out what its filter says; `false` if none is set, or if
-    /// it takes no line of this crate.
+    /// it takes no line of this crate at all: a filter that names other targets only, as `my_app=debug` does, takes not
+    /// even errors.
     pub(crate) fn emit(line: &Line) -> bool {
-        let is_taken = is_set() && takes_ours();
+        let least = if line.to == To::InAnyCase { line.level } else { Level::Error };
+        let is_taken = is_set() && takes(least);
         if is_taken {
             match line.level {
                 Level::Debug => event!(DEBUG, line),

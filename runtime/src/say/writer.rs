@@ -220,7 +220,7 @@ impl Shared {
         }
         let mut queue = self.lock();
         let length = |job: &Job| match job {
-            Job::Line(line) if line.to == To::Either && line.level != Level::Debug => {
+            Job::Line(line) if matches!(line.to, To::Either | To::InAnyCase) && line.level != Level::Debug => {
                 let added = self.level(line).len() + self.prefix.len() + 1;
                 Some(line.text.lines().count() * added + line.text.len())
             }
@@ -272,7 +272,7 @@ impl Shared {
         // A subscriber that panics has not recorded the line.
         let emit = AssertUnwindSafe(|| subscriber::emit(line));
         let is_recorded = match line.to {
-            To::Either | To::Subscriber => catch_unwind(emit).unwrap_or(false),
+            To::Either | To::InAnyCase | To::Subscriber => catch_unwind(emit).unwrap_or(false),
             To::Stderr | To::Raw => false,
         };
         if is_recorded || line.to == To::Subscriber || line.level == Level::Debug {

@@ -14,7 +14,8 @@ use crate::life::lifecycle::Lifecycle;
 use crate::life::poll_record::Sample;
 use crate::life::teardown::MainsThread;
 use crate::model::budget::{
-    Budget, DUMPING, EXIT_FUNCTIONS, LAST_LINES, LAST_LINES_AT_LEAST, LEAVING, LOOKING, OVERLOADED, PROBING, WRITING,
+    Budget, DUMPING, EXIT_FUNCTIONS, LAST_LINES, LAST_LINES_AT_LEAST, LEAVING, LOOKING, MOMENT, OVERLOADED, PROBING,
+    WRITING,
 };
 use crate::model::escalation::{Escalation, Meaning, Stop};
 use crate::model::failure;
@@ -78,8 +79,8 @@ struct Watch {
     inbox: Inbox,
     /// Set when the stop began.
     deadline: Option<Budget>,
-    /// How long this thread had waited for a processor by then.
-    run_delay: Option<Duration>,
+    /// In a stop: how long this thread had waited for a processor, and when that was looked up.
+    run_delay: Option<(Instant, Option<Duration>)>,
     escalation: Escalation,
     /// In a test, the polls that were under way some time ago.
     earlier: Option<Sample>,
@@ -109,9 +110,10 @@ impl Watch {
             let next = next.into_iter().flatten();
             let next = next.fold(tick, Instant::min);
             let now = Instant::now();
+            self.note_run_delay(now);
             self.inbox.wait(Some(next.saturating_duration_since(now)));
             if now < next && self.deadline.is_some() {
-                let before = self.run_delay;
+                let before = self.run_delay.and_then(|(_, delay)| delay);
                 self.life.woke(next.into(), || Some(run_delay()?.saturating_sub(before?)));
             }
             let has_ticked = self.life.time.clock.count();
@@ -136,6 +138,13 @@ impl Watch {
                 self.conduct_at = self.driver.advance(&self.life).map(Into::into);
             }
             self.check_runtime();
+        }
+    }
+
+    /// Looks up how long this thread has waited for a processor, now and then: it takes longer than a short wait.
+    fn note_run_delay(&mut self, now: Instant) {
+        if self.deadline.is_some() && self.run_delay.is_none_or(|(then, _)| now - then >= MOMENT) {
+            self.run_delay = Some((now, run_delay()));
         }
     }
 
@@ -268,9 +277,6 @@ impl Watch {
             return;
         };
         let is_test = self.life.settings.is_test;
-        if self.deadline.is_none() {
-            self.run_delay = run_delay();
-        }
         let deadline =
             *self.deadline.get_or_insert_with(|| if is_test { spinning_test::in_real_time(budget) } else { *budget });
         if self.has_passed(deadline.report_at()) {

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::life::lifecycle::Lifecycle;
-use crate::model::budget::EXIT_FUNCTIONS;
+use crate::model::budget::{EXIT_FUNCTIONS, LAST_LINES_AT_LEAST};
 use crate::model::name::ToName;
 use crate::model::outcome;
 use crate::os::sys;
@@ -12,9 +12,9 @@ use crate::say::lines;
 use crate::work::ambient;
 use crate::work::ambient::Caller;
 
-/// Runs when the process ends, whatever ends it: main and all workers have ended, the deadline has passed, Ctrl-C was
-/// pressed a second time, code called [`std::process::exit`]. For what would be left behind, and takes no time: a
-/// terminal in raw mode, a socket file, a lock file.
+/// Runs when the lifecycle, and with it the process, ends, whatever ends it: main and all workers have ended, the deadline
+/// has passed, Ctrl-C was pressed a second time, code called [`std::process::exit`] (on Unix). For what would be left
+/// behind, and takes no time: a terminal in raw mode, a socket file, a lock file.
 ///
 /// Whatever can wait, fail or take long belongs into [`after_stop`](crate::after_stop) or [`keep`](crate::keep), which
 /// come before it; but where the deadline passes because a destructor or a thread hangs, or on a second Ctrl-C, these
@@ -23,7 +23,7 @@ use crate::work::ambient::Caller;
 /// All of them together have 50 ms, the last registered first; one that takes more than its share of that lets the next
 /// one begin beside it. When the time is over the process ends; a line names those that had not ended. A panic is a line
 /// as well. Neither changes the exit code. They run on a thread of this crate, and where the system grants none, not at
-/// all. The same name replaces an earlier function. One that is registered when the others have run is run at once.
+/// all. None may end the process itself: the exit code would be that one's, and the report lost. The same name replaces an earlier function. One that is registered when the others have run is run at once.
 ///
 /// No function runs at a death by SIGKILL, by a signal that nothing handles, such as SIGSEGV, or by an abort.
 ///
@@ -67,6 +67,7 @@ extern "C" fn run_at_exit() {
     let run = || {
         if let Some(life) = ambient::of_process() {
             run(&life, EXIT_FUNCTIONS);
+            life.writer.flush(LAST_LINES_AT_LEAST);
         }
     };
     let _ = catch_unwind(AssertUnwindSafe(run)).map_err(std::mem::forget);

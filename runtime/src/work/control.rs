@@ -106,14 +106,16 @@ pub fn idle() -> impl Future<Output = ()> + Send + 'static {
 /// fn main() -> std::process::ExitCode {
 ///     loop {
 ///         let code = run();
-///         if !graceful::stop_signals().is_empty() {
+///         let failed = code != std::process::ExitCode::SUCCESS;
+///         if failed || !graceful::stop_signals().is_empty() {
 ///             return code;
 ///         }
 ///     }
 /// }
 /// ```
 ///
-/// Between two lifecycles a signal has its default meaning. Tests get no signals.
+/// Between two lifecycles a signal has its default meaning. Tests get no signals. A function called `main` is for the
+/// `main` of the program: after it the process ends, so give the function of a loop another name.
 pub fn stop_signals() -> Vec<Signal> {
     signal::stops()
 }

@@ -1,13 +1,15 @@
 //! Until when the calling code may go on before it is aborted.
 
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use crate::life::lifecycle::Lifecycle;
-use crate::life::limit::Limit;
+use crate::life::limit::{Limit, RunLimit};
 use crate::life::scope::Scope;
 use crate::life::slot_key::SlotKey;
 use crate::model::state::Stage;
@@ -17,15 +19,16 @@ use crate::work::{current, parking};
 
 /// The time left until the caller would be aborted.
 ///
-/// * In main, in a worker and in an untracked task: what is left of the budget of the process until the abort, which
-///   leaves a tenth of the budget, 2 s at the most. A worker of a stage that has not been told to stop by then has half
-///   of that in addition.
-/// * In a worker with a `stop_timeout` of its own, or below one: what is left of that, if it is less.
+/// * In main, in a worker and in an untracked task: until the abort, which comes a tenth of the budget of the process, 2 s
+///   at the most, before its end. A worker of a stage that has not been told to stop by then has half of that in addition.
+/// * In a worker with a `stop_timeout` of its own, or below one: what is left of that, if it is less, from when it was told
+///   to stop. During the drain it has not been told, and has the time of the process.
 /// * In a [`before_stop`](crate::before_stop) hook: what is left of half the budget; in an [`on_stop`](crate::on_stop)
 ///   hook, what is left until the abort; in an [`after_stop`](crate::after_stop) hook, what is left of its share.
 ///
-/// `None` before a stop was asked for, of the process or of a worker with a `stop_timeout` of its own, and outside any
-/// lifecycle; [`Duration::MAX`] where there is no deadline. [`until_remaining`] waits for it to become small.
+/// `None` while neither the process stops nor a worker whose own `stop_timeout` bounds the caller, and outside any
+/// lifecycle; [`Duration::MAX`] where there is no deadline. A destructor that runs at the abort is told what the process
+/// has left. [`until_remaining`] waits for it to become small.
 pub fn remaining() -> Option<Duration> {
     Deadline::find()?.remaining()
 }
@@ -110,18 +113,38 @@ impl Deadline {
 
     async fn until(&self, margin: Duration) {
         loop {
-            // A stop of the process may leave less than a worker's own budget.
-            let process_stops = self.life.notifier.until(|| self.life.phase.budget().is_some());
-            let has_begun = self.life.phase.budget().is_some();
-            let left = self.remaining();
-            let until = left.map(|left| left.saturating_sub(margin));
-            match until {
+            let left = self.remaining().map(|left| left.saturating_sub(margin));
+            match left {
                 Some(Duration::ZERO) => return,
-                Some(_) if has_begun && left == Some(Duration::MAX) => pending().await,
-                Some(until) if has_begun => sleep(until).await,
-                Some(until) => drop(timeout(until, process_stops).await),
-                None => process_stops.await,
+                Some(left) => drop(timeout(left, self.changed()).await),
+                None => self.changed().await,
             }
         }
+    }
+
+    /// Resolves when the time of another budget begins, which may leave less: that of the process, of the caller's worker
+    /// or of one above it.
+    async fn changed(&self) {
+        let mut begins: Vec<Pin<Box<dyn Future<Output = ()> + Send + '_>>> = Vec::new();
+        if self.life.phase.budget().is_none() {
+            begins.push(Box::pin(self.life.notifier.until(|| self.life.phase.budget().is_some())));
+        }
+        for limit in self.limits().filter(|limit| !limit.has_begun()) {
+            begins.push(Box::pin(limit.begun()));
+        }
+        poll_fn(|context| {
+            let any = begins.iter_mut().any(|begins| begins.as_mut().poll(context).is_ready());
+            if any { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// The budgets of the caller's worker and of those above it.
+    fn limits(&self) -> impl Iterator<Item = &RunLimit> {
+        let own = match &self.own {
+            Some(Limit::Run(limit)) => Some(&**limit),
+            _ => None,
+        };
+        own.into_iter().chain(self.parent.iter().flat_map(Scope::line).filter_map(|scope| scope.limit()))
     }
 }

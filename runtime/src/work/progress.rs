@@ -10,9 +10,10 @@ use crate::work::current;
 /// From then on [`is_progressing`], [`status`](crate::status()) and the metrics tell how long ago that was. A worker that
 /// waits for what never comes, or goes round in circles, looks healthy otherwise: it is polled. Call it once at the
 /// beginning as well if the first unit may be the one that hangs. One that never calls it is not judged, and neither is
-/// one that has ended; one that waits for its restart is.
+/// one that has ended; one that waits for its restart or for its next run is, so do not call it in a worker with `every`
+/// and a period as long as what the probe allows.
 ///
-/// It takes a lock that few others want: some 50 ns. In an untracked task, and outside any lifecycle, it has no effect.
+/// It takes a lock that few others want. In an untracked task, and outside any lifecycle, it has no effect.
 pub fn progress() {
     if let Some(Caller { life, current: Some(current) }) = Caller::find() {
         life.slots.note_progress(current::slot(&life, current));

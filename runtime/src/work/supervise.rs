@@ -3,8 +3,8 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
@@ -241,45 +241,29 @@ impl<'a> Supervisor<'a> {
             if !goes_on {
                 return false;
             }
-            // The run has ended. Takes that back if no other follows: the worker counts its own end.
-            let counters = self.life.registry.get(self.entry);
-            counters.between_runs.fetch_add(1, Ordering::Release);
-            counters.ended(kind).fetch_add(1, Ordering::Release);
-            let comes = if let Some(period) = self.policy.every() {
+            let entry = self.life.registry.get(self.entry);
+            if let Some(period) = self.policy.every() {
                 self.due = after(self.due, period);
-                tick(self.life, self.due).await
+                let mut between = entry.between_runs(kind, None);
+                between.comes = tick(self.life, self.due).await;
+                between.comes
             } else {
-                self.backs_off(failure.as_ref()).await
-            };
-            if comes {
-                counters.start();
-            } else {
-                counters.ended(kind).fetch_sub(1, Ordering::Release);
+                let pause = self.restarts.pause();
+                self.say_restart(failure.as_ref(), pause);
+                let mut between = entry.between_runs(kind, Some(Instant::now() + pause));
+                between.comes = run_until_stopping(sleep(pause)).await.is_some();
+                between.comes
             }
-            counters.between_runs.fetch_sub(1, Ordering::Release);
-            comes
         })
     }
 
-    /// Waits for the restart. Returns whether it comes.
-    async fn backs_off(&mut self, failure: Option<&Failure>) -> bool {
-        let counters = self.life.registry.get(self.entry);
-        let pause = self.restarts.pause();
-        let due = Instant::now() + pause;
-        counters.trouble.waits(due);
-        if let Some(failure) = failure {
-            self.life.writer.say(failures::restarting(failure, pause));
-            if let Some(times) = self.restarts.are_a_habit() {
-                let lately = counters.trouble.lately().restarts;
-                self.life.writer.say(failures::restarts_again_and_again(failure, times, lately));
-            }
+    fn say_restart(&self, failure: Option<&Failure>, pause: Duration) {
+        let Some(failure) = failure else { return };
+        self.life.writer.say(failures::restarting(failure, pause));
+        if let Some(times) = self.restarts.are_a_habit() {
+            let lately = self.life.registry.get(self.entry).trouble.lately().restarts;
+            self.life.writer.say(failures::restarts_again_and_again(failure, times, lately));
         }
-        let comes = run_until_stopping(sleep(pause)).await.is_some();
-        counters.trouble.waited(due, comes);
-        if comes {
-            counters.restarted.fetch_add(1, Ordering::Relaxed);
-        }
-        comes
     }
 
     /// Tells what a run has started to stop. The worker's own budget bounds that, whether it is told itself or not.
