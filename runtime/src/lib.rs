@@ -300,6 +300,14 @@
 //! **Why `_exit` at the deadline?** `std::process::exit` waits for atexit handlers and for other exits. The orderly
 //! end returns from main, so that standard output is flushed; the watch stays armed until the process is gone.
 //!
+//! **Why does PID 1 fork to reap?** An orphan becomes a child of PID 1 that looks like every other: the kernel does not
+//! tell it from one that the program has started itself. To wait for any child, in the program, would take the status of
+//! a `std::process::Child` from whoever waits for it later; to wait for a zombie only after some time would take it from
+//! whoever waits even later. PID 1 of `tini` and `dumb-init` has one child of its own, so it can reap everything. So has
+//! ours: with [`reap`](Builder::reap) a copy of the process stays behind as PID 1, and the program runs as its child. The
+//! members of a group that `child` has made are another matter: nobody else can have started them, so they are reaped
+//! by the program, all but the group's leader, which is tokio's.
+//!
 //! **Where is what?** The `mod` lines of `lib.rs` are the layers, and `.ci/layers` enforces them: outside tests a
 //! folder uses only folders listed before it, and a file only files listed before it in its folder's `mod.rs`. Nouns
 //! come first, verbs after: `life` is what a lifecycle keeps, and no part of it uses the whole; what works on a whole
@@ -338,7 +346,7 @@
 //! With `panic = "abort"` a panic is the end of the process, by SIGABRT (134 in a shell): nothing is drained or
 //! dropped, and there is no report. SIGKILL cannot be handled, nor can a signal between `exec` and the first line of
 //! `main`. Forking is fine only before the lifecycle starts. `std::process::exit` ends the process at once. As PID 1
-//! the process reaps only the children it waits for. Where real-time threads of other programs take every core, the end is
+//! the process reaps only the children it waits for, unless it has [`reap`](Builder::reap). Where real-time threads of other programs take every core, the end is
 //! late by as much as the kernel keeps the process from running. On Windows, ctrl-c and ctrl-break, close, shutdown and logoff
 //! stand in for SIGINT and SIGTERM; that part compiles, but has not been run.
 

@@ -78,6 +78,7 @@ const MAIN: &[Spec] = &[
     call("drain", "\"5s\"", Duration, "drain"),
     call("signals", "[\"SIGTERM\", \"SIGINT\"]", Signals, "signals"),
     call("reraise", "true", Flag, "reraise"),
+    call("reap", "true", Flag, "reap"),
     call("dump", "\"SIGUSR1\"", OneOrMoreSignals, "dump"),
     call("extend_start", "\"10m\"", Duration, "extend_start"),
     other("flavor", "\"current_thread\"", FLAVOR),

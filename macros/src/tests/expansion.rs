@@ -51,6 +51,7 @@ fn each_option_of_main_is_one_call() {
         ("reraise", ".reraise()"),
         ("reraise = true", ".reraise()"),
         ("reraise = false", ""),
+        ("reap", ".reap()"),
         ("dump = \"SIGUSR2\"", ".dump([<::graceful::Signal>::User2])"),
         ("dump = [\"SIGUSR1\", \"SIGABRT\"]", ".dump([<::graceful::Signal>::User1,<::graceful::Signal>::Abort])"),
         ("extend_start = \"10m\"", ".extend_start(::core::time::Duration::new(600,0))"),

@@ -7,7 +7,7 @@ use syn::{File, Item, LitStr};
 use crate::pipeline;
 
 const ATTRIBUTES: &[&str] = &[
-    "stop_timeout = \"25s\", drain = \"5s\", signals = [\"SIGTERM\", \"SIGINT\"], reraise",
+    "stop_timeout = \"25s\", drain = \"5s\", signals = [\"SIGTERM\", \"SIGINT\"], reraise, reap",
     "dump = \"SIGUSR1\", flavor = \"multi_thread\", worker_threads = 4, name = \"api\"",
     "stop_timeout = \"none\", crate = ::a::graceful, flavor = \"current_thread\"",
     "name = \"consume\", on_failure = \"restart\", max_restarts = 5, backoff = \"100ms..10s\"",

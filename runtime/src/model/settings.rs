@@ -39,6 +39,7 @@ pub(crate) struct Options {
     pub(crate) signals: Option<Vec<Signal>>,
     pub(crate) dump: Vec<Signal>,
     pub(crate) reraise: bool,
+    pub(crate) reap: bool,
     pub(crate) extend_start: Option<Duration>,
     /// What the test is called, if this is one that is annotated.
     pub(crate) test: Option<&'static str>,

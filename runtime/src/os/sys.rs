@@ -14,6 +14,8 @@ pub(crate) use unix::coarse_millis;
 #[cfg(all(unix, feature = "systemd"))]
 pub(crate) use unix::monotonic_micros;
 
+#[cfg(target_os = "linux")]
+pub(crate) use init::{is_too_late_to_leave_pid_1, leave_pid_1};
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use unix::{has_group, kill_group};
 
@@ -24,6 +26,24 @@ pub(crate) use unix::{idle_millis, unsent};
 
 #[cfg(windows)]
 pub(crate) use windows::{at_exit, die_of, exit_now, from_the_background, outranked_by};
+
+#[cfg(target_os = "linux")]
+mod init;
+#[cfg(windows)]
+mod windows;
+
+/// No program is PID 1 on other systems.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_too_late_to_leave_pid_1() -> bool {
+    false
+}
+
+/// See above.
+#[cfg(not(target_os = "linux"))]
+#[allow(clippy::unnecessary_wraps)] // as on Linux
+pub(crate) fn leave_pid_1() -> std::io::Result<()> {
+    Ok(())
+}
 
 /// Milliseconds on a clock that only goes forward.
 #[cfg(not(target_os = "linux"))]
@@ -288,6 +308,29 @@ mod unix {
             (self, held)
         }
 
+        /// Blocks all signals on this thread and returns the mask it had before.
+        #[cfg(target_os = "linux")]
+        pub(crate) fn block_all() -> Self {
+            Self::change(libc::SIG_BLOCK, &Self::all())
+        }
+
+        /// All signals.
+        #[cfg(target_os = "linux")]
+        pub(crate) fn all() -> Self {
+            let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+            // SAFETY: `sigfillset` initialises the set.
+            unsafe {
+                libc::sigfillset(set.as_mut_ptr());
+                Self(set.assume_init())
+            }
+        }
+
+        /// For a system call.
+        #[cfg(target_os = "linux")]
+        pub(crate) fn as_ptr(&self) -> *const libc::sigset_t {
+            &raw const self.0
+        }
+
         fn of(signals: &[i32]) -> Self {
             let mut set = MaybeUninit::<libc::sigset_t>::uninit();
             // SAFETY: `sigemptyset` initialises the set before anything reads it.
@@ -309,29 +352,5 @@ mod unix {
                 Self(old.assume_init())
             }
         }
-    }
-}
-
-#[cfg(windows)]
-mod windows {
-    /// `ExitProcess` calls nothing of ours.
-    pub(crate) fn at_exit(_: extern "C" fn()) {}
-
-    /// There is no death by a signal on Windows.
-    pub(crate) fn die_of(_: i32) {}
-
-    /// Starts one of the crate's threads, like any other.
-    pub(crate) fn outranked_by<T>(start: impl FnOnce() -> T) -> T {
-        start()
-    }
-
-    /// Writes. No terminal suspends a process for writing.
-    pub(crate) fn from_the_background<T>(write: impl FnOnce() -> T) -> T {
-        write()
-    }
-
-    /// Ends the process. Windows has no `_exit`; `ExitProcess` stops all other threads first.
-    pub(crate) fn exit_now(code: u8) -> ! {
-        std::process::exit(i32::from(code))
     }
 }

@@ -95,6 +95,26 @@ impl Builder {
         self
     }
 
+    /// As PID 1 the process reaps every orphan of its container, as `tini` does: a process whose parent has ended, such as
+    /// a daemon, becomes a child of PID 1 and would stay a zombie when it ends.
+    ///
+    /// For this the process forks before anything else. PID 1 is a copy that does nothing but pass signals on, reap, and
+    /// end as the program does (128 and the number of the signal, if one killed it); the program is its child. So nothing
+    /// takes the status of a [`std::process::Child`], or of one of tokio's, from whoever waits for it. In another process
+    /// than PID 1, where somebody else reaps, it changes nothing.
+    ///
+    /// What the environment hands to PID 1 (`LISTEN_PID`, `WATCHDOG_PID`) becomes the program's. The program is killed by
+    /// signals that it does not handle, from which the kernel protects PID 1.
+    ///
+    /// # Panics
+    ///
+    /// [`block_on`](Builder::block_on) does, on Linux, as any process, when there are other threads already: they would
+    /// not be in the program.
+    pub fn reap(mut self) -> Self {
+        self.options.reap = true;
+        self
+    }
+
     /// How long the start may take under systemd, whatever `TimeoutStartSec=` of the unit says: until
     /// [`ready`](crate::ready()) systemd is asked for more time, up to this, counted from the start of the process. What
     /// the unit grants is never made less. It needs the feature `systemd` and a unit of `Type=notify`; elsewhere it means

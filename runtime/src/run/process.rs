@@ -55,6 +55,7 @@ pub(crate) fn block_on<F: Future<Output: Termination>>(
     is_last: bool,
 ) -> ExitCode {
     assert!(Handle::try_current().is_err(), "{}", refusals::INSIDE_A_RUNTIME);
+    assert!(!(options.reap && sys::is_too_late_to_leave_pid_1()), "{}", refusals::REAP_WITH_THREADS);
     match Started::new(options, runtime) {
         Ok(started) => started.run(main, is_last),
         Err(why) => {
@@ -81,6 +82,7 @@ impl Started {
     /// Sets up everything before any of the user's code runs, in an order that loses no signal.
     #[track_caller]
     fn new(options: Options, runtime: RuntimeOptions) -> Result<Self, String> {
+        let reap = options.reap;
         let settings = Settings::of_process(options).map_err(|why| refusals::misconfigured(&why))?;
         let name = settings.name.clone();
 
@@ -88,6 +90,9 @@ impl Started {
         let handled: Vec<_> = settings.signals.iter().chain(&settings.dump).copied().collect();
         let setup = Setup::begin(&handled);
         signal::expect_stops(&settings.signals);
+        if reap {
+            sys::leave_pid_1().map_err(|error| refusals::no_init(&error))?;
+        }
         #[cfg(all(unix, feature = "net"))]
         crate::with::net::note_handed_over();
         let (inbox, wakeup) = signal::inbox().map_err(|error| refusals::no_inbox(&error))?;

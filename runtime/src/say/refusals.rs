@@ -65,6 +65,12 @@ pub(crate) const NO_THREADS: &str = "worker_threads must be at least 1";
 
 pub(crate) const DUMP_STOPS: &str = "`dump` names a signal that stops the process: choose another";
 
+pub(crate) const REAP_WITH_THREADS: &str = "reap: this process has threads already: start the lifecycle before anything else, as #[graceful::main] on main does";
+
+pub(crate) fn no_init(error: &io::Error) -> String {
+    format!("graceful: cannot start: could not fork, to reap orphans as PID 1: {error}; check `pids.max`")
+}
+
 pub(crate) fn test_aborted(report: Option<&StopFacts>) -> String {
     format!("the test was aborted: its stop_timeout passed{}", left_behind(report))
 }
