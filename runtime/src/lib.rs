@@ -246,8 +246,9 @@
 //!   `graceful_workers_live{worker}`, `graceful_workers_restarting{worker}`, `graceful_restarts_total{worker}`,
 //!   `graceful_aborted_total{worker}`, `graceful_since_progress_seconds{worker}` (see [`progress`]),
 //!   `graceful_hook_seconds{hook,stage}` and `graceful_hook_failures_total{hook,stage}`.
-//! * `process`: `child`, a worker that is a child process. Its process group is told to stop, waited for, and killed
-//!   at the deadline. On Unix.
+//! * `process`: `child`, a worker that is a child process. Its process group is told to stop, by a signal of your choice,
+//!   waited for, and killed at the deadline. It may have the terminal, and its status can be that of this process. On
+//!   Unix.
 //! * `miette`: `handle.await?` in functions that return `miette::Result`. [`WorkerError`] is a `Diagnostic`, which shows what
 //!   the worker's own `miette::Report` has to show.
 //! * `taskdump`: dumps and reports name the awaits in which workers wait, from the innermost line to the worker's own:
@@ -388,7 +389,7 @@ pub use report::rows::{Activity, HoldStatus, HookStatus, LastFailure, MainStatus
 pub use report::status::{Moment, Status, Timings, status};
 pub use run::builder::Builder;
 #[cfg(all(unix, feature = "process"))]
-pub use with::child::{ChildError, child};
+pub use with::child::{ChildCommand, ChildError, child};
 #[cfg(feature = "http")]
 pub use with::http;
 #[cfg(feature = "net")]

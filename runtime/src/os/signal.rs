@@ -78,6 +78,13 @@ pub(crate) fn stops() -> Vec<Signal> {
     signals
 }
 
+/// Its number on this system; on Windows, the one that POSIX gives it.
+impl From<Signal> for i32 {
+    fn from(signal: Signal) -> Self {
+        signal.number()
+    }
+}
+
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -17,7 +17,10 @@ pub(crate) use unix::monotonic_micros;
 #[cfg(target_os = "linux")]
 pub(crate) use init::{is_too_late_to_leave_pid_1, leave_pid_1};
 #[cfg(all(unix, feature = "process"))]
-pub(crate) use unix::{has_group, kill_group};
+pub(crate) use process::{
+    foreground, has_group, is_signal, own_group, reap_members, set_foreground, signal_group, start_in_the_foreground,
+    suspended_by,
+};
 
 #[cfg(all(unix, feature = "net"))]
 pub(crate) use unix::inherited;
@@ -29,6 +32,8 @@ pub(crate) use windows::{at_exit, die_of, exit_now, from_the_background, outrank
 
 #[cfg(target_os = "linux")]
 mod init;
+#[cfg(all(unix, feature = "process"))]
+mod process;
 #[cfg(windows)]
 mod windows;
 
@@ -208,22 +213,6 @@ mod unix {
         };
         // SAFETY: a load and system calls that are allowed in a handler: no memory is allocated, no lock taken.
         unsafe { signal_hook_registry::register(signal, handle) }
-    }
-
-    /// Whether a process of this group is left, running or not yet reaped.
-    #[cfg(feature = "process")]
-    pub(crate) fn has_group(id: i32) -> bool {
-        // SAFETY: no signal is sent, no memory is involved.
-        unsafe { libc::killpg(id, 0) == 0 }
-    }
-
-    /// Kills all processes of this group.
-    #[cfg(feature = "process")]
-    pub(crate) fn kill_group(id: i32) {
-        // SAFETY: no memory is involved.
-        unsafe {
-            libc::killpg(id, libc::SIGKILL);
-        }
     }
 
     /// A file that this process was started with. The children of this process do not get it.

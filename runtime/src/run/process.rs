@@ -44,6 +44,10 @@ pub(crate) const OTHERS: Others = Others {
     kill_children: crate::with::child::kill_all,
     #[cfg(not(all(unix, feature = "process")))]
     kill_children: || {},
+    #[cfg(all(unix, feature = "process"))]
+    reap_children: crate::with::child::reap_killed,
+    #[cfg(not(all(unix, feature = "process")))]
+    reap_children: || {},
 };
 
 /// Runs `main` inside a lifecycle. `is_last`: the process ends with it, and the watch runs until then.

@@ -208,18 +208,6 @@ pub(crate) fn test_never_yields(test: Option<&Label>) -> Line {
     ))
 }
 
-// ----- child processes -----
-
-#[cfg(all(unix, feature = "process"))]
-pub(crate) fn child_not_run(error: &io::Error) -> String {
-    format!("the child process could not be started: {error}")
-}
-
-#[cfg(all(unix, feature = "process"))]
-pub(crate) fn child_ended(status: std::process::ExitStatus) -> String {
-    format!("the child process ended: {status}")
-}
-
 // ----- the report -----
 
 pub(crate) const MAIN_NEVER_LOOKED: &str =

@@ -9,6 +9,8 @@ pub(crate) mod signals;
 pub(crate) mod systemd;
 #[cfg(any(feature = "net", feature = "tower"))]
 pub(crate) mod connections;
+#[cfg(all(unix, feature = "process"))]
+pub(crate) mod children;
 pub(crate) mod refusals;
 pub(crate) mod stderr;
 pub(crate) mod queue;

@@ -65,6 +65,9 @@ pub(crate) const NO_THREADS: &str = "worker_threads must be at least 1";
 
 pub(crate) const DUMP_STOPS: &str = "`dump` names a signal that stops the process: choose another";
 
+#[cfg(all(unix, feature = "process"))]
+pub(crate) const NO_SIGNAL: &str = "stop_signal: this is not the number of a signal";
+
 pub(crate) const REAP_WITH_THREADS: &str = "reap: this process has threads already: start the lifecycle before anything else, as #[graceful::main] on main does";
 
 pub(crate) fn no_init(error: &io::Error) -> String {

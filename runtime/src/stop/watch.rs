@@ -41,6 +41,8 @@ pub(crate) struct Others {
     pub(crate) record: fn(&Arc<Lifecycle>),
     /// Before the process is ended.
     pub(crate) kill_children: fn(),
+    /// Once a second, and at the end of the lifecycle.
+    pub(crate) reap_children: fn(),
 }
 
 /// Starts the watch.
@@ -124,6 +126,7 @@ impl Watch {
                 if !self.life.settings.is_test {
                     self.life.notice_replaced_handlers();
                 }
+                (self.others.reap_children)();
             }
             let state = self.life.phase.state();
             if has_ticked || self.recorded.replace(state) != Some(state) {
@@ -139,6 +142,7 @@ impl Watch {
             }
             self.check_runtime();
         }
+        (self.others.reap_children)();
     }
 
     /// Looks up how long this thread has waited for a processor, now and then: it takes longer than a short wait.
