@@ -3,6 +3,8 @@
 #![allow(clippy::missing_panics_doc)] // everything here panics: that is how a test fails
 
 pub mod client;
+pub mod left_behind;
+pub mod terminal;
 
 use std::fmt;
 use std::fs;

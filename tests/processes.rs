@@ -2,10 +2,11 @@
 #![cfg(unix)]
 
 use std::error::Error;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use graceful::{ChildError, OnFailure, WorkerError};
+use graceful::{ChildCommand, ChildError, OnFailure, WorkerError};
 use graceful_tests::client::PATIENCE;
 use graceful_tests::{Child, End, Signal};
 use nix::sys::signal::kill;
@@ -171,6 +172,11 @@ async fn the_handle_tells_how_a_child_ended_and_stops_it_alone() {
     let stopped: Told = stopped.await;
     assert!(stopped.is_ok_and(|status| !status.success()));
     assert!(!graceful::is_stopping());
+    let by_another = ChildCommand::from(shell("exec sleep 1000")).stop_signal(graceful::Signal::User1);
+    let stopped = graceful::child("waits", by_another).spawn();
+    stopped.stop();
+    let stopped: Told = stopped.await;
+    assert!(stopped.is_ok_and(|status| status.signal() == Some(Signal::SIGUSR1 as i32)));
     let inline = graceful::child("inline", shell("true")).await;
     assert!(inline.is_ok_and(|status| status.success()));
 }

@@ -6,7 +6,6 @@
 
 mod aborting;
 mod expected;
-mod left_behind;
 mod load;
 mod own_user;
 mod row;
@@ -24,6 +23,8 @@ mod starts;
 mod stuck;
 
 use std::process::ExitCode;
+
+use graceful_tests::left_behind;
 
 fn main() -> ExitCode {
     let rows: Vec<_> = [

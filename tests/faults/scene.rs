@@ -11,7 +11,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use std::{env, fs, process};
 
-use graceful_tests::{Child, End, Signal};
+use graceful_tests::{Child, End, Signal, terminal};
 use nix::sys::signal::{SigSet, SigmaskHow, kill};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, geteuid, mkfifo};
@@ -97,18 +97,18 @@ impl Scene {
             }
             Stage::BrokenPipe => Stdio::from(streams::broken_pipe()),
             Stage::Terminal => {
-                let (master, path) = streams::terminal();
+                let (master, path) = terminal::open();
                 props.other_end = Some(Box::new(master));
                 Stdio::from(File::options().write(true).open(path).expect("a terminal"))
             }
             Stage::Background => {
-                let (master, path) = streams::terminal();
+                let (master, path) = terminal::open();
                 props.other_end = Some(Box::new(master));
                 command = on_terminal(&in_background(&command), &path);
                 Stdio::piped()
             }
             Stage::ControllingTerminal => {
-                let (master, path) = streams::terminal();
+                let (master, path) = terminal::open();
                 props.other_end = Some(Box::new(master));
                 command = on_terminal(&command, &path);
                 Stdio::piped()

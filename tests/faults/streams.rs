@@ -1,10 +1,8 @@
-//! Pipes that cannot be written to, and terminals that can be closed.
+//! Pipes that cannot be written to.
 
 use std::io::{ErrorKind, PipeReader, PipeWriter, Write, pipe};
-use std::path::PathBuf;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
 
 /// A pipe that takes nothing more. The reader has to live as long.
 pub(crate) fn full_pipe() -> (PipeReader, PipeWriter) {
@@ -25,14 +23,4 @@ pub(crate) fn full_pipe() -> (PipeReader, PipeWriter) {
 /// A pipe without a reader: writing to it is an error.
 pub(crate) fn broken_pipe() -> PipeWriter {
     pipe().expect("a pipe").1
-}
-
-/// A terminal, and the name of the end that programs have. No program inherits the other end: it would keep it open.
-pub(crate) fn terminal() -> (PtyMaster, PathBuf) {
-    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    let master = posix_openpt(flags).expect("a terminal");
-    grantpt(&master).expect("a terminal of our own");
-    unlockpt(&master).expect("a terminal that can be opened");
-    let name = ptsname_r(&master).expect("a terminal has a name");
-    (master, PathBuf::from(name))
 }

@@ -9,13 +9,14 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// The variable with the tag.
-pub(crate) const TAG: &str = "GRACEFUL_FAULTS_RUN";
+pub const TAG: &str = "GRACEFUL_TESTS_RUN";
 
 /// How long a process that was killed may take to disappear.
 const DYING: Duration = Duration::from_millis(500);
 
 /// Panics if a process of this run is still there, after it has killed it.
-pub(crate) fn assert_none(tag: &str) {
+#[track_caller]
+pub fn assert_none(tag: &str) {
     let begun = Instant::now();
     let mut left = tagged(tag);
     while !left.is_empty() && begun.elapsed() < DYING {
@@ -30,7 +31,7 @@ pub(crate) fn assert_none(tag: &str) {
 }
 
 /// The processes with this tag. A zombie has no environment any more.
-pub(crate) fn tagged(tag: &str) -> Vec<Pid> {
+pub fn tagged(tag: &str) -> Vec<Pid> {
     let entry = format!("{TAG}={tag}");
     let is_tagged = |pid: &Pid| {
         fs::read(format!("/proc/{pid}/environ"))
@@ -40,20 +41,20 @@ pub(crate) fn tagged(tag: &str) -> Vec<Pid> {
 }
 
 /// Whether it is PID 1 in the namespace it lives in.
-pub(crate) fn is_pid_1(pid: Pid) -> bool {
+pub fn is_pid_1(pid: Pid) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
     ids.is_some_and(|ids| ids.split_whitespace().skip(1).last() == Some("1"))
 }
 
 /// Whether it runs this program.
-pub(crate) fn runs(pid: Pid, program: &Path) -> bool {
+pub fn runs(pid: Pid, program: &Path) -> bool {
     let its = fs::read_link(format!("/proc/{pid}/exe"));
     its.is_ok_and(|its| program.canonicalize().is_ok_and(|program| its == program))
 }
 
 /// Whether all of its threads wait for something.
-pub(crate) fn is_asleep(pid: Pid) -> bool {
+pub fn is_asleep(pid: Pid) -> bool {
     let threads = fs::read_dir(format!("/proc/{pid}/task"));
     threads.into_iter().flatten().flatten().all(|thread| {
         let state = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
