@@ -10,13 +10,16 @@ mod platform;
 mod platform;
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-pub(crate) use platform::{Handlers, Inbox, Setup, Wakeup, inbox, replaced};
+pub(crate) use platform::{Handlers, Inbox, Setup, Wakeup, closing, inbox, replaced};
 
 /// A signal that can ask a process to stop, or to dump its status.
 ///
-/// On Windows the console's events stand in: ctrl-c is [`Interrupt`](Signal::Interrupt); ctrl-break,
-/// close, shutdown and logoff are [`Terminate`](Signal::Terminate); the others never come.
+/// On Windows the console's events stand in: ctrl-c is [`Interrupt`](Signal::Interrupt); ctrl-break, a closed console,
+/// the system's shutdown and, but for services, the user's logoff are [`Terminate`](Signal::Terminate); the others never
+/// come. Windows ends the process 5 s after its console is closed, whatever the budget is; a line says so where the
+/// budget is longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Signal {
@@ -53,6 +56,14 @@ impl Signal {
             Self::Abort => "SIGABRT",
         }
     }
+}
+
+/// The system ends the process some time after this, whatever the process does. Only Windows does that.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Closing {
+    pub(crate) what: &'static str,
+    /// How long after that.
+    pub(crate) grace: Duration,
 }
 
 /// Per signal: whether it asks a lifecycle of the process to stop.

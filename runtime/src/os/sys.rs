@@ -1,4 +1,4 @@
-//! The few calls to the operating system that need `unsafe`. Nothing else in the workspace has any.
+//! The few calls to the operating system that need `unsafe`. Nothing else in the crate has any.
 
 #![allow(unsafe_code)]
 
@@ -28,7 +28,10 @@ pub(crate) use unix::inherited;
 pub(crate) use unix::{idle_millis, unsent};
 
 #[cfg(windows)]
-pub(crate) use windows::{at_exit, die_of, exit_now, from_the_background, outranked_by};
+pub(crate) use windows::{
+    at_exit, die_of, exit_now, from_the_background, handle_console_events, ignore_console_events, is_service,
+    outranked_by, write_to_console,
+};
 
 #[cfg(target_os = "linux")]
 mod init;

@@ -266,6 +266,6 @@ pub(crate) fn names(stuck: &[Stuck]) -> String {
     listed(stuck.iter().map(Stuck::tally))
 }
 
-fn limit(duration: Duration) -> String {
+pub(super) fn limit(duration: Duration) -> String {
     if duration == NO_LIMIT { "none".to_owned() } else { span(duration) }
 }

@@ -1,8 +1,11 @@
 //! The lines about signals.
 
-use crate::model::text::listed;
-use crate::os::signal::Signal;
+use std::time::Duration;
+
+use crate::model::text::{listed, span};
+use crate::os::signal::{Closing, Signal};
 use crate::say::line::Line;
+use crate::say::lines::limit;
 
 pub(crate) fn held_at_exec(signal: Signal) -> Line {
     Line::warn(format!("{signal} was blocked when the process started; it is unblocked from now on")).signal(signal)
@@ -19,6 +22,19 @@ pub(crate) fn already_stopping(signal: Signal) -> Line {
 /// The status follows.
 pub(crate) fn aborted() -> Line {
     Line::error("SIGABRT received: the process ends; its status is").signal(Signal::Abort)
+}
+
+/// The system does not wait as long as the budget lasts.
+pub(crate) fn closing(closing: &Closing, stop_timeout: Duration) -> Option<Line> {
+    let Closing { what, grace } = closing;
+    let line = || {
+        let (grace, budget) = (span(*grace), limit(stop_timeout));
+        Line::warn(format!(
+            "Windows ends the process {grace} after {what}, and stop_timeout is {budget}: set GRACEFUL_STOP_TIMEOUT to \
+             less than that"
+        ))
+    };
+    (stop_timeout >= *grace).then(line)
 }
 
 /// Written when it is noticed, a second or so after it has happened: a signal that does not arrive cannot say so.
@@ -39,6 +55,17 @@ pub(crate) fn replaced(signals: &[Signal]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_system_that_does_not_wait_as_long_as_the_budget_is_said() {
+        let (what, seconds) = ("its console is closed", Duration::from_secs);
+        let said = |budget| closing(&Closing { what, grace: seconds(5) }, budget).map(|line| line.text);
+        assert_eq!(said(seconds(4)), None);
+        let text = said(seconds(25)).unwrap_or_default();
+        assert!(
+            text.starts_with("Windows ends the process 5 s after its console is closed, and stop_timeout is 25 s: ")
+        );
+    }
 
     #[test]
     fn replaced_handlers_are_named_by_their_signals() {

@@ -1,13 +1,13 @@
 //! Standard error, as the writer uses it: whole lines, past a lock that another thread keeps, and on a terminal or a
 //! pipe that does not take them at once.
 
-#[cfg(unix)]
 use std::fs::File;
 use std::io::{self, Write};
 #[cfg(unix)]
 use std::os::fd::AsFd;
+#[cfg(windows)]
+use std::os::windows::io::AsHandle;
 
-#[cfg(unix)]
 use crate::os::sys;
 
 /// Whether a line can be written to standard error without waiting for its reader.
@@ -16,7 +16,8 @@ pub(crate) fn has_room() -> bool {
     sys::is_writable(io::stderr().as_fd())
 }
 
-#[cfg(not(unix))]
+/// Windows does not tell.
+#[cfg(windows)]
 pub(crate) fn has_room() -> bool {
     false
 }
@@ -42,17 +43,25 @@ pub(crate) fn is_journal() -> bool {
 
 /// Writes to standard error past std's lock, which a stuck thread may hold.
 #[cfg(unix)]
-pub(crate) fn write_past_the_lock(text: &[u8]) -> io::Result<()> {
+pub(crate) fn write_past_the_lock(text: &str) -> io::Result<()> {
     let stderr = io::stderr();
     sys::from_the_background(|| match stderr.as_fd().try_clone_to_owned() {
-        Ok(own) => write_all(&mut File::from(own), text),
-        Err(_) => write_all(&mut stderr.lock(), text),
+        Ok(own) => write_all(&mut File::from(own), text.as_bytes()),
+        Err(_) => write_all(&mut stderr.lock(), text.as_bytes()),
     })
 }
 
-#[cfg(not(unix))]
-pub(crate) fn write_past_the_lock(text: &[u8]) -> io::Result<()> {
-    write_all(&mut io::stderr().lock(), text)
+/// A console takes UTF-16; std would see to that, under its lock.
+#[cfg(windows)]
+pub(crate) fn write_past_the_lock(text: &str) -> io::Result<()> {
+    let stderr = io::stderr();
+    if sys::write_to_console(stderr.as_handle(), text) {
+        return Ok(());
+    }
+    match stderr.as_handle().try_clone_to_owned() {
+        Ok(own) => write_all(&mut File::from(own), text.as_bytes()),
+        Err(_) => write_all(&mut stderr.lock(), text.as_bytes()),
+    }
 }
 
 /// Writes all of it to standard error. If that does not block (`O_NONBLOCK`, which all processes with the same pipe

@@ -96,7 +96,7 @@ impl Writer {
         let lines = self.0.take_plain();
         if !lines.is_empty() {
             let text: String = lines.iter().map(|line| self.0.text(line)).collect();
-            let _ = write_past_the_lock(text.as_bytes());
+            let _ = write_past_the_lock(&text);
             self.0.lock().first = First::Waits;
         }
         if self.0.lock().has_more() {
@@ -158,7 +158,7 @@ impl Writer {
             // In braces, so that nothing is written under the lock.
             while let Some(job) = { shared.lock().next_for_the_second() } {
                 if let Some(line) = job.finish() {
-                    let _ = write_past_the_lock(shared.text(&line).as_bytes());
+                    let _ = write_past_the_lock(&shared.text(&line));
                 }
             }
             shared.empty.notify_all();
@@ -287,7 +287,7 @@ impl Shared {
             return;
         }
         if is_report {
-            let _ = write_past_the_lock(text.as_bytes());
+            let _ = write_past_the_lock(&text);
             return;
         }
         // Another thread may have kept the lock until after the report.

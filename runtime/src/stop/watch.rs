@@ -22,9 +22,8 @@ use crate::model::failure;
 use crate::model::stall::Grace;
 use crate::model::state::State;
 use crate::os::run_delay::run_delay;
-use crate::os::signal::Inbox;
-use crate::os::signal::Signal;
-use crate::os::{sys, threads};
+use crate::os::signal::{Inbox, Signal};
+use crate::os::{signal, sys, threads};
 use crate::report::{awaits, publish, status};
 use crate::say::lines;
 use crate::say::{refusals, signals};
@@ -215,6 +214,10 @@ impl Watch {
     }
 
     fn receive(&mut self, signal: Signal) {
+        if let Some(closing) = signal::closing() {
+            let line = signals::closing(&closing, self.life.settings.stop_timeout);
+            line.into_iter().for_each(|line| self.life.writer.say(line));
+        }
         if !self.life.settings.signals.contains(&signal) {
             return self.dump_or_reload(signal);
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use signal_hook_registry::SigId;
 
-use super::Signal;
+use super::{Closing, Signal};
 use crate::os::lock::Lock;
 use crate::os::sys;
 use crate::os::sys::Mask;
@@ -143,6 +143,11 @@ pub(crate) fn replaced() -> Vec<Signal> {
             && OURS[*signal as usize].load(Ordering::SeqCst) != sys::handler(signal.number())
     });
     signals
+}
+
+/// A process that has been asked to stop is ended by SIGKILL, if at all, and nothing announces that.
+pub(crate) fn closing() -> Option<Closing> {
+    None
 }
 
 /// The registered handlers. Dropping it restores the signals' default actions.

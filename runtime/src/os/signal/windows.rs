@@ -1,13 +1,18 @@
-//! Windows: the console's control events, received on a small runtime of our own.
+//! Windows: a handler of the console's events that sets a flag and wakes the watch.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
-use tokio::signal::windows;
+use windows_sys::Win32::System::Console::{
+    CTRL_BREAK_EVENT, CTRL_C_EVENT, CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT, CTRL_SHUTDOWN_EVENT,
+};
 
-use super::Signal;
+use super::{Closing, Signal};
+use crate::os::lock::Lock;
+use crate::os::sys;
 
 impl Signal {
     /// The number POSIX gives it, for exit codes.
@@ -22,55 +27,70 @@ impl Signal {
             Self::Terminate => 15,
         }
     }
+
+    /// The signal that an event of the console stands for.
+    fn of_event(event: u32) -> Option<Self> {
+        match event {
+            CTRL_C_EVENT => Some(Self::Interrupt),
+            CTRL_BREAK_EVENT | CTRL_CLOSE_EVENT | CTRL_SHUTDOWN_EVENT => Some(Self::Terminate),
+            // A service is told when any user logs off, and goes on.
+            CTRL_LOGOFF_EVENT if !sys::is_service() => Some(Self::Terminate),
+            _ => None,
+        }
+    }
 }
 
-/// The two ends of the channel that wakes the watch.
+/// The two ends of the channel that wakes the watch. It holds one message: a watch that is about to wake need not be
+/// woken.
 #[allow(clippy::unnecessary_wraps)] // as on unix, where it can fail
 pub(crate) fn inbox() -> io::Result<(Inbox, Wakeup)> {
-    let (sender, receiver) = mpsc::channel();
-    Ok((Inbox { receiver, arrived: Vec::new() }, Wakeup { sender }))
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let arrived = Arc::new(Signal::ALL.map(|_| AtomicBool::new(false)));
+    Ok((Inbox { receiver, arrived: Arc::clone(&arrived) }, Wakeup { sender, arrived }))
 }
 
-/// A program's own handlers run beside ours.
+/// Handlers of other code run before ours or after it; Windows has no list of them.
 pub(crate) fn replaced() -> Vec<Signal> {
     Vec::new()
 }
 
 /// The watch's end.
 pub(crate) struct Inbox {
-    receiver: mpsc::Receiver<Option<Signal>>,
-    arrived: Vec<Signal>,
+    receiver: mpsc::Receiver<()>,
+    /// Per signal of [`Signal::ALL`]: whether it arrived since the last check.
+    arrived: Arc<[AtomicBool; 6]>,
 }
 
 impl Inbox {
     /// Waits until a signal arrives, the watch is woken, or `limit` passes (`None` waits for ever).
     pub(crate) fn wait(&mut self, limit: Option<Duration>) {
         let limit = limit.unwrap_or(Duration::from_secs(24 * 60 * 60));
-        if let Ok(Some(signal)) = self.receiver.recv_timeout(limit) {
-            self.arrived.push(signal);
-        }
+        let _ = self.receiver.recv_timeout(limit);
     }
 
-    /// The signals that arrived since the last call.
-    pub(crate) fn take(&mut self) -> impl Iterator<Item = Signal> + '_ {
-        self.arrived.drain(..)
+    /// The signals that arrived since the last call. A signal counts once, however often it came.
+    pub(crate) fn take(&self) -> impl Iterator<Item = Signal> + '_ {
+        let came = |index: usize| self.arrived[index].swap(false, Ordering::AcqRel);
+        Signal::ALL.into_iter().enumerate().filter(move |&(index, _)| came(index)).map(|(_, signal)| signal)
     }
 }
 
 /// The end that wakes the watch.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Wakeup {
-    sender: mpsc::Sender<Option<Signal>>,
+    sender: mpsc::SyncSender<()>,
+    arrived: Arc<[AtomicBool; 6]>,
 }
 
 impl Wakeup {
-    /// Wakes the watch. Never blocks.
+    /// Wakes the watch. Never blocks: if a message is there, the watch is about to wake anyway.
     pub(crate) fn wake(&self) {
-        let _ = self.sender.send(None);
+        let _ = self.sender.try_send(());
     }
 }
 
-/// The installation of the handlers. Windows has no masks: there is nothing to block.
+/// The installation of the handler. Windows has no masks: there is nothing to block, and no event gets lost, since the
+/// handler is there before the next one comes or it is not.
 pub(crate) struct Setup {
     signals: Vec<Signal>,
     pub(crate) held_at_exec: Vec<Signal>,
@@ -86,71 +106,94 @@ impl Setup {
         || {}
     }
 
-    /// Listens to the control events that stand for the wanted signals.
+    /// Installs the handler.
     ///
     /// # Errors
     ///
-    /// The signal that could not be registered, with the reason.
+    /// The reason, with one of the signals.
     pub(crate) fn register(&self, wakeup: &Wakeup) -> Result<Handlers, (Signal, io::Error)> {
-        let handlers = Handlers { over: Arc::new(AtomicBool::new(false)) };
-        for &signal in &self.signals {
-            let result = match signal {
-                Signal::Interrupt => listen(signal, wakeup, &handlers, windows::ctrl_c, |l| Box::pin(l.recv())),
-                Signal::Terminate => listen(signal, wakeup, &handlers, windows::ctrl_break, |l| Box::pin(l.recv()))
-                    .and_then(|()| listen(signal, wakeup, &handlers, windows::ctrl_close, |l| Box::pin(l.recv())))
-                    .and_then(|()| listen(signal, wakeup, &handlers, windows::ctrl_shutdown, |l| Box::pin(l.recv())))
-                    .and_then(|()| listen(signal, wakeup, &handlers, windows::ctrl_logoff, |l| Box::pin(l.recv()))),
-                _ => Ok(()),
-            };
-            result.map_err(|error| (signal, error))?;
-        }
+        *RECEIVER.lock() = Some(Receiver { signals: self.signals.clone(), wakeup: wakeup.clone() });
+        let handlers = Handlers { is_installed: true };
+        sys::handle_console_events(handle).map_err(|error| (Signal::Terminate, error))?;
         Ok(handlers)
     }
 }
 
-/// Dropping it stops the forwarding.
+/// The lifecycle that gets the signals.
+static RECEIVER: Lock<Option<Receiver>> = Lock::new(None);
+
+struct Receiver {
+    signals: Vec<Signal>,
+    wakeup: Wakeup,
+}
+
+/// Why the system is about to end the process, until the watch takes it.
+static CLOSING: Lock<Option<Closing>> = Lock::new(None);
+
+/// Why the system is about to end the process. The first call after that has begun has it.
+pub(crate) fn closing() -> Option<Closing> {
+    CLOSING.lock().take()
+}
+
+/// The handler. The system runs it on a thread of its own. Where the system closes the console or shuts down, it ends the
+/// process as soon as this returns: so it does not.
+extern "system" fn handle(event: u32) -> i32 {
+    let Some(signal) = Signal::of_event(event) else {
+        return 0;
+    };
+    let closing = Closing::of_event(event);
+    // In braces: the lock is free while this sleeps.
+    {
+        let receiver = RECEIVER.lock();
+        let Some(receiver) = receiver.as_ref().filter(|receiver| receiver.signals.contains(&signal)) else {
+            return 0;
+        };
+        if closing.is_some() {
+            *CLOSING.lock() = closing;
+        }
+        super::CAME[signal as usize].store(true, Ordering::SeqCst);
+        receiver.wakeup.arrived[signal as usize].store(true, Ordering::SeqCst);
+        receiver.wakeup.wake();
+    }
+    while closing.is_some() {
+        thread::park();
+    }
+    1
+}
+
+impl Closing {
+    /// How long the system waits: the defaults of `HungAppTimeout`, `WaitToKillAppTimeout` and
+    /// `WaitToKillServiceTimeout`.
+    fn of_event(event: u32) -> Option<Self> {
+        let (what, seconds) = match event {
+            CTRL_CLOSE_EVENT => ("its console is closed", 5),
+            CTRL_LOGOFF_EVENT => ("its user logs off", 5),
+            CTRL_SHUTDOWN_EVENT if sys::is_service() => ("the system begins to shut down", 20),
+            CTRL_SHUTDOWN_EVENT => ("the system begins to shut down", 5),
+            _ => return None,
+        };
+        Some(Self { what, grace: Duration::from_secs(seconds) })
+    }
+}
+
+/// The installed handler. Dropping it restores what the events do by default: they end the process.
 pub(crate) struct Handlers {
-    over: Arc<AtomicBool>,
+    is_installed: bool,
 }
 
 impl Handlers {
     /// SIGHUP never comes on Windows.
+    #[allow(clippy::unnecessary_wraps)] // as on unix, where it can fail
     pub(crate) fn of(_: Signal, _: &Wakeup) -> io::Result<Self> {
-        Ok(Self { over: Arc::new(AtomicBool::new(false)) })
+        Ok(Self { is_installed: false })
     }
 }
 
 impl Drop for Handlers {
     fn drop(&mut self) {
-        self.over.store(true, Ordering::Release);
+        if self.is_installed {
+            *RECEIVER.lock() = None;
+            sys::ignore_console_events(handle);
+        }
     }
-}
-
-type Received<'a> = std::pin::Pin<Box<dyn Future<Output = Option<()>> + 'a>>;
-
-/// A thread that turns one control event into messages for the watch.
-fn listen<L: Send + 'static>(
-    signal: Signal,
-    wakeup: &Wakeup,
-    handlers: &Handlers,
-    open: fn() -> io::Result<L>,
-    received: for<'a> fn(&'a mut L) -> Received<'a>,
-) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut listener = {
-        let _entered = runtime.enter();
-        open()?
-    };
-    let (sender, over) = (wakeup.sender.clone(), Arc::clone(&handlers.over));
-    std::thread::Builder::new().name(format!("graceful-{signal}")).spawn(move || {
-        runtime.block_on(async {
-            while received(&mut listener).await.is_some() && !over.load(Ordering::Acquire) {
-                super::CAME[signal as usize].store(true, Ordering::SeqCst);
-                if sender.send(Some(signal)).is_err() {
-                    break;
-                }
-            }
-        });
-    })?;
-    Ok(())
 }
