@@ -30,6 +30,14 @@ fn a_wrong_value_in_the_environment_is_refused() {
 }
 
 #[test]
+fn a_program_with_a_name_is_refused_under_its_name() {
+    let mut children = Command::new(env!("CARGO_BIN_EXE_example-children"));
+    let end = Child::start(children.env("GRACEFUL_DRAIN", "abc")).end();
+    assert_refused(&end);
+    end.assert_said("graceful[children]: GRACEFUL_DRAIN=abc: ");
+}
+
+#[test]
 fn a_value_that_is_not_text_is_refused() {
     use std::os::unix::ffi::OsStrExt;
     let value = std::ffi::OsStr::from_bytes(b"\xff\n30s");

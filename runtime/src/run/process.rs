@@ -15,11 +15,12 @@ use crate::model::exit::{Exit, Judged};
 use crate::model::failure::Failure;
 use crate::model::settings::{Options, Settings};
 use crate::model::state::Cause;
-use crate::model::{failure, outcome};
+use crate::model::{failure, outcome, text};
 use crate::os::signal::{Handlers, Setup, Signal};
 use crate::os::{signal, sys};
 use crate::report::publish;
 use crate::run::runtime::RuntimeOptions;
+use crate::say::line;
 use crate::say::line::Level;
 use crate::say::lines;
 use crate::say::stderr::is_journal;
@@ -60,12 +61,14 @@ pub(crate) fn block_on<F: Future<Output: Termination>>(
 ) -> ExitCode {
     assert!(Handle::try_current().is_err(), "{}", refusals::INSIDE_A_RUNTIME);
     assert!(!(options.reap && sys::is_too_late_to_leave_pid_1()), "{}", refusals::REAP_WITH_THREADS);
+    let name = options.name.clone();
     match Started::new(options, runtime) {
         Ok(started) => started.run(main, is_last),
         Err(why) => {
             // A closed stderr is no reason to panic.
             let level = if is_journal() { Level::Error.in_journal() } else { "" };
-            let line = format!("{level}{why}\n");
+            let prefix = line::prefix(name.as_deref().map(text::name).as_deref());
+            let line = format!("{level}{prefix}{why}\n");
             let _ = sys::from_the_background(|| io::stderr().write_all(line.as_bytes()));
             ExitCode::from(failure::MISCONFIGURED)
         }
@@ -87,7 +90,7 @@ impl Started {
     #[track_caller]
     fn new(options: Options, runtime: RuntimeOptions) -> Result<Self, String> {
         let reap = options.reap;
-        let settings = Settings::of_process(options).map_err(|why| refusals::misconfigured(&why))?;
+        let settings = Settings::of_process(options)?;
         let name = settings.name.clone();
 
         // Signals are held back from here on, on this thread and on those it starts, until there are handlers.

@@ -34,14 +34,15 @@ pub fn test<F: Future>(builder: Builder, main: F) -> F::Output {
     let (options, runtime) = builder.into_parts();
     let settings = Settings::of_test(options, Location::caller());
     let _running = Running::begin();
-    let (inbox, wakeup) = signal::inbox().unwrap_or_else(|error| panic!("{}", refusals::no_inbox(&error)));
+    let (inbox, wakeup) = signal::inbox().unwrap_or_else(|error| panic!("graceful: {}", refusals::no_inbox(&error)));
     let life = Lifecycle::new(settings, Writer::new(None, true), wakeup);
     let driver = Driver::default();
     let attended = Attended(Arc::clone(&life));
-    let no_thread = |error| panic!("{}", refusals::no_thread(&error));
+    let no_thread = |error| panic!("graceful: {}", refusals::no_thread(&error));
     life.writer.start(|| {}).unwrap_or_else(no_thread);
     watch::start(&life, inbox, &driver, OTHERS, || {}).unwrap_or_else(no_thread);
-    let runtime = runtime.build(&life, None).unwrap_or_else(|error| panic!("{}", refusals::no_runtime(&error)));
+    let runtime =
+        runtime.build(&life, None).unwrap_or_else(|error| panic!("graceful: {}", refusals::no_runtime(&error)));
     let enlisted = ambient::enlist_runtime(runtime.handle(), &life);
     let entered = current::enter(&life);
 

@@ -70,6 +70,11 @@ pub(crate) struct Fields {
     pub(crate) code: Option<u8>,
 }
 
+/// What each line on standard error begins with: `graceful: `, or `graceful[orders]: `.
+pub(crate) fn prefix(service: Option<&str>) -> String {
+    service.map_or_else(|| "graceful: ".to_owned(), |name| format!("graceful[{name}]: "))
+}
+
 impl Line {
     pub(crate) fn new(level: Level, text: impl Into<String>) -> Self {
         Self { level, text: text.into(), to: To::Either, fields: Box::default() }

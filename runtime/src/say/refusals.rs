@@ -9,41 +9,31 @@ use crate::os::signal::Signal;
 use crate::say::line::Line;
 use crate::say::lines::more_failures;
 
-pub(crate) fn misconfigured(why: &str) -> String {
-    format!("graceful: {why}")
-}
-
 pub(crate) fn no_thread(error: &io::Error) -> String {
     format!(
-        "graceful: cannot start: could not create a thread: {error}; check the process and memory limits \
+        "cannot start: could not create a thread: {error}; check the process and memory limits \
          (`ulimit -u`, `pids.max`)"
     )
 }
 
 pub(crate) fn no_inbox(error: &io::Error) -> String {
-    format!(
-        "graceful: cannot start: could not create a socket pair: {error}; check the limit on open files (`ulimit -n`)"
-    )
+    format!("cannot start: could not create a socket pair: {error}; check the limit on open files (`ulimit -n`)")
 }
 
 pub(crate) fn no_handler(signal: Signal, error: &io::Error) -> String {
-    format!("graceful: cannot start: could not install a handler for {signal}: {error}")
+    format!("cannot start: could not install a handler for {signal}: {error}")
 }
 
-pub(crate) fn no_runtime(error: &io::Error) -> String {
-    format!("graceful: {}", without_runtime(error))
-}
-
-/// The same, written by the watch: tokio has panicked, and waits for ever for the threads it had got.
-pub(crate) fn no_runtime_to_come_back_from(why: &io::Error) -> Line {
-    Line::report(without_runtime(why))
-}
-
-fn without_runtime(why: impl fmt::Display) -> String {
+pub(crate) fn no_runtime(why: &io::Error) -> String {
     format!(
         "cannot start: could not create a tokio runtime: {why}; check the limits on threads and open files \
          (`ulimit -u`, `ulimit -n`)"
     )
+}
+
+/// The same, written by the watch: tokio has panicked, and waits for ever for the threads it had got.
+pub(crate) fn no_runtime_to_come_back_from(why: &io::Error) -> Line {
+    Line::report(no_runtime(why))
 }
 
 pub(crate) fn outside(what: &str) -> String {
@@ -122,7 +112,7 @@ mod tests {
     fn a_start_that_fails_says_what_failed_and_why() {
         let error = io::Error::other("none left");
         let starts = |text: &str, failed: &str| {
-            let start = format!("graceful: cannot start: could not {failed}: none left");
+            let start = format!("cannot start: could not {failed}: none left");
             assert!(text.starts_with(&start), "{text}");
         };
         starts(&no_thread(&error), "create a thread");

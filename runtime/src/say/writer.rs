@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::os::{sys, threads};
+use crate::say::line;
 use crate::say::line::{Level, Line, To};
 use crate::say::queue::{First, Job, Queue, Second};
 use crate::say::stderr::{has_room, is_journal, write_all, write_past_the_lock};
@@ -30,7 +31,7 @@ struct Shared {
     more: Condvar,
     /// Everything was written.
     empty: Condvar,
-    /// Written before each line: `graceful: `.
+    /// Written before each line.
     prefix: String,
     /// Standard error is systemd's journal: each line begins with its level.
     is_journal: bool,
@@ -41,16 +42,12 @@ struct Shared {
 impl Writer {
     /// A handle to a thread that has yet to be started.
     pub(crate) fn new(name: Option<&str>, is_captured: bool) -> Self {
-        let prefix = match name {
-            None => "graceful: ".to_owned(),
-            Some(name) => format!("graceful[{name}]: "),
-        };
         let (more, empty) = (Condvar::new(), Condvar::new());
         Self(Arc::new(Shared {
             queue: Mutex::default(),
             more,
             empty,
-            prefix,
+            prefix: line::prefix(name),
             is_journal: !is_captured && is_journal(),
             is_captured: AtomicBool::new(is_captured),
         }))

@@ -36,7 +36,7 @@ pub fn reloads() -> Reloads {
     if !life.settings.is_test
         && let Err(error) = life.listeners.reloads.listen(&life.notifier.wakeup)
     {
-        panic!("{}", refusals::no_handler(Signal::Hangup, &error));
+        panic!("graceful: {}", refusals::no_handler(Signal::Hangup, &error));
     }
     let done = life.listeners.reloads.join();
     Reloads { seen: done.load(Ordering::Relaxed), done, next: None, life }
