@@ -114,8 +114,11 @@ fn blocking() -> Vec<Row> {
             .forced()
             .says("  copy (tests/faults/child/stuck.rs:")
             .says("ms, blocking its thread ("),
+        // A second thread writes the report past the lock, and gets the time to.
         case("standard error stays locked", "locks_stderr")
             .forced()
+            .says("  write (tests/faults/child/stuck.rs:")
+            .says("ms, blocking its thread (")
             .says("graceful: exit code 124: out of time, still running: write"),
         // The next thing written is the report.
         case("standard error is locked during the stop", "locks_stderr_when_told")
@@ -127,6 +130,7 @@ fn blocking() -> Vec<Row> {
                 asked
             })
             .forced()
+            .says("  write (tests/faults/child/stuck.rs:")
             .says("graceful: exit code 124: out of time, still running: write"),
     ]
 }

@@ -69,6 +69,17 @@ impl Queue {
         is_first_at_one || self.second != Second::None || !self.reports.is_empty()
     }
 
+    /// Whether the thread that is to write does not get a processor. One that has taken a report is kept from writing it by
+    /// nothing else while standard error has room.
+    pub(crate) fn is_starved(&self, has_room: impl Fn() -> bool) -> bool {
+        match (self.second, self.first) {
+            (Second::Started, _) => true,
+            (Second::Writing, _) | (Second::None, First::WritesAReport) => has_room(),
+            (Second::None, First::Waits) => self.has_more(),
+            (Second::None, First::WritesALine) => false,
+        }
+    }
+
     /// The next report for the second thread, which is done when there is none.
     pub(crate) fn next_for_the_second(&mut self) -> Option<Job> {
         let next = self.next_report();

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::model::budget::LAST_LINES;
 use crate::os::{sys, threads};
 use crate::say::line;
 use crate::say::line::{Level, Line, To};
@@ -134,11 +135,12 @@ impl Writer {
     }
 
     /// Waits until everything was written, for `limit` at most, and returns whether the report was, if there is one.
-    /// If the first thread does not come back from a subscriber or a lock, a second one writes the report.
+    /// If the first thread does not come back from a subscriber or a lock, a second one writes the report. Where that
+    /// thread is kept from writing by nothing but a busy machine, this waits for another 100 ms.
     pub(crate) fn finish(&self, limit: Duration) -> bool {
         self.flush(limit / 2) || {
             self.insist();
-            self.wait(limit / 2, Queue::has_report)
+            self.wait(limit / 2, Queue::has_report) || self.is_starved() && self.wait(LAST_LINES, Queue::has_report)
         }
     }
 
@@ -165,14 +167,10 @@ impl Writer {
         }
     }
 
-    /// Work is queued but the writer has not started on it: the machine is overloaded, standard error is not blocked.
-    pub(crate) fn is_starved(&self) -> bool {
-        let queue = self.0.lock();
-        match queue.second {
-            Second::None => queue.first == First::Waits && queue.has_more(),
-            Second::Started => true,
-            Second::Writing => false,
-        }
+    /// The thread that is to write has not begun, or is in the middle of a report that standard error has room for: the
+    /// machine is overloaded.
+    fn is_starved(&self) -> bool {
+        self.0.lock().is_starved(has_room)
     }
 
     /// From now on, writes past a test harness that captures output.
@@ -336,16 +334,17 @@ mod tests {
     #[test]
     fn a_writer_that_has_not_begun_its_work_is_starved() {
         let writer = alone();
-        assert!(!writer.is_starved());
+        let is_starved = |has_room: bool| writer.0.lock().is_starved(|| has_room);
+        assert!(!is_starved(true));
         writer.say(Line::info("a line"));
-        assert!(writer.is_starved());
+        assert!(is_starved(false));
         writer.0.lock().first = First::WritesALine;
-        assert!(!writer.is_starved());
-        writer.0.lock().first = First::Waits;
+        assert!(!is_starved(true));
         writer.0.lock().second = Second::Started;
-        assert!(writer.is_starved());
+        assert!(is_starved(false));
         writer.0.lock().second = Second::Writing;
-        assert!(!writer.is_starved());
+        assert!(is_starved(true), "it has taken the report, and nothing is in its way");
+        assert!(!is_starved(false), "nobody reads standard error");
     }
 
     #[test]

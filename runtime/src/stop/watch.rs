@@ -339,11 +339,7 @@ impl Watch {
         let left = self.left();
         let had = self.reported.map_or(Duration::ZERO, |at| at.elapsed());
         let at_least = LAST_LINES_AT_LEAST.saturating_sub(had);
-        let is_written = self.life.writer.finish(left.clamp(at_least, LAST_LINES));
-        // If the writer never got the CPU, give it another 100 ms.
-        if !is_written && self.life.writer.is_starved() {
-            self.life.writer.flush(LAST_LINES);
-        }
+        self.life.writer.finish(left.clamp(at_least, LAST_LINES));
         (self.others.kill_children)();
         sys::exit_now(code)
     }
