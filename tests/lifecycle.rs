@@ -214,9 +214,11 @@ async fn a_worker_that_finishes_after_the_instant_of_the_abort_has_not() {
 #[graceful::test(stop_timeout = "10s", start_paused = true)]
 #[should_panic(expected = "real io (")]
 async fn real_io_during_a_stop_on_the_paused_clock_runs_into_the_budget_at_once() {
-    let (mut near, far) = std::os::unix::net::UnixStream::pair().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let far = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (mut near, _) = listener.accept().unwrap();
     far.set_nonblocking(true).unwrap();
-    let far = tokio::net::UnixStream::from_std(far).unwrap();
+    let far = tokio::net::TcpStream::from_std(far).unwrap();
     graceful::spawn("real io", async move { far.readable().await });
     graceful::stop();
     let began = std::time::Instant::now();
