@@ -61,7 +61,7 @@ pub(crate) const NO_SIGNAL: &str = "stop_signal: this is not the number of a sig
 pub(crate) const REAP_WITH_THREADS: &str = "reap: this process has threads already: start the lifecycle before anything else, as #[graceful::main] on main does";
 
 pub(crate) fn no_init(error: &io::Error) -> String {
-    format!("graceful: cannot start: could not fork, to reap orphans as PID 1: {error}; check `pids.max`")
+    format!("cannot start: could not fork, to reap orphans as PID 1: {error}; check `pids.max`")
 }
 
 pub(crate) fn test_aborted(report: Option<&StopFacts>) -> String {
