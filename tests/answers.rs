@@ -168,6 +168,19 @@ fn a_platform_that_kills_before_the_deadline_is_named_at_the_start() {
     assert!(said(&[]).is_empty());
 }
 
+#[test]
+fn it_is_named_within_a_second_by_a_service_that_is_never_ready() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_answers"));
+    command.args(["never_ready"]).env_remove("KUBERNETES_SERVICE_HOST").env("SUPERVISOR_ENABLED", "1");
+    let child = Child::start(&mut command);
+    child.prints("up");
+    let began = Instant::now();
+    child.says("supervisord sends SIGKILL 10 s after");
+    assert!(began.elapsed() < Duration::from_secs(2), "{child}");
+    child.terminate();
+    child.end().assert_code(0);
+}
+
 /// The first processor that this process may use.
 fn first_processor() -> String {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux has it");

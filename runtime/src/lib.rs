@@ -118,7 +118,7 @@
 //! | a worker is polled and gets nowhere | [`progress`] and [`is_progressing`] show that |
 //! | a function given to [`at_exit`] blocks or panics | it holds up the exit for 50 ms at the most, and the others not at all; a line, nothing else |
 //! | the subscriber's filter leaves out the target `graceful`, as `my_app=debug` does | the lines are on standard error; `my_app=debug,graceful=info` records them |
-//! | the platform kills before the deadline, as far as the environment tells | a warning when the service is ready, at the latest when it stops; none if both can be set and `stop_timeout` was |
+//! | the platform kills before the deadline, as far as the environment tells | a warning within the first second, or when the service is ready before that; none if both can be set and `stop_timeout` was |
 //! | the process stood still past a deadline, for 200 ms or more (SIGSTOP, a frozen cgroup, a machine that is too busy) | when it goes on, what is due has 50 ms to finish; then come the abort and the end. This is granted once in a stop; a line says which of them it was |
 //! | tokio's clock is paused, or moved, in a program | the stop goes by real time; in a test, by the test's clock |
 //! | everything was joined, and the machine is too busy for the rest | the rest gets up to half a second more; the code stays what it is |
@@ -348,7 +348,8 @@
 //! dropped, and there is no report. SIGKILL cannot be handled, nor can a signal between `exec` and the first line of
 //! `main`. Forking is fine only before the lifecycle starts. `std::process::exit` ends the process at once. As PID 1
 //! the process reaps only the children it waits for, unless it has [`reap`](Builder::reap). Where real-time threads of other programs take every core, the end is
-//! late by as much as the kernel keeps the process from running. On Windows, ctrl-c and ctrl-break, close, shutdown and logoff
+//! late by as much as the kernel keeps the process from running. With `RUST_BACKTRACE=1` std can deadlock when memory runs out
+//! while it prints a backtrace; during the start only SIGKILL ends that. On Windows, ctrl-c and ctrl-break, close, shutdown and logoff
 //! stand in for SIGINT and SIGTERM; that part compiles, but has not been run.
 
 mod os;

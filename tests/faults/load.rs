@@ -1,4 +1,4 @@
-//! How late this machine wakes a sleeping thread: whether it is overloaded.
+//! How late this machine runs what could run: whether it is overloaded.
 
 use std::fs;
 use std::sync::Mutex;
@@ -14,30 +14,44 @@ const LATE: Duration = Duration::from_millis(5);
 /// When the measuring thread was woken late.
 static LATE_AT: Mutex<Vec<Instant>> = Mutex::new(Vec::new());
 
+/// After so many naps the system is asked as well.
+const NAPS: usize = 20;
+
+/// So much time, in which some thread could have run and did not, shows it too. A thread that sleeps nearly always is
+/// woken in time even where one that has work to do waits.
+const WAITED: Duration = Duration::from_millis(20);
+
+/// For how long some thread had waited for a processor in all, and when the system was asked.
+static PRESSURE: Mutex<Vec<(Instant, Duration)>> = Mutex::new(Vec::new());
+
 /// Measures from now on, for as long as the table runs.
 pub(crate) fn watch() {
     thread::spawn(|| {
         loop {
-            let begun = Instant::now();
-            sleep(NAP);
-            if begun.elapsed() >= NAP + LATE {
-                LATE_AT.lock().expect("nobody panics here").push(Instant::now());
+            PRESSURE.lock().expect("nobody panics here").extend(pressure());
+            for _ in 0..NAPS {
+                let begun = Instant::now();
+                sleep(NAP);
+                if begun.elapsed() >= NAP + LATE {
+                    LATE_AT.lock().expect("nobody panics here").push(Instant::now());
+                }
             }
         }
     });
 }
 
-/// Whether the machine was overloaded at any time since `begun`. A thread that sleeps nearly always is woken in time even
-/// where one that has work to do is not, so the load that the system counts matters as well.
+/// Whether the machine was overloaded at any time since `begun`.
 pub(crate) fn since(begun: Instant) -> bool {
-    let late = LATE_AT.lock().expect("nobody panics here");
-    late.last().is_some_and(|at| *at >= begun) || is_loaded()
+    let was_woken_late = LATE_AT.lock().expect("nobody panics here").last().is_some_and(|at| *at >= begun);
+    let asked = PRESSURE.lock().expect("nobody panics here");
+    let before = asked.iter().rev().find(|(at, _)| *at <= begun);
+    let waited = before.zip(pressure()).map(|((_, before), (_, now))| now.saturating_sub(*before));
+    was_woken_late || waited.is_some_and(|waited| waited >= WAITED)
 }
 
-/// Whether more than two threads wait for each processor, on the average of the last minute.
-fn is_loaded() -> bool {
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load = load.split_whitespace().next().and_then(|load| load.parse::<f64>().ok());
-    let processors = thread::available_parallelism().map_or(1, |count| count.get().min(1000));
-    load.is_some_and(|load| load > 2.0 * f64::from(u16::try_from(processors).unwrap_or(1)))
+/// What the kernel counts, where it does: `proc_pressure(5)`.
+fn pressure() -> Option<(Instant, Duration)> {
+    let text = fs::read_to_string("/proc/pressure/cpu").ok()?;
+    let total = text.lines().next()?.rsplit_once("total=")?.1.parse().ok()?;
+    Some((Instant::now(), Duration::from_micros(total)))
 }

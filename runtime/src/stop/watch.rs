@@ -123,6 +123,7 @@ impl Watch {
                 self.life.time.alarms.ring(Instant::now());
                 self.check_workers();
                 if !self.life.settings.is_test {
+                    self.life.introduce();
                     self.life.notice_replaced_handlers();
                 }
                 (self.others.reap_children)();

@@ -20,8 +20,9 @@ impl Lifecycle {
         }
     }
 
-    /// Writes the settings in force, once: late enough for main to have set a subscriber that receives them.
-    fn introduce(&self) {
+    /// Writes the settings in force, once: late enough for main to have set a subscriber that receives them. That is when
+    /// the service is ready or stops, and after a second at the latest.
+    pub(crate) fn introduce(&self) {
         if self.phase.introduce() && !self.settings.is_test {
             self.writer.say(lines::started(&self.settings));
             if let Some(line) = lines::killed_before_the_deadline(&self.settings) {
