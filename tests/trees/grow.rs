@@ -115,16 +115,16 @@ impl Tree {
         sleep(Duration::from_millis(rest)).await;
         if !stops_all {
             self.act_on_roots(Deed::Stop);
-            let _ = timeout(Duration::from_secs(2), graceful::idle()).await;
+            let _ = timeout(Duration::from_secs(2), all_gone()).await;
             self.act_on_roots(Deed::Abort);
             sleep(Duration::from_millis(1)).await;
         }
         let is_over = || !self.lock().log.is_empty() && graceful::cause().is_some();
-        if timeout(Duration::from_millis(1), graceful::idle()).await.is_err() && !is_over() {
+        if timeout(Duration::from_millis(1), all_gone()).await.is_err() && !is_over() {
             self.note(0, What::StopCalled);
             graceful::stop();
         }
-        let is_idle = timeout(Duration::from_secs(60), graceful::idle()).await.is_ok();
+        let is_idle = timeout(Duration::from_secs(60), all_gone()).await.is_ok();
         let status = graceful::status();
         let alive = status.workers.iter().filter(|worker| worker.live > 0);
         let live = alive.map(|worker| worker.name.clone()).collect();
@@ -392,4 +392,12 @@ async fn body(tree: Arc<Tree>, plan: usize, of: usize) -> Result<(), String> {
     life.ask();
     let end = if life.node().fails_when_told { End::Fails } else { End::Well };
     life.end(end)
+}
+
+/// Resolves when no worker is left: those of the stage `Late` too, which `idle()` leaves out.
+async fn all_gone() {
+    graceful::idle().await;
+    while graceful::status().workers.iter().any(|worker| worker.live > 0) {
+        sleep(Duration::from_millis(5)).await;
+    }
 }

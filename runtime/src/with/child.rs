@@ -102,7 +102,7 @@ where
 
 /// A command with options of its own, for [`child`].
 ///
-/// ```
+/// ```no_run
 /// use std::process::Command;
 ///
 /// use graceful::{ChildCommand, Signal};
