@@ -15,6 +15,7 @@ mod streams;
 
 mod clean;
 mod clocks;
+mod host;
 mod nasty;
 mod numbers;
 mod reraise;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         signals::rows(),
         starts::rows(),
         numbers::rows(),
+        host::rows(),
         reraise::rows(),
     ]
     .into_iter()

@@ -12,6 +12,11 @@ use nix::unistd::geteuid;
 /// The first id of such users, beyond those of people and of services.
 const FIRST: u32 = 0x4000_0000;
 
+/// What a shell does to become the user 65534 without capabilities, if the test runs as root; otherwise it stays the
+/// same user, without a way to more.
+pub(crate) const NOBODY: &str = "if [ \"$(id -u)\" = 0 ]; then cd / && exec setpriv --reuid 65534 --regid 65534 \
+     --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs -- \"$@\"; fi; exec setpriv --no-new-privs -- \"$@\"";
+
 /// The program, where such a user may run it.
 pub(crate) fn program() -> &'static Path {
     static COPY: OnceLock<PathBuf> = OnceLock::new();

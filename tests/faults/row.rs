@@ -34,6 +34,8 @@ pub(crate) struct Row {
     pub(crate) runtimes: &'static [&'static str],
     /// What a shell does before it becomes the program; each is a run of its own.
     pub(crate) setups: Vec<String>,
+    /// A program with its options that starts it. Where that cannot run, the row is skipped.
+    pub(crate) starter: Option<(&'static str, &'static str)>,
     pub(crate) environment: Vec<(&'static str, &'static str)>,
     /// How long the act may wait for the program, where that is long.
     pub(crate) patience: Option<Duration>,
@@ -68,8 +70,18 @@ pub(crate) enum Stage {
     Fifo,
     /// As PID 1 of a namespace.
     Pid1,
+    /// With mounts of its own, which this command of a shell has made.
+    Mounts(&'static str),
+    /// As the user 65534, who may do nothing special.
+    Nobody,
     /// As a user of its own, whose limits count only its own threads.
     OwnUser,
+}
+
+impl Stage {
+    pub(crate) fn needs_a_namespace(self) -> bool {
+        matches!(self, Self::Pid1 | Self::Mounts(_))
+    }
 }
 
 /// A row of `group` whose program is a case of the same group. SIGTERM is sent when it is up, and it ends with 0 at
@@ -81,6 +93,7 @@ pub(crate) fn row(group: &'static str, name: &'static str, case: &'static str) -
         program: (group, case),
         runtimes: BOTH,
         setups: vec![String::new()],
+        starter: None,
         environment: Vec::new(),
         patience: None,
         stage: Stage::Plain,
@@ -139,6 +152,12 @@ impl Row {
     pub(crate) fn after_each(mut self, setups: impl IntoIterator<Item = String>) -> Self {
         self.setups = setups.into_iter().collect();
         self
+    }
+
+    /// Started by this program, with these options.
+    pub(crate) fn inside(mut self, program: &'static str, options: &'static str) -> Self {
+        self.starter = Some((program, options));
+        self.after(&format!("exec {program} {options} \"$@\""))
     }
 
     pub(crate) fn at(mut self, stage: Stage) -> Self {

@@ -12,7 +12,7 @@ use graceful_tests::End;
 use nix::sys::resource::{Resource, setrlimit};
 
 use crate::expected::Way;
-use crate::row::{Row, Stage};
+use crate::row::Row;
 use crate::scene::{self, AGAIN, Scene};
 use crate::{left_behind, load, own_user};
 
@@ -86,10 +86,9 @@ fn run(tasks: &[&Task<'_>], at_once: usize, no_namespaces: Option<&str>, done: &
         for _ in 0..at_once {
             scope.spawn(|| {
                 while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let result = match no_namespaces {
-                        Some(why) if task.row.stage == Stage::Pid1 => task.skipped(why),
-                        _ => task.run(),
-                    };
+                    let no_namespace = no_namespaces.filter(|_| task.row.stage.needs_a_namespace());
+                    let why = no_namespace.map(str::to_owned).or_else(|| scene::no_starter(task.row));
+                    let result = why.map_or_else(|| task.run(), |why| task.skipped(&why));
                     let _ = done.send(result);
                 }
             });

@@ -72,7 +72,7 @@ impl Scene {
 
         let program = match (runtime, row.stage) {
             ("panic_abort", _) => aborting::program(),
-            (_, Stage::OwnUser) => own_user::program(),
+            (_, Stage::OwnUser | Stage::Nobody) => own_user::program(),
             _ => Path::new(env!("CARGO_BIN_EXE_fault")),
         };
         let mut command = if row.stage == Stage::Pid1 {
@@ -85,6 +85,13 @@ impl Scene {
         };
         if row.stage == Stage::OwnUser {
             own_user::become_one(&mut command, number);
+        }
+        if row.stage == Stage::Nobody {
+            command = in_shell(own_user::NOBODY, &command);
+        }
+        if let Stage::Mounts(mount) = row.stage {
+            let script = format!("{mount} && exec \"$@\"");
+            command = starting("unshare", &mounts(&script), program);
         }
         command.args(arguments).env(TAG, &tag);
         command.envs(row.environment.iter().copied());
@@ -264,6 +271,26 @@ fn namespace() -> Vec<&'static str> {
         options.insert(0, "--map-root-user");
     }
     options
+}
+
+/// The command that makes a namespace of mounts, and then runs a script in it.
+fn mounts(script: &str) -> Vec<&str> {
+    let mut options = vec!["--mount", "sh", "-c", script, "sh"];
+    if !geteuid().is_root() {
+        options.insert(0, "--map-root-user");
+    }
+    options
+}
+
+/// Why the program that is to start that of the row cannot run here, if it cannot.
+pub(crate) fn no_starter(row: &Row) -> Option<String> {
+    let (program, options) = row.starter?;
+    let tried = Command::new("sh").arg("-c").arg(format!("exec {program} {options} true")).output();
+    match tried {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+        Err(error) => Some(format!("{program}: {error}")),
+    }
 }
 
 /// Whether this machine allows a namespace; else why not.
