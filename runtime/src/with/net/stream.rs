@@ -19,6 +19,7 @@ use super::sockets::Accepted;
 use crate::work::own_entry::OwnEntry;
 
 /// How long the peer may still be busy with what was written last, in milliseconds.
+#[cfg(target_os = "linux")]
 const RECENTLY: u32 = 250;
 
 /// A connection to a client, over TCP or a Unix socket, as [`Listener::accept`](super::Listener::accept) returns it.
