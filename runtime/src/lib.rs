@@ -119,6 +119,7 @@
 //! | a function given to [`at_exit`] blocks or panics | it holds up the exit for 50 ms at the most, and the others not at all; a line, nothing else |
 //! | the subscriber's filter leaves out the target `graceful`, as `my_app=debug` does | the lines are on standard error; `my_app=debug,graceful=info` records them |
 //! | the platform kills before the deadline, as far as the environment tells | a warning within the first second, or when the service is ready before that; none if both can be set and `stop_timeout` was |
+//! | on Windows, the console is closed, the user logs off, the system shuts down | a stop as by SIGTERM; the system ends the process some seconds later, and a line says so where the budget is longer |
 //! | the process stood still past a deadline, for 200 ms or more (SIGSTOP, a frozen cgroup, a machine that is too busy) | when it goes on, what is due has 50 ms to finish; then come the abort and the end. This is granted once in a stop; a line says which of them it was |
 //! | tokio's clock is paused, or moved, in a program | the stop goes by real time; in a test, by the test's clock |
 //! | everything was joined, and the machine is too busy for the rest | the rest gets up to half a second more; the code stays what it is |
@@ -298,8 +299,9 @@
 //! unblocked only when the handlers are in place, and all that before the runtime is built. A signal
 //! that comes meanwhile is pending; one that comes during a long start-up is remembered.
 //!
-//! **Why `_exit` at the deadline?** `std::process::exit` waits for atexit handlers and for other exits. The orderly
-//! end returns from main, so that standard output is flushed; the watch stays armed until the process is gone.
+//! **Why `_exit` at the deadline?** `std::process::exit` waits for atexit handlers and for other exits; on Windows, where
+//! `TerminateProcess` takes its place, it flushes standard output, which may block for ever. The orderly end returns from
+//! main, so that standard output is flushed; the watch stays armed until the process is gone.
 //!
 //! **Why does PID 1 fork to reap?** An orphan becomes a child of PID 1 that looks like every other: the kernel does not
 //! tell it from one that the program has started itself. To wait for any child, in the program, would take the status of
@@ -347,10 +349,16 @@
 //! With `panic = "abort"` a panic is the end of the process, by SIGABRT (134 in a shell): nothing is drained or
 //! dropped, and there is no report. SIGKILL cannot be handled, nor can a signal between `exec` and the first line of
 //! `main`. Forking is fine only before the lifecycle starts. `std::process::exit` ends the process at once. As PID 1
-//! the process reaps only the children it waits for, unless it has [`reap`](Builder::reap). Where real-time threads of other programs take every core, the end is
-//! late by as much as the kernel keeps the process from running. With `RUST_BACKTRACE=1` std can deadlock when memory runs out
-//! while it prints a backtrace; during the start only SIGKILL ends that. On Windows, ctrl-c and ctrl-break, close, shutdown and logoff
-//! stand in for SIGINT and SIGTERM; that part compiles, but has not been run.
+//! the process reaps only the children it waits for, unless it has [`reap`](Builder::reap). Where real-time threads of other
+//! programs take every core, the end is late by as much as the kernel keeps the process from running. Under valgrind, which
+//! runs one thread at a time and that slowly, a clean stop takes half a second. With `RUST_BACKTRACE=1` std can deadlock when
+//! memory runs out while it prints a backtrace; during the start only SIGKILL ends that.
+//!
+//! On Windows the console's events stand in for signals: ctrl-c is SIGINT; ctrl-break, a closed console, logoff and shutdown
+//! are SIGTERM; the others never come. A service is told of each user's logoff, and goes on. Whatever the budget is, the
+//! system ends the process 5 s after its console was closed, its user logged off or a shutdown began, and a service 20 s
+//! after that: set `stop_timeout` to less where that matters. Killing a process from outside, as `taskkill /F` and
+//! `Child::kill` do, is a SIGKILL. With `reraise` the code is 128 + the signal's number.
 
 mod os;
 mod model;
