@@ -193,7 +193,6 @@ async fn the_process_may_stop_while_a_worker_has_time_of_its_own_left() {
 
 #[graceful::test(stop_timeout = "60s", start_paused = true)]
 async fn the_time_of_a_worker_above_may_begin_later() {
-    let waited = Arc::<Mutex<Vec<_>>>::default();
     #[graceful::worker(stop_timeout = "1s", on_timeout = "log")]
     async fn parent(waited: Arc<Mutex<Vec<Duration>>>) {
         let child = graceful::spawn("child", async move {
@@ -205,6 +204,7 @@ async fn the_time_of_a_worker_above_may_begin_later() {
         child.stop();
         child.await.unwrap();
     }
+    let waited = Arc::<Mutex<Vec<_>>>::default();
     let parent = parent(Arc::clone(&waited)).spawn();
     sleep(SECOND).await;
     parent.stop();

@@ -217,7 +217,9 @@ impl Watch {
     fn receive(&mut self, signal: Signal) {
         if let Some(closing) = signal::closing() {
             let line = signals::closing(&closing, self.life.settings.stop_timeout);
-            line.into_iter().for_each(|line| self.life.writer.say(line));
+            if let Some(line) = line {
+                self.life.writer.say(line);
+            }
         }
         if !self.life.settings.signals.contains(&signal) {
             return self.dump_or_reload(signal);
