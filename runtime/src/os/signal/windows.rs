@@ -197,3 +197,21 @@ impl Drop for Handlers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_waits_behind_no_other_wake_up() {
+        let (mut inbox, wakeup) = inbox().expect("a channel");
+        for _ in 0..1000 {
+            wakeup.wake();
+        }
+        wakeup.arrived[Signal::Interrupt as usize].store(true, Ordering::SeqCst);
+        wakeup.wake();
+        inbox.wait(Some(Duration::ZERO));
+        assert_eq!(inbox.take().collect::<Vec<_>>(), [Signal::Interrupt]);
+        assert_eq!(inbox.take().count(), 0, "it counts once");
+    }
+}
