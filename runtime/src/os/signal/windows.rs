@@ -58,7 +58,7 @@ pub(crate) fn replaced() -> Vec<Signal> {
 pub(crate) struct Inbox {
     receiver: mpsc::Receiver<()>,
     /// Per signal of [`Signal::ALL`]: whether it arrived since the last check.
-    arrived: Arc<[AtomicBool; 6]>,
+    arrived: Arc<[AtomicBool; Signal::ALL.len()]>,
 }
 
 impl Inbox {
@@ -79,7 +79,7 @@ impl Inbox {
 #[derive(Clone, Debug)]
 pub(crate) struct Wakeup {
     sender: mpsc::SyncSender<()>,
-    arrived: Arc<[AtomicBool; 6]>,
+    arrived: Arc<[AtomicBool; Signal::ALL.len()]>,
 }
 
 impl Wakeup {
