@@ -4,8 +4,8 @@
 
 #[cfg(unix)]
 pub(crate) use unix::{
-    Mask, at_exit, die_of, exit_now, from_the_background, handler, is_ignored, is_writable, keep_default_up,
-    outranked_by, register, wait_readable, wait_writable,
+    Mask, at_exit, die_of, exit_now, from_the_background, handler, is_ignored, is_writable, keep_default_up, register,
+    wait_readable, wait_writable,
 };
 
 #[cfg(target_os = "linux")]
@@ -30,11 +30,14 @@ pub(crate) use unix::{idle_millis, unsent};
 #[cfg(windows)]
 pub(crate) use windows::{
     at_exit, die_of, exit_now, from_the_background, handle_console_events, ignore_console_events, is_service,
-    outranked_by, write_to_console,
+    write_to_console,
 };
+
+pub(crate) use priority::outranked_by;
 
 #[cfg(target_os = "linux")]
 mod init;
+mod priority;
 #[cfg(all(unix, feature = "process"))]
 mod process;
 #[cfg(windows)]
@@ -88,19 +91,24 @@ mod unix {
     /// fraction of what the exact time costs.
     #[cfg(target_os = "linux")]
     pub(crate) fn coarse_millis() -> u64 {
-        let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: `now` is valid for the call. Every Linux has the clock; were it not there, `now` would stay zero.
-        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &raw mut now) };
-        now.tv_sec.cast_unsigned() * 1000 + now.tv_nsec.cast_unsigned() / 1_000_000
+        let (seconds, nanos) = now(libc::CLOCK_MONOTONIC_COARSE);
+        seconds * 1000 + nanos / 1_000_000
     }
 
     /// Microseconds on the clock that systemd compares messages by.
     #[cfg(feature = "systemd")]
     pub(crate) fn monotonic_micros() -> u64 {
+        let (seconds, nanos) = now(libc::CLOCK_MONOTONIC);
+        seconds * 1_000_000 + nanos / 1000
+    }
+
+    /// Seconds, and nanoseconds below one. The types are the system's own, 32 bits long on some.
+    #[cfg(any(target_os = "linux", feature = "systemd"))]
+    fn now(clock: libc::clockid_t) -> (u64, u64) {
         let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: `now` is valid for the call. Every Unix has the clock; were it not there, `now` would stay zero.
-        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-        now.tv_sec.cast_unsigned() * 1_000_000 + now.tv_nsec.cast_unsigned() / 1000
+        // SAFETY: `now` is valid for the call. Were the clock not there, it would stay zero.
+        unsafe { libc::clock_gettime(clock, &raw mut now) };
+        (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0))
     }
 
     /// Waits until `fd` is readable, for `limit` at most (`None` waits for ever), to the millisecond. A socket's own
@@ -127,30 +135,6 @@ mod unix {
         let written = write();
         mask.apply();
         written
-    }
-
-    /// Starts one of the crate's threads. In a real-time process (`SCHED_FIFO`, `SCHED_RR`) it gets a higher priority
-    /// than the calling thread, which would starve it for ever by never waiting.
-    pub(crate) fn outranked_by<T>(start: impl FnOnce() -> T) -> T {
-        let mut policy = 0;
-        let mut own = MaybeUninit::<libc::sched_param>::zeroed();
-        // SAFETY: both pointers are valid for the call, and zeroed is a valid value should it fail.
-        let (is_known, own) = unsafe {
-            let known = libc::pthread_getschedparam(libc::pthread_self(), &raw mut policy, own.as_mut_ptr());
-            (known == 0, own.assume_init())
-        };
-        if !is_known || (policy != libc::SCHED_FIFO && policy != libc::SCHED_RR) {
-            return start();
-        }
-        let mut higher = own;
-        higher.sched_priority += 1;
-        // A thread inherits the priority of the one that starts it. If a higher one is not granted, nothing changes.
-        // SAFETY: the parameters are valid for the calls, which touch no memory of ours.
-        unsafe { libc::pthread_setschedparam(libc::pthread_self(), policy, &raw const higher) };
-        let started = start();
-        // SAFETY: as above.
-        unsafe { libc::pthread_setschedparam(libc::pthread_self(), policy, &raw const own) };
-        started
     }
 
     /// Waits for one of these events, for `millis` at most (-1 is for ever), and returns those that are ready.

@@ -67,11 +67,13 @@ pub(crate) fn suspended_by(child: i32) -> Option<i32> {
 ///
 /// There is no such child.
 fn ended(kind: libc::idtype_t, id: i32, what: i32) -> io::Result<Option<(i32, i32)>> {
+    // Each system has its own type for it.
+    let id = libc::id_t::try_from(id).map_err(io::Error::other)?;
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     // SAFETY: `info` is valid for the call. It stays zero if there is nothing to tell; the fields read are those of a
     // `SIGCHLD`, which `waitid` fills.
     unsafe {
-        if libc::waitid(kind, id.cast_unsigned(), info.as_mut_ptr(), what | libc::WNOHANG) != 0 {
+        if libc::waitid(kind, id, info.as_mut_ptr(), what | libc::WNOHANG) != 0 {
             return Err(io::Error::last_os_error());
         }
         let info = info.assume_init();

@@ -15,11 +15,6 @@ pub(crate) fn at_exit(_: extern "C" fn()) {}
 /// There is no death by a signal on Windows.
 pub(crate) fn die_of(_: i32) {}
 
-/// Starts one of the crate's threads, like any other.
-pub(crate) fn outranked_by<T>(start: impl FnOnce() -> T) -> T {
-    start()
-}
-
 /// Writes. No terminal suspends a process for writing.
 pub(crate) fn from_the_background<T>(write: impl FnOnce() -> T) -> T {
     write()
