@@ -32,9 +32,8 @@ impl fmt::Display for FailureKind {
     }
 }
 
-pub(crate) fn failed(failure: &Failure) -> Option<Line> {
-    // Std has printed main's error.
-    (!matches!(failure.kind, FailureKind::Code(_))).then(|| Line::error(failure.to_string()).by(&failure.subject))
+pub(crate) fn failed(failure: &Failure) -> Line {
+    Line::error(failure.to_string()).by(&failure.subject)
 }
 
 /// A failure that the policy tolerates.
@@ -54,8 +53,4 @@ pub(crate) fn restarts_again_and_again(failure: &Failure, times: u32, lately: u6
         failure.kind
     ))
     .by(&failure.subject)
-}
-
-pub(crate) fn noted(failure: &Failure) -> Line {
-    Line::error(failure.to_string()).by(&failure.subject)
 }

@@ -13,8 +13,9 @@ impl Lifecycle {
             Subject::Main => Cause::MainEnded,
             Subject::Worker(name, _) | Subject::Hook(_, name) => Cause::Failure(Arc::clone(name)),
         };
-        if let Some(line) = failures::failed(&failure) {
-            self.writer.say(line);
+        // Std has printed main's error.
+        if !failure.is_mains() {
+            self.writer.say(failures::failed(&failure));
         }
         self.diagnostics.failures.add(failure);
         self.begin_stop(cause);
@@ -22,7 +23,7 @@ impl Lifecycle {
 
     /// Notes a failure that asks for no stop, since one is under way.
     pub(crate) fn note_failure(&self, failure: Failure) {
-        self.writer.say(failures::noted(&failure));
+        self.writer.say(failures::failed(&failure));
         self.diagnostics.failures.add(failure);
     }
 }
