@@ -9,9 +9,6 @@ use crate::model::state::{Stage, State};
 /// Tells stages to stop: first the workers parked in their slots; then the tokens and the code that waits for a state,
 /// whose wakers may be the user's.
 pub(super) fn cancel(life: &Arc<Lifecycle>, stages: &[Stage]) {
-    if stages.contains(&Stage::Main) {
-        life.members.main.note_told();
-    }
     life.phase.cancel(stages);
     // The early stage is told when the drain begins, and main's with it where there is none: then not again.
     let is_first = |stage: &Stage| life.phase.timeline.note(life.now(), Event::Told(*stage));

@@ -101,6 +101,7 @@ impl Lifecycle {
 
     /// Raises the state, never lowers it, and cancels stages.
     pub(crate) fn advance(&self, to: State, stages: &[Stage]) {
+        // Before the flags. Main is told by no other way: the driver cancels its stage after the state has changed.
         if stages.contains(&Stage::Main) {
             self.members.main.note_told();
         }
