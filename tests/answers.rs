@@ -17,10 +17,15 @@ fn start(arguments: &[&str]) -> Child {
 }
 
 fn stop(case: &str) -> End {
+    stop_timed(case).1
+}
+
+/// When it was asked to stop, and how it ended.
+fn stop_timed(case: &str) -> (Instant, End) {
     let child = start(&[case]);
     child.prints("up");
-    child.terminate();
-    child.end()
+    let asked = child.terminate();
+    (asked, child.end())
 }
 
 #[test]
@@ -241,10 +246,7 @@ fn the_last_resort_comes_last_where_all_ends_in_order() {
 
 #[test]
 fn it_runs_where_the_deadline_ends_the_process() {
-    let child = start(&["leaves_late"]);
-    child.prints("up");
-    let asked = child.terminate();
-    let end = child.end();
+    let (asked, end) = stop_timed("leaves_late");
     end.assert_code(124);
     restored(&end);
     end.assert_gone_between(asked, Duration::ZERO, BUDGET + Duration::from_millis(50));
@@ -283,10 +285,7 @@ fn what_went_wrong_is_said_there_as_well() {
 
 #[test]
 fn one_that_blocks_holds_up_neither_the_others_nor_the_exit() {
-    let child = start(&["blocks_at_exit"]);
-    child.prints("up");
-    let asked = child.terminate();
-    let end = child.end();
+    let (asked, end) = stop_timed("blocks_at_exit");
     end.assert_code(0);
     restored(&end);
     end.assert_said("at_exit `blocks` did not end within 50 ms");
@@ -295,10 +294,7 @@ fn one_that_blocks_holds_up_neither_the_others_nor_the_exit() {
 
 #[test]
 fn nor_does_it_hold_up_the_deadline() {
-    let child = start(&["blocks_at_exit_late"]);
-    child.prints("up");
-    let asked = child.terminate();
-    let end = child.end();
+    let (asked, end) = stop_timed("blocks_at_exit_late");
     end.assert_code(124);
     restored(&end);
     end.assert_said("exit code 124: out of time, still running: stuck");
