@@ -14,6 +14,9 @@ pub const TAG: &str = "GRACEFUL_TESTS_RUN";
 /// How long a process that was killed may take to disappear.
 const DYING: Duration = Duration::from_millis(500);
 
+/// How long processes may take until all of their threads wait.
+const SETTLING: Duration = Duration::from_secs(20);
+
 /// Panics if a process of this run is still there, after it has killed it.
 #[track_caller]
 pub fn assert_none(tag: &str) {
@@ -51,6 +54,21 @@ pub fn is_pid_1(pid: Pid) -> bool {
 pub fn runs(pid: Pid, program: &Path) -> bool {
     let its = fs::read_link(format!("/proc/{pid}/exe"));
     its.is_ok_and(|its| program.canonicalize().is_ok_and(|program| its == program))
+}
+
+/// Waits until every thread of the processes with this tag waits for something. Returns whether that came to pass.
+#[must_use]
+pub fn settle(tag: &str) -> bool {
+    let begun = Instant::now();
+    let is_quiet = || tagged(tag).into_iter().all(is_asleep);
+    // Twice in a row: work that one thread has begun may continue on another.
+    while !(is_quiet() && is_quiet()) {
+        if begun.elapsed() > SETTLING {
+            return false;
+        }
+        sleep(Duration::from_millis(1));
+    }
+    true
 }
 
 /// Whether all of its threads wait for something.

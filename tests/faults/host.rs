@@ -50,8 +50,8 @@ fn starters() -> Vec<Row> {
         }),
         idle("setsid").inside("setsid", "-w").act(terminate_it),
         // It passes the signal on, and then the code.
-        idle("timeout, which gets SIGTERM").inside("timeout", "60"),
-        blocks("timeout, which gets SIGTERM, a blocking worker").inside("timeout", "60"),
+        idle("timeout, which gets SIGTERM").inside("timeout", "60").act(terminate_at_rest),
+        blocks("timeout, which gets SIGTERM, a blocking worker").inside("timeout", "60").act(terminate_at_rest),
         // What it says itself: the program has ended with 0.
         idle("timeout, when the time is over")
             .inside("timeout", "1")
@@ -82,5 +82,13 @@ fn tracers() -> Vec<Row> {
 fn terminate_it(scene: &mut Scene) -> Instant {
     scene.prints("up");
     scene.enter_the_job();
+    scene.terminate()
+}
+
+/// Sends SIGTERM to the one that has started the program, once it has nothing left to do: in the moment after its fork
+/// `timeout` does not know its child yet, and leaves it behind.
+fn terminate_at_rest(scene: &mut Scene) -> Instant {
+    scene.prints("up");
+    scene.settle();
     scene.terminate()
 }

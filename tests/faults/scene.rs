@@ -20,9 +20,6 @@ use crate::left_behind::{self, TAG};
 use crate::row::{Row, Stage};
 use crate::{aborting, own_user, streams};
 
-/// How long a program may take until it only waits.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// The beginning of the text of a panic that is no failure of the program.
 pub(crate) const AGAIN: &str = "once more";
 
@@ -187,13 +184,7 @@ impl Scene {
 
     /// Waits until every thread of it waits for something.
     pub(crate) fn settle(&self) {
-        let begun = Instant::now();
-        let is_quiet = || left_behind::tagged(&self.tag).into_iter().all(left_behind::is_asleep);
-        // Twice in a row: work that one thread has begun may continue on another.
-        while !(is_quiet() && is_quiet()) {
-            assert!(begun.elapsed() < PATIENCE, "it does not settle\n{}", self.child);
-            pause(1);
-        }
+        assert!(left_behind::settle(&self.tag), "it does not settle\n{}", self.child);
     }
 
     /// Closes the other end of its standard error.

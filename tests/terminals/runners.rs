@@ -33,6 +33,8 @@ fn run(line: &str, act: Act) -> Option<End> {
     let child = Child::start(&mut shell);
     if let Gets(signal) = act {
         child.prints_part("up");
+        // In the moment after its fork `timeout` does not know its child yet, and leaves it behind.
+        assert!(left_behind::settle(&tag), "it does not settle\n{child}");
         child.send(signal);
     }
     let end = child.end();
