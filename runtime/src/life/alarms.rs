@@ -45,7 +45,12 @@ impl Alarms {
         *alarm.waker.lock() = None;
     }
 
-    /// Wakes those whose time has come. Called about once a second.
+    /// When the first of them rings.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.0.lock().keys().next().map(|(at, _)| *at)
+    }
+
+    /// Wakes those whose time has come. Called about once a second while one is set for then.
     pub(crate) fn ring(&self, now: Instant) {
         let due = {
             let mut set = self.0.lock();

@@ -94,6 +94,12 @@ impl Entry {
         (self.started.load(Ordering::Acquire) + waiting).saturating_sub(ended)
     }
 
+    /// How many have begun and ended.
+    pub(super) fn turnover(&self) -> u64 {
+        let counts = [&self.started].into_iter().chain(&self.ended);
+        counts.fold(0, |sum, count| sum.wrapping_add(count.load(Ordering::Relaxed)))
+    }
+
     /// How many run code of their own.
     pub(crate) fn running(&self) -> u64 {
         self.live().saturating_sub(self.lingering.load(Ordering::Relaxed).into())

@@ -113,6 +113,28 @@ impl Lifecycle {
         LifeId::of(self)
     }
 
+    /// The tick of the coarse clock that a poll notes. Starts the clock if it stands still.
+    #[inline]
+    pub(crate) fn tick(&self) -> u32 {
+        self.time.clock.latest().unwrap_or_else(|| self.start_clock())
+    }
+
+    #[cold]
+    fn start_clock(&self) -> u32 {
+        let (tick, stood_still) = self.time.clock.start();
+        if stood_still {
+            self.notifier.wakeup.wake();
+        }
+        tick
+    }
+
+    /// A number that changes with each poll that begins, and with each worker, hold and request that begins or ends; and
+    /// whether a poll is under way.
+    pub(crate) fn activity(&self) -> (u64, bool) {
+        let (polls, is_polling) = self.threads.activity(self.id());
+        (polls.wrapping_add(self.registry.turnover()), is_polling)
+    }
+
     /// The clock of the stop: real time in a process, even if tokio's clock is paused; in a test, the test's clock.
     pub(crate) fn now(&self) -> Instant {
         if self.settings.is_test { Instant::now() } else { Instant::from_std(std::time::Instant::now()) }

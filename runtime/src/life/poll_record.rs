@@ -152,6 +152,16 @@ impl Threads {
         threads.filter_map(|thread| thread.last_polled(entry)).max()
     }
 
+    /// A number that changes with each poll that begins, and whether one is under way.
+    pub(crate) fn activity(&self, life: LifeId) -> (u64, bool) {
+        let seen = self.seen.lock();
+        let ours = seen.iter().filter(|thread| thread.is_about(life));
+        ours.fold((0, false), |(polls, is_polling), thread| {
+            let number = thread.polls.load(Ordering::Relaxed);
+            (polls.wrapping_add(number), is_polling || thread.entry.load(Ordering::Relaxed) != 0)
+        })
+    }
+
     /// The polls under way, by thread.
     pub(crate) fn polls(&self, life: LifeId) -> Vec<(Arc<ThreadRecord>, Poll)> {
         let threads = self.of(life).into_iter();

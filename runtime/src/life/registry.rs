@@ -123,6 +123,12 @@ impl Registry {
         ids
     }
 
+    /// A number that changes with each one that begins or ends.
+    pub(crate) fn turnover(&self) -> u64 {
+        let all = [&self.functions, &self.named].into_iter().flat_map(Table::iter);
+        all.fold(0, |sum, (_, entry)| sum.wrapping_add(entry.turnover()))
+    }
+
     /// The names of workers of which none is left, and how many ended well: each name once.
     pub(crate) fn newly_idle(&self) -> Vec<(Label, u64)> {
         let all = self.all().into_iter();

@@ -48,7 +48,7 @@ pub(crate) const OTHERS: Others = Others {
     #[cfg(all(unix, feature = "process"))]
     reap_children: crate::with::child::reap_killed,
     #[cfg(not(all(unix, feature = "process")))]
-    reap_children: || {},
+    reap_children: || false,
 };
 
 /// Runs `main` inside a lifecycle. `is_last`: the process ends with it, and the watch runs until then.

@@ -4,6 +4,7 @@
 //! the process. It never runs, wakes or drops anything of the user's (main's waker is the runtime's), never writes to
 //! standard error, and waits for the writer no longer than a bounded moment.
 
+mod periodic;
 mod spinning_test;
 
 use std::io;
@@ -25,9 +26,9 @@ use crate::os::run_delay::run_delay;
 use crate::os::signal::{Inbox, Signal};
 use crate::os::{signal, sys, threads};
 use crate::report::{awaits, publish, status};
-use crate::say::lines;
 use crate::say::{refusals, signals};
 use crate::stop::driver::Driver;
+use crate::stop::watch::periodic::Periodic;
 use crate::work::at_exit;
 
 /// After so many refusals in a row the system is taken to grant no thread at all.
@@ -36,12 +37,12 @@ const REFUSALS: u32 = 3;
 /// What the watch does for optional features. None of it blocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Others {
-    /// Once a second, and when the state has changed.
+    /// Once a second while something happens, and when the state has changed.
     pub(crate) record: fn(&Arc<Lifecycle>),
     /// Before the process is ended.
     pub(crate) kill_children: fn(),
-    /// Once a second, and at the end of the lifecycle.
-    pub(crate) reap_children: fn(),
+    /// Once a second while something happens, and at the end of the lifecycle. Returns whether some have yet to end.
+    pub(crate) reap_children: fn() -> bool,
 }
 
 /// Starts the watch.
@@ -67,6 +68,7 @@ pub(crate) fn start(
         conduct_at: None,
         others,
         recorded: None,
+        periodic: Periodic::default(),
     };
     let run = move || {
         prepare();
@@ -99,6 +101,7 @@ struct Watch {
     others: Others,
     /// The state that was recorded last.
     recorded: Option<State>,
+    periodic: Periodic,
 }
 
 impl Watch {
@@ -106,30 +109,18 @@ impl Watch {
         // A thread's first allocation takes longer than all that it does when the stop begins.
         drop(std::hint::black_box(Box::new(0_u8)));
         while !self.life.teardown.is_over() {
-            let tick = self.life.time.clock.next();
-            let next = [self.next(), self.conduct_at, self.probe_at];
-            let next = next.into_iter().flatten();
-            let next = next.fold(tick, Instant::min);
+            let next = [self.next_period(), self.next(), self.conduct_at, self.probe_at];
+            let next = next.into_iter().flatten().min();
             let now = Instant::now();
             self.note_run_delay(now);
-            self.inbox.wait(Some(next.saturating_duration_since(now)));
-            if now < next && self.deadline.is_some() {
+            self.inbox.wait(next.map(|next| next.saturating_duration_since(now)));
+            if let Some(due) = next.filter(|due| now < *due && self.deadline.is_some()) {
                 let before = self.run_delay.and_then(|(_, delay)| delay);
-                self.life.woke(next.into(), || Some(run_delay()?.saturating_sub(before?)));
+                self.life.woke(due.into(), || Some(run_delay()?.saturating_sub(before?)));
             }
-            let has_ticked = self.life.time.clock.count();
-            if has_ticked {
-                #[cfg(feature = "http")]
-                self.life.time.alarms.ring(Instant::now());
-                self.check_workers();
-                if !self.life.settings.is_test {
-                    self.life.introduce();
-                    self.life.notice_replaced_handlers();
-                }
-                (self.others.reap_children)();
-            }
+            let is_period = self.do_periodic();
             let state = self.life.phase.state();
-            if has_ticked || self.recorded.replace(state) != Some(state) {
+            if is_period || self.recorded.replace(state) != Some(state) {
                 (self.others.record)(&self.life);
             }
             let came: Vec<_> = self.inbox.take().collect();
@@ -287,8 +278,11 @@ impl Watch {
             return;
         };
         let is_test = self.life.settings.is_test;
-        let deadline =
-            *self.deadline.get_or_insert_with(|| if is_test { spinning_test::in_real_time(budget) } else { *budget });
+        let deadline = *self.deadline.get_or_insert_with(|| {
+            // The clock runs during a stop.
+            self.life.tick();
+            if is_test { spinning_test::in_real_time(budget) } else { *budget }
+        });
         if self.has_passed(deadline.report_at()) {
             let code = self.life.diagnostics.failures.settle(failure::OUT_OF_TIME);
             // A terminal takes the report better once it is what it was.
@@ -305,21 +299,6 @@ impl Watch {
                 self.give_up_test();
             }
             self.exit(failure::OUT_OF_TIME);
-        }
-    }
-
-    /// Once a second, while there is no stop.
-    fn check_workers(&mut self) {
-        if self.life.phase.state() >= State::Draining {
-            return;
-        }
-        if self.life.settings.is_test {
-            self.end_spinning_test();
-        } else {
-            // Functions whose workers have all ended by themselves.
-            for (label, ended) in self.life.registry.newly_idle() {
-                self.life.writer.say(lines::ended_early(&label, ended));
-            }
         }
     }
 

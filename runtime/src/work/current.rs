@@ -208,7 +208,7 @@ pub(crate) fn polling<T>(
             adopt(life);
         }
         let seen = here.seen();
-        let outer = here.set(seen, worker, waker, life.time.clock.latest());
+        let outer = here.set(seen, worker, waker, life.tick());
         std::mem::swap(&mut *here.kin.borrow_mut(), kin);
         let result = run();
         std::mem::swap(&mut *here.kin.borrow_mut(), kin);

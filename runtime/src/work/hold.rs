@@ -45,6 +45,7 @@ impl Held {
     fn take(caller: Caller, label: Label) -> Option<Self> {
         let stage = caller.stage();
         let life = caller.life;
+        life.tick();
         life.arrive(stage).then(|| {
             let entry = life.registry.start_named(label);
             Self { life, entry, stage }
@@ -63,6 +64,7 @@ impl Drop for Held {
 #[cfg(feature = "tower")]
 #[inline]
 pub(crate) fn begin(life: &Lifecycle, entry: EntryId, stage: Stage) -> bool {
+    life.tick();
     let is_open = life.arrive(stage);
     if is_open {
         life.registry.get(entry).start();
@@ -72,6 +74,7 @@ pub(crate) fn begin(life: &Lifecycle, entry: EntryId, stage: Stage) -> bool {
 
 #[inline]
 pub(crate) fn end(life: &Lifecycle, entry: EntryId, stage: Stage) {
+    life.tick();
     life.registry.get(entry).ended(ExitKind::Returned).fetch_add(1, Ordering::Release);
     life.leave(stage);
 }

@@ -38,9 +38,12 @@ pub(crate) fn kill_all() {
     }
 }
 
-/// Reaps what is left of groups that were killed, where this process is PID 1 or a subreaper. Called once a second.
-pub(crate) fn reap_killed() {
-    KILLED.lock().retain(|&id| sys::reap_members(id) || is_alive(id));
+/// Reaps what is left of groups that were killed, where this process is PID 1 or a subreaper. Called once a second while
+/// there are any. Returns whether there are.
+pub(crate) fn reap_killed() -> bool {
+    let mut killed = KILLED.lock();
+    killed.retain(|&id| sys::reap_members(id) || is_alive(id));
+    !killed.is_empty()
 }
 
 fn groups() -> MutexGuard<'static, Vec<i32>> {

@@ -18,7 +18,7 @@ pub(crate) fn busy_with(life: &Arc<Lifecycle>, entry: EntryId) -> Busy {
     let worker = Current { entry, slot: None, stage: Stage::Main, scoped: false };
     let mut kin = Kin::NONE;
     let outer = look_with_life(|here, own| {
-        let tick = life.time.clock.latest();
+        let tick = life.tick();
         let is_ours = Arc::ptr_eq(own, life);
         is_ours.then(|| {
             mem::swap(&mut *here.kin.borrow_mut(), &mut kin);
