@@ -30,7 +30,9 @@ fn waits(child: &Child) -> u64 {
         let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:").map(str::to_owned));
         line.expect("the line is there").trim().parse::<u64>().expect("a number")
     };
-    threads.map(|thread| waits(fs::read_to_string(thread.expect("an entry").path().join("status")).expect("it runs"))).sum()
+    threads
+        .map(|thread| waits(fs::read_to_string(thread.expect("an entry").path().join("status")).expect("it runs")))
+        .sum()
 }
 
 fn settle(child: &Child) {

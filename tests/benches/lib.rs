@@ -61,6 +61,28 @@ where
     }
 }
 
+/// Has two producers start and join [`n`] workers each, at the same time; prints the processor time of one worker, in
+/// nanoseconds.
+pub async fn together<F, T, E>(produce: impl Fn() -> F)
+where
+    F: Future<Output = Result<T, E>>,
+    E: Debug,
+{
+    let before = processor_time();
+    let producers = [produce(), produce()];
+    for producer in producers {
+        producer.await.expect("it ends well");
+    }
+    let workers = 2 * n() as u128;
+    let took = processor_time().saturating_sub(before);
+    say(&(took.as_nanos() / workers).to_string());
+}
+
+/// What this process has used of its processors.
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::ProcessCPUTime).try_into().expect("it is never negative")
+}
+
 /// Counts a worker that is about to wait.
 pub fn park() {
     PARKED.fetch_add(1, Relaxed);

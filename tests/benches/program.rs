@@ -99,6 +99,11 @@ impl Program {
         line.parse().map_err(|_| format!("`{line}` is not a number"))
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends SIGTERM. Returns the moment before.
     pub(crate) fn terminate(&self) -> Duration {
         let before = now();

@@ -1,11 +1,13 @@
 //! The rows of the table, in its order.
 
+mod asleep;
 mod cold_build;
 mod deadline;
 mod instructions;
 mod memory;
 mod starts;
 mod stops;
+mod together;
 mod wakes;
 
 use crate::contenders::Contender;
@@ -37,6 +39,12 @@ pub(crate) const GROUPS: &[Group] = &[
         measure: instructions::spawn_child,
     },
     Group {
+        name: "together",
+        what: "processor time of a worker, spawned and joined by two producers at once",
+        takes_long: false,
+        measure: together::spawn,
+    },
+    Group {
         name: "allocations",
         what: "allocations to spawn and join a worker that does nothing",
         takes_long: false,
@@ -65,6 +73,12 @@ pub(crate) const GROUPS: &[Group] = &[
         what: "the stop of one worker until its 100,000 waiting children have ended",
         takes_long: false,
         measure: stops::children,
+    },
+    Group {
+        name: "asleep",
+        what: "wake-ups of an idle process in ten seconds, and its memory",
+        takes_long: false,
+        measure: asleep::asleep,
     },
     Group { name: "idle", what: "SIGTERM until an idle process is gone", takes_long: false, measure: stops::idle },
     Group {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use graceful::tower::GracefulLayer;
 use graceful_benches::web;
 use graceful_benches::{
-    block, in_batches, n, now, park, resident, say, say_since, say_when, task, unknown, until_parked,
+    block, in_batches, n, now, park, resident, say, say_since, say_when, task, together, unknown, until_parked,
 };
 use tokio::task::yield_now;
 use tower_layer::Layer;
@@ -19,6 +19,8 @@ fn main() -> ExitCode {
         "spawn-by-main" => spawn_by_main(),
         "spawn-by-worker" => spawn_by_worker(),
         "spawn-by-worker-yielding" => spawn_by_worker_yielding(),
+        "spawn-together" => spawn_together(),
+        "spawn-children-together" => spawn_children_together(),
         "park" => park_and_stop(),
         "requests" => requests(),
         "flag" => flag(),
@@ -97,6 +99,16 @@ async fn spawn_by_worker() {
 #[graceful::main(worker_threads = 2)]
 async fn spawn_by_worker_yielding() {
     spawns_yielding().spawn().await.expect("it ends well");
+}
+
+#[graceful::main(worker_threads = 2)]
+async fn spawn_together() {
+    together(|| tokio::spawn(in_batches(n(), || nothing().spawn()))).await;
+}
+
+#[graceful::main(worker_threads = 2)]
+async fn spawn_children_together() {
+    together(|| spawns_nothings().spawn()).await;
 }
 
 /// The stop waits for all workers after main's end.

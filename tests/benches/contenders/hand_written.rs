@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use graceful_benches::{
     DEADLINE, block, grow, in_batches, n, now, park, resident, say, say_since, say_when, sigterm, start_up, task,
-    unknown, until_parked,
+    together, unknown, until_parked,
 };
 use tokio::task::yield_now;
 use tokio::time::timeout;
@@ -18,6 +18,7 @@ fn main() {
         "spawn-by-main" => spawn_by_main(),
         "spawn-by-worker" => spawn_by_worker(),
         "spawn-by-worker-yielding" => spawn_by_worker_yielding(),
+        "spawn-together" | "spawn-children-together" => spawn_together(),
         "park" => park_and_stop(),
         "flag" => flag(),
         "no-flag" => no_flag(),
@@ -80,6 +81,12 @@ async fn spawn_by_worker_yielding() {
     let (tracker, token) = (TaskTracker::new(), CancellationToken::new());
     let parent = tracker.spawn(spawn_yielding(tracker.clone(), token));
     parent.await.expect("it ends well");
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn spawn_together() {
+    let (tracker, token) = (TaskTracker::new(), CancellationToken::new());
+    together(|| tracker.spawn(spawn_nothings(tracker.clone(), token.clone()))).await;
 }
 
 #[tokio::main(flavor = "current_thread")]

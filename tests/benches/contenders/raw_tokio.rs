@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use graceful_benches::web;
 use graceful_benches::{
-    DEADLINE, block, in_batches, n, park, resident, say, say_when, sigterm, start_up, task, unknown, until_parked,
+    DEADLINE, block, in_batches, n, park, resident, say, say_when, sigterm, start_up, task, together, unknown,
+    until_parked,
 };
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 fn main() {
     match &*task() {
         "spawn" => spawn(),
+        "spawn-together" => spawn_together(),
         "park" => park_and_stop(),
         "requests" => requests(),
         "flag" => flag(),
@@ -38,6 +40,11 @@ async fn requests() {
 #[tokio::main(flavor = "current_thread")]
 async fn spawn() {
     in_batches(n(), || tokio::spawn(async {})).await;
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn spawn_together() {
+    together(|| tokio::spawn(in_batches(n(), || tokio::spawn(async {})))).await;
 }
 
 #[tokio::main(flavor = "current_thread")]
