@@ -242,11 +242,11 @@
 //!   close destroys nothing that was written.
 //! * `tower`: the module `tower`, a layer for services in servers of other crates. The stop waits for their requests in
 //!   hand.
-//! * `metrics`: the recorder of the `metrics` facade, where one is installed, gets these once a second and whenever
-//!   the state changes: `graceful_state`, `graceful_stop_seconds{state}`, `graceful_workers{worker,outcome}`,
-//!   `graceful_workers_live{worker}`, `graceful_workers_restarting{worker}`, `graceful_restarts_total{worker}`,
-//!   `graceful_aborted_total{worker}`, `graceful_since_progress_seconds{worker}` (see [`progress`]),
-//!   `graceful_hook_seconds{hook,stage}` and `graceful_hook_failures_total{hook,stage}`.
+//! * `metrics`: the recorder of the `metrics` facade, where one is installed, gets these once a second while something
+//!   happens, and whenever the state changes: `graceful_state`, `graceful_stop_seconds{state}`,
+//!   `graceful_workers{worker,outcome}`, `graceful_workers_live{worker}`, `graceful_workers_restarting{worker}`,
+//!   `graceful_restarts_total{worker}`, `graceful_aborted_total{worker}`, `graceful_since_progress_seconds{worker}`
+//!   (see [`progress`]), `graceful_hook_seconds{hook,stage}` and `graceful_hook_failures_total{hook,stage}`.
 //! * `process`: `child`, a worker that is a child process. Its process group is told to stop, by a signal of your choice,
 //!   waited for, and killed at the deadline. It may have the terminal, and its status can be that of this process. On
 //!   Unix.
