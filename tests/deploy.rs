@@ -11,6 +11,7 @@ use saphyr::{LoadableYamlNode, Yaml};
 
 const HTTP: &str = env!("CARGO_BIN_EXE_example-http");
 const DEPLOYMENT: &str = include_str!("../examples/deploy/deployment.yaml");
+const COMPOSE: &str = include_str!("../examples/deploy/compose.yaml");
 const DOCKERFILE: &str = include_str!("../examples/deploy/Dockerfile");
 
 /// From the order to delete a pod until SIGTERM, and from the end of the process until the pod is gone: the part of the
@@ -196,6 +197,22 @@ fn every_supervisor_waits_longer_than_the_budget() {
 fn between(text: &str, from: &str, to: &str) -> u64 {
     let (_, rest) = text.split_once(from).expect(from);
     rest.split_once(to).and_then(|(number, _)| number.parse().ok()).unwrap_or_else(|| panic!("no number after {from}"))
+}
+
+// ----- compose -----
+
+#[test]
+fn compose_grants_more_than_the_budget_and_runs_the_image() {
+    let documents = Yaml::load_from_str(COMPOSE).expect("it is YAML");
+    let service = at(&documents[0], "services/http");
+    let seconds = |path| text(service, path).strip_suffix('s').and_then(|number| number.parse().ok()).expect("seconds");
+    let (grace, budget) = (seconds("stop_grace_period"), seconds("environment/GRACEFUL_STOP_TIMEOUT"));
+    assert!(Duration::from_secs(grace) >= Duration::from_secs(budget) + SLACK, "{grace} s for {budget} s");
+    assert_eq!(text(service, "build/dockerfile"), "examples/deploy/Dockerfile");
+    let ports = at(service, "ports").as_sequence().expect("a list");
+    let ports: Vec<_> =
+        ports.iter().map(|port| port.as_str().expect("text").rsplit(':').next().expect("a port")).collect();
+    assert_eq!(ports.join(" "), in_the_image("EXPOSE"));
 }
 
 // ----- the image -----

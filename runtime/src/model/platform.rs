@@ -8,14 +8,19 @@ pub(crate) struct Platform {
     pub(crate) name: &'static str,
     /// What the environment has there.
     variable: &'static str,
+    /// What that is, if it matters.
+    value: Option<&'static str>,
     /// From the request for the stop to SIGKILL, in seconds, unless that was set.
     grace: u64,
     /// What sets it, if anything does.
     pub(crate) setting: Option<&'static str>,
 }
 
+/// The variable that says what kind of container a process is in.
+pub(crate) const CONTAINER: &str = "container";
+
 /// The first that fits counts: one may run on another. The sources are in the page "Zero dropped requests".
-const PLATFORMS: [Platform; 7] = [
+const PLATFORMS: [Platform; 8] = [
     Platform::new("Kubernetes", "KUBERNETES_SERVICE_HOST", 30, Some("terminationGracePeriodSeconds")),
     Platform::new("supervisord", "SUPERVISOR_ENABLED", 10, Some("stopwaitsecs")),
     Platform::new("Nomad", "NOMAD_ALLOC_ID", 5, Some("kill_timeout")),
@@ -23,16 +28,21 @@ const PLATFORMS: [Platform; 7] = [
     Platform::new("Fly.io", "FLY_APP_NAME", 5, Some("kill_timeout")),
     Platform::new("Cloud Run", "K_SERVICE", 10, None),
     Platform::new("Heroku", "DYNO", 30, None),
+    Platform { value: Some("podman"), ..Platform::new("Podman", CONTAINER, 10, Some("--stop-timeout")) },
 ];
 
 impl Platform {
     const fn new(name: &'static str, variable: &'static str, grace: u64, setting: Option<&'static str>) -> Self {
-        Self { name, variable, grace, setting }
+        Self { name, variable, value: None, grace, setting }
     }
 
     /// The platform whose variable is there.
     pub(crate) fn of(variable: impl Fn(&'static str) -> Option<String>) -> Option<Self> {
-        PLATFORMS.into_iter().find(|platform| variable(platform.variable).is_some())
+        let is_it = |platform: &Self| {
+            let is_there = |value: String| platform.value.is_none_or(|expected| value == expected);
+            variable(platform.variable).is_some_and(is_there)
+        };
+        PLATFORMS.into_iter().find(is_it)
     }
 
     pub(crate) fn grace(&self) -> Duration {
@@ -47,7 +57,11 @@ mod tests {
     #[test]
     fn what_others_run_on_counts() {
         let of = |variables: &[&str]| {
-            let variable = |name: &'static str| variables.contains(&name).then(String::new);
+            let set = |name: &'static str| {
+                variables.iter().find_map(|variable| variable.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
+            };
+            let bare = |name: &'static str| variables.contains(&name).then(String::new);
+            let variable = |name: &'static str| set(name).or_else(|| bare(name));
             Platform::of(variable).map(|platform| platform.name)
         };
         assert_eq!(of(&[]), None);
@@ -55,5 +69,7 @@ mod tests {
         // Knative has the variable of Cloud Run, and runs on Kubernetes.
         assert_eq!(of(&["K_SERVICE", "KUBERNETES_SERVICE_HOST"]), Some("Kubernetes"));
         assert_eq!(of(&["SUPERVISOR_ENABLED", "FLY_APP_NAME"]), Some("supervisord"), "the one that starts the process");
+        assert_eq!(of(&["container=podman"]), Some("Podman"));
+        assert_eq!(of(&["container=lxc"]), None, "systemd and LXC set that, too");
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::model::duration;
 use crate::model::label::Label;
-use crate::model::platform::Platform;
+use crate::model::platform::{self, Platform};
 use crate::model::text;
 use crate::model::text::cut;
 use crate::os::signal::Signal;
@@ -109,7 +109,11 @@ impl Settings {
     ///
     /// One line that names the variable, its value and what would be accepted.
     pub(crate) fn of_process(options: Options) -> Result<Self, String> {
-        let in_environment = |name| env::var_os(name).map(|value| cut(&value.to_string_lossy()));
+        let in_environment = |name| {
+            // All processes of a container have it, and only the first one is asked to stop.
+            let is_for_us = name != platform::CONTAINER || is_first_process();
+            env::var_os(name).filter(|_| is_for_us).map(|value| cut(&value.to_string_lossy()))
+        };
         Self::resolve(options, in_environment)
     }
 
@@ -183,6 +187,17 @@ fn parse_format(text: &str) -> Result<Format, &'static str> {
         "json" => Err("json needs the feature `serde` of graceful-runtime; write text"),
         _ => Err("write text or json"),
     }
+}
+
+/// Whether this is the first process of its namespace, or what that has been started for, as with `podman run --init`.
+#[cfg(unix)]
+fn is_first_process() -> bool {
+    std::process::id() == 1 || std::os::unix::process::parent_id() == 1
+}
+
+#[cfg(not(unix))]
+fn is_first_process() -> bool {
+    false
 }
 
 #[cfg(test)]
