@@ -392,6 +392,47 @@ fn a_handler_of_an_upgraded_connection_that_ignores_the_stop_is_waited_for_and_n
     drop(client);
 }
 
+/// The server's Close, of a WebSocket.
+const CLOSE: [u8; 2] = [0x88, 0];
+
+/// A client that is told to go, and has got the server's Close.
+fn told_to_close(server: &Server) -> (TcpStream, Instant) {
+    let mut client = upgraded(server, "/polite");
+    server.stop();
+    let mut close = [0; 2];
+    client.read_exact(&mut close).expect("it comes");
+    assert_eq!(close, CLOSE);
+    (client, Instant::now())
+}
+
+#[test]
+fn a_client_that_says_close_is_waited_for_and_no_longer() {
+    let server = Server::start(&["http"]);
+    let (mut client, told) = told_to_close(&server);
+    // Masked, as a client's frames are.
+    client.write_all(&[0x88, 0x80, 0, 0, 0, 0]).expect("it is open");
+    let end = server.end();
+    end.assert_code(0);
+    end.assert_printed("nothing comes any more");
+    end.assert_gone_between(told, Duration::ZERO, SECOND + SLACK);
+    assert!(!end.has_said("cut off"), "{end}");
+}
+
+/// It has five seconds from the last byte that it has sent.
+#[test]
+fn a_client_that_never_says_close_is_given_up() {
+    let server = Server::start(&["http"]);
+    let (mut client, told) = told_to_close(&server);
+    thread::sleep(2 * SECOND);
+    client.write_all(&[0x8a, 0x80, 0, 0, 0, 0]).expect("it is open");
+    let end = server.end();
+    end.assert_code(0);
+    end.assert_printed("nothing comes any more");
+    end.assert_gone_between(told, 6 * SECOND, 7 * SECOND + SLACK);
+    end.assert_said("cut off: 1 connection (a WebSocket whose client says no Close)");
+    drop(client);
+}
+
 #[test]
 fn a_request_at_the_deadline_is_named() {
     let server = Server::with_budget(&["http"], "1s");

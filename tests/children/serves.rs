@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, Path};
 use axum::routing::{any, get};
+use futures_util::{SinkExt, StreamExt};
 use graceful::net::{ListenError, Listener, Stream};
 use graceful::tower::GracefulLayer;
 use hyper::server::conn::http1;
@@ -47,7 +48,18 @@ fn app() -> Router {
         .route("/never", get(pending::<()>))
         .route("/peer", get(async |ConnectInfo(peer): ConnectInfo<SocketAddr>| format!("{peer}\n")))
         .route("/deaf", any(async |upgrade: WebSocketUpgrade| upgrade.on_upgrade(async |_| pending().await)))
+        .route("/polite", any(async |upgrade: WebSocketUpgrade| upgrade.on_upgrade(say_close)))
         .route("/bug", get(async || -> () { panic!("a bug") }))
+}
+
+/// Reads in a task of its own, says Close at the stop, and waits for the client's.
+async fn say_close(socket: WebSocket) {
+    let (mut writer, mut reader) = socket.split();
+    let reads = tokio::spawn(async move { while let Some(Ok(_)) = reader.next().await {} });
+    graceful::stopping().await;
+    let _ = writer.send(Message::Close(None)).await;
+    let _ = reads.await;
+    println!("nothing comes any more");
 }
 
 async fn listen(name: &str) -> Result<Listener, ListenError> {

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::{Builder, UpgradeableConnection};
 use hyper_util::service::TowerToHyperService;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tower_service::Service;
 
 use super::socket::{Socket, Transport};
@@ -34,6 +34,9 @@ const SEND_IN_A_STOP: Duration = Duration::from_secs(5);
 /// How long the end of a connection may take once it has no request in hand: the `GOAWAY` of HTTP/2 and its ping, or
 /// what TLS says at the end.
 const GOODBYE: Duration = Duration::from_secs(1);
+
+/// How long the client of a WebSocket may be silent once the server has said Close, and how often that is looked at.
+const CLOSE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(1));
 
 /// What all connections of a server share.
 pub(super) struct Server {
@@ -79,7 +82,7 @@ impl Server {
         }
         // After an upgrade, to a WebSocket for instance, another task has the socket.
         driver.is_upgraded = true;
-        connection.closed().await;
+        driver.wait_for_its_end().await;
         driver.is_over = true;
     }
 }
@@ -155,6 +158,28 @@ impl<'a> Driver<'a> {
             self.check(context, future.as_mut(), timer.as_mut(), &mut shut_down)
         })
         .await
+    }
+
+    /// Another task has the socket. What its handler waits for is not known, but for the last thing in the life of a
+    /// WebSocket: the client's Close.
+    async fn wait_for_its_end(&self) {
+        if self.connection.close_is_said().await.is_none() {
+            return;
+        }
+        let (mut heard, mut since) = (self.connection.heard(), Instant::now());
+        while timeout(CLOSE.1, self.connection.closed()).await.is_err() {
+            let now = self.connection.heard();
+            if now != heard {
+                (heard, since) = (now, Instant::now());
+            } else if since.elapsed() >= CLOSE.0 {
+                if self.life.phase.budget().is_some() {
+                    let what = "a WebSocket whose client says no Close".to_owned();
+                    self.life.diagnostics.cuts.note("connection", what);
+                }
+                self.connection.give_up();
+                return self.connection.closed().await;
+            }
+        }
     }
 
     /// The handshake is over.

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::websocket::Outgoing;
 use crate::with::net::Stream;
 use crate::with::tower::connection::Connection;
 
@@ -27,6 +28,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> ReadWrite for T {}
 pub(super) struct Socket {
     transport: Transport,
     connection: Arc<Connection>,
+    /// Set once the connection becomes a WebSocket.
+    websocket: Option<Box<Outgoing>>,
 }
 
 /// Runs the same code on either kind of transport.
@@ -41,15 +44,35 @@ macro_rules! on {
 
 impl Socket {
     pub(super) fn new(transport: Transport, connection: Arc<Connection>) -> Self {
-        Self { transport, connection }
+        Self { transport, connection, websocket: None }
     }
 
-    fn sent(&self, sent: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    #[inline]
+    fn sent(&mut self, sent: Poll<io::Result<usize>>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
         self.connection.sends(sent.is_ready());
-        if sent.is_ready() {
+        if let Poll::Ready(sent) = &sent {
             self.connection.has_sent();
+            if let (Ok(length), true) = (sent, self.connection.speaks_websocket()) {
+                self.sent_by_websocket(*length, bufs);
+            }
         }
         sent
+    }
+
+    #[cold]
+    fn sent_by_websocket(&mut self, mut length: usize, bufs: &[io::IoSlice<'_>]) {
+        let outgoing = self.websocket.get_or_insert_with(|| Box::new(Outgoing::new()));
+        if outgoing.is_closed() {
+            return;
+        }
+        for buf in bufs {
+            let sent = length.min(buf.len());
+            outgoing.sent(&buf[..sent]);
+            length -= sent;
+        }
+        if outgoing.is_closed() {
+            self.connection.says_close();
+        }
     }
 }
 
@@ -62,9 +85,17 @@ impl Drop for Socket {
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let read = ready!(on!(self, stream => Pin::new(stream).poll_read(context, buf)));
+        let read = on!(self, stream => Pin::new(stream).poll_read(context, buf));
+        if read.is_pending() && self.connection.speaks_websocket() && self.connection.is_given_up(context.waker()) {
+            // For the handler the client has gone.
+            return Poll::Ready(Ok(()));
+        }
+        let read = ready!(read);
         if let Some(bytes) = buf.filled().get(before..).filter(|bytes| !bytes.is_empty()) {
             self.connection.received(bytes);
+            if self.websocket.is_some() {
+                self.connection.has_heard();
+            }
         }
         Poll::Ready(read)
     }
@@ -73,7 +104,7 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let sent = on!(self, stream => Pin::new(stream).poll_write(context, buf));
-        self.sent(sent)
+        self.sent(sent, &[io::IoSlice::new(buf)])
     }
 
     fn poll_write_vectored(
@@ -82,7 +113,7 @@ impl AsyncWrite for Socket {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let sent = on!(self, stream => Pin::new(stream).poll_write_vectored(context, bufs));
-        self.sent(sent)
+        self.sent(sent, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::Waker;
 
 use http::Extensions;
 use tokio::sync::Notify;
@@ -13,6 +14,7 @@ use tokio::sync::Notify;
 use super::GracefulLayer;
 use super::binding::Binding;
 use crate::life::lifecycle::Lifecycle;
+use crate::os::lock::Lock;
 
 /// Adds what a handler may want to know of the client to a request's extensions.
 pub(crate) type ConnectInfo = dyn Fn(SocketAddr, &mut Extensions) + Send + Sync;
@@ -50,13 +52,30 @@ pub(crate) struct Connection {
     writes: AtomicU32,
     /// A request of HTTP/2 has become a tunnel, which no request in hand stands for.
     has_tunnel: AtomicBool,
+    /// The socket becomes a WebSocket.
+    speaks_websocket: AtomicBool,
+    websocket: WebSocket,
     /// The next answer is the last one.
     ends: AtomicBool,
     /// The client was told so, by an answer of HTTP/1.
     has_said_so: AtomicBool,
     /// The socket is gone.
     is_closed: AtomicBool,
-    closed: Notify,
+    /// It is, or a WebSocket's server has said Close.
+    changed: Notify,
+}
+
+/// The end of a WebSocket.
+#[derive(Default)]
+struct WebSocket {
+    /// The server has said Close.
+    says_close: AtomicBool,
+    /// How often its client has said something.
+    heard: AtomicU32,
+    /// Its client is not waited for.
+    is_given_up: AtomicBool,
+    /// The task that waits for it.
+    reader: Lock<Option<Waker>>,
 }
 
 /// How a connection that speaks HTTP/2 begins.
@@ -81,10 +100,12 @@ impl Connection {
             is_blocked: no(),
             writes: AtomicU32::new(0),
             has_tunnel: no(),
+            speaks_websocket: no(),
+            websocket: WebSocket::default(),
             ends: no(),
             has_said_so: no(),
             is_closed: no(),
-            closed: Notify::new(),
+            changed: Notify::new(),
         })
     }
 
@@ -125,9 +146,37 @@ impl Connection {
         self.writes.store(self.writes().wrapping_add(1), Ordering::Relaxed);
     }
 
+    /// Whether frames of a WebSocket are sent, or are about to be.
+    #[inline]
+    pub(crate) fn speaks_websocket(&self) -> bool {
+        self.speaks_websocket.load(Ordering::Relaxed)
+    }
+
+    /// The server has said Close, as a WebSocket.
+    pub(crate) fn says_close(&self) {
+        self.websocket.says_close.store(true, Ordering::Release);
+        self.changed.notify_one();
+    }
+
+    /// The client of a WebSocket has said something.
+    pub(crate) fn has_heard(&self) {
+        self.websocket.heard.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether the client of a WebSocket is not waited for. Otherwise this reader is woken when it is not.
+    #[cold]
+    pub(crate) fn is_given_up(&self, reader: &Waker) -> bool {
+        let mut own = self.websocket.reader.lock();
+        if !own.as_ref().is_some_and(|own| own.will_wake(reader)) {
+            *own = Some(reader.clone());
+        }
+        // Under the lock: it is set before the reader is taken.
+        self.websocket.is_given_up.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
-        self.closed.notify_one();
+        self.changed.notify_one();
     }
 
     // ----- the service -----
@@ -160,6 +209,11 @@ impl Connection {
     /// The request becomes a tunnel. With HTTP/1 that takes the socket along.
     pub(crate) fn opens_a_tunnel(&self) {
         self.has_tunnel.store(self.is_http2(), Ordering::Relaxed);
+    }
+
+    /// The socket leaves, for frames of a WebSocket. The first of them follows the answer.
+    pub(crate) fn opens_a_websocket(&self) {
+        self.speaks_websocket.store(true, Ordering::Relaxed);
     }
 
     /// The client is told so.
@@ -214,10 +268,38 @@ impl Connection {
         }
     }
 
+    /// How often the client of a WebSocket has said something.
+    pub(crate) fn heard(&self) -> u32 {
+        self.websocket.heard.load(Ordering::Relaxed)
+    }
+
+    /// The client of a WebSocket is not waited for any more: the handler reads the end.
+    pub(crate) fn give_up(&self) {
+        let mut reader = self.websocket.reader.lock();
+        self.websocket.is_given_up.store(true, Ordering::Relaxed);
+        let reader = { reader.take() };
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
     /// Waits until the socket is gone: after an upgrade another task has it.
     pub(crate) async fn closed(&self) {
         while !self.is_closed.load(Ordering::Acquire) {
-            self.closed.notified().await;
+            self.changed.notified().await;
+        }
+    }
+
+    /// Waits until the socket is gone, which is `None`, or its server has said Close.
+    pub(crate) async fn close_is_said(&self) -> Option<()> {
+        loop {
+            if self.is_closed.load(Ordering::Acquire) {
+                return None;
+            }
+            if self.websocket.says_close.load(Ordering::Acquire) {
+                return Some(());
+            }
+            self.changed.notified().await;
         }
     }
 }

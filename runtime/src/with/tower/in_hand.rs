@@ -77,6 +77,13 @@ impl InHand {
         {
             connection.opens_a_tunnel();
         }
+        #[cfg(feature = "http")]
+        if status == StatusCode::SWITCHING_PROTOCOLS
+            && let Keeper::Connection(connection) = &self.keeper
+            && is_websocket(response.headers())
+        {
+            connection.opens_a_websocket();
+        }
         if self.is_last() {
             self.close(status, response.headers_mut());
         }
@@ -135,6 +142,12 @@ impl InHand {
             life.diagnostics.cuts.note("request", self.head.name());
         }
     }
+}
+
+#[cfg(feature = "http")]
+#[cold]
+fn is_websocket(headers: &HeaderMap) -> bool {
+    headers.get(http::header::UPGRADE).is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 #[cold]
