@@ -54,9 +54,10 @@ fn demo() -> Router {
     Router::new().route("/Demo/Reverse", post(call_reverse)).route("/Demo/Count", post(call_count))
 }
 
-/// Reports the state of the lifecycle to clients and load balancers that ask `grpc.health.v1.Health`.
+/// Reports the state of the lifecycle to clients and load balancers that ask `grpc.health.v1.Health`. Those who watch it
+/// are told by `http::serve`, at the stop, to watch elsewhere.
 #[graceful::worker]
-async fn health(mut reporter: HealthReporter) {
+async fn health(reporter: HealthReporter) {
     reporter.set_service_status("", ServingStatus::NotServing).await;
     graceful::wait_for(State::Ready).await;
     if graceful::is_ready() {
@@ -64,9 +65,6 @@ async fn health(mut reporter: HealthReporter) {
     }
     graceful::wait_for(State::Draining).await;
     reporter.set_service_status("", ServingStatus::NotServing).await;
-    // Every watcher has received the status. This ends their streams, for which the stop would otherwise wait.
-    graceful::stopping().await;
-    reporter.clear_service_status("").await;
 }
 
 #[graceful::main(name = "grpc", stop_timeout = "20s")]

@@ -12,7 +12,7 @@ use axum::body::{Body, HttpBody};
 use axum::http::header::{CONNECTION, RETRY_AFTER};
 use axum::http::{Method, Request, Response, StatusCode, Version};
 use axum::routing::{any, get};
-use futures_util::{FutureExt, stream};
+use futures_util::{FutureExt, Stream, stream};
 use graceful::tower::{GracefulLayer, ResponseBody};
 use graceful::{Builder, Stage, State, Worker};
 use tokio::time::{Instant, sleep};
@@ -42,7 +42,12 @@ fn app(layer: &GracefulLayer) -> Router {
         .route("/stream", get(body))
         .route("/never", get(pending::<()>))
         .route("/panics", get(panics))
+        .route("/grpc.health.v1.Health/Watch", any(async || Body::from_stream(silent())))
         .layer(layer.clone())
+}
+
+fn silent() -> impl Stream<Item = Result<&'static str, Infallible>> {
+    stream::pending()
 }
 
 async fn panics() -> &'static str {
@@ -127,6 +132,23 @@ async fn the_stop_waits_for_a_body() {
     });
     late.stage(Stage::Late).spawn();
     tokio::spawn(read(response));
+}
+
+/// Its service would say nothing more, and never end.
+#[graceful::test(start_paused = true)]
+async fn a_watch_of_health_ends_when_its_stage_is_told_to_stop() {
+    let app = app(&GracefulLayer::new());
+    let mut body = ask(&app, "/grpc.health.v1.Health/Watch").await.into_body();
+    assert!(poll_fn(|context| Pin::new(&mut body).poll_frame(context)).now_or_never().is_none());
+    assert_eq!(holds(), Some((1, 1)));
+    graceful::spawn("client", async move {
+        let frame = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
+        let trailers = frame.expect("there is one").map(|frame| frame.into_trailers().ok());
+        let trailers = trailers.expect("in good order").expect("there are some");
+        assert_eq!(trailers["grpc-status"], "14");
+        assert_eq!(holds(), Some((0, 1)));
+        assert!(poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await.is_none());
+    });
 }
 
 #[graceful::test(stop_timeout = "1s", start_paused = true)]

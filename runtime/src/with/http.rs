@@ -30,6 +30,7 @@
 //! | a part of a request's head was sent | half a second for the rest, then it is closed and counted as cut off |
 //! | an upgraded connection, such as a WebSocket | whatever its handler does at [`stopping`](crate::stopping()); the stop waits for it |
 //! | a WebSocket of HTTP/1 to which the server has said Close, at any time | 5 s for its own Close, or 6, from the last byte that it has sent; then its handler reads the end of the connection, and in a stop it is counted as cut off |
+//! | a `Watch` of gRPC's health service | the status `UNAVAILABLE`, on which clients watch again: see [`GracefulLayer`] |
 //! | it takes nothing of its answer | 5 s, then it is closed and counted as cut off; an HTTP/2 client whose window is full is waited for |
 //! | it still sends when its answer is out | what it sends is read and thrown away for a moment, so that no reset destroys the answer |
 //! | its request is not answered by the deadline | the connection is closed, and counted as cut off; exit code 124 |

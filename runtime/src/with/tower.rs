@@ -56,6 +56,10 @@ use crate::work::ambient::Caller;
 ///   has ended, or is being aborted. With [`refuse_when_stopping`](Self::refuse_when_stopping) that begins when
 ///   the stage is told to stop.
 ///
+/// * A `Watch` of gRPC's health service, whose answer has no end, ends with the status `UNAVAILABLE` when the layer's
+///   stage is told to stop, after what the service has to say by then: clients watch again, elsewhere. Other streams
+///   are the service's own.
+///
 /// A refusal has `Retry-After` and an empty body. gRPC clients take both codes for `UNAVAILABLE`.
 ///
 /// The requests belong to the stage of the code that makes the layer: main's, or that of the worker that serves. Make
@@ -70,7 +74,7 @@ use crate::work::ambient::Caller;
 /// * It does not see bytes leave. A body has ended when the server has taken its last frame; await the server's
 ///   own graceful shutdown as well, which also sends HTTP/2 its `GOAWAY` and closes idle connections.
 /// * It does not see what becomes of a connection after an upgrade. Take a [`hold`](crate::hold()) for a WebSocket.
-/// * It ends nothing. Streams end at [`stopping()`](crate::stopping()), slow clients by timeouts.
+/// * It ends nothing else. Streams end at [`stopping()`](crate::stopping()), slow clients by timeouts.
 ///
 /// # Examples
 ///

@@ -9,6 +9,7 @@ use super::admission::{Admission, Options};
 use crate::life::lifecycle::Lifecycle;
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
+use crate::work::cancellation::Stopping;
 use crate::work::{ambient, current, hold};
 
 /// What all services of a layer share.
@@ -100,6 +101,11 @@ impl Binding {
         if let Some(Place { life, entry, stage }) = &self.place {
             hold::end(life, *entry, *stage);
         }
+    }
+
+    /// Resolves when the layer's stage is told to stop. `None` outside any lifecycle.
+    pub(super) fn stopping(&self) -> Option<Stopping> {
+        self.place.as_ref().map(|place| Stopping::of_stage(Arc::clone(&place.life), place.stage))
     }
 
     #[inline]

@@ -38,18 +38,28 @@ impl<B: Body> Body for ResponseBody<B> {
 
     #[inline]
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let this = self.project();
-        let Some(mut body) = this.body.as_pin_mut() else {
+        let mut this = self.project();
+        let Some(mut body) = this.body.as_mut().as_pin_mut() else {
             return Poll::Ready(None);
         };
         // A frame is large: it is looked at, and moved once.
         let polled = body.as_mut().poll_frame(context);
-        if let (Poll::Ready(frame), Some(in_hand)) = (&polled, &mut *this.in_hand) {
-            if let Some(Ok(frame)) = frame {
-                in_hand.send(frame, body.is_end_stream());
-            } else {
+        let Some(in_hand) = &mut *this.in_hand else {
+            return polled;
+        };
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => in_hand.send(frame, body.is_end_stream()),
+            Poll::Ready(_) => {
                 in_hand.end();
                 *this.in_hand = None;
+            }
+            Poll::Pending => {
+                if let Some(trailers) = in_hand.trailers(context) {
+                    in_hand.end();
+                    *this.in_hand = None;
+                    this.body.set(None);
+                    return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+                }
             }
         }
         polled

@@ -57,6 +57,12 @@ impl Head {
         self.method == Standard::Connect && status.is_success()
     }
 
+    /// Whether it is the call of gRPC's health service whose answer has no end: a status now, and each later one.
+    #[inline]
+    pub(super) fn is_health_watch(&self) -> bool {
+        matches!(&self.target, Target::Path(path) if path.as_str() == "/grpc.health.v1.Health/Watch")
+    }
+
     /// Whether the server sends no body with this status, whatever the response has.
     #[inline]
     pub(super) fn has_no_body(&self, status: StatusCode) -> bool {

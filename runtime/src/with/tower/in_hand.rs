@@ -1,13 +1,15 @@
 //! A request in hand, from its arrival to the end of its answer.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Context;
 use std::thread;
 
 use bytes::Buf;
 #[cfg(feature = "http")]
 use http::Version;
-use http::header::{CONTENT_LENGTH, HeaderMap};
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame};
 
@@ -16,12 +18,17 @@ use super::binding::{Binding, Shared};
 #[cfg(feature = "http")]
 use super::connection::Connection;
 use super::head::Head;
+use crate::work::cancellation::Stopping;
+#[cfg(feature = "http")]
+use crate::work::cancellation::stopping;
 
 pub(super) struct InHand {
     keeper: Keeper,
     head: Head,
     /// How much of the answer the server has not taken, where that is known: it may not ask for an end after that.
     left: u64,
+    /// When the answer ends, where that would be never.
+    end: Option<Box<Stopping>>,
 }
 
 /// The head of the answer does not say how long the body is, or there is none yet.
@@ -41,7 +48,9 @@ impl InHand {
     pub(super) fn take<B>(shared: &Shared, request: &Request<B>) -> Result<Self, StatusCode> {
         let binding = shared.here();
         binding.begin()?;
-        Ok(Self { keeper: Keeper::Layer(binding), head: Head::of(request), left: UNKNOWN })
+        let head = Head::of(request);
+        let end = if head.is_health_watch() { binding.stopping().map(Box::new) } else { None };
+        Ok(Self { keeper: Keeper::Layer(binding), head, left: UNKNOWN, end })
     }
 
     /// The same for a request on a connection that this crate serves.
@@ -54,7 +63,10 @@ impl InHand {
             return Err(status);
         }
         let keeper = Keeper::Connection(Arc::clone(connection));
-        Ok(Self { keeper, head: Head::of(request), left: UNKNOWN })
+        let head = Head::of(request);
+        // The connection's worker calls this, not the task of the request.
+        let end = head.is_health_watch().then(|| Box::new(stopping()));
+        Ok(Self { keeper, head, left: UNKNOWN, end })
     }
 
     #[inline]
@@ -106,6 +118,13 @@ impl InHand {
         }
     }
 
+    /// The answer has nothing to say at the moment. Returns its last words, once it would never end by itself.
+    #[inline]
+    pub(super) fn trailers(&mut self, context: &mut Context<'_>) -> Option<HeaderMap> {
+        let is_over = Pin::new(self.end.as_deref_mut()?).poll(context).is_ready();
+        is_over.then(unavailable)
+    }
+
     /// Nothing is left of the answer: it is whole, or has failed.
     #[inline]
     pub(super) fn end(&mut self) {
@@ -142,6 +161,13 @@ impl InHand {
             life.diagnostics.cuts.note("request", self.head.name());
         }
     }
+}
+
+/// The status of a call that clients make again.
+#[cold]
+fn unavailable() -> HeaderMap {
+    let trailers = [("grpc-status", "14"), ("grpc-message", "stopping")];
+    trailers.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).into_iter().collect()
 }
 
 #[cfg(feature = "http")]
