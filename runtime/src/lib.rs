@@ -241,7 +241,8 @@
 //! * `net`: the module `net`. Listeners that systemd may hand over and that reset nobody when they close; streams whose
 //!   close destroys nothing that was written.
 //! * `tower`: the module `tower`, a layer for services in servers of other crates. The stop waits for their requests in
-//!   hand.
+//!   hand. The page [`with_your_libraries`] says for each of these servers, and for clients, queues and telemetry, what
+//!   there is to write.
 //! * `metrics`: the recorder of the `metrics` facade, where one is installed, gets these once a second while something
 //!   happens, and whenever the state changes: `graceful_state`, `graceful_stop_seconds{state}`,
 //!   `graceful_workers{worker,outcome}`, `graceful_workers_live{worker}`, `graceful_workers_restarting{worker}`,
@@ -377,6 +378,10 @@ pub mod converting_a_program {}
 #[cfg(doc)]
 #[doc = include_str!("../docs/parts_of_a_program.md")]
 pub mod parts_of_a_program {}
+
+#[cfg(doc)]
+#[doc = include_str!("../docs/with_your_libraries.md")]
+pub mod with_your_libraries {}
 
 #[cfg(doc)]
 #[doc = include_str!("../docs/zero_dropped_requests.md")]
