@@ -162,6 +162,50 @@ fn one_that_blocks_the_runtime_is_told_from_those_it_kept_from_running() {
     }
 }
 
+/// On a runtime with one thread of its own, a hook that blocks it keeps from running what it waits for.
+#[test]
+fn one_that_blocks_for_a_task_of_the_runtime_needs_a_thread_beside_it() {
+    for flavour in FLAVOURS {
+        let (_, end) = stopped(service("after_waits", flavour));
+        // On one thread, whichever that is. On the other flavour main's thread runs no tasks, and there is one worker.
+        end.assert_code(124);
+        end.assert_said("after_stop hook `exporter` did not end within ");
+        end.assert_silent_about("panicked");
+        assert!(!end.printed().contains(&"answered: true"), "{end}");
+
+        let (asked, end) = stopped(service("after_waits_on_the_pool", flavour));
+        end.assert_code(0);
+        end.assert_gone_between(asked, Duration::ZERO, PROMPTLY);
+        end.assert_printed("answered: true");
+        the_others_ran(&end);
+    }
+}
+
+#[test]
+fn one_on_the_pool_that_fails_or_panics_is_1_and_named() {
+    for (case, how) in [("after_fails_on_the_pool", r#"failed: "gone""#), ("after_panics_on_the_pool", "panicked: gone")] {
+        for flavour in FLAVOURS {
+            let (asked, end) = stopped(service(case, flavour));
+            end.assert_code(1);
+            end.assert_gone_between(asked, Duration::ZERO, PROMPTLY);
+            end.assert_said(&format!("graceful: exit code 1: after_stop hook `registry` {how}"));
+            the_others_ran(&end);
+        }
+    }
+}
+
+#[test]
+fn one_on_the_pool_that_hangs_leaves_the_others_their_share_and_is_left_behind() {
+    for flavour in FLAVOURS {
+        let (asked, end) = stopped(service("after_hangs_on_the_pool", flavour));
+        end.assert_code(124);
+        end.assert_printed("has its share: true");
+        end.assert_gone_between(asked, BUDGET / 4, BUDGET);
+        end.assert_said("graceful: exit code 124: after_stop hook `registry` did not end within ");
+        the_others_ran(&end);
+    }
+}
+
 #[test]
 fn one_that_comes_too_late_is_named() {
     let (_, end) = stopped(service("too_late", "multi_thread"));

@@ -99,6 +99,8 @@
 //! | a `before_stop` hook hangs | it is aborted when half the budget is gone, and named, code 124; then main and its workers are told to stop |
 //! | an `on_stop` hook returns an error | it is tried again, three times in all; then it is a failure, code 1 |
 //! | an `after_stop` hook hangs | it is aborted when its share is over, and named; the others run |
+//! | an [`after_stop_blocking`] hook hangs | it is named when its share is over; the others run, and the process ends without it |
+//! | an `after_stop` hook blocks its thread | as long as it does, nothing else of a current-thread runtime runs, not even what it waits for |
 //! | a hook spawns a worker | it is waited for like any other; from an `after_stop` hook it is refused |
 //! | a hook is registered under the name of one that has begun | it runs as well |
 //! | a hook is registered when its moment has come | it runs at once; an `after_stop` hook is the next, while these still run |
@@ -417,7 +419,7 @@ pub use work::control::{cause, idle, is_ready, keep, not_ready, ready, state, st
 pub use work::deadline::{remaining, until_remaining};
 pub use work::handle::{Panic, WorkerError, WorkerHandle};
 pub use work::hold::{Hold, hold};
-pub use work::hook::{after_stop, before_stop, on_stop};
+pub use work::hook::{after_stop, after_stop_blocking, before_stop, on_stop};
 pub use work::progress::{is_progressing, progress};
 pub use work::reload::{Reloads, reloads};
 pub use work::worker::{BoxWorker, Worker, spawn, spawn_blocking};

@@ -3,8 +3,11 @@
 use std::env::args;
 use std::future::pending;
 use std::process::ExitCode;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
+
+use tokio::sync::oneshot;
 
 fn main() -> ExitCode {
     match args().nth(2).as_deref() {
@@ -45,6 +48,17 @@ async fn run() {
         "after_blocks" => graceful::after_stop("registry", || async {
             thread::sleep(Duration::from_secs(60));
         }),
+        "after_waits" => {
+            let wait = waits_for_a_task();
+            graceful::after_stop("exporter", || async move { wait() });
+        }
+        "after_waits_on_the_pool" => graceful::after_stop_blocking("exporter", waits_for_a_task()),
+        "after_fails_on_the_pool" => graceful::after_stop_blocking("registry", || Err::<(), _>("gone")),
+        "after_panics_on_the_pool" => graceful::after_stop_blocking("registry", || -> () { panic!("gone") }),
+        "after_hangs_on_the_pool" => graceful::after_stop_blocking("registry", || {
+            println!("has its share: {}", graceful::remaining().is_some_and(|left| left < Duration::from_millis(300)));
+            thread::sleep(Duration::from_secs(60));
+        }),
         "too_late" => graceful::keep(TooLate),
         "blocked" => drop(graceful::spawn("spin", async {
             println!("blocking");
@@ -55,6 +69,22 @@ async fn run() {
     println!("up");
     graceful::stopping().await;
     println!("main told");
+}
+
+/// A call that blocks until a task of the runtime has answered, as that of an exporter does.
+fn waits_for_a_task() -> impl FnOnce() + Send + 'static {
+    let (ask, asked) = oneshot::channel();
+    let (answer, answered) = mpsc::channel();
+    tokio::spawn(async move {
+        if asked.await.is_ok() {
+            let _ = answer.send(());
+        }
+    });
+    move || {
+        let _ = ask.send(());
+        let is_answered = answered.recv_timeout(Duration::from_secs(60)).is_ok();
+        println!("answered: {is_answered}");
+    }
 }
 
 #[allow(clippy::unused_async)] // a hook is

@@ -42,8 +42,9 @@ pub(crate) fn run<T>(
     completion
 }
 
-/// One run of a blocking body inside a supervised worker: on tokio's pool, in the worker's name.
-pub(crate) async fn supervised_run<R: Send + 'static>(code: impl FnOnce() -> R + Send + 'static) -> R {
+/// One run of a blocking body inside a supervised worker, or of a hook that blocks: on tokio's pool, in the worker's name,
+/// and within the hook's time.
+pub(crate) async fn on_the_pool<R: Send + 'static>(code: impl FnOnce() -> R + Send + 'static) -> R {
     // The worker takes its slot first: the code on the other thread uses that one, and takes none of its own. It may
     // ask for the worker's token there.
     let worker = current::caller().and_then(|(life, current)| {
@@ -62,7 +63,7 @@ pub(crate) async fn supervised_run<R: Send + 'static>(code: impl FnOnce() -> R +
                 let (ran, _) = current::polling(&life, current, &mut kin, WakerId::NONE, guarded);
                 ran.unwrap_or_else(|payload| resume_unwind(payload))
             }
-            None => code(),
+            None => current::limited(limit, code),
         }
     };
     let mut task = tokio::task::spawn_blocking(run);

@@ -239,7 +239,7 @@ where
             return block(registration, runtime, run, judge);
         }
         let mut run = Some(run);
-        let next = move || run.take().map(blocking::supervised_run);
+        let next = move || run.take().map(blocking::on_the_pool);
         supervise(registration, runtime, supervised, next, judge)
     }
 }
@@ -277,7 +277,7 @@ where
         if supervised.is_none() {
             return block(registration, runtime, make, judge);
         }
-        let next = move || Some(blocking::supervised_run(make.clone()));
+        let next = move || Some(blocking::on_the_pool(make.clone()));
         supervise(registration, runtime, supervised, next, judge)
     }
 }

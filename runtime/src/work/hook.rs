@@ -22,6 +22,7 @@ use crate::model::text;
 use crate::say::{failures, lines};
 use crate::work::ambient;
 use crate::work::ambient::Caller;
+use crate::work::blocking;
 use crate::work::current;
 use crate::work::guarded::guarded;
 
@@ -86,7 +87,8 @@ where
 /// Runs when main and all workers have been joined or aborted, one hook after the other, the last registered first,
 /// each with its share of what is left of the budget.
 ///
-/// The place to close what the others used: a database pool. A failure makes the exit code 1 if it is the first. The
+/// The place to close what the others used: a database pool. What closes by a call that blocks, as exporters of traces
+/// do, belongs into [`after_stop_blocking`]. A failure makes the exit code 1 if it is the first. The
 /// same name replaces an earlier hook. One that is registered while these hooks run is the next; a later one is not
 /// run, and a line says so.
 ///
@@ -100,6 +102,36 @@ where
     Fut: Future<Output: Outcome> + Send + 'static, // a hook is asynchronous: `|| async { .. }`
 {
     register(HookStage::AfterStop, name.to_name(), once(hook));
+}
+
+/// [`after_stop`] for a call that blocks its thread: it runs on tokio's pool of blocking threads.
+///
+/// The place to flush and close what has threads or tasks of its own: an exporter of traces, a reporter of errors. Such a
+/// call often waits for a task of the runtime. In [`after_stop`] it would keep that task from running where the runtime
+/// has one thread, and wait until its own time-out.
+///
+/// The runtime still runs, so what it waits for may use it. A call that takes longer than its share of the budget cannot
+/// be interrupted: it is named, code 124, the other hooks run, and the process ends without it. An `Err` is a failure, as
+/// in [`after_stop`]; so return the result of the call instead of dropping it.
+///
+/// ```no_run
+/// # #[derive(Clone)] struct Provider; #[derive(Debug)] struct Error;
+/// # impl Provider { fn shutdown(&self) -> Result<(), Error> { Ok(()) } }
+/// # fn f(provider: Provider) {
+/// graceful::after_stop_blocking("traces", move || provider.shutdown());
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// At the caller's line, outside any lifecycle.
+#[track_caller]
+pub fn after_stop_blocking<'a, F, R>(name: &'a (impl ToName<'a> + ?Sized), hook: F)
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Outcome,
+{
+    register(HookStage::AfterStop, name.to_name(), once(move || blocking::on_the_pool(hook)));
 }
 
 async fn retry_after(failure: &Failure, pause: Duration) {
