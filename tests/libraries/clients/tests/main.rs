@@ -1,0 +1,13 @@
+//! Each row of the page for clients, queues and telemetry: the right way loses nothing, and the wrong way still does.
+#![cfg(unix)]
+
+#[path = "rows/brokers.rs"]
+mod brokers;
+#[path = "rows/folder.rs"]
+mod folder;
+#[path = "rows/jobs.rs"]
+mod jobs;
+#[path = "rows/queues.rs"]
+mod queues;
+#[path = "rows/telemetry.rs"]
+mod telemetry;
