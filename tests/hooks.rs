@@ -183,7 +183,9 @@ fn one_that_blocks_for_a_task_of_the_runtime_needs_a_thread_beside_it() {
 
 #[test]
 fn one_on_the_pool_that_fails_or_panics_is_1_and_named() {
-    for (case, how) in [("after_fails_on_the_pool", r#"failed: "gone""#), ("after_panics_on_the_pool", "panicked: gone")] {
+    for (case, how) in
+        [("after_fails_on_the_pool", r#"failed: "gone""#), ("after_panics_on_the_pool", "panicked: gone")]
+    {
         for flavour in FLAVOURS {
             let (asked, end) = stopped(service(case, flavour));
             end.assert_code(1);

@@ -297,6 +297,20 @@ impl Redis {
         service
     }
 
+    /// The same with a list instead of a stream.
+    fn serve_list(&self, jobs: &[&str]) -> Child {
+        let mut command = Command::new(QUEUE);
+        command.env("REDIS_URL", Self::url(&self.folder.0)).env("QUEUE", "list").env("HOSTNAME", "one");
+        let service = Child::start(command.args(jobs));
+        service.prints(READY);
+        service
+    }
+
+    /// What is in a list.
+    fn list(&self, name: &str) -> Vec<String> {
+        self.connection().lrange(name, 0, -1).expect("it is a list")
+    }
+
     /// Adds a job as another client would.
     fn add(&self, job: &str) {
         let added: RedisResult<String> = self.connection().xadd("jobs", "*", &[("text", job)]);
@@ -436,5 +450,57 @@ fn a_server_that_comes_back_finds_its_consumer_again() {
     service.end().assert_code(0);
     assert_eq!(redis.results(), ["ONE", "TWO"]);
     assert_eq!((redis.left(), redis.in_hand()), (0, 0));
+    redis.end();
+}
+
+// ----- a list of Redis -----
+
+const WAITING: &str = "jobs waiting";
+const IN_HAND: &str = "jobs in hand of one";
+const RESULTS: &str = "results of the list";
+
+#[test]
+fn ten_restarts_with_a_list_lose_nothing_and_do_nothing_twice() {
+    let Some(redis) = Redis::start("list") else {
+        return;
+    };
+    let mut all = Vec::new();
+    for (round, moment) in MOMENTS.into_iter().enumerate() {
+        let jobs = [2 * round, 2 * round + 1].map(|number| format!("job {number}"));
+        stop(redis.serve_list(&jobs.each_ref().map(|job| &**job)), moment);
+        all.extend(jobs);
+    }
+    let service = redis.serve_list(&[]);
+    wait_until("every job is done", || redis.list(RESULTS).len() >= all.len());
+    end_well(service);
+    let mut results = redis.list(RESULTS);
+    let mut expected: Vec<_> = all.iter().map(|job| job.to_uppercase()).collect();
+    results.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(results, expected);
+    assert_eq!((redis.list(WAITING), redis.list(IN_HAND)), (vec![], vec![]));
+    redis.end();
+}
+
+/// The example is suspended: the server moves a job to its list, and the example then receives job and signal at once.
+#[test]
+fn a_job_that_is_moved_together_with_the_signal_is_done_at_the_next_start() {
+    let Some(redis) = Redis::start("moved") else {
+        return;
+    };
+    let service = redis.serve_list(&[]);
+    wait_until("it waits for a job", || redis.waiting() == 1);
+    service.send(Signal::SIGSTOP);
+    let added: RedisResult<usize> = redis.connection().rpush(WAITING, "a job");
+    added.expect("it is added");
+    wait_until("the job is in its hands", || redis.list(IN_HAND) == ["a job"]);
+    service.terminate();
+    service.send(Signal::SIGCONT);
+    end_well(service);
+
+    let service = redis.serve_list(&[]);
+    wait_until("the job is done", || redis.list(RESULTS) == ["A JOB"]);
+    end_well(service);
+    assert_eq!((redis.list(WAITING), redis.list(IN_HAND)), (vec![], vec![]));
     redis.end();
 }

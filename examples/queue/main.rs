@@ -1,5 +1,6 @@
-//! A consumer of a queue, in Redis or in a table: the job in hand is finished and acknowledged, the next one not begun.
+//! A consumer of a queue, in a stream or a list of Redis, or in a table: the job in hand is finished and acknowledged, the next one not begun.
 
+mod list;
 mod stream;
 mod table;
 
@@ -22,6 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let jobs = env::args().skip(1);
     let start = async {
         match env::var("REDIS_URL") {
+            Ok(url) if env::var("QUEUE").is_ok_and(|queue| queue == "list") => Ok(list::start(&url, jobs).await?),
             Ok(url) => Ok::<_, Box<dyn Error>>(stream::start(&url, jobs).await?),
             Err(_) => Ok(table::start(jobs).await?),
         }

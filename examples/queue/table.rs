@@ -23,7 +23,7 @@ pub(crate) async fn start(jobs: impl Iterator<Item = String>) -> sqlx::Result<()
         let path = env::temp_dir().join("graceful-queue.db");
         format!("sqlite://{}", path.display())
     });
-    println!("jobs are in {url}, with REDIS_URL in a stream of Redis");
+    println!("jobs are in {url}, with REDIS_URL in a stream of Redis, with QUEUE=list as well in a list");
     let options = SqliteConnectOptions::from_str(&url)?.create_if_missing(true).journal_mode(SqliteJournalMode::Wal);
     let pool = SqlitePool::connect_with(options).await?;
     let closing = pool.clone();

@@ -3,6 +3,8 @@
 
 #[path = "rows/brokers.rs"]
 mod brokers;
+#[path = "rows/examples.rs"]
+mod examples;
 #[path = "rows/folder.rs"]
 mod folder;
 #[path = "rows/jobs.rs"]
