@@ -9,6 +9,8 @@ mod examples;
 mod folder;
 #[path = "rows/jobs.rs"]
 mod jobs;
+#[path = "rows/page.rs"]
+mod page;
 #[path = "rows/queues.rs"]
 mod queues;
 #[path = "rows/telemetry.rs"]

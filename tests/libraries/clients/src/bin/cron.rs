@@ -16,10 +16,12 @@ async fn main() -> Result<(), JobSchedulerError> {
     let mut scheduler = JobScheduler::new().await?;
     let job = Job::new_one_shot_async(Duration::from_millis(100), move |_, _| {
         Box::pin(async move {
-            let _hold = holds.then(|| graceful::hold("job"));
-            println!("begins");
-            sleep(Duration::from_millis(500)).await;
-            println!("done");
+            if holds {
+                let _hold = graceful::hold("job");
+                work().await;
+            } else {
+                work().await;
+            }
         })
     });
     scheduler.add(job?).await?;
@@ -27,4 +29,10 @@ async fn main() -> Result<(), JobSchedulerError> {
     graceful::stopping().await;
     println!("shutdown() says {:?}", scheduler.shutdown().await);
     Ok(())
+}
+
+async fn work() {
+    println!("begins");
+    sleep(Duration::from_millis(500)).await;
+    println!("done");
 }
