@@ -66,6 +66,9 @@ use proc_macro::TokenStream;
 /// | `reraise` | After a clean stop by a signal, the process ends by that signal. For command-line tools, whose shell checks the cause. | off |
 /// | `reap` | As PID 1 the process reaps every orphan of its container, as `tini` does, and takes nobody's child: it forks first, and PID 1 is a copy that only reaps and passes signals on. As another process it changes nothing. For a container whose programs leave daemons behind, without `docker run --init`. | off |
 /// | `dump = "SIGUSR1"` | A signal, or a list of them, that prints `status()`: the state of every worker, which one blocks which thread, and for how long, even while every thread of the runtime is blocked; it stops nothing. With the feature `taskdump` it also prints where workers wait. The JVM and Go use `"SIGQUIT"`. For a service that seems to hang. `"SIGABRT"` prints it too, and the process then dies of the signal: systemd sends it when its watchdog was not fed. | none |
+/// | `upgrade = "SIGUSR2"` | A signal, or a list of them, that starts the program anew and hands it the sockets: when the new process is ready, this one stops (`graceful::upgrade()`). With the feature `upgrade`, on Unix. For a service whose clients must not notice a new version, on a machine of its own or under systemd. | none |
+/// | `upgrade_timeout = "60s"` | How long the new process may take until it is ready: after that it is ended, and this one goes on. Set it to more than the longest start. | 60 s |
+/// | `pid_file = "/run/api.pid"` | A file with the number of the process that serves, written when that is ready: text, or any expression that converts into a path. With the feature `upgrade`, on Unix. For scripts that send the signal. | none |
 /// | `extend_start = "10m"` | How long the start may take under systemd, from the start of the process until `ready()`, whatever the unit's `TimeoutStartSec=` says: systemd is asked for more time. With the feature `systemd`, in a unit of `Type=notify`. For a start that is slow now and then. | what the unit says |
 /// | `flavor = "current_thread"` | tokio's runtime with one thread; `"multi_thread"` for several. One thread is enough for a process that mostly waits. | `"multi_thread"` |
 /// | `worker_threads = 4` | How many threads poll tasks: a number above zero, or any expression of type `usize`. Set it when the process shares its machine. | one for each core |
@@ -132,6 +135,7 @@ use proc_macro::TokenStream;
 /// - `drain` is half of `stop_timeout` at the most, where both are known while compiling;
 /// - `signals` has `SIGTERM`, not `SIGABRT`, and none twice;
 /// - `dump` has no signal that stops the process, and none twice;
+/// - `upgrade` has no signal that stops the process or is one of `dump`, not `SIGABRT`, and none twice;
 /// - `worker_threads` is not used with `flavor = "current_thread"`.
 #[proc_macro_attribute]
 pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {

@@ -382,6 +382,10 @@ pub mod converting_a_program {}
 pub mod parts_of_a_program {}
 
 #[cfg(doc)]
+#[doc = include_str!("../docs/which_restart_for_whom.md")]
+pub mod which_restart_for_whom {}
+
+#[cfg(doc)]
 #[doc = include_str!("../docs/with_your_libraries.md")]
 pub mod with_your_libraries {}
 
@@ -402,6 +406,8 @@ pub use model::state::{Cause, Stage, State};
 pub use model::still_running::Blocking;
 pub use os::signal::Signal;
 pub use report::rows::{Activity, HoldStatus, HookStatus, LastFailure, MainStatus, WorkerStatus};
+#[cfg(all(unix, feature = "upgrade"))]
+pub use report::status::UpgradeStatus;
 pub use report::status::{Moment, Status, Timings, status};
 pub use run::builder::Builder;
 #[cfg(all(unix, feature = "process"))]
@@ -410,8 +416,12 @@ pub use with::child::{ChildCommand, ChildError, child};
 pub use with::http;
 #[cfg(feature = "net")]
 pub use with::net;
+#[cfg(feature = "net")]
+pub use with::net::listen;
 #[cfg(feature = "tower")]
 pub use with::tower;
+#[cfg(all(unix, feature = "upgrade"))]
+pub use with::upgrade::{UpgradeError, hand_over, handed_over, upgrade};
 pub use work::at_exit::at_exit;
 pub use work::body::Body;
 pub use work::cancellation::{RunUntilStopping, Stopping, is_stopping, run_until_stopping, stopping, token};

@@ -24,6 +24,7 @@ pub(crate) fn check(options: &Options, errors: &mut Errors) {
     drain(options, errors);
     signals(options, errors);
     dump(options, errors);
+    upgrade(options, errors);
     restarts(options, errors);
     reach(options, errors);
     timeout(options, errors);
@@ -87,13 +88,33 @@ fn dump(options: &Options, errors: &mut Errors) {
     let Some(Value::Signals(dumps)) = options.value("dump") else {
         return;
     };
-    let stops = |name| match options.value("signals") {
-        Some(Value::Signals(signals)) => signals.iter().any(|signal| signal.name == name),
-        _ => !options.is_wrong("signals") && ["SIGTERM", "SIGINT"].contains(&name),
-    };
-    for dump in dumps.iter().filter(|dump| stops(dump.name)) {
+    for dump in dumps.iter().filter(|dump| stops(options, dump.name)) {
         let message = format!("{} stops the process: dump on another one", dump.name);
         errors.at(&dump.variant, message);
+    }
+}
+
+/// Whether this signal asks for the stop.
+fn stops(options: &Options, name: &str) -> bool {
+    match options.value("signals") {
+        Some(Value::Signals(signals)) => signals.iter().any(|signal| signal.name == name),
+        _ => !options.is_wrong("signals") && ["SIGTERM", "SIGINT"].contains(&name),
+    }
+}
+
+fn upgrade(options: &Options, errors: &mut Errors) {
+    let Some(Value::Signals(upgrades)) = options.value("upgrade") else {
+        return;
+    };
+    let dumps = |name| matches!(options.value("dump"), Some(Value::Signals(dumps)) if dumps.iter().any(|dump| dump.name == name));
+    for upgrade in upgrades {
+        let why = match upgrade.name {
+            "SIGABRT" => "ends the process",
+            name if stops(options, name) => "stops the process",
+            name if dumps(name) => "prints the status",
+            _ => continue,
+        };
+        errors.at(&upgrade.variant, format!("{} {why}: upgrade on another one", upgrade.name));
     }
 }
 

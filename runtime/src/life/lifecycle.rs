@@ -23,6 +23,8 @@ use crate::life::registry::Registry;
 use crate::life::runtime::Runtime;
 use crate::life::slots::Slots;
 use crate::life::stage_tokens::StageTokens;
+#[cfg(all(unix, feature = "upgrade"))]
+use crate::life::succession::Succession;
 use crate::life::teardown::{MainsThread, Teardown};
 use crate::model::coarse_clock::CoarseClock;
 use crate::model::settings::Settings;
@@ -50,6 +52,9 @@ pub(crate) struct Lifecycle {
     pub(crate) time: Time,
     pub(crate) hooks: Hooks,
     pub(crate) listeners: Listeners,
+    /// The process before this one, and the one after it.
+    #[cfg(all(unix, feature = "upgrade"))]
+    pub(crate) succession: Succession,
     /// What the report of a bad end is made of.
     pub(crate) diagnostics: Diagnostics,
     pub(crate) runtime: Runtime,
@@ -100,6 +105,8 @@ impl Lifecycle {
             time: Time::default(),
             hooks: Hooks::default(),
             listeners: Listeners::default(),
+            #[cfg(all(unix, feature = "upgrade"))]
+            succession: Succession::default(),
             diagnostics: Diagnostics::default(),
             runtime: Runtime::to_be_built(),
             writer,

@@ -26,6 +26,8 @@ pub(crate) mod alarms;
 pub(crate) mod diagnostics;
 #[cfg(all(unix, feature = "systemd"))]
 pub(crate) mod doorbell;
+#[cfg(all(unix, feature = "upgrade"))]
+pub(crate) mod succession;
 pub(crate) mod listeners;
 pub(crate) mod phase;
 pub(crate) mod mains_future;

@@ -13,6 +13,8 @@ pub(crate) mod error_source;
 pub(crate) mod outcome;
 pub(crate) mod failure;
 pub(crate) mod platform;
+#[cfg(all(unix, feature = "upgrade"))]
+pub(crate) mod upgrade;
 pub(crate) mod settings;
 pub(crate) mod budget;
 pub(crate) mod stall;

@@ -41,8 +41,30 @@ pub(crate) struct Options {
     pub(crate) reraise: bool,
     pub(crate) reap: bool,
     pub(crate) extend_start: Option<Duration>,
+    #[cfg(feature = "upgrade")]
+    pub(crate) upgrade: UpgradeOptions,
     /// What the test is called, if this is one that is annotated.
     pub(crate) test: Option<&'static str>,
+}
+
+/// What concerns upgrades in place.
+#[cfg(feature = "upgrade")]
+#[derive(Debug)]
+#[cfg_attr(not(unix), allow(dead_code))]
+pub(crate) struct UpgradeOptions {
+    /// The signals that ask for one.
+    pub(crate) signals: Vec<Signal>,
+    /// How long the successor may take to be ready.
+    pub(crate) timeout: Duration,
+    /// The file with the number of the process that serves.
+    pub(crate) pid_file: Option<std::path::PathBuf>,
+}
+
+#[cfg(feature = "upgrade")]
+impl Default for UpgradeOptions {
+    fn default() -> Self {
+        Self { signals: Vec::new(), timeout: Duration::from_secs(60), pid_file: None }
+    }
 }
 
 /// The options in force.
@@ -62,6 +84,9 @@ pub(crate) struct Settings {
     pub(crate) reraise: bool,
     /// How long systemd is asked to wait for the start.
     pub(crate) extend_start: Option<Duration>,
+    #[cfg(feature = "upgrade")]
+    #[cfg_attr(not(unix), allow(dead_code))]
+    pub(crate) upgrade: UpgradeOptions,
     /// How a report is written.
     pub(crate) report: Format,
     /// What kills the process if its stop takes too long.
@@ -151,6 +176,24 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Whether this signal has a meaning here.
+    pub(crate) fn handles(&self, signal: Signal) -> bool {
+        self.signals.contains(&signal) || self.dump.contains(&signal) || self.upgrades_at(signal)
+    }
+
+    /// Whether this signal asks for an upgrade in place.
+    #[cfg(feature = "upgrade")]
+    pub(crate) fn upgrades_at(&self, signal: Signal) -> bool {
+        self.upgrade.signals.contains(&signal)
+    }
+
+    /// There are no upgrades without the feature.
+    #[cfg(not(feature = "upgrade"))]
+    #[allow(clippy::unused_self)]
+    pub(crate) fn upgrades_at(&self, _: Signal) -> bool {
+        false
+    }
+
     fn of_code(options: Options) -> Self {
         let source = |is_set| {
             if is_set { Source::Code } else { Source::Default }
@@ -165,6 +208,8 @@ impl Settings {
             dump: options.dump,
             reraise: options.reraise,
             extend_start: options.extend_start,
+            #[cfg(feature = "upgrade")]
+            upgrade: options.upgrade,
             report: Format::default(),
             platform: None,
             is_test: false,

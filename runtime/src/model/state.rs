@@ -108,6 +108,8 @@ pub enum Cause {
     Essential(Arc<str>),
     /// Main returned or panicked.
     MainEnded,
+    /// An upgrade in place: the successor is ready, and of this generation. Feature `upgrade`.
+    Upgraded(u32),
 }
 
 impl fmt::Display for Cause {
@@ -122,6 +124,7 @@ impl fmt::Display for Cause {
                 write!(f, "essential worker `{}` ended", text::name(worker))
             }
             Self::MainEnded => f.write_str("main ended"),
+            Self::Upgraded(generation) => write!(f, "generation {generation} has taken over"),
         }
     }
 }

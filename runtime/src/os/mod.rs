@@ -7,4 +7,8 @@ pub(crate) mod run_delay;
 pub(crate) mod spin;
 pub(crate) mod threads;
 pub(crate) mod helper;
+#[cfg(all(unix, feature = "upgrade"))]
+pub(crate) mod channel;
+#[cfg(all(unix, feature = "upgrade"))]
+pub(crate) mod pid_file;
 pub(crate) mod signal;

@@ -14,12 +14,18 @@ pub(crate) use unix::coarse_millis;
 #[cfg(all(unix, feature = "systemd"))]
 pub(crate) use unix::monotonic_micros;
 
+#[cfg(all(unix, any(feature = "process", feature = "upgrade")))]
+pub(crate) use group::{has_group, signal_group};
+#[cfg(all(unix, feature = "upgrade"))]
+pub(crate) use hand_over::{
+    adopt, executed_path, is_listening, let_go, pass_on_only, peer_of, receive_with, remove_variable, send_with,
+    wait_for,
+};
 #[cfg(target_os = "linux")]
 pub(crate) use init::{is_too_late_to_leave_pid_1, leave_pid_1};
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use process::{
-    foreground, has_group, is_signal, own_group, reap_members, set_foreground, signal_group, start_in_the_foreground,
-    suspended_by,
+    foreground, is_signal, own_group, reap_members, set_foreground, start_in_the_foreground, suspended_by,
 };
 
 #[cfg(all(unix, feature = "net"))]
@@ -35,6 +41,10 @@ pub(crate) use windows::{
 
 pub(crate) use priority::outranked_by;
 
+#[cfg(all(unix, any(feature = "process", feature = "upgrade")))]
+mod group;
+#[cfg(all(unix, feature = "upgrade"))]
+mod hand_over;
 #[cfg(target_os = "linux")]
 mod init;
 mod priority;
@@ -138,7 +148,7 @@ mod unix {
     }
 
     /// Waits for one of these events, for `millis` at most (-1 is for ever), and returns those that are ready.
-    fn poll(fd: BorrowedFd<'_>, events: i16, millis: i32) -> i16 {
+    pub(super) fn poll(fd: BorrowedFd<'_>, events: i16, millis: i32) -> i16 {
         let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
         // SAFETY: one valid `pollfd`, whose descriptor is borrowed for the call.
         unsafe {

@@ -51,6 +51,50 @@ pub struct Status {
     pub untracked: usize,
     /// The events of the stop, in order.
     pub trace: Vec<Moment>,
+    /// Upgrades in place. Feature `upgrade`, on Unix.
+    #[cfg(all(unix, feature = "upgrade"))]
+    pub upgrade: UpgradeStatus,
+}
+
+/// Upgrades in place, as one process sees them.
+#[cfg(all(unix, feature = "upgrade"))]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct UpgradeStatus {
+    /// Which process of the service this is: 1 for one that was started in the usual way.
+    pub generation: u32,
+    /// Whether this is a new process whose predecessor has not made way yet.
+    pub is_waiting: bool,
+    /// Whether a new process is being started, or has yet to be ready.
+    pub is_under_way: bool,
+    /// How many upgrades have failed here.
+    pub failed: u64,
+    /// The last of them: why, and how long ago.
+    pub last_failure: Option<LastFailure>,
+}
+
+#[cfg(all(unix, feature = "upgrade"))]
+impl UpgradeStatus {
+    fn empty() -> Self {
+        let generation = crate::life::succession::generation();
+        Self { generation, is_waiting: false, is_under_way: false, failed: 0, last_failure: None }
+    }
+
+    fn take(life: &Lifecycle, now: Instant) -> Self {
+        let (failed, last) = life.succession.failures();
+        let ago = |(error, at): (crate::model::upgrade::UpgradeError, Instant)| LastFailure {
+            text: error.to_string(),
+            ago: now.saturating_duration_since(at),
+        };
+        Self {
+            is_waiting: life.succession.is_waiting(),
+            is_under_way: life.succession.is_attempt_under_way(),
+            failed,
+            last_failure: last.map(ago),
+            ..Self::empty()
+        }
+    }
 }
 
 /// Something that happened in a stop.
@@ -112,6 +156,8 @@ impl Status {
             holds: Vec::new(),
             untracked: 0,
             trace: Vec::new(),
+            #[cfg(all(unix, feature = "upgrade"))]
+            upgrade: UpgradeStatus::empty(),
         }
     }
 
@@ -130,6 +176,8 @@ impl Status {
                 has_looked: life.members.main.has_asked(),
                 activity: activity(&census, EntryId::MAIN),
             },
+            #[cfg(all(unix, feature = "upgrade"))]
+            upgrade: UpgradeStatus::take(life, now),
             ..Self::empty()
         };
         if let Some(budget) = life.phase.budget().filter(|budget| budget.total().is_some()) {

@@ -20,6 +20,8 @@ impl fmt::Display for Status {
         if self.untracked > 0 {
             write!(f, "; untracked tasks: {}", self.untracked)?;
         }
+        #[cfg(all(unix, feature = "upgrade"))]
+        upgrades(f, &self.upgrade)?;
         let mut workers = Table::new(&[
             &"worker", &"stage", &"live", &"oldest", &"ok", &"err", &"panic", &"abort", &"restart", &"refuse", &"now",
             &"at",
@@ -58,6 +60,24 @@ impl fmt::Display for Status {
         }
         holds.write(f)
     }
+}
+
+/// `; generation 3; 1 upgrade failed, the last 5 s ago: …`.
+#[cfg(all(unix, feature = "upgrade"))]
+fn upgrades(f: &mut fmt::Formatter<'_>, upgrade: &crate::report::status::UpgradeStatus) -> fmt::Result {
+    if upgrade.generation > 1 {
+        write!(f, "; generation {}", upgrade.generation)?;
+    }
+    if upgrade.is_waiting {
+        f.write_str(", which waits for the process before it to make way")?;
+    }
+    if upgrade.is_under_way {
+        f.write_str("; an upgrade is under way")?;
+    }
+    if let Some(last) = &upgrade.last_failure {
+        write!(f, "; upgrades failed: {}, the last {} ago: {}", upgrade.failed, span(last.ago), last.text)?;
+    }
+    Ok(())
 }
 
 /// `serve > connection`: what it was started by, and its name.

@@ -140,12 +140,67 @@ impl Builder {
         self.with_a_dump_that_stops_nothing()
     }
 
+    /// Signals that ask for an [`upgrade`](crate::upgrade()) in place. Feature `upgrade`; on Windows they never come.
+    ///
+    /// # Panics
+    ///
+    /// When one of them is among the signals that ask for the stop, or is one of [`dump`](Builder::dump), or SIGABRT.
+    #[cfg(feature = "upgrade")]
+    #[track_caller]
+    pub fn upgrade(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
+        self.options.upgrade.signals = signals.into_iter().collect();
+        self.with_a_dump_that_stops_nothing()
+    }
+
+    /// How long the new process of an [`upgrade`](crate::upgrade()) may take until it is [`ready`](crate::ready()): then it
+    /// is ended, and this one goes on. 60 s unless set. Feature `upgrade`.
+    #[cfg(feature = "upgrade")]
+    pub fn upgrade_timeout(mut self, longest: Duration) -> Self {
+        self.options.upgrade.timeout = longest;
+        self
+    }
+
+    /// A file that holds the number of the process that serves, and a line feed: written when it is
+    /// [`ready`](crate::ready()), as a whole; by the new process of an upgrade, once it has taken over; and removed by a
+    /// process that ends without a successor. A relative path is one in the working directory at the start. Feature
+    /// `upgrade`, on Unix.
+    #[cfg(feature = "upgrade")]
+    pub fn pid_file(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+        self.options.upgrade.pid_file = Some(path.into());
+        self
+    }
+
+    /// What it is without the feature: an error that says so.
+    #[cfg(not(feature = "upgrade"))]
+    #[doc(hidden)]
+    pub fn upgrade(self, signals: impl NeedsTheFeatureUpgrade) -> Self {
+        signals.cannot_be_called(self)
+    }
+
+    #[cfg(not(feature = "upgrade"))]
+    #[doc(hidden)]
+    pub fn upgrade_timeout(self, longest: impl NeedsTheFeatureUpgrade) -> Self {
+        longest.cannot_be_called(self)
+    }
+
+    #[cfg(not(feature = "upgrade"))]
+    #[doc(hidden)]
+    pub fn pid_file(self, path: impl NeedsTheFeatureUpgrade) -> Self {
+        path.cannot_be_called(self)
+    }
+
     #[track_caller]
     fn with_a_dump_that_stops_nothing(self) -> Self {
         let stops = self.options.signals.as_deref();
         let stops = stops.unwrap_or(&[Signal::Terminate, Signal::Interrupt]);
         let is_both = self.options.dump.iter().any(|dump| stops.contains(dump));
         assert!(!is_both, "{}", refusals::DUMP_STOPS);
+        #[cfg(feature = "upgrade")]
+        for signal in &self.options.upgrade.signals {
+            assert!(!stops.contains(signal), "{}", refusals::UPGRADE_STOPS);
+            assert!(!self.options.dump.contains(signal), "{}", refusals::UPGRADE_DUMPS);
+            assert!(*signal != Signal::Abort, "{}", refusals::SIGABRT_UPGRADES);
+        }
         self
     }
 
@@ -252,6 +307,22 @@ pub fn main<F: Future<Output: MainResult>>(builder: Builder, main: F) -> ExitCod
 pub fn run<F: Future<Output: MainResult>>(builder: Builder, run: F) -> ExitCode {
     let (options, runtime) = builder.into_parts();
     process::block_on(options, runtime, run, false)
+}
+
+/// No value is one: what takes it needs the feature `upgrade`.
+///
+/// ```compile_fail,E0277
+/// let _ = graceful::Builder::new().pid_file("/run/app.pid");
+/// ```
+#[cfg(not(feature = "upgrade"))]
+#[diagnostic::on_unimplemented(
+    message = "`upgrade`, `upgrade_timeout` and `pid_file` need the feature `upgrade` of `graceful-runtime`",
+    label = "there is no upgrade in place without it",
+    note = "write `features = [\"upgrade\"]` in Cargo.toml"
+)]
+pub trait NeedsTheFeatureUpgrade {
+    #[doc(hidden)]
+    fn cannot_be_called(self, builder: Builder) -> Builder;
 }
 
 /// The clock of a test that starts with `start_paused`.

@@ -41,14 +41,20 @@ pub(crate) const OTHERS: Others = Others {
     record: crate::with::metrics::publish,
     #[cfg(not(feature = "metrics"))]
     record: |_| {},
-    #[cfg(all(unix, feature = "process"))]
-    kill_children: crate::with::child::kill_all,
-    #[cfg(not(all(unix, feature = "process")))]
-    kill_children: || {},
+    kill_children: || {
+        #[cfg(all(unix, feature = "process"))]
+        crate::with::child::kill_all();
+        #[cfg(all(unix, feature = "upgrade"))]
+        crate::with::upgrade::kill_successor();
+    },
     #[cfg(all(unix, feature = "process"))]
     reap_children: crate::with::child::reap_killed,
     #[cfg(not(all(unix, feature = "process")))]
     reap_children: || false,
+    #[cfg(all(unix, feature = "upgrade"))]
+    upgrade: crate::with::upgrade::by_signal,
+    #[cfg(not(all(unix, feature = "upgrade")))]
+    upgrade: |_| {},
 };
 
 /// Runs `main` inside a lifecycle. `is_last`: the process ends with it, and the watch runs until then.
@@ -90,11 +96,12 @@ impl Started {
     #[track_caller]
     fn new(options: Options, runtime: RuntimeOptions) -> Result<Self, String> {
         let reap = options.reap;
-        let settings = Settings::of_process(options)?;
+        #[cfg_attr(not(all(unix, feature = "upgrade")), allow(unused_mut))]
+        let mut settings = Settings::of_process(options)?;
         let name = settings.name.clone();
 
         // Signals are held back from here on, on this thread and on those it starts, until there are handlers.
-        let handled: Vec<_> = settings.signals.iter().chain(&settings.dump).copied().collect();
+        let handled: Vec<_> = Signal::ALL.into_iter().filter(|&signal| settings.handles(signal)).collect();
         let setup = Setup::begin(&handled);
         signal::expect_stops(&settings.signals);
         if reap {
@@ -102,8 +109,10 @@ impl Started {
         }
         #[cfg(all(unix, feature = "net"))]
         crate::with::net::note_handed_over();
+        #[cfg(all(unix, feature = "upgrade"))]
+        let inheritance = crate::with::upgrade::inherit(&mut settings)?;
         let (inbox, wakeup) = signal::inbox().map_err(|error| refusals::no_inbox(&error))?;
-        let writer = Writer::new(name.as_deref(), false);
+        let writer = Writer::new(settings.name.as_deref(), false);
         let life = Lifecycle::new(settings, writer, wakeup);
         let claim = ambient::claim_process(&life);
         let attended = Attended(Arc::clone(&life));
@@ -115,6 +124,8 @@ impl Started {
         let no_thread = |error| refusals::no_thread(&error);
         life.writer.start(setup.restore()).map_err(no_thread)?;
         watch::start(&life, inbox, &driver, OTHERS, setup.restore()).map_err(no_thread)?;
+        #[cfg(all(unix, feature = "upgrade"))]
+        crate::with::upgrade::begin(&life, inheritance, setup.restore()).map_err(no_thread)?;
         #[cfg(all(unix, feature = "systemd"))]
         crate::with::systemd::start(&life, setup.restore()).map_err(no_thread)?;
         for &signal in &setup.held_at_exec {
@@ -166,6 +177,8 @@ impl Started {
             }
         }
         at_exit::run(&life, for_last_lines(&life).min(EXIT_FUNCTIONS));
+        #[cfg(all(unix, feature = "upgrade"))]
+        crate::with::upgrade::end(&life);
         let code = life.diagnostics.failures.code();
         if needs_report() {
             publish::settle(&life);

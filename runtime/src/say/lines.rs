@@ -76,7 +76,7 @@ pub(crate) fn stopping(cause: &Cause, drain: Option<Duration>, budget: &Budget) 
     let line = match cause {
         Cause::Signal(signal) => line.signal(*signal),
         Cause::Failure(worker) | Cause::Essential(worker) => line.named(worker),
-        Cause::Request(_) | Cause::MainEnded => line,
+        Cause::Request(_) | Cause::MainEnded | Cause::Upgraded(_) => line,
     };
     line.cause(cause).before(budget.total())
 }

@@ -11,6 +11,8 @@ pub(crate) mod systemd;
 pub(crate) mod connections;
 #[cfg(all(unix, feature = "process"))]
 pub(crate) mod children;
+#[cfg(all(unix, feature = "upgrade"))]
+pub(crate) mod upgrades;
 pub(crate) mod refusals;
 pub(crate) mod stderr;
 pub(crate) mod queue;

@@ -53,6 +53,15 @@ pub(crate) const SIGABRT_STOPS: &str = "SIGABRT is no signal for an orderly stop
 
 pub(crate) const NO_THREADS: &str = "worker_threads must be at least 1";
 
+#[cfg(feature = "upgrade")]
+pub(crate) const UPGRADE_STOPS: &str = "`upgrade` names a signal that stops the process: choose another";
+
+#[cfg(feature = "upgrade")]
+pub(crate) const UPGRADE_DUMPS: &str = "`upgrade` names a signal of `dump`: choose another";
+
+#[cfg(feature = "upgrade")]
+pub(crate) const SIGABRT_UPGRADES: &str = "`upgrade` names SIGABRT, which ends the process: choose another";
+
 pub(crate) const DUMP_STOPS: &str = "`dump` names a signal that stops the process: choose another";
 
 #[cfg(all(unix, feature = "process"))]
@@ -88,6 +97,9 @@ fn indented(items: &[impl fmt::Display]) -> String {
 }
 
 pub(crate) const SIGHUP_STOPS: &str = "reloads() needs SIGHUP, which stops this process: remove SIGHUP from `signals`";
+
+pub(crate) const SIGHUP_UPGRADES: &str =
+    "reloads() needs SIGHUP, which upgrades this process: remove SIGHUP from `upgrade`";
 
 pub(crate) const NO_RESTART_BY_DEFAULT: &str =
     "children_on_failure(Restart): a worker says itself that it can be restarted, with on_failure";

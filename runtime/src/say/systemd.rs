@@ -23,6 +23,10 @@ pub(crate) fn status_waiting(status: &str, waits_for: &str, left: Option<Duratio
 /// The status while a reload is under way.
 pub(crate) const RELOADING: &str = "reloading";
 
+/// The status while an upgrade in place is under way.
+#[cfg(feature = "upgrade")]
+pub(crate) const UPGRADING: &str = "upgrading";
+
 /// Who keeps the runtime from running tasks. `silent`: it has run none for so long; `left`: until systemd loses patience.
 pub(crate) fn watchdog_not_fed(stuck: &[Stuck], silent: Duration, left: Duration) -> Line {
     let mut blocking = Vec::new();

@@ -4,6 +4,7 @@
 //! the process. It never runs, wakes or drops anything of the user's (main's waker is the runtime's), never writes to
 //! standard error, and waits for the writer no longer than a bounded moment.
 
+mod others;
 mod periodic;
 mod spinning_test;
 
@@ -11,6 +12,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub(crate) use self::others::Others;
 use crate::life::lifecycle::Lifecycle;
 use crate::life::poll_record::Sample;
 use crate::life::teardown::MainsThread;
@@ -33,17 +35,6 @@ use crate::work::at_exit;
 
 /// After so many refusals in a row the system is taken to grant no thread at all.
 const REFUSALS: u32 = 3;
-
-/// What the watch does for optional features. None of it blocks.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Others {
-    /// Once a second while something happens, and when the state has changed.
-    pub(crate) record: fn(&Arc<Lifecycle>),
-    /// Before the process is ended.
-    pub(crate) kill_children: fn(),
-    /// Once a second while something happens, and at the end of the lifecycle. Returns whether some have yet to end.
-    pub(crate) reap_children: fn() -> bool,
-}
 
 /// Starts the watch.
 pub(crate) fn start(
@@ -254,6 +245,8 @@ impl Watch {
             if signal == Signal::Abort {
                 self.die_of_abort();
             }
+        } else if self.life.settings.upgrades_at(signal) {
+            (self.others.upgrade)(&self.life);
         } else if signal == Signal::Hangup {
             self.life.listeners.reloads.add();
             self.life.listeners.note_reload();

@@ -63,6 +63,12 @@ fn record(status: &Status) {
     for (state, took) in timings {
         gauge!("graceful_stop_seconds", "state" => state).set(took);
     }
+    #[cfg(all(unix, feature = "upgrade"))]
+    {
+        gauge!("graceful_generation").set(status.upgrade.generation);
+        gauge!("graceful_upgrade_under_way").set(f64::from(u8::from(status.upgrade.is_under_way)));
+        counter!("graceful_upgrades_failed_total").absolute(status.upgrade.failed);
+    }
     status.workers.iter().for_each(record_workers);
     status.hooks.iter().for_each(record_hook);
 }

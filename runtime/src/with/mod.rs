@@ -10,6 +10,8 @@ pub mod net;
 pub mod tower;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(all(unix, feature = "upgrade"))]
+pub(crate) mod upgrade;
 #[cfg(all(unix, feature = "process"))]
 pub(crate) mod child;
 #[cfg(feature = "miette")]

@@ -27,10 +27,13 @@
 //! is dropped closes so that the peer gets all that was written. For HTTP there is `graceful::http`.
 
 mod closing;
+#[cfg(all(unix, feature = "upgrade"))]
+mod handed_on;
 mod handed_over;
 mod listen;
 mod sockets;
 mod stream;
+mod udp;
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -46,12 +49,15 @@ use tokio::net::UnixListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout_at};
 
+#[cfg(all(unix, feature = "upgrade"))]
+pub(crate) use self::handed_on::{Sent, begin as begin_to_hand_on, close_unclaimed, inherit, send_next};
 #[cfg(unix)]
 pub(crate) use self::handed_over::note as note_handed_over;
 pub use self::listen::{ListenError, listen};
 use self::sockets::{Accepted, Socket};
 use self::stream::Io;
 pub use self::stream::Stream;
+pub use self::udp::{UdpSocket, udp};
 use crate::say::connections;
 use crate::work::cancellation::run_until_stopping;
 use crate::work::own_entry::OwnEntry;
@@ -70,7 +76,7 @@ const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
 /// A socket, or several, on which clients connect.
 ///
-/// Made by [`listen`], or from tokio's listeners by `Listener::from`. [`and`](Self::and) adds another one.
+/// Made by [`listen()`], or from tokio's listeners by `Listener::from`. [`and`](Self::and) adds another one.
 #[derive(Debug)]
 pub struct Listener {
     sockets: Vec<Socket>,
@@ -103,7 +109,7 @@ impl Listener {
     }
 
     /// A listener that another process keeps open as well: one that was handed over, or one that this process hands on.
-    /// It is not closed at a stop, so that the other process gets the clients. See [`listen`] for those of systemd.
+    /// It is not closed at a stop, so that the other process gets the clients. See [`listen()`] for those of systemd.
     ///
     /// # Errors
     ///
@@ -175,6 +181,11 @@ impl Listener {
     }
 
     async fn accept_in_turn(&mut self) -> Option<Stream> {
+        #[cfg(all(unix, feature = "upgrade"))]
+        if let Some(own) = self.own.as_ref().filter(|own| own.life().succession.is_waiting()) {
+            // Until then the predecessor accepts: a client that it gets is not lost if this process fails to start.
+            run_until_stopping(own.life().succession.confirmed()).await;
+        }
         while self.closes_at.is_none() {
             match run_until_stopping(self.accept_within_limit()).await {
                 Some(Ok(stream)) => return Some(stream),
@@ -228,6 +239,12 @@ impl Listener {
 
     fn begin_to_close(&mut self) {
         self.sockets.retain(Socket::is_ours);
+        #[cfg(all(unix, feature = "upgrade"))]
+        if let Some(own) = &self.own
+            && matches!(own.life().phase.cause(), Some(crate::model::state::Cause::Upgraded(_)))
+        {
+            self.sockets.retain(|socket| !socket.is_handed_on());
+        }
         for socket in &self.sockets {
             socket.begin_to_close();
         }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use self::watchdog::Watchdog;
 use crate::life::doorbell::ThreadState;
 use crate::life::lifecycle::Lifecycle;
-use crate::model::state::State;
+use crate::model::state::{Cause, State};
 use crate::os::{sys, threads};
 use crate::say::systemd as lines;
 
@@ -52,6 +52,41 @@ pub(crate) fn start(life: &Arc<Lifecycle>, prepare: impl FnOnce() + Send + 'stat
     threads::start("graceful-notify", Box::new(run)).map(drop)
 }
 
+/// The unit is reloading until the upgrade is over, and the reload may take as long as the upgrade.
+#[cfg(feature = "upgrade")]
+pub(crate) fn upgrade_begins(life: &Lifecycle, limit: Duration) {
+    let (now, longest) = (sys::monotonic_micros(), (limit + LEAVING).as_micros());
+    let status = lines::UPGRADING;
+    let extension = format!("EXTEND_TIMEOUT_USEC={longest}");
+    send(life, &format!("RELOADING=1\nMONOTONIC_USEC={now}\nSTATUS={status}\n{extension}"));
+}
+
+/// The unit goes on as it was.
+#[cfg(feature = "upgrade")]
+pub(crate) fn upgrade_failed(life: &Lifecycle, error: &crate::model::upgrade::UpgradeError) {
+    use crate::model::upgrade::UpgradeError;
+
+    // Nothing has begun, or systemd knows of the stop.
+    if !matches!(error, UpgradeError::Refused(_) | UpgradeError::Stopped) {
+        send(life, &format!("READY=1\nSTATUS={}", crate::say::upgrades::failure(error)));
+    }
+}
+
+/// The next messages are this process's.
+#[cfg(feature = "upgrade")]
+pub(crate) fn upgraded(life: &Lifecycle, process: u32) {
+    send(life, &format!("MAINPID={process}"));
+}
+
+#[cfg(feature = "upgrade")]
+fn send(life: &Lifecycle, message: &str) {
+    if let Some(socket) = env::var_os(socket::VARIABLE)
+        && let Err(error) = socket::send(&socket, message)
+    {
+        life.writer.say(lines::not_notified(&socket, &error));
+    }
+}
+
 /// How much time to request, and when to request more; `None` before `due`. `left`: of the time that there is.
 fn extension(due: Option<Instant>, left: Duration, now: Instant) -> Option<(Duration, Instant)> {
     due.is_none_or(|at| at <= now).then(|| (left.min(EXTENSION) + LEAVING, now + EXTENSION / 2))
@@ -79,9 +114,11 @@ struct NotifyThread {
 
 impl NotifyThread {
     fn run(mut self) {
+        let mut was_ready = self.wait_for_the_predecessor();
         loop {
-            let news = self.life.listeners.systemd.wait(self.until_next());
-            if news.was_ready {
+            let limit = if was_ready { Duration::ZERO } else { self.until_next() };
+            let news = self.life.listeners.systemd.wait(limit);
+            if news.was_ready | std::mem::take(&mut was_ready) {
                 self.notify_ready();
             }
             if news.has_answered {
@@ -98,6 +135,23 @@ impl NotifyThread {
                 return;
             }
         }
+    }
+
+    /// Until an upgrade in place is done, systemd takes this process for no part of the service. Returns whether it was
+    /// ready meanwhile.
+    #[cfg(feature = "upgrade")]
+    fn wait_for_the_predecessor(&self) -> bool {
+        let mut was_ready = false;
+        while self.life.succession.is_waiting() && !self.life.teardown.is_over() {
+            was_ready |= self.life.listeners.systemd.wait(A_WHILE).was_ready;
+        }
+        was_ready
+    }
+
+    #[cfg(not(feature = "upgrade"))]
+    #[allow(clippy::unused_self)]
+    fn wait_for_the_predecessor(&self) -> bool {
+        false
     }
 
     /// The time until something is due, unless an event comes first.
@@ -203,6 +257,10 @@ impl NotifyThread {
     }
 
     fn notify(&mut self, message: &str) {
+        // The service goes on in the next process: nothing here concerns systemd any more.
+        if matches!(self.life.phase.cause(), Some(Cause::Upgraded(_))) {
+            return;
+        }
         if let Err(error) = socket::send(&self.socket, message)
             && !std::mem::replace(&mut self.has_failed, true)
         {

@@ -36,9 +36,11 @@ pub fn not_ready() {
     }
 }
 
-/// Whether the service is ready: between [`ready`] and the stop. What a readiness probe should answer.
+/// Whether the service is ready: between [`ready`] and the stop. What a readiness probe should answer. After an upgrade in
+/// place it stays true until this process has ended: the service is ready, in the next process.
 pub fn is_ready() -> bool {
-    state() == State::Ready
+    let Some(life) = ambient::lifecycle() else { return false };
+    life.phase.state() == State::Ready || matches!(life.phase.cause(), Some(Cause::Upgraded(_)))
 }
 
 /// How far the lifecycle has come. [`State::Starting`] outside any lifecycle.

@@ -44,7 +44,10 @@ pub(crate) struct Held {
 impl Held {
     fn take(caller: Caller, label: Label) -> Option<Self> {
         let stage = caller.stage();
-        let life = caller.life;
+        Self::begin(caller.life, stage, label)
+    }
+
+    fn begin(life: Arc<Lifecycle>, stage: Stage, label: Label) -> Option<Self> {
         life.tick();
         life.arrive(stage).then(|| {
             let entry = life.registry.start_named(label);
@@ -58,6 +61,14 @@ impl Drop for Held {
     fn drop(&mut self) {
         end(&self.life, self.entry, self.stage);
     }
+}
+
+/// Keeps a stage open for this crate's own work of this name; `None` when the stage has been joined.
+#[cfg(all(unix, feature = "upgrade"))]
+#[track_caller]
+pub(crate) fn take(life: &Arc<Lifecycle>, name: &'static str, stage: Stage) -> Option<Held> {
+    let label = Label::at(name.into(), Location::caller()).of_hold();
+    Held::begin(Arc::clone(life), stage, label)
 }
 
 /// Keeps a stage open under this entry, until [`end`]; `false` when the stage has been joined.

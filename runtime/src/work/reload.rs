@@ -27,12 +27,13 @@ use crate::work::ambient::Caller;
 ///
 /// # Panics
 ///
-/// At the caller's line: outside any lifecycle, when SIGHUP is among the signals that ask for the stop, and when the
-/// system refuses the handler.
+/// At the caller's line: outside any lifecycle, when SIGHUP is among the signals that ask for the stop or for an upgrade,
+/// and when the system refuses the handler.
 #[track_caller]
 pub fn reloads() -> Reloads {
     let life = Caller::expect("reloads()").life;
     assert!(!life.settings.signals.contains(&Signal::Hangup), "{}", refusals::SIGHUP_STOPS);
+    assert!(!life.settings.upgrades_at(Signal::Hangup), "{}", refusals::SIGHUP_UPGRADES);
     if !life.settings.is_test
         && let Err(error) = life.listeners.reloads.listen(&life.notifier.wakeup)
     {

@@ -6,8 +6,12 @@ use super::Lifecycle;
 use crate::model::budget::Budget;
 use crate::model::settings::Source;
 use crate::model::state::{Cause, Stage, State};
+#[cfg(all(unix, feature = "upgrade"))]
+use crate::os::pid_file;
 use crate::os::signal::Signal;
 use crate::say::lines;
+#[cfg(all(unix, feature = "upgrade"))]
+use crate::say::upgrades;
 
 impl Lifecycle {
     /// Moves between `Starting` and `Ready`; nothing once a stop was asked for.
@@ -17,6 +21,22 @@ impl Lifecycle {
             self.note(state);
             self.notifier.notify_waiters();
             self.listeners.notify_systemd(state);
+            #[cfg(all(unix, feature = "upgrade"))]
+            if ready && self.succession.is_waiting() {
+                self.succession.tell_ready();
+            } else if ready {
+                self.write_pid_file();
+            }
+        }
+    }
+
+    /// The service is this process's own, and ready.
+    #[cfg(all(unix, feature = "upgrade"))]
+    pub(crate) fn write_pid_file(&self) {
+        if let Some(path) = &self.settings.upgrade.pid_file
+            && let Err(error) = pid_file::write(path)
+        {
+            self.writer.say(upgrades::cannot_write_pid_file(path, &error));
         }
     }
 
@@ -88,7 +108,7 @@ impl Lifecycle {
     fn drains(&self, cause: &Cause) -> bool {
         let was_ready = self.phase.state() == State::Ready;
         !self.settings.drain.is_zero()
-            && !matches!(cause, Cause::MainEnded)
+            && !matches!(cause, Cause::MainEnded | Cause::Upgraded(_))
             && !lines::is_pressed(cause)
             && (was_ready || matches!(self.settings.drain_from, Source::Code | Source::Environment))
     }

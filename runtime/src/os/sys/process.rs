@@ -18,20 +18,6 @@ pub(crate) fn is_signal(number: i32) -> bool {
     }
 }
 
-/// Whether a process of this group is left, running or not yet reaped.
-pub(crate) fn has_group(id: i32) -> bool {
-    // SAFETY: no signal is sent, no memory is involved.
-    unsafe { libc::killpg(id, 0) == 0 }
-}
-
-/// Sends a signal to all processes of this group, which may be empty.
-pub(crate) fn signal_group(id: i32, signal: i32) {
-    // SAFETY: no memory is involved.
-    unsafe {
-        libc::killpg(id, signal);
-    }
-}
-
 /// The group of this process.
 pub(crate) fn own_group() -> i32 {
     // SAFETY: it cannot fail, and no memory is involved.

@@ -1,7 +1,7 @@
 //! Sockets that were handed over by systemd's protocol: `sd_listen_fds(3)`.
 
 #[cfg(unix)]
-pub(crate) use unix::{is_one, note, take};
+pub(crate) use unix::{is_one, note, take, take_file};
 
 /// There are none on other systems.
 #[cfg(not(unix))]
@@ -65,6 +65,11 @@ mod unix {
 
     /// The next socket of this name that was handed over and not yet taken; the next one at all where none has a name.
     pub(crate) fn take(name: &str) -> io::Result<Option<Socket>> {
+        take_file(name)?.map(socket).transpose()
+    }
+
+    /// The same for a socket on which nobody listens.
+    pub(crate) fn take_file(name: &str) -> io::Result<Option<OwnedFd>> {
         let mut all = HANDED_OVER.lock();
         let is_named = all.iter().any(|one| !one.name.is_empty());
         let fits = |one: &&mut HandedOver| !one.is_taken && (!is_named || one.name == name);
@@ -76,7 +81,7 @@ mod unix {
             return Err(io::Error::other("the socket that was handed over has been closed or taken by other code"));
         }
         one.is_taken = true;
-        socket(sys::inherited(one.number)).map(Some)
+        Ok(Some(sys::inherited(one.number)))
     }
 
     fn socket(fd: OwnedFd) -> io::Result<Socket> {
@@ -84,7 +89,7 @@ mod unix {
         if listener.local_addr().is_ok() {
             Socket::of_std(listener)
         } else {
-            Socket::of_std_unix(UnixListener::from(OwnedFd::from(listener)))
+            Socket::inherited_unix(UnixListener::from(OwnedFd::from(listener)), true)
         }
     }
 

@@ -11,6 +11,8 @@ use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
 
+#[cfg(all(unix, feature = "upgrade"))]
+use super::handed_on::{self, Registered};
 #[cfg(unix)]
 use super::handed_over;
 use super::stream::Io;
@@ -18,33 +20,89 @@ use super::stream::Io;
 /// A socket of a listener.
 #[derive(Debug)]
 pub(super) enum Socket {
+    // The holders first: they are dropped before the number of the socket can be another file's.
     Tcp {
+        holders: Holders,
         listener: TcpListener,
-        /// The process that handed it over keeps it open, and hands it to the next process.
-        is_handed_over: bool,
     },
     #[cfg(unix)]
-    Unix { listener: UnixListener, is_handed_over: bool },
+    Unix {
+        holders: Holders,
+        listener: UnixListener,
+    },
+}
+
+/// Which processes have a socket open beside this one.
+#[derive(Debug, Default)]
+pub(super) struct Holders {
+    /// The process that handed it over keeps it open, and hands it to the next process.
+    is_handed_over: bool,
+    /// A successor of this process would get it.
+    #[cfg(all(unix, feature = "upgrade"))]
+    registered: Option<Registered>,
+}
+
+impl From<bool> for Holders {
+    fn from(is_handed_over: bool) -> Self {
+        Self { is_handed_over, ..Self::default() }
+    }
 }
 
 /// A connection, and the client's address if it has one.
 pub(super) type Accepted = (Io, Option<SocketAddr>);
 
 impl Socket {
-    /// One that was handed over.
+    /// One that was handed over, and that the process it is from keeps open.
     pub(super) fn of_std(listener: std::net::TcpListener) -> io::Result<Self> {
+        Self::inherited(listener, true)
+    }
+
+    /// One that was handed over.
+    pub(super) fn inherited(listener: std::net::TcpListener, is_kept: bool) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         // A process before this one may have closed it as if it were its own.
         #[cfg(target_os = "linux")]
         let _ = socket2::SockRef::from(&listener).detach_filter();
-        Ok(Self::Tcp { listener: TcpListener::from_std(listener)?, is_handed_over: true })
+        Ok(Self::Tcp { holders: is_kept.into(), listener: TcpListener::from_std(listener)? })
     }
 
     /// The same.
     #[cfg(unix)]
-    pub(super) fn of_std_unix(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
+    pub(super) fn inherited_unix(listener: std::os::unix::net::UnixListener, is_kept: bool) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        Ok(Self::Unix { listener: UnixListener::from_std(listener)?, is_handed_over: true })
+        Ok(Self::Unix { holders: is_kept.into(), listener: UnixListener::from_std(listener)? })
+    }
+
+    /// From now on a successor gets it, under the name and the address that were asked for.
+    #[cfg(all(unix, feature = "upgrade"))]
+    pub(super) fn register(mut self, name: &str, address: &str) -> Self {
+        let is_kept = !self.is_ours();
+        let (holders, number, kind) = match &mut self {
+            Self::Tcp { holders, listener } => (holders, listener.as_raw_fd(), handed_on::Type::Tcp),
+            Self::Unix { holders, listener } => (holders, listener.as_raw_fd(), handed_on::Type::Unix),
+        };
+        holders.registered = Some(handed_on::register(number, kind, name, address, is_kept));
+        self
+    }
+
+    /// There are no successors.
+    #[cfg(not(all(unix, feature = "upgrade")))]
+    pub(super) fn register(self, _: &str, _: &str) -> Self {
+        self
+    }
+
+    /// Whether the successor that was started last has it.
+    #[cfg(all(unix, feature = "upgrade"))]
+    pub(super) fn is_handed_on(&self) -> bool {
+        self.holders().registered.as_ref().is_some_and(Registered::is_handed_on)
+    }
+
+    fn holders(&self) -> &Holders {
+        match self {
+            Self::Tcp { holders, .. } => holders,
+            #[cfg(unix)]
+            Self::Unix { holders, .. } => holders,
+        }
     }
 
     pub(super) fn local_addr(&self) -> Option<SocketAddr> {
@@ -57,11 +115,7 @@ impl Socket {
 
     /// Whether this process has opened it.
     pub(super) fn is_ours(&self) -> bool {
-        match self {
-            Self::Tcp { is_handed_over, .. } => !is_handed_over,
-            #[cfg(unix)]
-            Self::Unix { is_handed_over, .. } => !is_handed_over,
-        }
+        !self.holders().is_handed_over
     }
 
     pub(super) fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
@@ -115,7 +169,7 @@ impl From<TcpListener> for Socket {
         let is_handed_over = handed_over::is_one(listener.as_raw_fd());
         #[cfg(not(unix))]
         let is_handed_over = false;
-        Self::Tcp { listener, is_handed_over }
+        Self::Tcp { holders: is_handed_over.into(), listener }
     }
 }
 
@@ -123,6 +177,6 @@ impl From<TcpListener> for Socket {
 impl From<UnixListener> for Socket {
     fn from(listener: UnixListener) -> Self {
         let is_handed_over = handed_over::is_one(listener.as_raw_fd());
-        Self::Unix { listener, is_handed_over }
+        Self::Unix { holders: is_handed_over.into(), listener }
     }
 }
