@@ -1,1 +1,12 @@
-fn main() {}
+//! Upgrades in place: real programs that are replaced on disk, real signals, clients at work meanwhile.
+#![cfg(unix)]
+
+mod clients;
+mod service;
+
+mod environment;
+mod failures;
+mod handing_over;
+mod serving;
+mod stops;
+mod surroundings;

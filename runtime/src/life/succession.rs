@@ -30,6 +30,9 @@ pub(crate) fn set_generation(generation: u32) {
 /// What code of the user's leaves for the successor, asked for when an upgrade begins.
 pub(crate) type Offer = Arc<dyn Fn() -> Vec<u8> + Send + Sync>;
 
+/// Work that waits until this process is ready.
+pub(crate) type Due = Box<dyn FnOnce() + Send>;
+
 /// The outcome of an attempt, for code that waits for it.
 pub(crate) type Answer = oneshot::Sender<Result<(), UpgradeError>>;
 
@@ -41,6 +44,10 @@ pub(crate) struct Succession {
     is_waiting: AtomicBool,
     /// Notified when that changes.
     confirmed: Notify,
+    /// What is due when this process serves and is ready.
+    at_last: Lock<Option<Due>>,
+    /// What std has printed when main returned before this process was ready.
+    error_of_main: Lock<Option<String>>,
     /// What is left for the successor, by name.
     offers: Lock<Vec<(Arc<str>, Offer)>>,
     attempts: Lock<Attempts>,
@@ -118,6 +125,24 @@ impl Succession {
         if let Some(predecessor) = self.predecessor.get().filter(|_| self.is_waiting()) {
             let _ = channel::send(&predecessor.channel, &channel::frame(Kind::Failed, &[why.as_bytes()]));
         }
+    }
+
+    /// To be done when this process serves and is ready.
+    pub(crate) fn set_due(&self, due: Due) {
+        *self.at_last.lock() = Some(due);
+    }
+
+    /// The same, for the first caller.
+    pub(crate) fn take_due(&self) -> Option<Due> {
+        self.at_last.lock().take()
+    }
+
+    pub(crate) fn keep_error_of_main(&self, text: &str) {
+        *self.error_of_main.lock() = Some(text.to_owned());
+    }
+
+    pub(crate) fn error_of_main(&self) -> Option<String> {
+        self.error_of_main.lock().clone()
     }
 
     /// What is left for a successor under this name from now on.

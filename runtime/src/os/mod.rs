@@ -11,4 +11,6 @@ pub(crate) mod helper;
 pub(crate) mod channel;
 #[cfg(all(unix, feature = "upgrade"))]
 pub(crate) mod pid_file;
+#[cfg(all(unix, feature = "upgrade"))]
+pub(crate) mod overheard;
 pub(crate) mod signal;

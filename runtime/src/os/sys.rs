@@ -18,8 +18,8 @@ pub(crate) use unix::monotonic_micros;
 pub(crate) use group::{has_group, signal_group};
 #[cfg(all(unix, feature = "upgrade"))]
 pub(crate) use hand_over::{
-    adopt, executed_path, is_listening, let_go, pass_on_only, peer_of, receive_with, remove_variable, send_with,
-    wait_for,
+    adopt, executed_path, is_listening, let_go, pass_on_only, peer_of, receive_with, remove_variable, replace_stderr,
+    send_with, wait_for,
 };
 #[cfg(target_os = "linux")]
 pub(crate) use init::{is_too_late_to_leave_pid_1, leave_pid_1};

@@ -147,6 +147,9 @@ impl Started {
                 let result = main.await;
                 // The budget runs before std prints an error, which may block for ever.
                 life.begin_stop(Cause::MainEnded);
+                #[cfg(all(unix, feature = "upgrade"))]
+                return crate::with::upgrade::report(&life, || result.report());
+                #[cfg(not(all(unix, feature = "upgrade")))]
                 result.report()
             };
             run_main(&life, main).await;

@@ -101,9 +101,6 @@ pub(crate) fn offer_is_long(name: &str, bytes: usize, longest: usize) -> String 
     format!("hand_over `{}` returned {bytes} bytes, and {longest} are the most", cut(name))
 }
 
-/// Std has printed main's error.
-pub(crate) const MAINS_OWN: &str = "main returned that; its standard error has more";
-
 // ----- the successor, before there is a writer -----
 
 pub(crate) fn cannot_succeed(error: &impl Display) -> String {

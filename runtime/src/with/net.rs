@@ -240,10 +240,13 @@ impl Listener {
     fn begin_to_close(&mut self) {
         self.sockets.retain(Socket::is_ours);
         #[cfg(all(unix, feature = "upgrade"))]
-        if let Some(own) = &self.own
-            && matches!(own.life().phase.cause(), Some(crate::model::state::Cause::Upgraded(_)))
-        {
-            self.sockets.retain(|socket| !socket.is_handed_on());
+        if let Some(own) = &self.own {
+            let life = own.life();
+            let is_the_next_ones = matches!(life.phase.cause(), Some(crate::model::state::Cause::Upgraded(_)));
+            let is_the_last_ones = life.succession.is_waiting();
+            self.sockets.retain(|socket| {
+                !(is_the_next_ones && socket.is_handed_on() || is_the_last_ones && socket.is_inherited())
+            });
         }
         for socket in &self.sockets {
             socket.begin_to_close();

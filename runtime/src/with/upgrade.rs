@@ -27,6 +27,7 @@ use crate::life::succession::Answer;
 use crate::model::name::ToName;
 use crate::model::state::State;
 pub use crate::model::upgrade::UpgradeError;
+use crate::os::overheard::overhear;
 use crate::os::{pid_file, threads};
 use crate::say::upgrades;
 use crate::work::ambient;
@@ -178,6 +179,18 @@ pub(crate) fn begin(
         predecessor::wait(&mine);
     };
     threads::start("graceful-takeover", Box::new(run)).map(drop)
+}
+
+/// Has std report main's result. A successor that is not ready yet keeps what std prints, for its predecessor.
+pub(crate) fn report<T>(life: &Lifecycle, report: impl FnOnce() -> T) -> T {
+    if !life.succession.is_waiting() {
+        return report();
+    }
+    let (code, text) = overhear(report);
+    if !text.trim().is_empty() {
+        life.succession.keep_error_of_main(text.trim());
+    }
+    code
 }
 
 /// The lifecycle is over.

@@ -25,14 +25,22 @@ impl Lifecycle {
             if ready && self.succession.is_waiting() {
                 self.succession.tell_ready();
             } else if ready {
-                self.write_pid_file();
+                self.serve_as_the_main_process();
             }
         }
     }
 
     /// The service is this process's own, and ready.
     #[cfg(all(unix, feature = "upgrade"))]
-    pub(crate) fn write_pid_file(&self) {
+    pub(crate) fn serve_as_the_main_process(&self) {
+        self.write_pid_file();
+        if let Some(due) = self.succession.take_due() {
+            due();
+        }
+    }
+
+    #[cfg(all(unix, feature = "upgrade"))]
+    fn write_pid_file(&self) {
         if let Some(path) = &self.settings.upgrade.pid_file
             && let Err(error) = pid_file::write(path)
         {

@@ -211,6 +211,22 @@ pub(crate) fn is_listening(socket: BorrowedFd<'_>) -> bool {
     result == 0 && value != 0
 }
 
+/// Puts a file in the place of standard error, and returns what was there.
+pub(crate) fn replace_stderr(file: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    // SAFETY: the numbers are open or refused, and the copy is new and belongs to nobody else.
+    unsafe {
+        let before = libc::fcntl(libc::STDERR_FILENO, libc::F_DUPFD_CLOEXEC, FIRST);
+        if before < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let before = OwnedFd::from_raw_fd(before);
+        if libc::dup2(file.as_raw_fd(), libc::STDERR_FILENO) < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(before)
+    }
+}
+
 /// Removes a variable from the environment, where no other thread can be reading it.
 pub(crate) fn remove_variable(name: &str) {
     #[cfg(target_os = "linux")]

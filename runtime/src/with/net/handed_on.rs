@@ -164,7 +164,7 @@ pub(super) fn take_listener(name: &str, address: &str) -> io::Result<Option<Sock
         Type::Tcp => Socket::inherited(TcpListener::from(one.socket), one.is_kept),
         _ => Socket::inherited_unix(UnixListener::from(one.socket), one.is_kept),
     };
-    socket.map(Some)
+    socket.map(|socket| Some(socket.inherit()))
 }
 
 /// A UDP socket of the predecessor's, and whether another process keeps it open.

@@ -37,6 +37,9 @@ pub(super) enum Socket {
 pub(super) struct Holders {
     /// The process that handed it over keeps it open, and hands it to the next process.
     is_handed_over: bool,
+    /// The process before this one has opened it, or had it from the one before.
+    #[cfg(all(unix, feature = "upgrade"))]
+    is_inherited: bool,
     /// A successor of this process would get it.
     #[cfg(all(unix, feature = "upgrade"))]
     registered: Option<Registered>,
@@ -95,6 +98,21 @@ impl Socket {
     #[cfg(all(unix, feature = "upgrade"))]
     pub(super) fn is_handed_on(&self) -> bool {
         self.holders().registered.as_ref().is_some_and(Registered::is_handed_on)
+    }
+
+    /// Whether it is from the process before this one, which goes on with it until it makes way.
+    #[cfg(all(unix, feature = "upgrade"))]
+    pub(super) fn is_inherited(&self) -> bool {
+        self.holders().is_inherited
+    }
+
+    /// It is from the process before this one.
+    #[cfg(all(unix, feature = "upgrade"))]
+    pub(super) fn inherit(mut self) -> Self {
+        match &mut self {
+            Self::Tcp { holders, .. } | Self::Unix { holders, .. } => holders.is_inherited = true,
+        }
+        self
     }
 
     fn holders(&self) -> &Holders {

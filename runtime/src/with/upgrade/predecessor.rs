@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::life::lifecycle::Lifecycle;
 use crate::life::succession;
 use crate::model::settings::Settings;
+use crate::model::state::State;
 use crate::model::text;
 use crate::os::channel::{self, Kind, VERSION};
 use crate::os::sys;
@@ -108,23 +109,36 @@ pub(super) fn wait(life: &Arc<Lifecycle>) {
     if !makes_way {
         life.writer.say(upgrades::predecessor_is_gone());
     }
+    let weak = Arc::downgrade(life);
+    life.succession.set_due(Box::new(move || {
+        if let Some(life) = weak.upgrade() {
+            close_unclaimed(&life);
+        }
+    }));
     life.succession.confirm();
-    life.write_pid_file();
     if makes_way {
         life.writer.say(upgrades::took_over(succession::generation()));
     }
-    for closed in net::close_unclaimed() {
-        life.writer.say(upgrades::nobody_asked_for(&closed.name, &closed.address));
+    // A process whose predecessor was killed may not be ready yet.
+    if life.phase.state() == State::Ready {
+        life.serve_as_the_main_process();
     }
     #[cfg(feature = "systemd")]
     life.listeners.systemd.leave(|_| ());
+}
+
+/// Sockets for which this version has no use.
+fn close_unclaimed(life: &Lifecycle) {
+    for closed in net::close_unclaimed() {
+        life.writer.say(upgrades::nobody_asked_for(&closed.name, &closed.address));
+    }
 }
 
 /// A process that ends before it was ready says why.
 pub(super) fn tell_failure(life: &Lifecycle) {
     let failures = &life.diagnostics.failures;
     let why = match failures.decisive() {
-        Some(failure) if failure.is_mains() => upgrades::MAINS_OWN.to_owned(),
+        Some(failure) if failure.is_mains() => life.succession.error_of_main().unwrap_or_else(|| failure.reason()),
         Some(failure) => failure.reason(),
         None if failures.code() != 0 => return,
         None => "main ended".to_owned(),
