@@ -16,7 +16,7 @@ fn main() -> ExitCode {
 }
 
 /// `name=…`, `reraise`, `user1` (SIGUSR1 stops), `dump` (SIGUSR1 and SIGABRT dump), `extend` (a slow start is fine),
-/// `one` (one thread runs all tasks).
+/// `one` (one thread runs all tasks), `upgrade` (SIGUSR2 upgrades).
 fn options(given: &[String]) -> Builder {
     let builder = Builder::new().stop_timeout(Duration::from_secs(10)).worker_threads(2);
     given.iter().fold(builder, |builder, option| match option.as_str() {
@@ -25,6 +25,7 @@ fn options(given: &[String]) -> Builder {
         "dump" => builder.dump([Signal::User1, Signal::Abort]),
         "extend" => builder.extend_start(Duration::from_secs(30)),
         "one" => builder.current_thread(),
+        "upgrade" => builder.upgrade([Signal::User2]).upgrade_timeout(Duration::from_secs(10)),
         name => builder.name(name.strip_prefix("name=").expect("a known option").to_owned()),
     })
 }
@@ -32,7 +33,23 @@ fn options(given: &[String]) -> Builder {
 #[derive(Debug)]
 struct Broken;
 
+/// A server on this port, whose answer is the number of its process. It does not start once there is the file `broken` in
+/// the tests' folder.
+async fn serve_web(port: &str) -> Result<(), Broken> {
+    if std::path::Path::new("/run/graceful/out").join(format!("broken-{port}")).exists() {
+        return Err(Broken);
+    }
+    let listener = graceful::listen("http", &format!("127.0.0.1:{port}")).await.map_err(|_| Broken)?;
+    let app = axum::Router::new().route("/", axum::routing::get(async || std::process::id().to_string()));
+    graceful::ready();
+    graceful::http::serve(listener, app).await;
+    Ok(())
+}
+
 async fn serve(mode: String) -> Result<(), Broken> {
+    if let Some(port) = mode.strip_prefix("web=") {
+        return serve_web(port).await;
+    }
     match mode.as_str() {
         "serves" => {}
         "starts_slowly" => {

@@ -63,15 +63,15 @@ fn restarts(host: &Host) {
 
 /// What all clients have seen.
 #[derive(Default)]
-struct Clients {
-    are_done: AtomicBool,
-    answered: AtomicUsize,
-    lost: AtomicUsize,
+pub(crate) struct Clients {
+    pub(crate) are_done: AtomicBool,
+    pub(crate) answered: AtomicUsize,
+    pub(crate) lost: AtomicUsize,
 }
 
 impl Clients {
     /// One client, which asks again and again.
-    fn ask(&self, address: SocketAddr, keeps: bool, pause: Duration) {
+    pub(crate) fn ask(&self, address: SocketAddr, keeps: bool, pause: Duration) {
         let mut kept = None;
         let begun = Instant::now();
         while !self.are_done.load(Ordering::Relaxed) && begun.elapsed() < 3 * PATIENCE {

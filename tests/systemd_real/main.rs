@@ -22,11 +22,14 @@ mod stops;
 #[cfg(target_os = "linux")]
 mod surroundings;
 #[cfg(target_os = "linux")]
+mod upgrades;
+#[cfg(target_os = "linux")]
 mod watchdog;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
-    let together = [starts::ROWS, stops::ROWS, watchdog::ROWS, surroundings::ROWS, example::ROWS].concat();
+    let together =
+        [starts::ROWS, stops::ROWS, watchdog::ROWS, surroundings::ROWS, example::ROWS, upgrades::ROWS].concat();
     table::run(&together, limits::ROWS, order::ROWS)
 }
 

@@ -42,8 +42,9 @@ fn fails(first: &str, replace: impl Fn(&Folder), said: &[&str]) {
     folder.next_version("");
     service.ask(old);
     service.child.says("generation 2 serves");
-    assert_eq!(service.generation(), 2);
+    service.child.prints_part("up 2 pid ");
     until_gone(old);
+    assert_eq!(service.generation(), 2);
     let now = last_process(&service);
     service.stop(now);
 }

@@ -117,17 +117,21 @@ impl Service {
         kill(process, Signal::SIGUSR2).expect("it is there");
     }
 
-    /// Upgrades to this generation, and waits until the one before it has ended.
+    /// Upgrades to this generation, and waits until the one before it accepts nobody any more.
     #[track_caller]
     pub(crate) fn upgrade(&self, generation: u32) -> Pid {
         let before = self.process(generation - 1);
         self.ask(before);
         self.child.prints_part(&format!("up {generation} pid "));
         self.child.says(&format!("generation {generation} serves"));
-        if generation > 2 {
-            until_gone(before);
-        }
-        self.process(generation)
+        let now = self.process(generation);
+        let sockets =
+            |process| files(process).into_iter().map(|(_, name)| name).filter(|name| name.starts_with("socket:"));
+        until("the old one has closed what both had", || {
+            let theirs: Vec<_> = sockets(now).collect();
+            sockets(before).all(|one| !theirs.contains(&one))
+        });
+        now
     }
 
     /// What the service answers, on a new connection.

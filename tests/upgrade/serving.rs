@@ -34,7 +34,12 @@ fn open_files_and_threads_are_the_same_after_twenty_as_after_one() {
     // The kind of each file, by number: a socket has another name in each process.
     let look = |generation| {
         let process = service.upgrade(generation);
-        until("its thread that waited has ended", || !threads(process).contains(&"graceful-takeov".to_owned()));
+        // A thread that has just begun has the name of the program.
+        let are_settled = |names: &[String]| {
+            !names.contains(&"graceful-takeov".to_owned())
+                && names.iter().filter(|name| *name == "service").count() == 1
+        };
+        until("its thread that waited has ended", || are_settled(&threads(process)));
         let kind = |(number, name): (u32, String)| (number, name.split(':').next().unwrap_or_default().to_owned());
         (files(process).into_iter().map(kind).collect::<Vec<_>>(), threads(process))
     };
@@ -105,6 +110,8 @@ fn the_old_process_accepts_alone_until_the_new_one_is_ready_and_the_new_one_alon
     assert!(service.get("/status").contains("an upgrade is under way"));
     service.child.says("generation 2 serves");
     let new = service.process(2);
+    // It has no connection left, and ends.
+    until_gone(old);
     for _ in 0..50 {
         assert_eq!(service.get("/"), format!("2 {new}"));
     }

@@ -35,8 +35,10 @@ type Offered = (Arc<str>, Vec<u8>);
 
 /// Runs it, and says how it went.
 pub(super) fn run(life: &Arc<Lifecycle>) {
+    // The stop waits until the outcome is said, and names what it waits for.
+    let held = crate::work::hold::take(life, "upgrade", Stage::Main);
     let attempt = Attempt { life, began: Instant::now() };
-    let outcome = attempt.run();
+    let outcome = if held.is_some() { attempt.run() } else { Err(UpgradeError::Stopped) };
     conclude(life, &outcome);
 }
 
@@ -59,8 +61,6 @@ struct Attempt<'a> {
 
 impl Attempt<'_> {
     fn run(&self) -> Result<(), UpgradeError> {
-        // The stop waits for the end of the attempt, and says so.
-        let _held = crate::work::hold::take(self.life, "upgrade", Stage::Main).ok_or(UpgradeError::Stopped)?;
         let not_started = |why: String| UpgradeError::NotStarted(why.into());
         let program = program::get();
         let command = program.command().map_err(not_started)?;
