@@ -33,14 +33,15 @@ fn options(given: &[String]) -> Builder {
 #[derive(Debug)]
 struct Broken;
 
-/// A server on this port, whose answer is the number of its process. It does not start once there is the file `broken` in
+/// A server on this port, whose answer is the number of its process, and ends as the example's does. It does not start once there is the file `broken` in
 /// the tests' folder.
 async fn serve_web(port: &str) -> Result<(), Broken> {
     if std::path::Path::new("/run/graceful/out").join(format!("broken-{port}")).exists() {
         return Err(Broken);
     }
     let listener = graceful::listen("http", &format!("127.0.0.1:{port}")).await.map_err(|_| Broken)?;
-    let app = axum::Router::new().route("/", axum::routing::get(async || std::process::id().to_string()));
+    let app =
+        axum::Router::new().route("/", axum::routing::get(async || format!("{}\ntry /slow\n", std::process::id())));
     graceful::ready();
     graceful::http::serve(listener, app).await;
     Ok(())

@@ -24,6 +24,10 @@ union Control {
 
 /// Of all that this process has open beyond its standard streams, the command inherits this one file, under its number.
 /// No signal is blocked in it. Borrowed: the caller keeps the file open until the command was started.
+///
+/// The command runs as a grandchild. The child between them only waits for it and ends as it does; a SIGKILL to that child
+/// alone gives the grandchild to the init, which reaps it from then on. systemd takes the end of its unit's main process for
+/// one, and waits for it at a stop, only where it is its own child at the time it is told of it.
 pub(crate) fn pass_on_only(command: &mut Command, file: BorrowedFd<'_>) {
     let number = file.as_raw_fd();
     let mut nothing = MaybeUninit::<libc::sigset_t>::uninit();
@@ -41,12 +45,65 @@ pub(crate) fn pass_on_only(command: &mut Command, file: BorrowedFd<'_>) {
             if libc::fcntl(number, libc::F_SETFD, 0) == -1 {
                 return Err(io::Error::last_os_error());
             }
+            match libc::fork() {
+                -1 => Err(io::Error::last_os_error()),
+                0 => Ok(()),
+                grandchild => wait_and_end_like(grandchild, highest),
+            }
         }
-        Ok(())
     };
     // SAFETY: see above; nothing allocates, locks or panics.
     unsafe {
         command.pre_exec(prepare);
+    }
+}
+
+/// Waits for a child of this process, which has no other task, and no open file, and takes no signal. It ends when the
+/// thread that has started it does, too.
+///
+/// # Safety
+///
+/// Called after a `fork`: nothing here allocates, locks or panics.
+unsafe fn wait_and_end_like(child: libc::pid_t, highest: RawFd) -> ! {
+    // SAFETY: system calls that are allowed between `fork` and `exec`; the pointers are valid for the calls.
+    unsafe {
+        let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), ptr::null_mut());
+        #[cfg(target_os = "linux")]
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        close_all(highest);
+        let mut status = 0;
+        while libc::waitpid(child, &raw mut status, 0) < 0 {
+            // Where SIGCHLD is ignored nobody learns how a child has ended.
+            if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+                libc::_exit(1);
+            }
+        }
+        if libc::WIFSIGNALED(status) {
+            // The program has left its core, if it leaves one.
+            let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+            libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
+            super::die_of(libc::WTERMSIG(status));
+        }
+        libc::_exit(libc::WEXITSTATUS(status))
+    }
+}
+
+/// Closes all files but the standard streams.
+fn close_all(highest: RawFd) {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: a system call that touches no memory; a kernel that does not know it refuses.
+        if unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, 0) } == 0 {
+            return;
+        }
+    }
+    for number in FIRST..highest {
+        // SAFETY: nothing in this process uses these files any more; a number that is not in use is refused.
+        unsafe {
+            libc::close(number);
+        }
     }
 }
 

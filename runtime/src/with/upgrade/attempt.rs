@@ -165,12 +165,12 @@ impl Attempt<'_> {
             self.terminate(&mut successor);
             return Err(UpgradeError::Stopped);
         }
+        successor.release();
         // Before the successor notifies systemd: only the main process may.
         #[cfg(feature = "systemd")]
         crate::with::systemd::upgraded(self.life, process);
         let _ = channel::send(channel, &channel::frame(Kind::Go, &[]));
         self.life.writer.say(upgrades::done(generation, process, self.began.elapsed()));
-        successor.release();
         Ok(())
     }
 

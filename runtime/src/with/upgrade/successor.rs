@@ -35,11 +35,16 @@ pub(crate) fn kill() {
     }
 }
 
+/// How long a group that was killed may take to be gone.
+const LEAVING: Duration = Duration::from_millis(200);
+
 /// How it has ended. `None` where other code of this process has waited for it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ended(pub(super) Option<ExitStatus>);
 
 /// A successor that is not ready yet. Its group is killed when this is dropped.
+///
+/// It is no child of this process: one between them waits for it, leads the group and ends as it does.
 #[derive(Debug)]
 pub(super) struct Successor {
     child: Child,
@@ -93,12 +98,21 @@ impl Successor {
         if self.ended.is_none() {
             self.ended = Some(Ended(self.child.wait().ok()));
         }
+        // The one that is reaped here has not waited for it: the init does.
+        for _ in 0..LEAVING.as_millis() {
+            if !sys::has_group(self.group) {
+                break;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
-    /// It is on its own from now on.
+    /// It is on its own from now on: a child of the init.
     pub(super) fn release(mut self) {
         GROUP.store(0, Ordering::SeqCst);
         self.is_released = true;
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
