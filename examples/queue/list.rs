@@ -40,8 +40,8 @@ async fn consume(client: Client) -> RedisResult<()> {
 struct Queue {
     /// For this alone: whatever is asked for behind a wait waits as well.
     connection: MultiplexedConnection,
-    /// The list of what is in this consumer's hands. Each has one of its own, and the same one at its next start: a
-    /// StatefulSet's pods keep their names. Where names change, the stream is the better queue.
+    /// The list of what is in this consumer's hands. Each has one of its own, and the same one at its next start: the pods
+    /// of a `StatefulSet` keep their names. Where names change, the stream is the better queue.
     in_hand: String,
 }
 

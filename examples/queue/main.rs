@@ -1,4 +1,5 @@
-//! A consumer of a queue, in a stream or a list of Redis, or in a table: the job in hand is finished and acknowledged, the next one not begun.
+//! A consumer of a queue, in a stream or a list of Redis, or in a table: the job in hand is finished and acknowledged, the
+//! next one not begun.
 
 mod list;
 mod stream;

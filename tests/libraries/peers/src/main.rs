@@ -18,15 +18,15 @@ use std::process::ExitCode;
 
 use case::Case;
 
-/// A peer, its version, and its program.
-const PEERS: [(&str, &str, fn(Case) -> ExitCode); 7] = [
-    ("this crate", env!("CARGO_PKG_VERSION"), graceful_::run),
-    ("task-supervisor", "0.5.2", task_supervisor_::run),
-    ("rust-tokio-supervisor", "0.1.4", rust_tokio_supervisor::run),
-    ("tokio-graceful-shutdown", "0.20.0", tokio_graceful_shutdown_::run),
-    ("tokio-graceful", "0.2.2", tokio_graceful_::run),
-    ("async-shutdown", "0.2.2", async_shutdown_::run),
-    ("elegant-departure", "0.3.2", elegant_departure_::run),
+/// A peer, and its program.
+const PEERS: [(&str, fn(Case) -> ExitCode); 7] = [
+    ("graceful", graceful_::run),
+    ("task-supervisor", task_supervisor_::run),
+    ("rust-tokio-supervisor", rust_tokio_supervisor::run),
+    ("tokio-graceful-shutdown", tokio_graceful_shutdown_::run),
+    ("tokio-graceful", tokio_graceful_::run),
+    ("async-shutdown", async_shutdown_::run),
+    ("elegant-departure", elegant_departure_::run),
 ];
 
 /// Without arguments, the table. With a peer and a case, that program.
@@ -36,20 +36,28 @@ fn main() -> ExitCode {
         table();
         return ExitCode::SUCCESS;
     };
-    let peer = PEERS.iter().find(|(name, ..)| name == peer).expect("a peer");
+    let peer = PEERS.iter().find(|(name, _)| name == peer).expect("a peer");
     let case = Case::ALL.into_iter().find(|known| known.name() == case).expect("a case");
-    (peer.2)(case)
+    (peer.1)(case)
 }
 
 fn table() {
     print!("| |");
     Case::ALL.iter().for_each(|case| print!(" {} |", case.title()));
     println!("\n|---|{}", "---|".repeat(Case::ALL.len()));
-    for (name, version, _) in PEERS {
-        print!("| {name} {version} |");
+    for (name, _) in PEERS {
+        print!("| {} |", versioned(name));
         for case in Case::ALL {
             print!(" {} |", watch::end_of(name, case));
         }
         println!();
     }
+}
+
+/// With the version that the manifest has.
+fn versioned(name: &str) -> String {
+    let manifest = include_str!("../Cargo.toml");
+    let line = manifest.lines().find(|line| line.starts_with(&format!("{name} = ")));
+    let version = line.and_then(|line| line.split_once("\"=")).and_then(|(_, rest)| rest.split('"').next());
+    version.map_or("this crate".to_owned(), |version| format!("{name} {version}"))
 }
