@@ -1,8 +1,11 @@
 //! Runs each of its arguments as a shell command, until Ctrl-C or until one fails: a Procfile without the file.
 
+#![cfg_attr(not(unix), allow(unused_imports))]
+
 use std::env;
 use std::process::{Command, Stdio};
 
+#[cfg(unix)]
 #[graceful::main(name = "children", stop_timeout = "10s")]
 async fn main() -> Result<(), &'static str> {
     if env::args().len() < 2 {
@@ -16,4 +19,9 @@ async fn main() -> Result<(), &'static str> {
     }
     graceful::run_until_stopping(graceful::idle()).await;
     Ok(())
+}
+
+#[cfg(not(unix))]
+fn main() {
+    eprintln!("`graceful::child` stops the process groups of Unix; here there are none");
 }
