@@ -11,7 +11,7 @@ use std::time::Duration;
 use sentry::{ClientOptions, Envelope, Transport};
 use tokio::time::sleep;
 
-#[graceful::main(stop_timeout = "2s")]
+#[graceful::main(stop_timeout = "20s")]
 async fn main() {
     let file = File::create(args().nth(1).expect("a file")).expect("it can be made");
     let transport = Arc::new(ToFile::new(file));

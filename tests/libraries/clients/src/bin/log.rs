@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tracing::info;
 
-#[graceful::main(stop_timeout = "1s")]
+#[graceful::main(stop_timeout = "20s")]
 async fn main() {
     let file = File::create(args().nth(1).expect("a file")).expect("it can be made");
     let (writer, guard) = tracing_appender::non_blocking(file);

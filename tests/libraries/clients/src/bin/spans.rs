@@ -3,7 +3,6 @@
 use std::env::args;
 use std::fs::File;
 use std::io::Write;
-use std::time::Duration;
 
 use fastrace::Span;
 use fastrace::collector::{Config, Reporter, SpanContext, SpanRecord};
@@ -11,9 +10,7 @@ use fastrace::collector::{Config, Reporter, SpanContext, SpanRecord};
 #[graceful::main]
 async fn main() {
     let file = File::create(args().nth(1).expect("a file")).expect("it can be made");
-    // By default once a second. What has come since is the question here.
-    let config = Config::default().report_interval(Duration::from_secs(60));
-    fastrace::set_reporter(ToFile(file), config);
+    fastrace::set_reporter(ToFile(file), Config::default());
     match args().nth(2).as_deref().expect("a way") {
         "none" => {}
         "hook" => graceful::after_stop_blocking("traces", fastrace::flush),

@@ -59,7 +59,11 @@ impl TraceService for Collector {
 
 /// Starts it, and stops it as soon as it is up.
 fn stopped(program: &str, arguments: &[&str]) -> End {
-    let mut service = Child::start(Command::new(program).args(arguments));
+    let mut command = Command::new(program);
+    if arguments.contains(&"deadline") {
+        command.env("GRACEFUL_STOP_TIMEOUT", "2s");
+    }
+    let mut service = Child::start(command.args(arguments));
     service.be_patient(Duration::from_secs(30));
     service.prints("up");
     service.terminate();
@@ -168,11 +172,16 @@ fn sentry_reports_nothing_after_main_where_main_has_the_guard() {
 
 #[test]
 fn fastrace_reports_the_last_span_when_it_is_flushed() {
+    assert_eq!(fastrace("hook"), "last\n");
+    // By chance it is reported in time, once a second.
+    assert!((0..20).any(|_| fastrace("none").is_empty()));
+}
+
+/// What has been reported.
+fn fastrace(way: &str) -> String {
     let folder = Folder::new("spans");
-    for (way, spans) in [("hook", "last\n"), ("none", "")] {
-        let file = folder.file(way);
-        let ended = stopped(env!("CARGO_BIN_EXE_spans"), &[file.to_str().expect("a name"), way]);
-        ended.assert_code(0);
-        assert_eq!(fs::read_to_string(&file).expect("it was made"), spans, "{way}\n{ended}");
-    }
+    let file = folder.file(way);
+    let ended = stopped(env!("CARGO_BIN_EXE_spans"), &[file.to_str().expect("a name"), way]);
+    ended.assert_code(0);
+    fs::read_to_string(&file).expect("it was made")
 }
