@@ -54,7 +54,7 @@ async fn run() {
         }
         "after_waits_on_the_pool" => graceful::after_stop_blocking("exporter", waits_for_a_task()),
         "after_fails_on_the_pool" => graceful::after_stop_blocking("registry", || Err::<(), _>("gone")),
-        "after_panics_on_the_pool" => graceful::after_stop_blocking("registry", || -> () { panic!("gone") }),
+        "after_panics_on_the_pool" => graceful::after_stop_blocking("registry", panics),
         "after_hangs_on_the_pool" => graceful::after_stop_blocking("registry", || {
             println!("has its share: {}", graceful::remaining().is_some_and(|left| left < Duration::from_millis(300)));
             thread::sleep(Duration::from_secs(60));
@@ -69,6 +69,10 @@ async fn run() {
     println!("up");
     graceful::stopping().await;
     println!("main told");
+}
+
+fn panics() {
+    panic!("gone");
 }
 
 /// A call that blocks until a task of the runtime has answered, as that of an exporter does.
