@@ -133,14 +133,6 @@ impl Whose {
     }
 }
 
-#[cfg(feature = "tower")]
-impl Stopping {
-    /// That of a stage, for code that runs for it in a task of somebody else's.
-    pub(crate) fn of_stage(life: Arc<Lifecycle>, stage: Stage) -> Self {
-        Self { whose: Some(Whose { life, stage, slot: None }), elsewhere: None, is_over: false }
-    }
-}
-
 #[cfg(feature = "http")]
 impl Stopping {
     /// Whether nothing has been told to stop, for the worker being polled here, unless it has a token of its own. One

@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use http::StatusCode;
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::admission::{Admission, Options};
 use crate::life::lifecycle::Lifecycle;
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
-use crate::work::cancellation::Stopping;
-use crate::work::{ambient, current, hold};
+use crate::work::{ambient, current, hold, parking};
 
 /// What all services of a layer share.
 #[derive(Debug)]
@@ -104,8 +104,10 @@ impl Binding {
     }
 
     /// Resolves when the layer's stage is told to stop. `None` outside any lifecycle.
-    pub(super) fn stopping(&self) -> Option<Stopping> {
-        self.place.as_ref().map(|place| Stopping::of_stage(Arc::clone(&place.life), place.stage))
+    pub(super) fn stopping(&self) -> Option<WaitForCancellationFutureOwned> {
+        let Place { life, stage, .. } = self.place.as_ref()?;
+        life.tokens.note_given();
+        Some(parking::stage_token(life, *stage).cancelled_owned())
     }
 
     #[inline]

@@ -54,7 +54,7 @@ impl<B: Body> Body for ResponseBody<B> {
                 *this.in_hand = None;
             }
             Poll::Pending => {
-                if let Some(trailers) = in_hand.trailers(context) {
+                if let Some(trailers) = in_hand.last_words(context) {
                     in_hand.end();
                     *this.in_hand = None;
                     this.body.set(None);

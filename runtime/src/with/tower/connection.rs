@@ -10,6 +10,7 @@ use std::task::Waker;
 
 use http::Extensions;
 use tokio::sync::Notify;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::GracefulLayer;
 use super::binding::Binding;
@@ -57,6 +58,8 @@ pub(crate) struct Connection {
     websocket: WebSocket,
     /// The next answer is the last one.
     ends: AtomicBool,
+    /// Cancelled when it is set, for answers that have to end then.
+    ending: Lock<Option<CancellationToken>>,
     /// The client was told so, by an answer of HTTP/1.
     has_said_so: AtomicBool,
     /// The socket is gone.
@@ -103,6 +106,7 @@ impl Connection {
             speaks_websocket: no(),
             websocket: WebSocket::default(),
             ends: no(),
+            ending: Lock::default(),
             has_said_so: no(),
             is_closed: no(),
             changed: Notify::new(),
@@ -206,6 +210,16 @@ impl Connection {
         self.ends.load(Ordering::Relaxed)
     }
 
+    /// Resolves when it is so.
+    pub(crate) fn ending(&self) -> WaitForCancellationFutureOwned {
+        let mut ending = self.ending.lock();
+        let token = ending.get_or_insert_default();
+        if self.is_ending() {
+            token.cancel();
+        }
+        token.clone().cancelled_owned()
+    }
+
     /// The request becomes a tunnel. With HTTP/1 that takes the socket along.
     pub(crate) fn opens_a_tunnel(&self) {
         self.has_tunnel.store(self.is_http2(), Ordering::Relaxed);
@@ -224,7 +238,13 @@ impl Connection {
     // ----- the task -----
 
     pub(crate) fn ends(&self) {
+        let ending = self.ending.lock();
         self.ends.store(true, Ordering::Relaxed);
+        let token = ending.clone();
+        drop(ending);
+        if let Some(token) = token {
+            token.cancel();
+        }
     }
 
     pub(crate) fn has_said_so(&self) -> bool {

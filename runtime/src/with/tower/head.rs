@@ -1,9 +1,15 @@
 //! What is kept of the head of a request. It is moved several times, so it is small.
 
+use std::pin::Pin;
+
 use http::uri::PathAndQuery;
 use http::{Method, Request, StatusCode, Version};
+use tokio_util::sync::WaitForCancellationFutureOwned as End;
 
 use crate::model::text;
+
+/// The call of gRPC's health service that clients make to hear of each change.
+const WATCH: &str = "/grpc.health.v1.Health/Watch";
 
 #[derive(Debug)]
 pub(super) struct Head {
@@ -31,6 +37,8 @@ enum Standard {
 #[derive(Debug)]
 enum Target {
     Path(PathAndQuery),
+    /// That of gRPC's health service whose answer has no end, once it is silent: when it ends all the same.
+    Watch(Pin<Box<End>>),
     /// The method, and the path if there is one: for the few requests that have no path, or a method of an extension.
     Other(Box<str>),
 }
@@ -60,7 +68,20 @@ impl Head {
     /// Whether it is the call of gRPC's health service whose answer has no end: a status now, and each later one.
     #[inline]
     pub(super) fn is_health_watch(&self) -> bool {
-        matches!(&self.target, Target::Path(path) if path.as_str() == "/grpc.health.v1.Health/Watch")
+        match &self.target {
+            Target::Path(path) => path.as_str() == WATCH,
+            Target::Watch(_) => true,
+            Target::Other(_) => false,
+        }
+    }
+
+    /// When the answer to that call ends. It is asked for once.
+    pub(super) fn watch(&mut self, end: impl FnOnce() -> Option<End>) -> Option<Pin<&mut End>> {
+        if !matches!(self.target, Target::Watch(_)) {
+            self.target = Target::Watch(Box::pin(end()?));
+        }
+        let Target::Watch(end) = &mut self.target else { return None };
+        Some(end.as_mut())
     }
 
     /// Whether the server sends no body with this status, whatever the response has.
@@ -76,6 +97,7 @@ impl Head {
     pub(super) fn name(&self) -> String {
         match &self.target {
             Target::Path(path) => text::name(&format!("{} {}", self.method.name(), path.path())),
+            Target::Watch(_) => text::name(&format!("{} {WATCH}", self.method.name())),
             Target::Other(name) => text::name(name),
         }
     }

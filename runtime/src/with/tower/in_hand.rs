@@ -1,7 +1,6 @@
 //! A request in hand, from its arrival to the end of its answer.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
 use std::thread;
@@ -18,17 +17,12 @@ use super::binding::{Binding, Shared};
 #[cfg(feature = "http")]
 use super::connection::Connection;
 use super::head::Head;
-use crate::work::cancellation::Stopping;
-#[cfg(feature = "http")]
-use crate::work::cancellation::stopping;
 
 pub(super) struct InHand {
     keeper: Keeper,
     head: Head,
     /// How much of the answer the server has not taken, where that is known: it may not ask for an end after that.
     left: u64,
-    /// When the answer ends, where that would be never.
-    end: Option<Box<Stopping>>,
 }
 
 /// The head of the answer does not say how long the body is, or there is none yet.
@@ -48,9 +42,7 @@ impl InHand {
     pub(super) fn take<B>(shared: &Shared, request: &Request<B>) -> Result<Self, StatusCode> {
         let binding = shared.here();
         binding.begin()?;
-        let head = Head::of(request);
-        let end = if head.is_health_watch() { binding.stopping().map(Box::new) } else { None };
-        Ok(Self { keeper: Keeper::Layer(binding), head, left: UNKNOWN, end })
+        Ok(Self { keeper: Keeper::Layer(binding), head: Head::of(request), left: UNKNOWN })
     }
 
     /// The same for a request on a connection that this crate serves.
@@ -63,10 +55,7 @@ impl InHand {
             return Err(status);
         }
         let keeper = Keeper::Connection(Arc::clone(connection));
-        let head = Head::of(request);
-        // The connection's worker calls this, not the task of the request.
-        let end = head.is_health_watch().then(|| Box::new(stopping()));
-        Ok(Self { keeper, head, left: UNKNOWN, end })
+        Ok(Self { keeper, head: Head::of(request), left: UNKNOWN })
     }
 
     #[inline]
@@ -118,11 +107,21 @@ impl InHand {
         }
     }
 
-    /// The answer has nothing to say at the moment. Returns its last words, once it would never end by itself.
+    /// The answer has nothing to say at the moment. Returns its last words, where it would never end by itself and has
+    /// to.
     #[inline]
-    pub(super) fn trailers(&mut self, context: &mut Context<'_>) -> Option<HeaderMap> {
-        let is_over = Pin::new(self.end.as_deref_mut()?).poll(context).is_ready();
-        is_over.then(unavailable)
+    pub(super) fn last_words(&mut self, context: &mut Context<'_>) -> Option<HeaderMap> {
+        if self.head.is_health_watch() { self.last_words_of_watch(context) } else { None }
+    }
+
+    #[cold]
+    fn last_words_of_watch(&mut self, context: &mut Context<'_>) -> Option<HeaderMap> {
+        let end = || match &self.keeper {
+            #[cfg(feature = "http")]
+            Keeper::Connection(connection) => Some(connection.ending()),
+            Keeper::Layer(binding) => binding.stopping(),
+        };
+        self.head.watch(end)?.poll(context).is_ready().then(unavailable)
     }
 
     /// Nothing is left of the answer: it is whole, or has failed.
