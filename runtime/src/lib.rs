@@ -121,6 +121,10 @@
 //! | a function given to [`at_exit`] blocks or panics | it holds up the exit for 50 ms at the most, and the others not at all; a line, nothing else |
 //! | the subscriber's filter leaves out the target `graceful`, as `my_app=debug` does | the lines are on standard error; `my_app=debug,graceful=info` records them |
 //! | the platform kills before the deadline, as far as the environment tells | a warning within the first second, or when the service is ready before that; none if both can be set and `stop_timeout` was |
+//! | an upgrade in place is asked for, and the new process ends, or is not ready in time | it is ended with its group, this one goes on, and a line says why; [`status`] and the metrics show it |
+//! | SIGTERM while the new process of an upgrade starts | that one is ended first, then this one stops |
+//! | an upgrade is asked for twice | there is one; both get its outcome |
+//! | an upgrade is asked for as PID 1, or below a supervisor that would take this process's end for the service's | it is refused, with a line |
 //! | on Windows, the console is closed, the user logs off, the system shuts down | a stop as by SIGTERM; the system ends the process some seconds later, and a line says so where the budget is longer |
 //! | the process stood still past a deadline, for 200 ms or more (SIGSTOP, a frozen cgroup, a machine that is too busy) | when it goes on, what is due has 50 ms to finish; then come the abort and the end. This is granted once in a stop; a line says which of them it was |
 //! | tokio's clock is paused, or moved, in a program | the stop goes by real time; in a test, by the test's clock |
@@ -249,10 +253,15 @@
 //!   happens, and whenever the state changes: `graceful_state`, `graceful_stop_seconds{state}`,
 //!   `graceful_workers{worker,outcome}`, `graceful_workers_live{worker}`, `graceful_workers_restarting{worker}`,
 //!   `graceful_restarts_total{worker}`, `graceful_aborted_total{worker}`, `graceful_since_progress_seconds{worker}`
-//!   (see [`progress`]), `graceful_hook_seconds{hook,stage}` and `graceful_hook_failures_total{hook,stage}`.
+//!   (see [`progress`]), `graceful_hook_seconds{hook,stage}` and `graceful_hook_failures_total{hook,stage}`; with the
+//!   feature `upgrade` also `graceful_generation`, `graceful_upgrade_under_way` and `graceful_upgrades_failed_total`.
 //! * `process`: `child`, a worker that is a child process. Its process group is told to stop, by a signal of your choice,
 //!   waited for, and killed at the deadline. It may have the terminal, and its status can be that of this process. On
 //!   Unix.
+//! * `upgrade`: `upgrade()` and the options `upgrade`, `upgrade_timeout` and `pid_file` of `main`. A new process takes over
+//!   the sockets of `listen()` and what `hand_over()` has for it, and this one stops; one that does not get ready changes
+//!   nothing. Each line of a successor begins with its generation, `graceful[orders#2]: `. On Unix. The page
+//!   [`which_restart_for_whom`] says when, and how under systemd.
 //! * `miette`: `handle.await?` in functions that return `miette::Result`. [`WorkerError`] is a `Diagnostic`, which shows what
 //!   the worker's own `miette::Report` has to show.
 //! * `taskdump`: dumps and reports name the awaits in which workers wait, from the innermost line to the worker's own:

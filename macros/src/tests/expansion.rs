@@ -52,6 +52,8 @@ fn each_option_of_main_is_one_call() {
         ("reraise = true", ".reraise()"),
         ("reraise = false", ""),
         ("reap", ".reap()"),
+        ("upgrade = \"SIGUSR2\"", ".upgrade([<::graceful::Signal>::User2])"),
+        ("pid_file = \"/run/api.pid\"", ".pid_file(\"/run/api.pid\")"),
         ("dump = \"SIGUSR2\"", ".dump([<::graceful::Signal>::User2])"),
         ("dump = [\"SIGUSR1\", \"SIGABRT\"]", ".dump([<::graceful::Signal>::User1,<::graceful::Signal>::Abort])"),
         ("extend_start = \"10m\"", ".extend_start(::core::time::Duration::new(600,0))"),
@@ -308,6 +310,24 @@ fn a_signal_that_stops_does_not_dump_and_sigabrt_does_nothing_else() {
         ("signals = [\"SIGTERM\"], dump = \"SIGINT\"", false),
         ("signals = [\"SIGTERM\", \"SIGUSR1\"], dump = \"SIGUSR1\"", true),
         ("signals = [\"SIGTERM\", \"SIGUSR1\"], dump = \"SIGUSR2\"", false),
+    ] {
+        let output = main(options, "async fn main() {}");
+        assert_eq!(output.contains("compile_error"), is_refused, "{options}");
+    }
+}
+
+#[test]
+fn a_signal_that_means_something_else_does_not_upgrade() {
+    for (options, is_refused) in [
+        ("upgrade = \"SIGUSR2\"", false),
+        ("upgrade = [\"SIGUSR2\", \"SIGHUP\"]", false),
+        ("upgrade = \"SIGTERM\"", true),
+        ("upgrade = \"SIGABRT\"", true),
+        ("upgrade = \"SIGINT\"", true),
+        ("signals = [\"SIGTERM\"], upgrade = \"SIGINT\"", false),
+        ("signals = [\"SIGTERM\", \"SIGUSR2\"], upgrade = \"SIGUSR2\"", true),
+        ("dump = \"SIGUSR2\", upgrade = \"SIGUSR2\"", true),
+        ("dump = \"SIGUSR1\", upgrade = \"SIGUSR2\"", false),
     ] {
         let output = main(options, "async fn main() {}");
         assert_eq!(output.contains("compile_error"), is_refused, "{options}");

@@ -8,6 +8,7 @@ use crate::pipeline;
 
 const ATTRIBUTES: &[&str] = &[
     "stop_timeout = \"25s\", drain = \"5s\", signals = [\"SIGTERM\", \"SIGINT\"], reraise, reap",
+    "upgrade = \"SIGUSR2\", upgrade_timeout = \"60s\", pid_file = \"/run/api.pid\"",
     "dump = \"SIGUSR1\", flavor = \"multi_thread\", worker_threads = 4, name = \"api\"",
     "stop_timeout = \"none\", crate = ::a::graceful, flavor = \"current_thread\"",
     "name = \"consume\", on_failure = \"restart\", max_restarts = 5, backoff = \"100ms..10s\"",

@@ -16,7 +16,7 @@ use crate::say::connections;
 ///
 /// | there is | what it takes |
 /// |---|---|
-/// | a socket of this name from the process before this one, in an [upgrade](crate::upgrade()) in place, on this address | that one |
+/// | a socket of this name from the process before this one, in an upgrade in place, on this address | that one |
 /// | one of this name there that systemd had handed over | that one, on whatever address |
 /// | one of this name there on another address | a new one; the other is closed when this process is ready, and a line says so |
 /// | a socket of this name from systemd, or from whatever follows its protocol (`LISTEN_FDS`, `LISTEN_FDNAMES`) | that one, on whatever address |
