@@ -1,5 +1,6 @@
 //! A new version takes the place of the old one while clients are served: `kill -USR2`, or `systemctl reload`.
 
+use std::env;
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,7 +33,8 @@ async fn main() -> Result<(), ListenError> {
             }),
         );
 
-    let listener = graceful::listen("http", "127.0.0.1:3000").await?;
+    let port = env::args().nth(1).unwrap_or_else(|| "3000".to_owned());
+    let listener = graceful::listen("http", &format!("127.0.0.1:{port}")).await?;
     if let Some(address) = listener.local_addr() {
         println!("http://{address} is served by {0}; for the next version: kill -USR2 {0}", process::id());
     }

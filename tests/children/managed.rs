@@ -42,6 +42,12 @@ async fn serve_web(port: &str) -> Result<(), Broken> {
     let listener = graceful::listen("http", &format!("127.0.0.1:{port}")).await.map_err(|_| Broken)?;
     let app =
         axum::Router::new().route("/", axum::routing::get(async || format!("{}\ntry /slow\n", std::process::id())));
+    // A SIGKILL right after the SIGTERM would be seen.
+    graceful::spawn("linger", async {
+        graceful::stopping().await;
+        sleep(Duration::from_millis(300)).await;
+        println!("lingered");
+    });
     graceful::ready();
     graceful::http::serve(listener, app).await;
     Ok(())

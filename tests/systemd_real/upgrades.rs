@@ -88,6 +88,8 @@ fn under_load(host: &Host, unit: &Unit<'_>, name: &str, port: u16) {
     unit.until("TasksCurrent", |_| host.processes_of(unit) == 1);
     unit.stop();
     unit.ended_well();
+    // It was given its time.
+    assert_eq!(unit.journal().iter().filter(|entry| entry.text.contains("lingered")).count(), UPGRADES + 1);
     let generation = UPGRADES + 1;
     unit.said(&format!("graceful[web#{generation}]: stopping: SIGTERM"), 6);
     unit.said(&format!("graceful[web#{UPGRADES}]: upgrade done: generation {generation}, process "), 6);

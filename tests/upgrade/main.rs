@@ -5,6 +5,7 @@ mod clients;
 mod service;
 
 mod environment;
+mod example;
 mod failures;
 mod handing_over;
 mod serving;
