@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -52,6 +53,14 @@ impl Drop for Props {
     }
 }
 
+/// The program of the table, or what runs the same program for another processor.
+fn fault() -> &'static Path {
+    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
+        env::var_os("FAULTS_PROGRAM").map_or_else(|| env!("CARGO_BIN_EXE_fault").into(), PathBuf::from)
+    });
+    &PROGRAM
+}
+
 impl Scene {
     /// Starts the program of a row.
     pub(crate) fn open(row: &Row, runtime: &str, setup: &str) -> Self {
@@ -70,7 +79,7 @@ impl Scene {
         let program = match (runtime, row.stage) {
             ("panic_abort", _) => aborting::program(),
             (_, Stage::OwnUser | Stage::Nobody) => own_user::program(),
-            _ => Path::new(env!("CARGO_BIN_EXE_fault")),
+            _ => fault(),
         };
         let mut command = if row.stage == Stage::Pid1 {
             starting("unshare", &namespace(), program)
