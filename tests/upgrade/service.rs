@@ -114,6 +114,7 @@ impl Service {
 
     /// Asks for an upgrade by signal.
     pub(crate) fn ask(&self, process: Pid) {
+        assert!(is_running(process), "{}", self.child);
         kill(process, Signal::SIGUSR2).expect("it is there");
     }
 
@@ -150,6 +151,7 @@ impl Service {
     /// Ends the process, and waits until it is gone.
     #[track_caller]
     pub(crate) fn stop(&self, process: Pid) {
+        assert!(is_running(process), "{}", self.child);
         kill(process, Signal::SIGTERM).expect("it is there");
         until_gone(process);
     }

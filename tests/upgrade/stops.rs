@@ -170,7 +170,7 @@ struct Random(u64);
 impl Random {
     fn new() -> Self {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-        let seed = now.as_nanos() as u64 | 1;
+        let seed = u64::from(now.subsec_nanos()) << 20 | 1;
         println!("seed {seed}");
         Self(seed)
     }

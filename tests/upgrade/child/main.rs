@@ -87,64 +87,9 @@ fn app() -> Router {
 async fn run(folder: PathBuf, mode: String) -> Result<(), Broken> {
     let generation = graceful::status().upgrade.generation;
     println!("start {generation} pid {}", process::id());
-    if has(&mode, "bequeaths") || has(&mode, "counts") {
-        let count = match graceful::handed_over("count") {
-            Some(bytes) => u32::from_le_bytes(bytes.try_into().map_err(|_| Broken("the count is no count"))?),
-            None => 0,
-        };
-        println!("count {count}");
-        let is_spoilt = has(&mode, "bequeaths");
-        graceful::hand_over(
-            "count",
-            move || {
-                if is_spoilt { b"spoilt".to_vec() } else { (count + 1).to_le_bytes().to_vec() }
-            },
-        );
-    }
-    if has(&mode, "offers_much") {
-        graceful::hand_over("much", || vec![0; (1 << 20) + 1]);
-    }
-    if has(&mode, "offer_panics") {
-        graceful::hand_over("bad", || panic!("no bytes today"));
-    }
-    if has(&mode, "offer_hangs") {
-        graceful::hand_over("slow", || {
-            std::thread::sleep(Duration::from_secs(3600));
-            Vec::new()
-        });
-    }
-    if has(&mode, "leaks") {
-        leak();
-    }
-    if has(&mode, "moves") {
-        env::set_current_dir("/").expect("it is there");
-    }
-    if has(&mode, "has_children") {
-        let mut sleeper = Command::new("sleep");
-        sleeper.arg("1000");
-        graceful::child("sleeper", sleeper).spawn();
-    }
-    if has(&mode, "leaves_a_child") {
-        let sleeper = Command::new("sleep").arg("1000").spawn().expect("it starts");
-        println!("child {}", sleeper.id());
-    }
-    if has(&mode, "panics") {
-        panic!("a bug in the new version");
-    }
-    if has(&mode, "fails") {
-        return Err(Broken("the new version has no queue"));
-    }
-    if has(&mode, "worker_fails") {
-        graceful::spawn("consume", async { Err::<(), _>(Broken("no queue")) });
-        graceful::stopping().await;
-        return Ok(());
-    }
-    if has(&mode, "exits") {
-        process::exit(3);
-    }
-    if has(&mode, "aborts") {
-        process::abort();
-    }
+    hand_over(&mode)?;
+    leave_lying_about(&mode);
+    end_badly(&mode).await?;
     if has(&mode, "starts_slowly") {
         sleep(Duration::from_millis(700)).await;
     }
@@ -174,10 +119,8 @@ async fn run(folder: PathBuf, mode: String) -> Result<(), Broken> {
     if has(&mode, "accepts_early") {
         let early = graceful::spawn("early", async { graceful::http::serve(listener, app()).await });
         println!("serves early");
-        sleep(Duration::from_millis(1000)).await;
-        if has(&mode, "then_panics") {
-            panic!("a late bug in the new version");
-        }
+        sleep(Duration::from_secs(1)).await;
+        assert!(!has(&mode, "then_panics"), "a late bug in the new version");
         up(at);
         let _ = early.await;
         return Ok(());
@@ -194,6 +137,76 @@ async fn run(folder: PathBuf, mode: String) -> Result<(), Broken> {
     up(at);
     graceful::http::serve(listener, app()).await;
     drop(second);
+    Ok(())
+}
+
+/// What is left for the next version, and from the last one.
+fn hand_over(mode: &str) -> Result<(), Broken> {
+    if has(mode, "bequeaths") || has(mode, "counts") {
+        let count = match graceful::handed_over("count") {
+            Some(bytes) => u32::from_le_bytes(bytes.try_into().map_err(|_| Broken("the count is no count"))?),
+            None => 0,
+        };
+        println!("count {count}");
+        let is_spoilt = has(mode, "bequeaths");
+        graceful::hand_over(
+            "count",
+            move || {
+                if is_spoilt { b"spoilt".to_vec() } else { (count + 1).to_le_bytes().to_vec() }
+            },
+        );
+    }
+    if has(mode, "offers_much") {
+        graceful::hand_over("much", || vec![0; (1 << 20) + 1]);
+    }
+    if has(mode, "offer_panics") {
+        graceful::hand_over("bad", || panic!("no bytes today"));
+    }
+    if has(mode, "offer_hangs") {
+        graceful::hand_over("slow", || {
+            std::thread::sleep(Duration::from_secs(3600));
+            Vec::new()
+        });
+    }
+    Ok(())
+}
+
+/// What concerns the next process only if it is inherited.
+#[allow(clippy::zombie_processes)] // the tests end it
+fn leave_lying_about(mode: &str) {
+    if has(mode, "leaks") {
+        leak();
+    }
+    if has(mode, "moves") {
+        env::set_current_dir("/").expect("it is there");
+    }
+    if has(mode, "has_children") {
+        let mut sleeper = Command::new("sleep");
+        sleeper.arg("1000");
+        graceful::child("sleeper", sleeper).spawn();
+    }
+    if has(mode, "leaves_a_child") {
+        let sleeper = Command::new("sleep").arg("1000").spawn().expect("it starts");
+        println!("child {}", sleeper.id());
+    }
+}
+
+/// The ways in which a new version fails.
+async fn end_badly(mode: &str) -> Result<(), Broken> {
+    assert!(!has(mode, "panics"), "a bug in the new version");
+    if has(mode, "fails") {
+        return Err(Broken("the new version has no queue"));
+    }
+    if has(mode, "worker_fails") {
+        graceful::spawn("consume", async { Err::<(), _>(Broken("no queue")) });
+        graceful::stopping().await;
+    }
+    if has(mode, "exits") {
+        process::exit(3);
+    }
+    if has(mode, "aborts") {
+        process::abort();
+    }
     Ok(())
 }
 
