@@ -255,6 +255,10 @@
 //!   `graceful_restarts_total{worker}`, `graceful_aborted_total{worker}`, `graceful_since_progress_seconds{worker}`
 //!   (see [`progress`]), `graceful_hook_seconds{hook,stage}` and `graceful_hook_failures_total{hook,stage}`; with the
 //!   feature `upgrade` also `graceful_generation`, `graceful_upgrade_under_way` and `graceful_upgrades_failed_total`.
+//! * `page`: the module `page`. The status as a page for browsers that is live, on a port of its own with `http`, or mounted
+//!   in a server of yours; it shows a stop to its end, and the browser keeps its timeline. `GRACEFUL_TIMELINE=stop.svg` in
+//!   the environment writes that timeline as a file at the end of any program with this feature: the first thing to try
+//!   when a stop is slow.
 //! * `process`: `child`, a worker that is a child process. Its process group is told to stop, by a signal of your choice,
 //!   waited for, and killed at the deadline. It may have the terminal, and its status can be that of this process. On
 //!   Unix.
@@ -427,6 +431,8 @@ pub use with::http;
 pub use with::net;
 #[cfg(feature = "net")]
 pub use with::net::listen;
+#[cfg(feature = "page")]
+pub use with::page;
 #[cfg(feature = "tower")]
 pub use with::tower;
 #[cfg(all(unix, feature = "upgrade"))]

@@ -188,5 +188,7 @@ impl Lifecycle {
         self.notifier.helper.end();
         self.writer.end();
         self.listeners.notify_systemd(State::Stopped);
+        #[cfg(feature = "page")]
+        self.listeners.viewers.over.cancel();
     }
 }

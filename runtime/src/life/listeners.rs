@@ -78,6 +78,9 @@ pub(crate) struct Listeners {
     /// Wakes systemd's thread.
     #[cfg(all(unix, feature = "systemd"))]
     pub(crate) systemd: crate::life::doorbell::Doorbell,
+    /// Those who look at the page.
+    #[cfg(feature = "page")]
+    pub(crate) viewers: Arc<crate::life::viewers::Viewers>,
 }
 
 impl Listeners {

@@ -28,6 +28,8 @@ pub(crate) mod diagnostics;
 pub(crate) mod doorbell;
 #[cfg(all(unix, feature = "upgrade"))]
 pub(crate) mod succession;
+#[cfg(feature = "page")]
+pub(crate) mod viewers;
 pub(crate) mod listeners;
 pub(crate) mod phase;
 pub(crate) mod mains_future;

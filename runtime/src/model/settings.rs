@@ -26,6 +26,8 @@ pub(crate) const NO_LIMIT: Duration = Duration::MAX;
 const STOP_TIMEOUT: &str = "GRACEFUL_STOP_TIMEOUT";
 const DRAIN: &str = "GRACEFUL_DRAIN";
 const REPORT: &str = "GRACEFUL_REPORT";
+#[cfg(feature = "page")]
+const TIMELINE: &str = "GRACEFUL_TIMELINE";
 
 /// The variable that Kubernetes sets in every container.
 const KUBERNETES: &str = "KUBERNETES_SERVICE_HOST";
@@ -89,6 +91,9 @@ pub(crate) struct Settings {
     pub(crate) upgrade: UpgradeOptions,
     /// How a report is written.
     pub(crate) report: Format,
+    /// Where the stop is drawn, once it is over.
+    #[cfg(feature = "page")]
+    pub(crate) timeline: Option<std::path::PathBuf>,
     /// What kills the process if its stop takes too long.
     pub(crate) platform: Option<Platform>,
     /// A test: no signals, no environment, and its failures are the test's.
@@ -139,7 +144,10 @@ impl Settings {
             let is_for_us = name != platform::CONTAINER || is_first_process();
             env::var_os(name).filter(|_| is_for_us).map(|value| cut(&value.to_string_lossy()))
         };
-        Self::resolve(options, in_environment)
+        let settings = Self::resolve(options, in_environment)?;
+        #[cfg(feature = "page")]
+        let settings = Self { timeline: env::var_os(TIMELINE).map(parse_path).transpose()?, ..settings };
+        Ok(settings)
     }
 
     /// The options of a test, and where that is written.
@@ -211,6 +219,8 @@ impl Settings {
             #[cfg(feature = "upgrade")]
             upgrade: options.upgrade,
             report: Format::default(),
+            #[cfg(feature = "page")]
+            timeline: None,
             platform: None,
             is_test: false,
             test: None,
@@ -243,6 +253,22 @@ fn is_first_process() -> bool {
 #[cfg(not(unix))]
 fn is_first_process() -> bool {
     false
+}
+
+/// The path of a picture or a page; `%p` in it is the process's id. A relative one is of the folder that the program was
+/// started in.
+#[cfg(feature = "page")]
+fn parse_path(text: std::ffi::OsString) -> Result<std::path::PathBuf, String> {
+    let path = match text.to_str() {
+        Some(text) => text.replace("%p", &std::process::id().to_string()).into(),
+        None => std::path::PathBuf::from(text),
+    };
+    let is_known = path.extension().is_some_and(|kind| kind == "svg" || kind == "html");
+    if !is_known {
+        let shown = cut(&path.to_string_lossy());
+        return Err(format!("{TIMELINE}={shown}: write a path that ends with .svg or .html"));
+    }
+    Ok(std::path::absolute(&path).unwrap_or(path))
 }
 
 #[cfg(test)]

@@ -57,5 +57,7 @@ pub(crate) fn publish(life: &Arc<Lifecycle>, code: u8, untracked: usize) {
         let took = facts.timings.since_asked();
         life.writer.say(lines::ended(code, &facts.reason(), took));
         life.writer.say_report(line(&facts, life.settings.report, life.writer.prefix()));
+        #[cfg(feature = "page")]
+        life.listeners.viewers.begin();
     });
 }

@@ -37,10 +37,7 @@ use crate::work::{ambient, at_exit, current};
 
 /// What the watch does for optional features.
 pub(crate) const OTHERS: Others = Others {
-    #[cfg(feature = "metrics")]
-    record: crate::with::metrics::publish,
-    #[cfg(not(feature = "metrics"))]
-    record: |_| {},
+    record,
     kill_children: || {
         #[cfg(all(unix, feature = "process"))]
         crate::with::child::kill_all();
@@ -56,6 +53,15 @@ pub(crate) const OTHERS: Others = Others {
     #[cfg(not(all(unix, feature = "upgrade")))]
     upgrade: |_| {},
 };
+
+/// What the watch does once a second, and when the state has changed.
+#[cfg_attr(not(any(feature = "metrics", feature = "page")), allow(unused_variables))]
+fn record(life: &Arc<Lifecycle>) {
+    #[cfg(feature = "metrics")]
+    crate::with::metrics::publish(life);
+    #[cfg(feature = "page")]
+    life.listeners.viewers.note_alive(life.members.count());
+}
 
 /// Runs `main` inside a lifecycle. `is_last`: the process ends with it, and the watch runs until then.
 #[track_caller]
@@ -114,6 +120,8 @@ impl Started {
         let (inbox, wakeup) = signal::inbox().map_err(|error| refusals::no_inbox(&error))?;
         let writer = Writer::new(settings.name.as_deref(), false);
         let life = Lifecycle::new(settings, writer, wakeup);
+        #[cfg(feature = "page")]
+        crate::with::page::prepare(&life);
         let claim = ambient::claim_process(&life);
         let attended = Attended(Arc::clone(&life));
         let handlers =
@@ -183,6 +191,8 @@ impl Started {
         #[cfg(all(unix, feature = "upgrade"))]
         crate::with::upgrade::end(&life);
         let code = life.diagnostics.failures.code();
+        #[cfg(feature = "page")]
+        life.listeners.viewers.finish(for_last_lines(&life));
         if needs_report() {
             publish::settle(&life);
             publish::publish(&life, code, untracked);

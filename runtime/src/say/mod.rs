@@ -13,6 +13,8 @@ pub(crate) mod connections;
 pub(crate) mod children;
 #[cfg(all(unix, feature = "upgrade"))]
 pub(crate) mod upgrades;
+#[cfg(feature = "page")]
+pub(crate) mod page;
 pub(crate) mod refusals;
 pub(crate) mod stderr;
 pub(crate) mod queue;

@@ -311,10 +311,11 @@ impl Watch {
         let code = self.life.diagnostics.failures.settle(code);
         self.run_exit_functions();
         publish::publish(&self.life, code, 0);
-        let left = self.left();
         let had = self.reported.map_or(Duration::ZERO, |at| at.elapsed());
-        let at_least = LAST_LINES_AT_LEAST.saturating_sub(had);
-        self.life.writer.finish(left.clamp(at_least, LAST_LINES));
+        let limit = self.left().clamp(LAST_LINES_AT_LEAST.saturating_sub(had), LAST_LINES);
+        self.life.writer.finish(limit);
+        #[cfg(feature = "page")]
+        self.life.listeners.viewers.wait(limit);
         (self.others.kill_children)();
         sys::exit_now(code)
     }

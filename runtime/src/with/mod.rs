@@ -12,6 +12,8 @@ pub mod tower;
 pub mod http;
 #[cfg(all(unix, feature = "upgrade"))]
 pub(crate) mod upgrade;
+#[cfg(feature = "page")]
+pub mod page;
 #[cfg(all(unix, feature = "process"))]
 pub(crate) mod child;
 #[cfg(feature = "miette")]

@@ -140,6 +140,8 @@ impl Lifecycle {
 
     /// Writes the new state for subscribers, and has the watch publish the metrics.
     fn note(&self, state: State) {
+        #[cfg(feature = "page")]
+        self.listeners.viewers.note_state();
         self.writer.say(lines::state_changed(state));
         #[cfg(feature = "metrics")]
         self.notifier.wakeup.wake();

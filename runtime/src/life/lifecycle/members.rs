@@ -28,6 +28,8 @@ impl Lifecycle {
 
     pub(crate) fn main_gone(&self) {
         self.members.main.left();
+        #[cfg(feature = "page")]
+        self.listeners.viewers.note_mains_end();
         self.leave(Stage::Main);
         self.end_drain();
     }
