@@ -90,6 +90,7 @@ impl Child {
         for name in [
             "GRACEFUL_STOP_TIMEOUT",
             "GRACEFUL_DRAIN",
+            "GRACEFUL_TIMELINE",
             "KUBERNETES_SERVICE_HOST",
             "RUST_BACKTRACE",
             "NOTIFY_SOCKET",

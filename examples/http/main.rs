@@ -1,12 +1,7 @@
 //! An HTTP service to copy: requests in hand are answered, streams end by themselves, health is reported until the end.
 
-#[path = "../timeline/chart.rs"]
-mod chart;
 mod health;
 mod streams;
-#[path = "../timeline/svg.rs"]
-mod svg;
-mod timeline;
 
 use std::env;
 use std::error::Error;
@@ -27,8 +22,6 @@ use tower::ServiceBuilder;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
-
-use crate::timeline::Timeline;
 
 /// How long a client may take for the head of a request.
 const FOR_A_HEAD: Duration = Duration::from_secs(5);
@@ -81,20 +74,6 @@ fn app() -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, FOR_AN_ANSWER))
 }
 
-/// The port among the arguments, or else in the environment. `--timeline path` draws the stop there.
-fn port(mut arguments: impl Iterator<Item = String>) -> Result<Option<String>, &'static str> {
-    let mut port = env::var("PORT").ok();
-    while let Some(argument) = arguments.next() {
-        if argument == "--timeline" {
-            let path = arguments.next().ok_or("--timeline takes a path")?;
-            graceful::keep(Timeline(path.into()));
-        } else {
-            port = Some(argument);
-        }
-    }
-    Ok(port)
-}
-
 /// Where to listen: on this machine alone, unless `ADDRESS` says otherwise.
 fn address(port: &str) -> String {
     let host = env::var("ADDRESS");
@@ -103,7 +82,7 @@ fn address(port: &str) -> String {
 
 #[graceful::main(name = "http", stop_timeout = "20s", dump = ["SIGUSR1", "SIGABRT"])]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let port = port(env::args().skip(1))?;
+    let port = env::args().nth(1).or_else(|| env::var("PORT").ok());
     // A socket that systemd hands over under this name stays open over a restart: see examples/deploy.
     let http = net::listen("http", &address(port.as_deref().unwrap_or("3000"))).await?;
     let port = env::var("HEALTH_PORT");
@@ -113,10 +92,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         [&http, &probed].map(|listener| listener.local_addr().map_or_else(String::new, |at| at.to_string()));
     let metrics = PrometheusBuilder::new().install_recorder()?;
     health::health(probed, metrics).spawn();
+    // On a thread of its own, on this machine alone: it is there while all else is stuck, and shows the stop to its end.
+    let page = env::var("PAGE_PORT").map_or(Ok(0), |port| port.parse())?;
+    let page = graceful::page::serve(page)?;
     graceful::ready();
     let [address, probed] = addresses;
     println!("listening on http://{address}");
     println!("health on http://{probed}/readyz");
+    println!("look at it on http://{page}/");
     println!("in another terminal: curl -i http://{address}/slow");
     println!("press Ctrl-C here while it waits");
     graceful::http::serve(http.max_connections(10_000), app()).head_timeout(FOR_A_HEAD).await;
