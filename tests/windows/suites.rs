@@ -1,12 +1,10 @@
-//! Suites of the other package, in whose process the lifecycles run; Linux on x86-64 runs them there.
-#![cfg(any(windows, target_arch = "aarch64"))]
+//! Suites of the other package, in whose process the lifecycles run; Linux runs them there.
+#![cfg(windows)]
 
 #[path = "../caller.rs"]
 mod caller;
 #[path = "../lately.rs"]
 mod lately;
-// On Unix it starts processes, by means of its own package.
-#[cfg(windows)]
 #[path = "../lifecycle.rs"]
 mod lifecycle;
 #[path = "../policies.rs"]
