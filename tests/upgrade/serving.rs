@@ -31,21 +31,23 @@ fn twenty_upgrades_cost_no_client_anything() {
 fn open_files_and_threads_are_the_same_after_twenty_as_after_one() {
     let folder = Folder::new("two unix udp");
     let service = Service::of(&folder);
-    // The kind of each file, by number: a socket has another name in each process.
-    let look = |generation| {
-        let process = service.upgrade(generation);
-        // A thread that has just begun has the name of the program.
+    // A thread that has just begun has the name of the program.
+    let look_at = |process| {
         let are_settled = |names: &[String]| {
             !names.contains(&"graceful-takeov".to_owned())
                 && names.iter().filter(|name| *name == "service").count() == 1
         };
         until("its thread that waited has ended", || are_settled(&threads(process)));
+        // The kind of each file, by number: a socket has another name in each process.
         let kind = |(number, name): (u32, String)| (number, name.split(':').next().unwrap_or_default().to_owned());
         (files(process).into_iter().map(kind).collect::<Vec<_>>(), threads(process))
     };
-    let first = look(2);
+    let unused = look_at(service.process(1)).1;
+    assert!(!unused.iter().any(|name| name.starts_with("graceful-up")), "a thread that nothing needs: {unused:?}");
+    let first = look_at(service.upgrade(2));
+    assert_eq!(first.1, unused);
     for generation in 3..=21 {
-        assert_eq!(look(generation), first, "generation {generation}");
+        assert_eq!(look_at(service.upgrade(generation)), first, "generation {generation}");
     }
     service.stop(service.process(21));
 }

@@ -33,7 +33,7 @@ pub(super) enum Socket {
 }
 
 /// Which processes have a socket open beside this one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Holders {
     /// The process that handed it over keeps it open, and hands it to the next process.
     is_handed_over: bool,
@@ -47,7 +47,13 @@ pub(super) struct Holders {
 
 impl From<bool> for Holders {
     fn from(is_handed_over: bool) -> Self {
-        Self { is_handed_over, ..Self::default() }
+        Self {
+            is_handed_over,
+            #[cfg(all(unix, feature = "upgrade"))]
+            is_inherited: false,
+            #[cfg(all(unix, feature = "upgrade"))]
+            registered: None,
+        }
     }
 }
 
