@@ -9,6 +9,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{self, Command, Stdio};
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -92,9 +93,7 @@ impl Browser {
         });
         let driver = Driver::start().filter(|_| has_chromium);
         let Some(driver) = driver else {
-            // Past the harness, which would keep it to itself.
-            let why = "\n*** SKIPPED, which proves nothing of the page: no chromium or no chromedriver; .ci/browser installs both ***\n";
-            let _ = std::io::stderr().lock().write_all(why.as_bytes());
+            skipped(&NO_BROWSER, "the page: no chromium or no chromedriver; .ci/browser installs both");
             return None;
         };
         let options = json!({ "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1200,900"] });
@@ -187,13 +186,21 @@ impl Browser {
     }
 }
 
+static NO_BROWSER: Once = Once::new();
+static NO_AXE: Once = Once::new();
+
+/// Says so, once, past the harness, which would keep it to itself.
+fn skipped(once: &Once, what: &str) {
+    let why = format!("\n*** SKIPPED, which proves nothing of {what} ***\n");
+    once.call_once(|| drop(std::io::stderr().lock().write_all(why.as_bytes())));
+}
+
 /// The script of axe-core; without it that part is skipped, and says so.
 fn axe() -> Option<String> {
     let path = env::var_os("AXE");
     let script = path.and_then(|path| fs::read_to_string(path).ok());
     if script.is_none() {
-        let why = "\n*** SKIPPED, which proves nothing of access: AXE is not the path of axe-core; .ci/browser installs it ***\n";
-        let _ = std::io::stderr().lock().write_all(why.as_bytes());
+        skipped(&NO_AXE, "access: AXE is not the path of axe-core; .ci/browser installs it");
     }
     script
 }

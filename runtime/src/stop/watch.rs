@@ -311,8 +311,8 @@ impl Watch {
         let code = self.life.diagnostics.failures.settle(code);
         self.run_exit_functions();
         publish::publish(&self.life, code, 0);
-        let had = self.reported.map_or(Duration::ZERO, |at| at.elapsed());
-        let limit = self.left().clamp(LAST_LINES_AT_LEAST.saturating_sub(had), LAST_LINES);
+        let (left, had) = (self.left(), self.reported.map_or(Duration::ZERO, |at| at.elapsed()));
+        let limit = left.clamp(LAST_LINES_AT_LEAST.saturating_sub(had), LAST_LINES);
         self.life.writer.finish(limit);
         #[cfg(feature = "page")]
         self.life.listeners.viewers.wait(limit);
