@@ -140,7 +140,7 @@ async fn with_hyper(how: &str) -> std::io::Result<()> {
     let watched = hyper_util::server::graceful::GracefulShutdown::new();
     while let Some(accepted) = graceful::run_until_stopping(listener.accept()).await {
         let socket = TokioIo::new(accepted?.0);
-        let connection = http1::Builder::new().serve_connection(socket, TowerToHyperService::new(service.clone()));
+        let connection = http1::Builder::new().serve_connection(socket, TowerToHyperService::new(service));
         let connection = match how {
             "graceful" => futures_util::future::Either::Left(watched.watch(connection)),
             _ => futures_util::future::Either::Right(connection),
