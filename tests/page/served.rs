@@ -108,6 +108,8 @@ fn viewers_have_the_last_of_a_stop_before_the_process_is_gone() {
         // The `on_stop` hook has failed.
         assert_eq!(last["end"][0], 1, "{}", last["end"]);
         assert_eq!(last["stop"]["held_up_by"][0], "flush");
+        let alive = last["past"].as_array().and_then(|past| past.last()).expect("now");
+        assert_eq!(alive, &serde_json::json!([0, 0]), "{}", last["past"]);
         let hook = last["hooks"].as_array().expect("hooks").iter().find(|hook| hook["name"] == "close the pool");
         assert_eq!(hook.expect("the last hook")["progress"], "done");
         child.end().assert_code(1);

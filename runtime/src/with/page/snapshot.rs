@@ -167,7 +167,9 @@ impl View {
         let viewers = &life.listeners.viewers;
         let rows = rows(status);
         let blocked = blocked(status);
-        viewers.note_alive(life.members.count());
+        let alive = life.members.count();
+        viewers.note_alive(alive);
+        let noted = viewers.alive_lately().into_iter().map(|(ago, alive)| (ms(ago), alive));
         let end = End::of(life, is_over);
         Self {
             name: end.service.clone(),
@@ -191,7 +193,7 @@ impl View {
                 })
                 .collect(),
             untracked: status.untracked,
-            past: viewers.alive_lately().into_iter().map(|(ago, alive)| (ms(ago), alive)).collect(),
+            past: noted.chain([(0, alive)]).collect(),
             end: end.code,
             is_last: false,
         }
