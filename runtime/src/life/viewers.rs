@@ -89,7 +89,10 @@ impl Viewers {
 
     /// So many members are alive. Once a second while something happens; later calls in the same second are ignored.
     pub(crate) fn note_alive(&self, alive: usize) {
-        let now = Instant::now();
+        self.note_alive_at(Instant::now(), alive);
+    }
+
+    fn note_alive_at(&self, now: Instant, alive: usize) {
         let mut moments = self.moments.lock();
         let alive_lately = &mut moments.alive;
         let last = alive_lately.back().copied();
@@ -109,10 +112,8 @@ impl Viewers {
     /// How long ago each note was, and how many were alive then.
     pub(crate) fn alive_lately(&self) -> Vec<(Duration, usize)> {
         let now = Instant::now();
-        let moments = self.moments.lock();
-        let now_as_well = moments.alive.back().map(|(_, alive)| (now, *alive));
-        let all = moments.alive.iter().copied().chain(now_as_well);
-        all.map(|(then, alive)| ((now - then).min(Duration::from_secs(PAST)), alive)).collect()
+        let ago = |then: Instant| now.saturating_duration_since(then).min(Duration::from_secs(PAST));
+        self.moments.lock().alive.iter().map(|(then, alive)| (ago(*then), *alive)).collect()
     }
 
     /// From now on the end of the process waits for a job, for a moment: until the guard is dropped.
@@ -208,5 +209,17 @@ mod tests {
         viewers.note_alive(4);
         let noted: Vec<_> = viewers.alive_lately().into_iter().map(|(_, alive)| alive).collect();
         assert_eq!(noted, [3]);
+    }
+
+    #[test]
+    fn while_nothing_was_noted_they_were_as_many_as_before() {
+        let (viewers, start) = (Viewers::default(), Instant::now());
+        let at = |second| start + Duration::from_secs(second);
+        viewers.note_alive_at(at(0), 3);
+        viewers.note_alive_at(at(10), 5);
+        let noted = || -> Vec<_> { viewers.moments.lock().alive.iter().copied().collect() };
+        assert_eq!(noted(), [(at(0), 3), (at(9), 3), (at(10), 5)]);
+        viewers.note_alive_at(at(75), 5);
+        assert_eq!(noted(), [(at(10), 5), (at(74), 5), (at(75), 5)], "one from before the chart's beginning");
     }
 }
