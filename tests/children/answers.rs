@@ -46,8 +46,8 @@ fn generations() -> ExitCode {
 
 #[graceful::main]
 async fn generation(number: u32) {
-    println!("generation {number}");
     graceful::stop();
+    println!("generation {number}");
     if number == 2 && args().nth(2).is_some() {
         // A signal comes while it stops.
         tokio::task::spawn_blocking(|| std::io::stdin().lock().lines().next()).await.expect("it reads");
