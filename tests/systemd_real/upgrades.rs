@@ -107,13 +107,13 @@ impl Drop for Done<'_> {
 fn fails(host: &Host) {
     let port = port();
     let lines = ["ExecReload=/bin/kill -USR2 $MAINPID", "WatchdogSec=1"];
-    let unit = host.service("failing", &format!("upgrade web={port}"), &lines);
+    let unit = host.service("broken-upgrade", &format!("upgrade web={port}"), &lines);
     unit.start();
-    upgrade(host, &unit, "failing.service");
+    upgrade(host, &unit, "broken-upgrade.service");
     let main = unit.show("MainPID");
     let broken = host.out.join(format!("broken-{port}"));
     fs::write(&broken, "").expect("it can be written");
-    host.systemctl(&["reload", "failing.service"]);
+    host.systemctl(&["reload", "broken-upgrade.service"]);
     unit.says(
         "upgrade failed: the new process ended before it was ready: exit code 1: Error: Broken; this process goes on",
     );
@@ -124,7 +124,7 @@ fn fails(host: &Host) {
     sleep(Duration::from_secs(3));
     unit.is(&[("ActiveState", "active"), ("NRestarts", "0"), ("MainPID", &main)]);
     fs::remove_file(broken).expect("it is there");
-    upgrade(host, &unit, "failing.service");
+    upgrade(host, &unit, "broken-upgrade.service");
     unit.until("TasksCurrent", |_| host.processes_of(&unit) == 1);
     unit.stop();
     unit.ended_well();
