@@ -164,18 +164,14 @@ impl Succession {
         begins
     }
 
-    /// The attempt is over.
-    pub(crate) fn end_attempt(&self, outcome: &Result<(), UpgradeError>, now: Instant) {
+    /// The attempt is over, and another may begin. Returns those that wait for the outcome.
+    pub(crate) fn end_attempt(&self, outcome: &Result<(), UpgradeError>, now: Instant) -> Vec<Answer> {
         let mut attempts = self.attempts.lock();
         if let Err(error) = outcome {
             self.failed.fetch_add(1, Ordering::Relaxed);
             attempts.last = Some((error.clone(), now));
         }
-        let waiting = attempts.under_way.take();
-        drop(attempts);
-        for answer in waiting.into_iter().flatten() {
-            let _ = answer.send(outcome.clone());
-        }
+        attempts.under_way.take().unwrap_or_default()
     }
 
     pub(crate) fn is_attempt_under_way(&self) -> bool {

@@ -80,8 +80,8 @@ use http::header::{
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use tower_service::Service;
 
-pub use self::body::Body;
 use self::body::Ends;
+pub use self::body::PageBody;
 #[cfg(feature = "http")]
 pub use self::server::{serve, serve_on};
 use crate::life::lifecycle::Lifecycle;
@@ -116,7 +116,7 @@ impl Page {
     ///
     /// The answer to a method other than GET and HEAD is 405; outside any lifecycle it is 503. The body of an event stream
     /// ends when the caller is told to stop.
-    pub fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
+    pub fn answer<B>(&self, request: &Request<B>) -> Response<PageBody> {
         match ambient::lifecycle() {
             Some(life) => answer(&life, request, || (Box::pin(stopping()), false)),
             None => refusal(StatusCode::SERVICE_UNAVAILABLE, "no lifecycle runs here\n"),
@@ -125,9 +125,9 @@ impl Page {
 }
 
 impl<B> Service<Request<B>> for Page {
-    type Response = Response<Body>;
+    type Response = Response<PageBody>;
     type Error = Infallible;
-    type Future = Ready<Result<Response<Body>, Infallible>>;
+    type Future = Ready<Result<Response<PageBody>, Infallible>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -148,28 +148,28 @@ enum Form {
 }
 
 /// `ends`: when an event stream has to end, and whether nothing follows for anyone then.
-fn answer<B>(life: &Arc<Lifecycle>, request: &Request<B>, ends: impl FnOnce() -> (Ends, bool)) -> Response<Body> {
+fn answer<B>(life: &Arc<Lifecycle>, request: &Request<B>, ends: impl FnOnce() -> (Ends, bool)) -> Response<PageBody> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, "read-only\n");
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
     }
     let (kind, body, policy) = match Form::wanted(request.headers()) {
-        Form::Text => ("text/plain; charset=utf-8", Body::text(format!("{}\n", Status::take(life, None))), None),
-        Form::Json => ("application/json", Body::text(json(&Status::take(life, None))), None),
+        Form::Text => ("text/plain; charset=utf-8", PageBody::text(format!("{}\n", Status::take(life, None))), None),
+        Form::Json => ("application/json", PageBody::text(json(&Status::take(life, None))), None),
         Form::Html => {
             let page = document::live(life);
-            ("text/html; charset=utf-8", Body::text(page.html), Some(page.policy))
+            ("text/html; charset=utf-8", PageBody::text(page.html), Some(page.policy))
         }
         Form::Events if request.uri().query() == Some("once") => {
-            ("text/event-stream", Body::text(body::event("message", &snapshot::snapshot(life))), None)
+            ("text/event-stream", PageBody::text(body::event("message", &snapshot::snapshot(life))), None)
         }
         Form::Events => {
             let (ends, is_last) = ends();
-            ("text/event-stream", Body::events(Arc::clone(life), ends, is_last), None)
+            ("text/event-stream", PageBody::events(Arc::clone(life), ends, is_last), None)
         }
     };
-    let mut response = Response::new(if request.method() == Method::HEAD { Body::text("") } else { body });
+    let mut response = Response::new(if request.method() == Method::HEAD { PageBody::text("") } else { body });
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     if let Some(policy) = policy.and_then(|policy| HeaderValue::try_from(policy).ok()) {
@@ -188,8 +188,8 @@ fn json(status: &Status) -> String {
     serde_json::to_string(status).unwrap_or_default()
 }
 
-fn refusal(status: StatusCode, why: &'static str) -> Response<Body> {
-    let mut response = Response::new(Body::text(why));
+fn refusal(status: StatusCode, why: &'static str) -> Response<PageBody> {
+    let mut response = Response::new(PageBody::text(why));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     secure(response.headers_mut());
@@ -304,7 +304,7 @@ mod tests {
         unit::poll(&life, EntryId::MAIN, || assert!(life.begin_stop(Cause::MainEnded)));
         let (tell, told) = tokio::sync::oneshot::channel::<()>();
         let ends: Ends = Box::pin(async move { drop(told.await) });
-        let mut body = pin!(Body::events(Arc::clone(&life), ends, false));
+        let mut body = pin!(PageBody::events(Arc::clone(&life), ends, false));
         let mut next = || {
             let mut context = Context::from_waker(Waker::noop());
             match body.as_mut().poll_frame(&mut context) {

@@ -19,7 +19,7 @@ const SAMPLED: Duration = Duration::from_millis(100);
 
 /// The body of a [`Page`](super::Page)'s answer. That of the page's event stream sends a snapshot once a second while it
 /// is polled, and ends by itself: it holds no task, and a server that does not poll it costs nothing.
-pub struct Body(Kind);
+pub struct PageBody(Kind);
 
 enum Kind {
     Text(Option<Bytes>),
@@ -46,7 +46,7 @@ enum Next {
     Event(Pin<Box<Sleep>>),
 }
 
-impl Body {
+impl PageBody {
     pub(super) fn text(text: impl Into<Bytes>) -> Self {
         Self(Kind::Text(Some(text.into()).filter(|text| !text.is_empty())))
     }
@@ -95,7 +95,7 @@ pub(super) fn event(kind: &str, json: &str) -> String {
     format!("retry: 1000\nevent: {kind}\ndata: {json}\n\n")
 }
 
-impl http_body::Body for Body {
+impl http_body::Body for PageBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -125,8 +125,8 @@ impl http_body::Body for Body {
     }
 }
 
-impl fmt::Debug for Body {
+impl fmt::Debug for PageBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Body").finish_non_exhaustive()
+        f.debug_struct("PageBody").finish_non_exhaustive()
     }
 }

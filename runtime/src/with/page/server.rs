@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::{Body, answer, refusal};
+use super::{PageBody, answer, refusal};
 use crate::life::lifecycle::Lifecycle;
 use crate::model::budget::LAST_LINES;
 use crate::os::threads;
@@ -149,7 +149,7 @@ async fn connection(life: &Arc<Lifecycle>, stream: TcpStream, is_local: bool) {
     }
 }
 
-fn respond(life: &Arc<Lifecycle>, request: &Request<Incoming>, is_local: bool) -> Response<Body> {
+fn respond(life: &Arc<Lifecycle>, request: &Request<Incoming>, is_local: bool) -> Response<PageBody> {
     if is_local && !is_for_this_machine(request) {
         return refusal(StatusCode::MISDIRECTED_REQUEST, "this page is for this machine: ask localhost\n");
     }

@@ -26,6 +26,22 @@ impl<B> ResponseBody<B> {
     }
 }
 
+impl<B: Body> ResponseBody<B> {
+    /// There is no frame at the moment, and perhaps there should be none any more.
+    #[cold]
+    fn poll_silent(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let mut this = self.project();
+        let Some(trailers) = this.in_hand.as_mut().and_then(|in_hand| in_hand.last_words(context)) else {
+            return Poll::Pending;
+        };
+        if let Some(mut in_hand) = this.in_hand.take() {
+            in_hand.end();
+        }
+        this.body.set(None);
+        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+    }
+}
+
 impl<B> Default for ResponseBody<B> {
     fn default() -> Self {
         Self { body: None, in_hand: None }
@@ -37,30 +53,26 @@ impl<B: Body> Body for ResponseBody<B> {
     type Error = B::Error;
 
     #[inline]
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let mut this = self.project();
-        let Some(mut body) = this.body.as_mut().as_pin_mut() else {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let this = self.as_mut().project();
+        let Some(mut body) = this.body.as_pin_mut() else {
             return Poll::Ready(None);
         };
         // A frame is large: it is looked at, and moved once.
         let polled = body.as_mut().poll_frame(context);
-        let Some(in_hand) = &mut *this.in_hand else {
-            return polled;
-        };
-        match &polled {
-            Poll::Ready(Some(Ok(frame))) => in_hand.send(frame, body.is_end_stream()),
-            Poll::Ready(_) => {
+        if let (Poll::Ready(frame), Some(in_hand)) = (&polled, &mut *this.in_hand) {
+            if let Some(Ok(frame)) = frame {
+                in_hand.send(frame, body.is_end_stream());
+            } else {
                 in_hand.end();
                 *this.in_hand = None;
             }
-            Poll::Pending => {
-                if let Some(trailers) = in_hand.last_words(context) {
-                    in_hand.end();
-                    *this.in_hand = None;
-                    this.body.set(None);
-                    return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
-                }
-            }
+        }
+        if polled.is_pending() {
+            return self.poll_silent(context);
         }
         polled
     }

@@ -37,6 +37,12 @@ enum Standard {
 #[derive(Debug)]
 enum Target {
     Path(PathAndQuery),
+    /// In a box of its own: each further variant costs every request some instructions.
+    Rare(Box<Rare>),
+}
+
+#[derive(Debug)]
+enum Rare {
     /// That of gRPC's health service whose answer has no end, once it is silent: when it ends all the same.
     Watch(Pin<Box<End>>),
     /// The method, and the path if there is one: for the few requests that have no path, or a method of an extension.
@@ -70,23 +76,31 @@ impl Head {
     pub(super) fn is_health_watch(&self) -> bool {
         match &self.target {
             Target::Path(path) => path.as_str() == WATCH,
-            Target::Watch(_) => true,
-            Target::Other(_) => false,
+            Target::Rare(rare) => matches!(**rare, Rare::Watch(_)),
         }
     }
 
     /// When the answer to that call ends. It is asked for once.
     pub(super) fn watch(&mut self, end: impl FnOnce() -> Option<End>) -> Option<Pin<&mut End>> {
-        if !matches!(self.target, Target::Watch(_)) {
-            self.target = Target::Watch(Box::pin(end()?));
+        if matches!(self.target, Target::Path(_)) {
+            self.target = Target::Rare(Box::new(Rare::Watch(Box::pin(end()?))));
         }
-        let Target::Watch(end) = &mut self.target else { return None };
-        Some(end.as_mut())
+        match &mut self.target {
+            Target::Rare(rare) => match &mut **rare {
+                Rare::Watch(end) => Some(end.as_mut()),
+                Rare::Other(_) => None,
+            },
+            Target::Path(_) => None,
+        }
     }
 
     /// Whether the server sends no body with this status, whatever the response has.
     #[inline]
     pub(super) fn has_no_body(&self, status: StatusCode) -> bool {
+        // As most are.
+        if status == StatusCode::OK && !matches!(self.method, Standard::Head | Standard::Connect) {
+            return false;
+        }
         status.is_informational()
             || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
             || self.method == Standard::Head
@@ -97,8 +111,10 @@ impl Head {
     pub(super) fn name(&self) -> String {
         match &self.target {
             Target::Path(path) => text::name(&format!("{} {}", self.method.name(), path.path())),
-            Target::Watch(_) => text::name(&format!("{} {WATCH}", self.method.name())),
-            Target::Other(name) => text::name(name),
+            Target::Rare(rare) => match &**rare {
+                Rare::Watch(_) => text::name(&format!("{} {WATCH}", self.method.name())),
+                Rare::Other(name) => text::name(name),
+            },
         }
     }
 }
@@ -110,7 +126,7 @@ impl Target {
             Some(path) => format!("{method} {}", path.path()),
             None => method.to_string(),
         };
-        Self::Other(name.into())
+        Self::Rare(Box::new(Rare::Other(name.into())))
     }
 }
 

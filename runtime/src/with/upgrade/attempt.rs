@@ -44,12 +44,16 @@ pub(super) fn run(life: &Arc<Lifecycle>) {
 
 /// The attempt is over: those that wait for it get the outcome.
 pub(super) fn conclude(life: &Lifecycle, outcome: &Result<(), UpgradeError>) {
+    // First: a request that follows the line is another attempt.
+    let answers = life.succession.end_attempt(outcome, life.now());
     if let Err(error) = outcome {
         life.writer.say(upgrades::failed(error));
         #[cfg(feature = "systemd")]
         crate::with::systemd::upgrade_failed(life, error);
     }
-    life.succession.end_attempt(outcome, life.now());
+    for answer in answers {
+        let _ = answer.send(outcome.clone());
+    }
     #[cfg(feature = "metrics")]
     life.notifier.wakeup.wake();
 }
