@@ -26,10 +26,13 @@ impl<B> ResponseBody<B> {
     }
 }
 
+/// What a body gives when it is polled.
+type Polled<B> = Poll<Option<Result<Frame<<B as Body>::Data>, <B as Body>::Error>>>;
+
 impl<B: Body> ResponseBody<B> {
     /// There is no frame at the moment, and perhaps there should be none any more.
     #[cold]
-    fn poll_silent(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    fn poll_silent(self: Pin<&mut Self>, context: &mut Context<'_>) -> Polled<B> {
         let mut this = self.project();
         let Some(trailers) = this.in_hand.as_mut().and_then(|in_hand| in_hand.last_words(context)) else {
             return Poll::Pending;
@@ -53,10 +56,7 @@ impl<B: Body> Body for ResponseBody<B> {
     type Error = B::Error;
 
     #[inline]
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Polled<B> {
         let this = self.as_mut().project();
         let Some(mut body) = this.body.as_pin_mut() else {
             return Poll::Ready(None);
