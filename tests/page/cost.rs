@@ -8,16 +8,24 @@ use std::time::{Duration, Instant};
 
 use graceful_page::{Viewer, shown};
 use graceful_tests::Child;
+use graceful_tests::client::PATIENCE;
 
 const SHOWN: &str = env!("CARGO_BIN_EXE_shown");
 
-/// The folder in `/proc` of the thread that serves the page.
+/// The folder in `/proc` of the thread that serves the page. A thread takes its name after it has begun.
 fn thread_of_the_page(child: &Child) -> PathBuf {
-    let threads = fs::read_dir(format!("/proc/{}/task", child.pid())).expect("it runs");
-    let mut threads = threads.map(|thread| thread.expect("a thread").path());
     let is_it =
         |thread: &PathBuf| fs::read_to_string(thread.join("comm")).is_ok_and(|name| name.trim() == "graceful-page");
-    threads.find(is_it).expect("it serves the page")
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        let threads = fs::read_dir(format!("/proc/{}/task", child.pid())).expect("it runs");
+        let mut threads = threads.map(|thread| thread.expect("a thread").path());
+        if let Some(thread) = threads.find(is_it) {
+            return thread;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    panic!("nothing serves the page");
 }
 
 /// How long the thread has run, and how often it was woken.
