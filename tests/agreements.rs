@@ -57,8 +57,10 @@ mod shard;
 mod slot_key;
 #[path = "../runtime/src/life/slot_tokens.rs"]
 mod slot_tokens;
+#[path = "../runtime/src/life/by_thread.rs"]
+mod by_thread;
 mod life {
-    pub(crate) use crate::{limit, orders, scope, shard, slot_key, slot_tokens};
+    pub(crate) use crate::{by_thread, limit, orders, scope, shard, slot_key, slot_tokens};
 }
 #[path = "../runtime/src/life/slots.rs"]
 mod slots;
@@ -84,21 +86,21 @@ use crate::tracker::Tracker;
 #[test]
 fn whoever_is_let_in_is_waited_for() {
     loom::model(|| {
-        let alive = Arc::new(Tracker::default());
+        let alive = Arc::new(Tracker::<2>::default());
         let newcomer = {
             let alive = Arc::clone(&alive);
             thread::spawn(move || {
-                let is_welcome = alive.arrive();
+                let is_welcome = alive.arrive(1, Stage::Main);
                 if !is_welcome {
-                    alive.leave();
+                    alive.leave(1, Stage::Main);
                 }
                 is_welcome
             })
         };
-        let closed = alive.close_if_empty();
+        let closed = alive.close_if_empty(Stage::Main);
         let is_welcome = newcomer.join().expect("it ends");
         // Refused if and only if the door was closed before it arrived.
-        assert_eq!(alive.count(), usize::from(is_welcome));
+        assert_eq!(alive.count(Stage::Main), usize::from(is_welcome));
         assert_ne!(closed, is_welcome);
     });
 }
@@ -106,21 +108,67 @@ fn whoever_is_let_in_is_waited_for() {
 #[test]
 fn the_last_one_to_leave_is_heard_or_seen() {
     loom::model(|| {
-        let alive = Arc::new(Tracker::default());
+        let alive = Arc::new(Tracker::<2>::default());
         let rung = Arc::new(AtomicBool::new(false));
-        alive.arrive();
+        alive.arrive(0, Stage::Main);
         let leaver = {
             let (alive, rung) = (Arc::clone(&alive), Arc::clone(&rung));
             thread::spawn(move || {
-                if alive.leave() {
+                if alive.leave(0, Stage::Main) {
                     rung.store(true, Ordering::SeqCst);
                 }
             })
         };
         alive.watch();
-        let seen = alive.close_if_empty();
+        let seen = alive.close_if_empty(Stage::Main);
         leaver.join().expect("it ends");
         assert!(seen || rung.load(Ordering::SeqCst));
+    });
+}
+
+#[test]
+fn one_that_arrives_before_another_leaves_keeps_a_stage_open() {
+    loom::model(|| {
+        let alive = Arc::new(Tracker::<2>::default());
+        alive.arrive(0, Stage::Main);
+        let parent = {
+            let alive = Arc::clone(&alive);
+            thread::spawn(move || {
+                // What it starts is counted in another part.
+                if alive.arrive(1, Stage::Main) {
+                    alive.leave(0, Stage::Main);
+                    true
+                } else {
+                    alive.leave(1, Stage::Main);
+                    false
+                }
+            })
+        };
+        let is_empty = alive.close_if_empty(Stage::Main);
+        let has_child = parent.join().expect("it ends");
+        assert!(!is_empty, "one of the two was always alive");
+        assert!(has_child);
+        assert_eq!(alive.count(Stage::Main), 1);
+        alive.leave(1, Stage::Main);
+        assert!(alive.close_if_empty(Stage::Main));
+    });
+}
+
+#[test]
+fn two_that_wait_for_the_count_both_see_it_whole() {
+    loom::model(|| {
+        let alive = Arc::new(Tracker::<2>::default());
+        alive.arrive(0, Stage::Main);
+        let other = {
+            let alive = Arc::clone(&alive);
+            thread::spawn(move || {
+                alive.watch();
+                alive.count(Stage::Main)
+            })
+        };
+        alive.watch_each();
+        assert_eq!(alive.count(Stage::Main), 1);
+        assert_eq!(other.join().expect("it ends"), 1);
     });
 }
 

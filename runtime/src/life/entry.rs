@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::time::Instant;
 
+use crate::life::by_thread::ByThread;
 use crate::life::function::Function;
 use crate::life::scope::Scope;
 use crate::life::trouble::Trouble;
@@ -27,9 +28,7 @@ pub(crate) struct Entry {
     function: OnceLock<&'static Function>,
     /// The name given at run time. It changes once nothing runs under it.
     given: Lock<Option<Arc<Label>>>,
-    pub(crate) started: AtomicU64,
-    /// By [`ExitKind`].
-    ended: [AtomicU64; 4],
+    counts: ByThread<Counts>,
     pub(crate) restarted: AtomicU64,
     pub(crate) refused: AtomicU64,
     /// When the last of them ended, in milliseconds since the stop was asked for, plus one; 0 before that.
@@ -52,6 +51,33 @@ pub(crate) struct Entry {
     kept: AtomicBool,
 }
 
+/// What a part of the threads has counted. A start and the end of the same worker may be in two parts.
+#[derive(Debug, Default)]
+struct Counts {
+    started: AtomicU64,
+    /// By [`ExitKind`].
+    ended: [AtomicU64; 4],
+}
+
+impl Counts {
+    fn started(&self) -> u64 {
+        self.started.load(Ordering::Acquire)
+    }
+
+    fn ended(&self, kind: ExitKind) -> &AtomicU64 {
+        &self.ended[kind as usize]
+    }
+
+    fn ended_anyhow(&self) -> u64 {
+        self.ended.iter().map(|count| count.load(Ordering::Acquire)).sum()
+    }
+
+    fn clear(&self) {
+        self.started.store(0, Ordering::Relaxed);
+        self.ended.iter().for_each(|count| count.store(0, Ordering::Relaxed));
+    }
+}
+
 /// A worker that waits for what it has started.
 pub(crate) struct Lingering<'a>(&'a Entry);
 
@@ -64,6 +90,8 @@ impl Drop for Lingering<'_> {
 /// A worker between two runs. It is alive, and the run that has ended is counted.
 pub(crate) struct BetweenRuns<'a> {
     entry: &'a Entry,
+    /// In which part it is counted.
+    thread: u32,
     kind: ExitKind,
     /// When it is restarted.
     restart: Option<Instant>,
@@ -78,9 +106,9 @@ impl Drop for BetweenRuns<'_> {
             self.entry.restarted.fetch_add(u64::from(self.comes), Ordering::Relaxed);
         }
         if self.comes {
-            self.entry.start();
+            self.entry.start(self.thread);
         } else {
-            self.entry.ended(self.kind).fetch_sub(1, Ordering::Release);
+            self.entry.counts.of(self.thread).ended(self.kind).fetch_sub(1, Ordering::Release);
         }
         self.entry.between_runs.fetch_sub(1, Ordering::Release);
     }
@@ -89,15 +117,31 @@ impl Drop for BetweenRuns<'_> {
 impl Entry {
     /// How many are alive. Others start and end meanwhile, so it is a moment out of date.
     pub(crate) fn live(&self) -> u64 {
-        let ended = self.ended.iter().map(|count| count.load(Ordering::Acquire)).sum();
+        let ended = self.sum(Counts::ended_anyhow);
         let waiting = u64::from(self.between_runs.load(Ordering::Acquire));
-        (self.started.load(Ordering::Acquire) + waiting).saturating_sub(ended)
+        (self.started() + waiting).saturating_sub(ended)
+    }
+
+    /// How many have begun.
+    pub(crate) fn started(&self) -> u64 {
+        self.sum(Counts::started)
+    }
+
+    /// How many have ended this way.
+    pub(crate) fn ended(&self, kind: ExitKind) -> u64 {
+        self.sum(|part| part.ended(kind).load(Ordering::Acquire))
     }
 
     /// How many have begun and ended.
     pub(super) fn turnover(&self) -> u64 {
-        let counts = [&self.started].into_iter().chain(&self.ended);
-        counts.fold(0, |sum, count| sum.wrapping_add(count.load(Ordering::Relaxed)))
+        self.sum(|part| part.started().wrapping_add(part.ended_anyhow()))
+    }
+
+    /// What all threads have counted.
+    fn sum(&self, count: impl Fn(&Counts) -> u64) -> u64 {
+        let mut sum = 0u64;
+        self.counts.each(|part| sum = sum.wrapping_add(count(part)));
+        sum
     }
 
     /// How many run code of their own.
@@ -107,7 +151,7 @@ impl Entry {
 
     /// Whether one was ever started, or refused.
     pub(super) fn is_used(&self) -> bool {
-        self.started.load(Ordering::Relaxed) + self.refused.load(Ordering::Relaxed) > 0
+        self.started() + self.refused.load(Ordering::Relaxed) > 0
     }
 
     /// Whether another name may have it.
@@ -117,23 +161,28 @@ impl Entry {
         has_none() && has_none() && self.results.load(Ordering::Acquire) == 0 && !self.kept.load(Ordering::Relaxed)
     }
 
-    /// The count of workers that ended this way.
+    /// Counts one that has ended.
     #[inline]
-    pub(crate) fn ended(&self, kind: ExitKind) -> &AtomicU64 {
-        &self.ended[kind as usize]
+    pub(crate) fn end(&self, thread: u32, kind: ExitKind) {
+        self.counts.of(thread).ended(kind).fetch_add(1, Ordering::Release);
     }
 
     /// Counts one more.
     #[inline]
-    pub(crate) fn start(&self) {
-        self.started.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn start(&self, thread: u32) {
+        self.counts.of(thread).started.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes a start back: the worker was refused.
+    /// Takes a start back that this thread's part has.
+    pub(crate) fn take_start_back(&self, thread: u32) {
+        self.counts.of(thread).started.fetch_sub(1, Ordering::Release);
+    }
+
+    /// The worker was refused.
     #[cold]
-    pub(crate) fn refuse(&self) {
+    pub(crate) fn refuse(&self, thread: u32) {
         self.refused.fetch_add(1, Ordering::Relaxed);
-        self.started.fetch_sub(1, Ordering::Relaxed);
+        self.take_start_back(thread);
     }
 
     pub(crate) fn note_stopped(&self) {
@@ -158,13 +207,13 @@ impl Entry {
 
     /// A run of one of them has ended, and it waits while the guard lives: for its restart at this moment, or for the next
     /// run of `every`.
-    pub(crate) fn between_runs(&self, kind: ExitKind, restart: Option<Instant>) -> BetweenRuns<'_> {
+    pub(crate) fn between_runs(&self, thread: u32, kind: ExitKind, restart: Option<Instant>) -> BetweenRuns<'_> {
         if let Some(due) = restart {
             self.trouble.waits(due);
         }
         self.between_runs.fetch_add(1, Ordering::Release);
-        self.ended(kind).fetch_add(1, Ordering::Release);
-        BetweenRuns { entry: self, kind, restart, comes: false }
+        self.end(thread, kind);
+        BetweenRuns { entry: self, thread, kind, restart, comes: false }
     }
 
     /// One of them waits for what it has started, while the guard lives.
@@ -216,10 +265,9 @@ impl Entry {
 
     /// Begins anew under this name. Returns the name before.
     pub(super) fn rename(&self, label: Arc<Label>) -> Option<Arc<Label>> {
-        let counters = [&self.started, &self.restarted, &self.refused];
-        for counter in counters.into_iter().chain(&self.ended) {
-            counter.store(0, Ordering::Relaxed);
-        }
+        self.counts.each(Counts::clear);
+        self.restarted.store(0, Ordering::Relaxed);
+        self.refused.store(0, Ordering::Relaxed);
         self.idle_said.store(false, Ordering::Relaxed);
         self.was_stopped.store(false, Ordering::Relaxed);
         self.parent.store(0, Ordering::Relaxed);
@@ -230,7 +278,7 @@ impl Entry {
 
     /// How many ended well, the first time that no worker is left.
     pub(super) fn is_newly_idle(&self) -> Option<u64> {
-        let ended = self.ended(ExitKind::Returned).load(Ordering::Relaxed);
+        let ended = self.ended(ExitKind::Returned);
         let comes_and_goes = self.kept.load(Ordering::Relaxed) || self.was_stopped.load(Ordering::Relaxed);
         let is_idle = ended > 0 && self.live() == 0 && !comes_and_goes;
         (is_idle && !self.idle_said.swap(true, Ordering::Relaxed)).then_some(ended)

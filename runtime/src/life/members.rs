@@ -5,10 +5,13 @@ use crate::life::results::Results;
 use crate::life::tracker::Tracker;
 use crate::model::state::Stage;
 
+/// In which part main counts, of those by thread.
+pub(super) const MAIN: u32 = 0;
+
 #[derive(Debug)]
 pub(crate) struct Members {
     /// How many are alive, by stage. Main counts in its own.
-    alive: [Tracker; 4],
+    pub(super) alive: Tracker,
     pub(super) results: Results,
     pub(crate) main: MainsFuture,
 }
@@ -16,18 +19,14 @@ pub(crate) struct Members {
 impl Members {
     /// With main, which counts as alive from the beginning.
     pub(super) fn with_main() -> Self {
-        let alive: [Tracker; 4] = Default::default();
-        alive[Stage::Main.index()].arrive();
+        let alive = Tracker::default();
+        alive.arrive(MAIN, Stage::Main);
         Self { alive, results: Results::default(), main: MainsFuture::default() }
-    }
-
-    pub(super) fn of(&self, stage: Stage) -> &Tracker {
-        &self.alive[stage.index()]
     }
 
     /// How many are alive: workers, holds, and main.
     pub(crate) fn count(&self) -> usize {
-        self.alive.iter().map(Tracker::count).sum()
+        Stage::ALL.iter().map(|stage| self.alive.count(*stage)).sum()
     }
 
     /// How many workers and holds are alive.
@@ -37,7 +36,7 @@ impl Members {
 
     /// How many workers and holds are alive that do not only serve others.
     pub(crate) fn own_work(&self) -> usize {
-        let counts = [Stage::Early, Stage::Main].map(|stage| self.of(stage).count());
+        let counts = [Stage::Early, Stage::Main].map(|stage| self.alive.count(stage));
         counts.iter().sum::<usize>().saturating_sub(usize::from(self.main.is_alive()))
     }
 
@@ -48,27 +47,27 @@ impl Members {
 
     /// Whether none is left in these stages. From then on newcomers to them are refused.
     pub(crate) fn close_if_empty(&self, stages: &[Stage]) -> bool {
-        stages.iter().all(|stage| self.of(*stage).count() == 0)
-            && stages.iter().rev().all(|stage| self.of(*stage).close_if_empty())
+        stages.iter().all(|stage| self.alive.count(*stage) == 0)
+            && stages.iter().rev().all(|stage| self.alive.close_if_empty(*stage))
     }
 
     /// Refuses newcomers from now on.
     pub(crate) fn close(&self) {
-        self.alive.iter().for_each(Tracker::close);
+        self.alive.close();
     }
 
     /// From now on a count that becomes small wakes the driver.
     pub(crate) fn watch(&self) {
-        self.alive.iter().for_each(Tracker::watch);
+        self.alive.watch();
     }
 
     /// From now on, each one that leaves, or has returned and waits for what it has started, wakes the driver of the stop.
     pub(crate) fn watch_each(&self) {
-        self.alive.iter().for_each(Tracker::watch_each);
+        self.alive.watch_each();
     }
 
     pub(crate) fn is_each_watched(&self, stage: Stage) -> bool {
-        self.of(stage).is_each_watched()
+        self.alive.is_each_watched(stage)
     }
 
     pub(crate) fn are_results_gone(&self) -> bool {

@@ -1,6 +1,8 @@
 //! What one lifecycle keeps.
 
 pub(crate) mod running_tests;
+pub(crate) mod slot_key;
+pub(crate) mod by_thread;
 pub(crate) mod tracker;
 pub(crate) mod results;
 pub(crate) mod function;
@@ -9,7 +11,6 @@ pub(crate) mod scope;
 pub(crate) mod trouble;
 pub(crate) mod entry;
 pub(crate) mod registry;
-pub(crate) mod slot_key;
 pub(crate) mod slot_tokens;
 pub(crate) mod orders;
 pub(crate) mod shard;
@@ -40,3 +41,4 @@ pub(crate) mod runtime;
 pub(crate) mod exit_functions;
 pub(crate) mod teardown;
 pub(crate) mod lifecycle;
+pub(crate) mod local;

@@ -35,8 +35,8 @@ impl LifeId {
 pub(crate) struct ThreadRecord {
     /// The thread's name, for people.
     pub(crate) name: String,
-    /// Which shard of slots this thread prefers.
-    pub(crate) shard: u32,
+    /// The thread's number, for what is kept by thread.
+    pub(crate) number: u32,
     /// The lifecycle that the fields below are about. A test's thread may run another one in between.
     pub(crate) life: AtomicPtr<()>,
     /// One more than the entry of the worker inside a poll; 0 between polls.
@@ -72,7 +72,7 @@ impl ThreadRecord {
         static THREADS: AtomicU32 = AtomicU32::new(0);
         Arc::new(Self {
             name: text::name(std::thread::current().name().unwrap_or("unnamed")),
-            shard: THREADS.fetch_add(1, Ordering::Relaxed),
+            number: THREADS.fetch_add(1, Ordering::Relaxed),
             life: AtomicPtr::default(),
             entry: AtomicU32::new(0),
             slot: AtomicU64::new(0),

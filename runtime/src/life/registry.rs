@@ -41,20 +41,20 @@ impl Registry {
         table.get(id.number())
     }
 
-    /// Counts a start of this function. Returns its entry.
+    /// Counts a start of this function by this thread. Returns its entry.
     #[inline]
-    pub(crate) fn start(&self, function: &'static Function) -> (EntryId, &Entry) {
+    pub(crate) fn start(&self, thread: u32, function: &'static Function) -> (EntryId, &Entry) {
         let id = function.id();
         let entry = self.functions.get(id.number());
         entry.belongs_to(function);
-        entry.start();
+        entry.start(thread);
         (id, entry)
     }
 
     /// Counts a start under a name given at run time.
-    pub(crate) fn start_named(&self, label: Label) -> EntryId {
+    pub(crate) fn start_named(&self, thread: u32, label: Label) -> EntryId {
         // Counted under the lock, so that the entry cannot be given away in between.
-        self.under(label, Entry::start)
+        self.under(label, |entry| entry.start(thread))
     }
 
     /// An entry that its name keeps, for code that counts often.
@@ -222,8 +222,8 @@ mod tests {
     fn names_under_which_nothing_runs_make_room() {
         let entries = Registry::default();
         for i in 0..10_000 {
-            let entry = entries.start_named(label(format!("connection-{i}")));
-            entries.get(entry).ended(ExitKind::Returned).fetch_add(1, Ordering::Relaxed);
+            let entry = entries.start_named(0, label(format!("connection-{i}")));
+            entries.get(entry).end(0, ExitKind::Returned);
         }
         assert_eq!(entries.names.lock().by_label.len(), NAMES_KEPT);
     }
@@ -231,14 +231,12 @@ mod tests {
     #[test]
     fn a_name_whose_results_are_there_keeps_its_entry() {
         let entries = Registry::default();
-        let culprit = entries.start_named(label("culprit".to_owned()));
+        let culprit = entries.start_named(0, label("culprit".to_owned()));
         entries.get(culprit).results.fetch_add(1, Ordering::Relaxed);
-        let ended = entries.get(culprit).ended(ExitKind::Returned);
-        ended.fetch_add(1, Ordering::Relaxed);
+        entries.get(culprit).end(0, ExitKind::Returned);
         for i in 0..1000 {
-            let entry = entries.start_named(label(format!("other-{i}")));
-            let ended = entries.get(entry).ended(ExitKind::Returned);
-            ended.fetch_add(1, Ordering::Relaxed);
+            let entry = entries.start_named(0, label(format!("other-{i}")));
+            entries.get(entry).end(0, ExitKind::Returned);
         }
         assert_eq!(entries.get(culprit).label().unwrap().name, "culprit");
     }
@@ -249,17 +247,17 @@ mod tests {
         let entries = Registry::default();
         let kept = entries.keep_named(label("request".to_owned()));
         for i in 0..10_000 {
-            let entry = entries.start_named(label(format!("connection-{i}")));
-            entries.get(entry).ended(ExitKind::Returned).fetch_add(1, Ordering::Relaxed);
+            let entry = entries.start_named(0, label(format!("connection-{i}")));
+            entries.get(entry).end(0, ExitKind::Returned);
         }
         assert_eq!(entries.get(kept).label().unwrap().name, "request");
-        assert_eq!(entries.get(kept).started.load(Ordering::Relaxed), 0);
+        assert_eq!(entries.get(kept).started(), 0);
     }
 
     #[test]
     fn a_name_in_use_keeps_its_entry() {
         let entries = Registry::default();
-        let ids: Vec<_> = (0..1000).map(|i| entries.start_named(label(format!("w{i}")))).collect();
+        let ids: Vec<_> = (0..1000).map(|i| entries.start_named(0, label(format!("w{i}")))).collect();
         for (i, id) in ids.iter().enumerate() {
             assert_eq!(entries.get(*id).label().unwrap().name, format!("w{i}"));
             assert_eq!(entries.get(*id).live(), 1);

@@ -147,7 +147,7 @@ mod tests {
     fn lifecycle() -> (Arc<Lifecycle>, EntryId) {
         let life = unit::lifecycle();
         let label = Label::at("consume".into(), std::panic::Location::caller());
-        let entry = life.registry.start_named(label);
+        let entry = life.registry.start_named(0, label);
         (life, entry)
     }
 
@@ -205,8 +205,7 @@ mod tests {
             let said = workers(&life, &[])[0].to_string();
             assert!(said.ends_with("still running"), "nothing is known of its poll: {said}");
         });
-        let ended = life.registry.get(entry).ended(ExitKind::Returned);
-        ended.fetch_add(1, Ordering::Release);
+        life.registry.get(entry).end(0, ExitKind::Returned);
         poll(&life, entry, || {
             assert_eq!(names(), ["consume"], "its result is dropped");
         });

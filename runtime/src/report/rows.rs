@@ -1,6 +1,5 @@
 //! The rows of a status: what is said of main, a kind of workers, a hook, the holds of one name.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::life::entry::Entry;
@@ -140,11 +139,6 @@ pub struct HoldStatus {
 
 impl HoldStatus {
     pub(super) fn of(label: &Label, entry: &Entry) -> Self {
-        Self {
-            name: label.name.to_string(),
-            location: label.location(),
-            live: entry.live(),
-            taken: entry.started.load(Ordering::Relaxed),
-        }
+        Self { name: label.name.to_string(), location: label.location(), live: entry.live(), taken: entry.started() }
     }
 }

@@ -237,7 +237,6 @@ impl Timings {
 
 fn worker(census: &Census<'_>, id: EntryId, label: &Label, entry: &Entry) -> WorkerStatus {
     let policy = entry.policy();
-    let ended = |kind| entry.ended(kind).load(Ordering::Relaxed);
     let lately = entry.trouble.lately();
     WorkerStatus {
         name: label.name.to_string(),
@@ -247,11 +246,11 @@ fn worker(census: &Census<'_>, id: EntryId, label: &Label, entry: &Entry) -> Wor
         stage: census.life.registry.stage(id),
         live: entry.live(),
         waiting: entry.lingering.load(Ordering::Relaxed).into(),
-        started: entry.started.load(Ordering::Relaxed),
-        finished: ended(ExitKind::Returned),
-        failed: ended(ExitKind::Failed),
-        panicked: ended(ExitKind::Panicked),
-        aborted: ended(ExitKind::Aborted),
+        started: entry.started(),
+        finished: entry.ended(ExitKind::Returned),
+        failed: entry.ended(ExitKind::Failed),
+        panicked: entry.ended(ExitKind::Panicked),
+        aborted: entry.ended(ExitKind::Aborted),
         restarted: entry.restarted.load(Ordering::Relaxed),
         restarted_lately: lately.restarts,
         restarting: lately.restarting,

@@ -246,7 +246,7 @@ async fn run_main<F: Future<Output = ExitCode>>(life: &Arc<Lifecycle>, main: F) 
 
 /// Main as a tracked future; it is dropped before this resolves.
 pub(crate) async fn track_main<F: Future>(life: &Arc<Lifecycle>, main: F) -> Exit<F::Output> {
-    let registration = Registration::of_main(Arc::clone(life));
+    let registration = Registration::of_main(life);
     let mut main = Box::pin(Tracked::new(main, Judged::Well, registration));
     let completion = main.as_mut().await;
     // A destructor of main's that panics is noted by its registration, and ends nothing else.

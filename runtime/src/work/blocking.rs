@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use tokio::task::AbortHandle;
 
@@ -26,7 +25,7 @@ pub(crate) fn run<T>(
     settle: impl FnOnce(T) -> Judged<T>,
 ) -> Completion<T> {
     if registration.is_aborted() {
-        return Completion::of_exit(Exit::Aborted, &registration.life, registration.entry);
+        return Completion::of_exit(Exit::Aborted, registration.life(), registration.entry);
     }
     registration.take_slot_now();
     let completion = match registration.run(WakerId::NONE, || settle(code())) {
@@ -35,7 +34,7 @@ pub(crate) fn run<T>(
     };
     if let Some(mut wait) = registration.lingers() {
         let wait = poll_fn(|context| registration.poll_children_gone(&mut wait, context));
-        if let Some(runtime) = registration.life.runtime.get() {
+        if let Some(runtime) = registration.life().runtime.get() {
             runtime.block_on(wait);
         }
     }
@@ -105,6 +104,7 @@ impl Running {
             state: Arc::clone(&state),
             worker: worker.map(|(life, current, kin)| Place {
                 life: Arc::clone(life),
+                thread: current::thread(),
                 entry: current.entry,
                 stage: current.stage,
                 scope: kin.children.clone(),
@@ -150,6 +150,7 @@ impl Drop for Ends {
 /// Where a worker is counted, and the scope of what it has started.
 struct Place {
     life: Arc<Lifecycle>,
+    thread: u32,
     entry: EntryId,
     stage: Stage,
     scope: Option<Arc<Scope>>,
@@ -161,8 +162,8 @@ struct Outliving(Place);
 
 impl Outliving {
     fn new(place: Place) -> Option<Self> {
-        place.life.arrive(place.stage).then(|| {
-            place.life.registry.get(place.entry).start();
+        place.life.arrive(place.thread, place.stage).then(|| {
+            place.life.registry.get(place.entry).start(place.thread);
             if let Some(scope) = &place.scope {
                 scope.arrive();
             }
@@ -173,12 +174,12 @@ impl Outliving {
 
 impl Drop for Outliving {
     fn drop(&mut self) {
-        let Place { life, entry, stage, scope } = &self.0;
+        let Place { life, thread, entry, stage, scope } = &self.0;
         // Takes the start back: the worker counts its own end.
-        life.registry.get(*entry).started.fetch_sub(1, Ordering::Release);
+        life.registry.get(*entry).take_start_back(*thread);
         if let Some(scope) = scope {
             parking::leave(life, scope);
         }
-        life.leave(*stage);
+        life.leave(*thread, *stage);
     }
 }

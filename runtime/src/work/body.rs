@@ -88,7 +88,7 @@ fn spawn_runs<R: Send + 'static>(
     next: Next<R>,
     judge: Judge<R>,
 ) -> JoinHandle<Completion<R>> {
-    let parts = (Arc::clone(&registration.life), registration.entry, registration.kin.parent.clone());
+    let parts = (Arc::clone(registration.life()), registration.entry, registration.kin.parent.clone());
     let (life, entry, parent) = parts;
     let policy = policy.unwrap_or_else(|| Box::new(life.registry.get(entry).policy()));
     let span = Span::of(&registration);

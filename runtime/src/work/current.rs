@@ -6,6 +6,7 @@
 mod busy;
 mod kin;
 mod limits;
+mod local;
 mod wakers;
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::life::lifecycle::Lifecycle;
 use crate::life::limit::Limit;
+use crate::life::local::Local;
 use crate::life::phase::disturbances;
 use crate::life::poll_record::{LifeId, ThreadRecord, place};
 use crate::life::scope::{Kin, Scope};
@@ -30,6 +32,9 @@ pub(crate) use kin::{
     children, childs_failure, forget_children, has_parent, is_below, parent, share_kin, started, waiting_above,
 };
 pub(crate) use limits::{limit, limited};
+#[cfg(feature = "tower")]
+pub(crate) use local::runs;
+pub(crate) use local::{local, thread};
 pub(crate) use wakers::{is_mains, is_workers_own, polls_main_with};
 
 thread_local! {
@@ -39,7 +44,7 @@ thread_local! {
 /// A thread's record.
 struct Here {
     /// The lifecycle whose code this thread runs, if any.
-    life: RefCell<Option<Arc<Lifecycle>>>,
+    local: RefCell<Option<Arc<Local>>>,
     /// Its identity, for comparisons.
     id: Cell<LifeId>,
     seen: OnceCell<Arc<ThreadRecord>>,
@@ -68,35 +73,35 @@ fn look<T>(at: impl FnOnce(&Here) -> T) -> Option<T> {
 /// Reads the record of a thread that runs a lifecycle's code.
 #[inline]
 fn look_with_life<T>(at: impl FnOnce(&Here, &Arc<Lifecycle>) -> T) -> Option<T> {
-    look(|here| here.life.borrow().as_ref().map(|life| at(here, life))).flatten()
+    look(|here| here.local.borrow().as_ref().map(|local| at(here, &local.life))).flatten()
 }
 
 /// Makes this thread one of the lifecycle's.
 pub(crate) fn adopt(life: &Arc<Lifecycle>) {
-    look(|here| here.settle(Some(Arc::clone(life))));
+    look(|here| here.settle(Some(here.make_local(life))));
 }
 
 /// Makes this thread one of the lifecycle's while the guard lives.
 pub(crate) fn enter(life: &Arc<Lifecycle>) -> Entered {
     let outer = look(|here| {
         let record = here.record();
-        let life = here.settle(Some(Arc::clone(life)));
+        let outer = here.settle(Some(here.make_local(life)));
         here.clear(here.seen());
-        (life, record)
+        (outer, record)
     });
     Entered { outer }
 }
 
 /// Gives the thread back to the lifecycle that it belonged to.
 pub(crate) struct Entered {
-    outer: Option<(Option<Arc<Lifecycle>>, Outer)>,
+    outer: Option<(Option<Arc<Local>>, Outer)>,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        if let Some((life, record)) = self.outer.take() {
+        if let Some((local, record)) = self.outer.take() {
             let inner = look(|here| {
-                let inner = here.settle(life);
+                let inner = here.settle(local);
                 here.restore(here.seen(), record);
                 inner
             });
@@ -108,16 +113,19 @@ impl Drop for Entered {
 /// Where a worker that this thread spawns belongs: its lifecycle, its stage, and the scope of the worker being polled
 /// here, if one other than main is.
 #[inline]
-pub(crate) fn spawner() -> Option<(Arc<Lifecycle>, Stage, Option<Arc<Scope>>)> {
-    look_with_life(|here, life| {
+pub(crate) fn spawner() -> Option<(Arc<Local>, Stage, Option<Arc<Scope>>)> {
+    look(|here| {
+        let local = here.local.borrow();
+        let local = local.as_ref()?;
         let entry = here.seen().entry.load(Ordering::Relaxed);
         let (stage, scope) = if entry <= EntryId::MAIN.to_bits() + 1 {
             (Stage::Main, None)
         } else {
-            (here.stage.get(), Some(here.children(life)))
+            (here.stage.get(), Some(here.children(&local.life)))
         };
-        (Arc::clone(life), stage, scope)
+        Some((Arc::clone(local), stage, scope))
     })
+    .flatten()
 }
 
 /// The lifecycle this thread belongs to, and which worker of it is being polled here, if one is.
@@ -126,24 +134,11 @@ pub(crate) fn caller() -> Option<(Arc<Lifecycle>, Option<Current>)> {
     look_with_life(|here, life| (Arc::clone(life), here.current()))
 }
 
-/// Whether this thread belongs to the lifecycle.
-#[cfg(feature = "tower")]
-#[inline]
-pub(crate) fn runs(life: &Lifecycle) -> bool {
-    look(|here| here.id.get() == life.id()).unwrap_or(false)
-}
-
 /// Whether no flag is set that may stop the code running here. Where one is, the caller has to check which
 /// worker it stops.
 #[inline]
 pub(crate) fn is_undisturbed() -> bool {
     look_with_life(|here, life| life.phase.is_undisturbed(here.disturbances.get())).unwrap_or(false)
-}
-
-/// The shard of slots this thread prefers.
-#[inline]
-pub(crate) fn shard() -> u32 {
-    look(|here| here.seen().shard).unwrap_or(0)
 }
 
 /// Which worker of this thread's lifecycle is being polled here, if one is.
@@ -166,7 +161,7 @@ pub(crate) fn is_scoped(life: &Arc<Lifecycle>, slot: SlotKey) -> Option<bool> {
 pub(crate) fn slot(life: &Lifecycle, current: Current) -> SlotKey {
     current.slot.unwrap_or_else(|| {
         let take = |shard, kin: &Kin| parking::take_slot(life, shard, current.entry, current.stage, kin, None);
-        let key = look(|here| take(here.seen().shard, &here.kin.borrow())).unwrap_or_else(|| take(0, &Kin::NONE));
+        let key = look(|here| take(here.seen().number, &here.kin.borrow())).unwrap_or_else(|| take(0, &Kin::NONE));
         has_slot(key);
         key
     })
@@ -236,7 +231,7 @@ type Outer = Option<Box<Record>>;
 impl Here {
     const fn new() -> Self {
         Self {
-            life: RefCell::new(None),
+            local: RefCell::new(None),
             id: Cell::new(LifeId::NONE),
             seen: OnceCell::new(),
             limit: const { RefCell::new(None) },
@@ -256,15 +251,15 @@ impl Here {
 
     /// The thread is this lifecycle's from now on. Returns the lifecycle before.
     #[cold]
-    fn settle(&self, life: Option<Arc<Lifecycle>>) -> Option<Arc<Lifecycle>> {
-        let id = life.as_ref().map_or(LifeId::NONE, |life| life.id());
+    fn settle(&self, local: Option<Arc<Local>>) -> Option<Arc<Local>> {
+        let id = local.as_ref().map_or(LifeId::NONE, |local| local.life.id());
         self.id.set(id);
         let seen = self.seen.get_or_init(ThreadRecord::of_this_thread);
         seen.belongs_to(id);
-        if let Some(life) = &life {
-            life.threads.add(seen);
+        if let Some(local) = &local {
+            local.life.threads.add(seen);
         }
-        self.life.replace(life)
+        self.local.replace(local)
     }
 
     #[inline]

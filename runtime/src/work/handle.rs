@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use tokio::task::JoinHandle;
 
 use crate::life::function::Function;
-use crate::life::lifecycle::Lifecycle;
+use crate::life::local::Local;
 use crate::model::box_error::BoxError;
 use crate::model::error_source;
 use crate::model::exit::Exit;
@@ -44,7 +44,7 @@ use crate::work::parking;
 ///
 /// If it is polled after it gave its result, like tokio's `JoinHandle`.
 pub struct WorkerHandle<R> {
-    life: Arc<Lifecycle>,
+    local: Arc<Local>,
     name: Called,
     stage: Stage,
     /// Its task is its code, on a thread of its own.
@@ -77,13 +77,13 @@ impl Called {
 impl<R> WorkerHandle<R> {
     #[inline]
     pub(crate) fn new(
-        life: Arc<Lifecycle>,
+        local: Arc<Local>,
         name: Called,
         stage: Stage,
         blocks: bool,
         task: Option<JoinHandle<Completion<R>>>,
     ) -> Self {
-        Self { life, name, stage, blocks, warned: false, told: AtomicBool::new(false), task }
+        Self { local, name, stage, blocks, warned: false, told: AtomicBool::new(false), task }
     }
 
     /// The worker's name, as reports show it.
@@ -98,7 +98,7 @@ impl<R> WorkerHandle<R> {
     pub fn stop(&self) {
         if let Some(task) = &self.task {
             self.told.store(true, Ordering::Relaxed);
-            parking::stop_worker(&self.life, task.abort_handle());
+            parking::stop_worker(&self.local.life, task.abort_handle());
         }
     }
 
@@ -113,7 +113,7 @@ impl<R> WorkerHandle<R> {
                 // If it has not begun, it never will.
                 task.abort();
             }
-            parking::abort_worker(&self.life, task.abort_handle(), self.blocks);
+            parking::abort_worker(&self.local.life, task.abort_handle(), self.blocks);
         }
     }
 
@@ -121,7 +121,7 @@ impl<R> WorkerHandle<R> {
     #[cold]
     fn wait(&mut self) {
         self.warn_of_a_cycle();
-        if self.life.diagnostics.waits.is_asked() {
+        if self.local.life.diagnostics.waits.is_asked() {
             self.note_waiter();
         }
     }
@@ -130,7 +130,7 @@ impl<R> WorkerHandle<R> {
     #[cold]
     fn observe(&self) {
         if let Some(task) = &self.task {
-            self.life.diagnostics.failures.observe(task.id());
+            self.local.life.diagnostics.failures.observe(task.id());
         }
     }
 
@@ -139,8 +139,8 @@ impl<R> WorkerHandle<R> {
         let Some(waiting) = current::current() else {
             return;
         };
-        self.life.diagnostics.waits.note(Wait {
-            waiter: self.life.registry.get(waiting.entry).subject().name(),
+        self.local.life.diagnostics.waits.note(Wait {
+            waiter: self.local.life.registry.get(waiting.entry).subject().name(),
             awaited: text::name(self.name()),
             is_later: self.stage.follows(waiting.stage),
         });
@@ -157,9 +157,9 @@ impl<R> WorkerHandle<R> {
         let waits_for_one_above = || current::is_below(task.id());
         let waits_for_a_later_stage = || {
             let waiting = current::current().map_or(Stage::Main, |current| current.stage);
-            let is_told = |stage| self.life.phase.is_cancelled(stage);
+            let is_told = |stage| self.local.life.phase.is_cancelled(stage);
             // One that this handle has stopped may be about to end: it may have no slot any more.
-            let is_told_alone = || self.told.load(Ordering::Relaxed) || self.life.slots.is_singled_out(task.id());
+            let is_told_alone = || self.told.load(Ordering::Relaxed) || self.local.life.slots.is_singled_out(task.id());
             self.stage.follows(waiting) && is_told(waiting) && !is_told(self.stage) && !is_told_alone()
         };
         let cycle = if waits_for_itself {
@@ -172,7 +172,7 @@ impl<R> WorkerHandle<R> {
             return;
         };
         self.warned = true;
-        self.life.writer.say(lines::waits_in_a_cycle(self.name(), cycle));
+        self.local.life.writer.say(lines::waits_in_a_cycle(self.name(), cycle));
     }
 
     /// Whether the worker, and what it has started, has ended, in whatever way.

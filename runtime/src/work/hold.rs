@@ -2,14 +2,16 @@
 
 use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
+#[cfg(all(unix, feature = "upgrade"))]
 use crate::life::lifecycle::Lifecycle;
+use crate::life::local::Local;
 use crate::model::exit::ExitKind;
 use crate::model::label::{EntryId, Label};
 use crate::model::name::ToName;
 use crate::model::state::Stage;
 use crate::work::ambient::Caller;
+use crate::work::current;
 
 /// Keeps the caller's stage open while the returned value lives: the stop waits for it as for a worker, and
 /// names it. For what runs outside any worker: an upload in a request handler, an upgraded connection.
@@ -36,7 +38,7 @@ impl Hold {
 /// What keeps a stage of a lifecycle open.
 #[derive(Debug)]
 pub(crate) struct Held {
-    life: Arc<Lifecycle>,
+    local: Arc<Local>,
     entry: EntryId,
     stage: Stage,
 }
@@ -44,14 +46,14 @@ pub(crate) struct Held {
 impl Held {
     fn take(caller: Caller, label: Label) -> Option<Self> {
         let stage = caller.stage();
-        Self::begin(caller.life, stage, label)
+        Self::begin(current::local(&caller.life), stage, label)
     }
 
-    fn begin(life: Arc<Lifecycle>, stage: Stage, label: Label) -> Option<Self> {
-        life.tick();
-        life.arrive(stage).then(|| {
-            let entry = life.registry.start_named(label);
-            Self { life, entry, stage }
+    fn begin(local: Arc<Local>, stage: Stage, label: Label) -> Option<Self> {
+        local.life.tick();
+        local.life.arrive(local.thread, stage).then(|| {
+            let entry = local.life.registry.start_named(local.thread, label);
+            Self { local, entry, stage }
         })
     }
 }
@@ -59,7 +61,7 @@ impl Held {
 impl Drop for Held {
     #[inline]
     fn drop(&mut self) {
-        end(&self.life, self.entry, self.stage);
+        end(&self.local, self.entry, self.stage);
     }
 }
 
@@ -68,24 +70,24 @@ impl Drop for Held {
 #[track_caller]
 pub(crate) fn take(life: &Arc<Lifecycle>, name: &'static str, stage: Stage) -> Option<Held> {
     let label = Label::at(name.into(), Location::caller()).of_hold();
-    Held::begin(Arc::clone(life), stage, label)
+    Held::begin(current::local(life), stage, label)
 }
 
 /// Keeps a stage open under this entry, until [`end`]; `false` when the stage has been joined.
 #[cfg(feature = "tower")]
 #[inline]
-pub(crate) fn begin(life: &Lifecycle, entry: EntryId, stage: Stage) -> bool {
-    life.tick();
-    let is_open = life.arrive(stage);
+pub(crate) fn begin(local: &Local, entry: EntryId, stage: Stage) -> bool {
+    local.life.tick();
+    let is_open = local.life.arrive(local.thread, stage);
     if is_open {
-        life.registry.get(entry).start();
+        local.life.registry.get(entry).start(local.thread);
     }
     is_open
 }
 
 #[inline]
-pub(crate) fn end(life: &Lifecycle, entry: EntryId, stage: Stage) {
-    life.tick();
-    life.registry.get(entry).ended(ExitKind::Returned).fetch_add(1, Ordering::Release);
-    life.leave(stage);
+pub(crate) fn end(local: &Local, entry: EntryId, stage: Stage) {
+    local.life.tick();
+    local.life.registry.get(entry).end(local.thread, ExitKind::Returned);
+    local.life.leave(local.thread, stage);
 }

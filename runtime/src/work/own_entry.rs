@@ -45,18 +45,18 @@ impl OwnEntry {
     /// Starts a worker: a child of the worker that is being polled here, if one is. Returns whether it was started; it
     /// is not when its stage has ended or is being aborted.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> bool {
-        let here = current::spawner().filter(|(life, ..)| Arc::ptr_eq(life, &self.life));
-        let (stage, parent) = here.map_or((self.stage, None), |(_, stage, scope)| (stage, scope));
+        let here = current::spawner().filter(|(local, ..)| Arc::ptr_eq(&local.life, &self.life));
+        let (local, stage, parent) = here.unwrap_or_else(|| (current::local(&self.life), self.stage, None));
         if self.life.phase.is_aborting(stage) || parent.as_ref().is_some_and(Scope::is_line_aborted) {
             return false;
         }
-        let Some(runtime) = self.life.runtime.get().filter(|_| self.life.arrive(stage)) else {
+        let Some(runtime) = self.life.runtime.get().filter(|_| self.life.arrive(local.thread, stage)) else {
             return false;
         };
         let entry = self.life.registry.get(self.entry);
-        entry.start();
+        entry.start(local.thread);
         entry.note_parent(parent.as_ref());
-        let registration = Registration::new(Arc::clone(&self.life), self.entry, stage, parent);
+        let registration = Registration::new(local, self.entry, stage, parent);
         Once { future, judge: Verdict::failure }.launch(registration, runtime, None);
         true
     }

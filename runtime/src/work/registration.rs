@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
 
 use crate::life::lifecycle::Lifecycle;
+use crate::life::local::Local;
 use crate::life::scope::{Kin, Scope};
 use crate::life::slot_key::SlotKey;
 use crate::model::exit::ExitKind;
@@ -29,7 +30,7 @@ use crate::work::polled::WakerId;
 /// panicked, aborted or dropped with its runtime. It moves with the future, so it is small.
 #[derive(Debug)]
 pub struct Registration {
-    pub(crate) life: Arc<Lifecycle>,
+    local: Arc<Local>,
     pub(crate) slot: Option<SlotKey>,
     pub(crate) kin: Kin,
     pub(crate) entry: EntryId,
@@ -89,19 +90,24 @@ impl Facts {
 
 impl Registration {
     /// Main's, which the lifecycle counts by itself.
-    pub(crate) fn of_main(life: Arc<Lifecycle>) -> Self {
-        Self::new(life, EntryId::MAIN, Stage::Main, None)
+    pub(crate) fn of_main(life: &Arc<Lifecycle>) -> Self {
+        Self::new(current::local(life), EntryId::MAIN, Stage::Main, None)
     }
 
     /// For one more of `entry`, whose start and arrival have been counted. Counts it as a member of its scope.
     #[inline]
-    pub(crate) fn new(life: Arc<Lifecycle>, entry: EntryId, stage: Stage, parent: Option<Arc<Scope>>) -> Self {
+    pub(crate) fn new(local: Arc<Local>, entry: EntryId, stage: Stage, parent: Option<Arc<Scope>>) -> Self {
         if let Some(parent) = &parent {
             // Rule 1 of a scope: before the spawn.
             parent.arrive();
         }
         let kin = Kin { parent, children: None };
-        Self { life, slot: None, kin, entry, stage, facts: Facts::ABORTED, second: 0 }
+        Self { local, slot: None, kin, entry, stage, facts: Facts::ABORTED, second: 0 }
+    }
+
+    #[inline]
+    pub(crate) fn life(&self) -> &Arc<Lifecycle> {
+        &self.local.life
     }
 
     /// The same for an essential worker.
@@ -121,7 +127,7 @@ impl Registration {
     pub(crate) fn run<T>(&mut self, waker: WakerId, code: impl FnOnce() -> T) -> std::thread::Result<T> {
         let guarded = || catch_unwind(AssertUnwindSafe(code));
         let (current, kin) = (self.current(), &mut self.kin);
-        let (ran, worker) = current::polling(&self.life, current, kin, waker, guarded);
+        let (ran, worker) = current::polling(&self.local.life, current, kin, waker, guarded);
         self.slot = worker.slot;
         self.facts.set(Facts::SCOPED, worker.scoped);
         ran
@@ -130,10 +136,10 @@ impl Registration {
     /// It goes on waiting, in its slot: once a second at the most, others see when it was last polled.
     #[inline]
     pub(crate) fn waits_on(&mut self) {
-        let second = self.life.time.clock.second();
+        let second = self.life().time.clock.second();
         if self.second != second {
             self.second = second;
-            self.slot.into_iter().for_each(|slot| self.life.slots.note_polled(slot));
+            self.slot.into_iter().for_each(|slot| self.life().slots.note_polled(slot));
         }
     }
 
@@ -165,7 +171,7 @@ impl Registration {
     /// Whether it ends now: with its stage, through its handle, or with a worker above it.
     #[inline]
     pub(crate) fn is_aborted(&self) -> bool {
-        parking::is_aborted(&self.life, self.stage, &self.kin)
+        parking::is_aborted(self.life(), self.stage, &self.kin)
     }
 
     /// Whether its own code has ended. An abort then ends what it has started, and the worker keeps its result.
@@ -178,7 +184,7 @@ impl Registration {
     pub(crate) fn abort_children(&self) {
         if let Some(children) = &self.kin.children {
             children.note_abort_of_owner();
-            parking::abort_scope(&self.life, children);
+            parking::abort_scope(self.life(), children);
         }
     }
 
@@ -219,22 +225,22 @@ impl Registration {
     fn linger(&mut self, children: Arc<Scope>) -> Linger {
         self.facts.set(Facts::LINGERS, true);
         children.linger();
-        self.life.registry.get(self.entry).lingering.fetch_add(1, Ordering::Relaxed);
-        if self.life.members.is_each_watched(self.stage) {
-            self.life.notifier.note_change();
+        self.life().registry.get(self.entry).lingering.fetch_add(1, Ordering::Relaxed);
+        if self.life().members.is_each_watched(self.stage) {
+            self.life().notifier.note_change();
         }
-        linger::children_gone(Arc::clone(&self.life), self.entry, children, false)
+        linger::children_gone(Arc::clone(self.life()), self.entry, children, false)
     }
 
     /// The subject of its failures.
     pub(crate) fn subject(&self) -> Subject {
-        self.life.registry.get(self.entry).subject()
+        self.life().registry.get(self.entry).subject()
     }
 
     #[cold]
     fn fail(&self, failure: Failure) {
         let failure = failure.of_task(tokio::task::try_id());
-        failing::by_policy(&self.life, self.entry, self.kin.parent.as_ref(), failure);
+        failing::by_policy(self.life(), self.entry, self.kin.parent.as_ref(), failure);
     }
 
     /// The waker that is in the slot: a future polled with it is woken through the slot. None for main, whose waker
@@ -242,7 +248,7 @@ impl Registration {
     #[inline]
     pub(crate) fn waker_id(&self, context: &Context<'_>) -> WakerId {
         if self.entry == EntryId::MAIN {
-            self.life.members.main.count_poll();
+            self.life().members.main.count_poll();
             current::polls_main_with(context.waker());
             WakerId::NONE
         } else {
@@ -255,30 +261,30 @@ impl Registration {
     pub(crate) fn park(&mut self, context: &Context<'_>) {
         // Rule 4 of a scope: the waker, then the line.
         if let Some(slot) = self.slot {
-            self.life.slots.set_waker(slot, context.waker());
+            self.life().slots.set_waker(slot, context.waker());
         } else {
-            self.second = self.life.time.clock.second();
+            self.second = self.life().time.clock.second();
             self.slot = Some(self.take_slot(Some(context.waker())));
         }
         self.facts.set(Facts::WAITS, true);
         if self.entry == EntryId::MAIN {
-            self.life.members.main.waits(context.waker());
+            self.life().members.main.waits(context.waker());
         }
         // What would have woken it may have happened before its waker was there.
-        if !self.life.phase.is_quiet(self.stage) && self.is_told() {
+        if !self.life().phase.is_quiet(self.stage) && self.is_told() {
             context.waker().wake_by_ref();
         }
     }
 
     #[cold]
     fn is_told(&self) -> bool {
-        let looks = self.entry != EntryId::MAIN || self.life.members.main.has_asked();
-        looks && parking::is_stopping_unscoped(&self.life, self.stage, self.slot)
-            || self.life.phase.may_be_aborted(self.stage)
+        let looks = self.entry != EntryId::MAIN || self.life().members.main.has_asked();
+        looks && parking::is_stopping_unscoped(self.life(), self.stage, self.slot)
+            || self.life().phase.may_be_aborted(self.stage)
     }
 
     fn take_slot(&self, waker: Option<&Waker>) -> SlotKey {
-        parking::take_slot(&self.life, current::shard(), self.entry, self.stage, &self.kin, waker)
+        parking::take_slot(self.life(), current::thread(), self.entry, self.stage, &self.kin, waker)
     }
 
     /// Takes a slot, for a worker that blocks and is not polled: the slot says since when it runs.

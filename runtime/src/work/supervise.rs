@@ -244,13 +244,13 @@ impl<'a> Supervisor<'a> {
             let entry = self.life.registry.get(self.entry);
             if let Some(period) = self.policy.every() {
                 self.due = after(self.due, period);
-                let mut between = entry.between_runs(kind, None);
+                let mut between = entry.between_runs(current::thread(), kind, None);
                 between.comes = tick(self.life, self.due).await;
                 between.comes
             } else {
                 let pause = self.restarts.pause();
                 self.say_restart(failure.as_ref(), pause);
-                let mut between = entry.between_runs(kind, Some(Instant::now() + pause));
+                let mut between = entry.between_runs(current::thread(), kind, Some(Instant::now() + pause));
                 between.comes = run_until_stopping(sleep(pause)).await.is_some();
                 between.comes
             }

@@ -74,7 +74,7 @@ where
         }
         let was_scoped = registration.is_scoped();
         let waker = registration.waker_id(context);
-        let asked = probe::asked(&registration.life, registration.entry, registration.waits());
+        let asked = probe::asked(registration.life(), registration.entry, registration.waits());
         let mut returned = false;
         let run = || {
             let polled = match body.as_mut().future() {

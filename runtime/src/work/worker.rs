@@ -106,19 +106,19 @@ impl<B: Body> Worker<B> {
         let blocks = self.body.blocks();
         if let Name::Function(function) = self.name
             && function.policy().is_plain()
-            && let Some((life, stage, scope)) = current::spawner()
-            && let Some(runtime) = life.runtime.wait()
+            && let Some((local, stage, scope)) = current::spawner()
+            && let Some(runtime) = local.life.runtime.wait()
         {
             // The short way: a function that nothing was set for.
-            let (id, entry) = life.registry.start(function);
-            if life.arrive(stage) {
+            let (id, entry) = local.life.registry.start(local.thread, function);
+            if local.life.arrive(local.thread, stage) {
                 entry.note_parent(scope.as_ref());
-                let registration = Registration::new(Arc::clone(&life), id, stage, scope);
+                let registration = Registration::new(Arc::clone(&local), id, stage, scope);
                 let task = self.body.launch(registration, runtime, None);
-                return WorkerHandle::new(life, Called::Function(function), stage, blocks, Some(task));
+                return WorkerHandle::new(local, Called::Function(function), stage, blocks, Some(task));
             }
-            entry.refuse();
-            return WorkerHandle::new(life, Called::Function(function), stage, blocks, None);
+            entry.refuse(local.thread);
+            return WorkerHandle::new(local, Called::Function(function), stage, blocks, None);
         }
         self.spawn_with_care()
     }
@@ -132,32 +132,33 @@ impl<B: Body> Worker<B> {
         let parent = caller.worker().filter(|_| policy.stage().is_none());
         let stage = policy.stage().or(parent.map(|parent| parent.stage)).unwrap_or_default();
         let scope = parent.and_then(|_| current::children());
-        let life = caller.life;
+        let local = current::local(&caller.life);
+        let (life, thread) = (&local.life, local.thread);
         let is_at = |state| life.phase.state() >= state;
         let refused = policy.refuses() && is_at(State::Stopping) || policy.every().is_some() && is_at(State::Draining);
         let supervised = policy.is_supervised().then(|| Box::new(policy.clone()));
         let blocks = self.body.blocks() && supervised.is_none();
         let essential = policy.is_essential();
         let (entry, name) = match self.name {
-            Name::Function(function) => (life.registry.start(function).0, Called::Function(function)),
+            Name::Function(function) => (life.registry.start(thread, function).0, Called::Function(function)),
             Name::Given(label) => {
                 let name = Called::Given(Box::new(label.name.clone()));
-                (life.registry.start_named(*label), name)
+                (life.registry.start_named(thread, *label), name)
             }
         };
-        let runtime = life.runtime.wait().filter(|_| !refused && life.arrive(stage));
+        let runtime = life.runtime.wait().filter(|_| !refused && life.arrive(thread, stage));
         let task = if let Some(runtime) = runtime {
             life.registry.get(entry).note_parent(scope.as_ref());
-            let mut registration = Registration::new(Arc::clone(&life), entry, stage, scope);
+            let mut registration = Registration::new(Arc::clone(&local), entry, stage, scope);
             if essential {
                 registration = registration.of_essential();
             }
             Some(self.body.launch(registration, runtime, supervised))
         } else {
-            life.registry.get(entry).refuse();
+            life.registry.get(entry).refuse(thread);
             None
         };
-        WorkerHandle::new(life, name, stage, blocks, task)
+        WorkerHandle::new(local, name, stage, blocks, task)
     }
 }
 

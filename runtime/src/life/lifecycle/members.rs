@@ -4,24 +4,25 @@ use std::sync::atomic::Ordering;
 
 use super::Lifecycle;
 use crate::life::entry::Entry;
+use crate::life::members::MAIN;
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
 
 impl Lifecycle {
-    /// Counts one more alive; `false` when newcomers are refused.
+    /// Counts one more alive, in this thread's part; `false` when newcomers are refused.
     #[inline]
-    pub(crate) fn arrive(&self, stage: Stage) -> bool {
-        let welcome = self.members.of(stage).arrive();
+    pub(crate) fn arrive(&self, thread: u32, stage: Stage) -> bool {
+        let welcome = self.members.alive.arrive(thread, stage);
         if !welcome {
-            self.leave(stage);
+            self.leave(thread, stage);
         }
         welcome
     }
 
     /// Counts one less.
     #[inline]
-    pub(crate) fn leave(&self, stage: Stage) {
-        if self.members.of(stage).leave() {
+    pub(crate) fn leave(&self, thread: u32, stage: Stage) {
+        if self.members.alive.leave(thread, stage) {
             self.notifier.note_change();
         }
     }
@@ -30,7 +31,7 @@ impl Lifecycle {
         self.members.main.left();
         #[cfg(feature = "page")]
         self.listeners.viewers.note_mains_end();
-        self.leave(Stage::Main);
+        self.leave(MAIN, Stage::Main);
         self.end_drain();
     }
 

@@ -7,7 +7,10 @@ use http::StatusCode;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::admission::{Admission, Options};
+use crate::life::by_thread::ByThread;
 use crate::life::lifecycle::Lifecycle;
+use crate::life::local::Local;
+use crate::life::poll_record::LifeId;
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
 use crate::work::{ambient, current, hold, parking};
@@ -16,22 +19,22 @@ use crate::work::{ambient, current, hold, parking};
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) admission: Arc<Admission>,
-    /// In the lifecycle that had the first request: nearly always the only one. A request that finds it here needs no
-    /// other look-up.
-    first: OnceLock<Arc<Binding>>,
+    /// For each thread, in the lifecycle that had the first request there: nearly always the only one. A request that finds
+    /// it here needs no other look-up.
+    first: ByThread<OnceLock<Arc<Binding>>>,
 }
 
 impl Shared {
     pub(super) fn new(options: Options) -> Self {
-        Self { admission: Arc::new(Admission::new(options)), first: OnceLock::new() }
+        Self { admission: Arc::new(Admission::new(options)), first: ByThread::default() }
     }
 
     /// The layer in the calling code's lifecycle.
     #[inline]
     pub(super) fn here(&self) -> Arc<Binding> {
-        match self.first.get() {
-            Some(first) if first.life().is_some_and(|life| current::runs(life)) => Arc::clone(first),
-            _ => self.elsewhere(),
+        match current::runs().and_then(|(life, thread)| self.first(thread, life)) {
+            Some(first) => Arc::clone(first),
+            None => self.elsewhere(),
         }
     }
 
@@ -46,12 +49,19 @@ impl Shared {
     /// The layer in this lifecycle.
     pub(super) fn within(&self, life: &Arc<Lifecycle>) -> Arc<Binding> {
         let binding = || Arc::new(Binding::new(&self.admission, Some(life)));
-        let first = self.first.get_or_init(binding);
-        if first.life().is_some_and(|first| Arc::ptr_eq(first, life)) { Arc::clone(first) } else { binding() }
+        let thread = current::thread();
+        self.first.of(thread).get_or_init(binding);
+        self.first(thread, life.id()).map_or_else(binding, Arc::clone)
+    }
+
+    #[inline]
+    fn first(&self, thread: u32, life: LifeId) -> Option<&Arc<Binding>> {
+        let first = self.first.of(thread).get()?;
+        first.life().is_some_and(|own| own.id() == life).then_some(first)
     }
 }
 
-/// What the requests of a layer in one lifecycle have in common.
+/// What the requests of a layer in one lifecycle, on one thread, have in common.
 pub(super) struct Binding {
     pub(super) admission: Arc<Admission>,
     /// Where requests are counted. Outside any lifecycle they are not.
@@ -59,7 +69,7 @@ pub(super) struct Binding {
 }
 
 struct Place {
-    life: Arc<Lifecycle>,
+    local: Arc<Local>,
     entry: EntryId,
     stage: Stage,
 }
@@ -69,14 +79,14 @@ impl Binding {
         let Options { label, stage, .. } = &admission.options;
         let place = life.map(|life| {
             let entry = life.registry.keep_named(label.clone());
-            Place { life: Arc::clone(life), entry, stage: *stage }
+            Place { local: current::local(life), entry, stage: *stage }
         });
         Self { admission: Arc::clone(admission), place }
     }
 
     #[inline]
     pub(super) fn life(&self) -> Option<&Arc<Lifecycle>> {
-        self.place.as_ref().map(|place| &place.life)
+        self.place.as_ref().map(|place| &place.local.life)
     }
 
     /// Counts one more request, or returns the status with which to refuse it.
@@ -86,7 +96,7 @@ impl Binding {
         admission.admit(self.life().map(|life| &**life))?;
         match place {
             // The stage has ended: the stop would not wait for the request.
-            Some(Place { life, entry, stage }) if !hold::begin(life, *entry, *stage) => {
+            Some(Place { local, entry, stage }) if !hold::begin(local, *entry, *stage) => {
                 admission.leave();
                 Err(StatusCode::SERVICE_UNAVAILABLE)
             }
@@ -98,16 +108,16 @@ impl Binding {
     #[inline]
     pub(super) fn end(&self) {
         self.admission.leave();
-        if let Some(Place { life, entry, stage }) = &self.place {
-            hold::end(life, *entry, *stage);
+        if let Some(Place { local, entry, stage }) = &self.place {
+            hold::end(local, *entry, *stage);
         }
     }
 
     /// Resolves when the layer's stage is told to stop. `None` outside any lifecycle.
     pub(super) fn stopping(&self) -> Option<WaitForCancellationFutureOwned> {
-        let Place { life, stage, .. } = self.place.as_ref()?;
-        life.tokens.note_given();
-        Some(parking::stage_token(life, *stage).cancelled_owned())
+        let Place { local, stage, .. } = self.place.as_ref()?;
+        local.life.tokens.note_given();
+        Some(parking::stage_token(&local.life, *stage).cancelled_owned())
     }
 
     #[inline]

@@ -49,7 +49,7 @@ impl Registration {
     fn failed_by_child_later(&self, child: &Failure) {
         self.fail_in_the_end(Failure::of_child(self.subject(), child));
         if let Some(children) = &self.kin.children {
-            parking::stop_scope(&self.life, children);
+            parking::stop_scope(self.life(), children);
         }
     }
 
@@ -62,7 +62,7 @@ impl Registration {
                 if self.facts.has(Facts::ESSENTIAL) {
                     self.essential_has_ended();
                 }
-                Completion::of_result(result, &self.life, self.entry)
+                Completion::of_result(result, self.life(), self.entry)
             }
             Judged::Otherwise(exit) => {
                 let (exit, error) = *exit;
@@ -79,12 +79,12 @@ impl Registration {
         }
         // Where they are aborted, they have been told.
         if let Some(children) = self.kin.children.as_ref().filter(|children| !children.is_line_aborted()) {
-            parking::stop_scope(&self.life, children);
+            parking::stop_scope(self.life(), children);
         }
         if self.facts.has(Facts::ESSENTIAL) {
             self.essential_has_ended();
         }
-        Completion::of_exit(exit, &self.life, self.entry)
+        Completion::of_exit(exit, self.life(), self.entry)
     }
 
     /// By itself.
@@ -115,7 +115,7 @@ impl Registration {
         if self.kin.parent.as_ref().is_some_and(Scope::is_line_stopped) {
             return;
         }
-        failing::essential_ended(&self.life, self.entry, self.stage, self.slot);
+        failing::essential_ended(self.life(), self.entry, self.stage, self.slot);
     }
 
     /// The part of its end that few need.
@@ -125,14 +125,14 @@ impl Registration {
             // Dropped from outside, before it has ended by itself.
             self.essential_ended();
         }
-        if self.life.phase.may_be_aborted(self.stage) {
-            parking::forget_abort(&self.life);
+        if self.life().phase.may_be_aborted(self.stage) {
+            parking::forget_abort(self.life());
         }
-        if !self.life.phase.is_undisturbed(disturbances(self.stage, self.is_scoped())) {
+        if !self.life().phase.is_undisturbed(disturbances(self.stage, self.is_scoped())) {
             self.note_stopped();
         }
         if self.facts.has(Facts::LINGERS) {
-            self.life.registry.get(self.entry).lingering.fetch_sub(1, Ordering::Relaxed);
+            self.life().registry.get(self.entry).lingering.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
@@ -141,7 +141,7 @@ impl Registration {
     fn fail_in_the_end(&self, failure: Failure) {
         if self.facts.has(Facts::SUPERVISED) {
             let failure = failure.of_task(tokio::task::try_id());
-            failing::by_policy_in_the_end(&self.life, self.entry, self.kin.parent.as_ref(), failure);
+            failing::by_policy_in_the_end(self.life(), self.entry, self.kin.parent.as_ref(), failure);
         } else {
             self.fail(failure);
         }
@@ -158,8 +158,8 @@ impl Registration {
     /// A worker that was stopped has not ended by itself: no line says that its entry is idle.
     #[cold]
     fn note_stopped(&self) {
-        if parking::is_stopping(&self.life, self.stage, self.slot) {
-            self.life.registry.get(self.entry).note_stopped();
+        if parking::is_stopping(self.life(), self.stage, self.slot) {
+            self.life().registry.get(self.entry).note_stopped();
         }
     }
 }
@@ -167,28 +167,29 @@ impl Registration {
 impl Drop for Registration {
     #[inline]
     fn drop(&mut self) {
-        let is_quiet = self.life.phase.is_quiet(self.stage);
+        let is_quiet = self.life().phase.is_quiet(self.stage);
         if !is_quiet || self.facts.has(Facts::ESSENTIAL.or(Facts::SCOPED).or(Facts::LINGERS)) {
             self.end_specially();
         }
         if let Some(slot) = self.slot {
-            self.life.slots.leave(slot);
+            self.life().slots.leave(slot);
         }
         if self.entry == EntryId::MAIN {
-            self.life.main_gone();
+            self.life().main_gone();
             return;
         }
-        let entry = self.life.registry.get(self.entry);
-        entry.ended(self.facts.kind()).fetch_add(1, Ordering::Release);
+        let thread = self.local.thread;
+        let entry = self.life().registry.get(self.entry);
+        entry.end(thread, self.facts.kind());
         if !is_quiet && entry.live() == 0 {
-            self.life.note_end(entry);
+            self.life().note_end(entry);
         }
         if self.kin.children.is_some() {
             self.orphan();
         }
         if let Some(parent) = &self.kin.parent {
-            parking::leave(&self.life, parent);
+            parking::leave(self.life(), parent);
         }
-        self.life.leave(self.stage);
+        self.life().leave(thread, self.stage);
     }
 }
