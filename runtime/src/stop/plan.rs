@@ -118,9 +118,7 @@ impl Plan {
             Phase::Draining => self.drain(world),
             Phase::Drained => self.enter(Phase::Told(0), Step::Stop),
             Phase::Told(turn) => {
-                while has_come(self.say_at(), world) {
-                    self.line_after = self.line_after.saturating_mul(2);
-                }
+                self.line_due(world);
                 let joining = Phase::Joining { turn, settled_by: None, has_sampled: false };
                 self.enter(joining, Step::Tell(TURNS[turn]))
             }
@@ -147,7 +145,13 @@ impl Plan {
         if is_over || has_come(half, world) {
             return self.enter(Phase::Drained, Step::GiveUpHooks);
         }
-        Step::Wait(earliest([served_at.filter(|_| !is_served), half]))
+        if !is_served {
+            return Step::Wait(earliest([served_at, half]));
+        }
+        match self.line_due(world) {
+            Some(waited) => Step::SayStillWaiting(waited),
+            None => Step::Wait(earliest([half, self.say_at()])),
+        }
     }
 
     fn join(&mut self, world: &impl World, turn: usize, settled_by: Option<Instant>, has_sampled: bool) -> Step {
@@ -181,14 +185,21 @@ impl Plan {
             let (told, rest) = (TURNS[..=turn].concat(), TURNS[turn + 1..].concat());
             return self.enter(aborting, Step::Abort { told, rest });
         }
-        let say_at = self.say_at();
-        if has_come(say_at, world) {
-            let waited = self.line_after;
-            self.line_after = waited.saturating_mul(2);
+        if let Some(waited) = self.line_due(world) {
             return Step::SayStillWaiting(waited);
         }
         let settling = settled_by.map(|at| at.min(now + SETTLING_POLL));
-        Step::Wait(earliest([settling, sample_at, abort_at, say_at]))
+        Step::Wait(earliest([settling, sample_at, abort_at, self.say_at()]))
+    }
+
+    /// How long the stop has waited by the line that is due, if one is. Of several, the last.
+    fn line_due(&mut self, world: &impl World) -> Option<Duration> {
+        let mut due = None;
+        while has_come(self.say_at(), world) {
+            due = Some(self.line_after);
+            self.line_after = self.line_after.saturating_mul(2);
+        }
+        due
     }
 
     /// When the next line names what the stop waits for.

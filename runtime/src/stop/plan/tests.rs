@@ -215,10 +215,9 @@ fn count(done: &[(Instant, Step)], is_it: impl Fn(&Step) -> bool) -> usize {
     done.iter().filter(|(_, step)| is_it(step)).count()
 }
 
-/// How long after the beginning the stage `Late` is told to stop, when every worker ends at once and results are then
-/// dropped for so many milliseconds.
-fn settles_in(results: u64) -> Duration {
-    let case = Case {
+/// Nothing holds it up.
+fn quick() -> Case {
+    Case {
         budget: Some(60_000),
         drain: 0,
         drained: None,
@@ -227,10 +226,15 @@ fn settles_in(results: u64) -> Duration {
         after_stop: Vec::new(),
         stages: [Some(0); 4],
         aborted: [Some(0); 4],
-        results,
+        results: 0,
         late: vec![0],
-    };
-    let (budget, done) = steps(&case);
+    }
+}
+
+/// How long after the beginning the stage `Late` is told to stop, when every worker ends at once and results are then
+/// dropped for so many milliseconds.
+fn settles_in(results: u64) -> Duration {
+    let (budget, done) = steps(&Case { results, ..quick() });
     let told = when(&done, |step| matches!(step, Step::Tell([Stage::Late])));
     told.expect("the turn comes") - budget.asked()
 }
@@ -241,6 +245,21 @@ fn the_next_are_told_when_results_are_dropped_or_have_had_their_moment() {
     assert_eq!(settles_in(0), Duration::ZERO);
     assert_eq!(settles_in(20), little);
     assert_eq!(settles_in(300), SETTLING);
+}
+
+/// By which lines, in seconds after the beginning, a stop says that it waits, when a hook of the stage `before_stop` takes so
+/// long.
+fn lines_of_a_drain(drain: u64, before_stop: Takes) -> Vec<u64> {
+    let (budget, done) = steps(&Case { drain, before_stop: vec![before_stop], ..quick() });
+    let lines = done.iter().filter(|(_, step)| matches!(step, Step::SayStillWaiting(_)));
+    lines.map(|(at, _)| (*at - budget.asked()).as_secs()).collect()
+}
+
+#[test]
+fn a_drain_says_that_it_waits_when_its_time_is_over() {
+    assert_eq!(lines_of_a_drain(0, None), [1, 2, 4, 8, 16], "until half the budget");
+    assert_eq!(lines_of_a_drain(5000, Some(7000)), [5], "one line in place of three");
+    assert_eq!(lines_of_a_drain(5000, Some(4900)), [0; 0]);
 }
 
 proptest! {
