@@ -2,9 +2,8 @@
 //!
 //! From this a report distinguishes a worker that waits in an await from one that blocks its thread.
 
-use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::life::slot_key::SlotKey;
@@ -15,18 +14,18 @@ use crate::os::lock::Lock;
 
 /// A lifecycle's identity: its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LifeId(*const ());
+pub(crate) struct LifeId(usize);
 
 impl LifeId {
-    pub(crate) const NONE: Self = Self(ptr::null());
+    pub(crate) const NONE: Self = Self(0);
 
     #[inline]
     pub(crate) fn of<T>(life: *const T) -> Self {
-        Self(life.cast())
+        Self(life.addr())
     }
 
     pub(crate) fn is_none(self) -> bool {
-        self.0.is_null()
+        self == Self::NONE
     }
 }
 
@@ -38,7 +37,7 @@ pub(crate) struct ThreadRecord {
     /// The thread's number, for what is kept by thread.
     pub(crate) number: u32,
     /// The lifecycle that the fields below are about. A test's thread may run another one in between.
-    pub(crate) life: AtomicPtr<()>,
+    pub(crate) life: AtomicUsize,
     /// One more than the entry of the worker inside a poll; 0 between polls.
     pub(crate) entry: AtomicU32,
     /// Its slot, once it has one.
@@ -73,7 +72,7 @@ impl ThreadRecord {
         Arc::new(Self {
             name: text::name(std::thread::current().name().unwrap_or("unnamed")),
             number: THREADS.fetch_add(1, Ordering::Relaxed),
-            life: AtomicPtr::default(),
+            life: AtomicUsize::default(),
             entry: AtomicU32::new(0),
             slot: AtomicU64::new(0),
             polls: AtomicU64::new(0),
@@ -82,13 +81,12 @@ impl ThreadRecord {
     }
 
     fn is_about(&self, life: LifeId) -> bool {
-        ptr::eq(self.life.load(Ordering::Acquire), life.0)
+        self.life.load(Ordering::Acquire) == life.0
     }
 
     /// From now on the record is about this lifecycle.
     pub(crate) fn belongs_to(&self, life: LifeId) {
-        let before = self.life.swap(life.0.cast_mut(), Ordering::AcqRel);
-        if !ptr::eq(before, life.0) {
+        if self.life.swap(life.0, Ordering::AcqRel) != life.0 {
             for mark in &self.marks {
                 mark.store(0, Ordering::Relaxed);
             }

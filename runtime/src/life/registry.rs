@@ -41,6 +41,12 @@ impl Registry {
         table.get(id.number())
     }
 
+    /// The same of an entry that is known to have a name given at run time.
+    #[inline]
+    pub(crate) fn named(&self, id: EntryId) -> &Entry {
+        self.named.get(id.number())
+    }
+
     /// Counts a start of this function by this thread. Returns its entry.
     #[inline]
     pub(crate) fn start(&self, thread: u32, function: &'static Function) -> (EntryId, &Entry) {

@@ -134,7 +134,6 @@ impl<'a> Census<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::Ordering;
     use std::time::Instant;
 
     use super::*;

@@ -19,7 +19,7 @@ mod in_hand;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
@@ -294,17 +294,19 @@ where
             Answering::Service { response } => response,
             Answering::Refusal { refusal } => return Poll::Ready(Ok(refusal.response())),
         };
-        // A response is large: it is changed in its place, and moved once.
-        let Poll::Ready(mut response) = response.poll(context) else {
-            return Poll::Pending;
-        };
-        if let Some(in_hand) = this.in_hand {
-            match &mut response {
-                Ok(response) => in_hand.answer(response),
-                Err(_) => in_hand.end(),
+        let response = ready!(response.poll(context));
+        // A response is large: its parts are moved, each once.
+        let in_hand = this.in_hand;
+        let (mut head, body) = match response {
+            Ok(response) => response.into_parts(),
+            Err(error) => {
+                in_hand.iter_mut().for_each(InHand::end);
+                return Poll::Ready(Err(error));
             }
+        };
+        if let Some(in_hand) = in_hand {
+            in_hand.answer(&mut head, &body);
         }
-        let in_hand = this.in_hand.take();
-        Poll::Ready(response.map(|response| response.map(|body| ResponseBody::new(body, in_hand))))
+        Poll::Ready(Ok(Response::from_parts(head, ResponseBody::new(body, in_hand.take()))))
     }
 }

@@ -80,7 +80,7 @@ pub(crate) fn begin(local: &Local, entry: EntryId, stage: Stage) -> bool {
     local.life.tick();
     let is_open = local.life.arrive(local.thread, stage);
     if is_open {
-        local.life.registry.get(entry).start(local.thread);
+        local.life.registry.named(entry).start(local.thread);
     }
     is_open
 }
@@ -88,6 +88,6 @@ pub(crate) fn begin(local: &Local, entry: EntryId, stage: Stage) -> bool {
 #[inline]
 pub(crate) fn end(local: &Local, entry: EntryId, stage: Stage) {
     local.life.tick();
-    local.life.registry.get(entry).end(local.thread, ExitKind::Returned);
+    local.life.registry.named(entry).end(local.thread, ExitKind::Returned);
     local.life.leave(local.thread, stage);
 }

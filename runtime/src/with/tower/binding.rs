@@ -57,13 +57,14 @@ impl Shared {
     #[inline]
     fn first(&self, thread: u32, life: LifeId) -> Option<&Arc<Binding>> {
         let first = self.first.of(thread).get()?;
-        first.life().is_some_and(|own| own.id() == life).then_some(first)
+        (first.life == life).then_some(first)
     }
 }
 
 /// What the requests of a layer in one lifecycle, on one thread, have in common.
 pub(super) struct Binding {
     pub(super) admission: Arc<Admission>,
+    life: LifeId,
     /// Where requests are counted. Outside any lifecycle they are not.
     place: Option<Place>,
 }
@@ -81,7 +82,8 @@ impl Binding {
             let entry = life.registry.keep_named(label.clone());
             Place { local: current::local(life), entry, stage: *stage }
         });
-        Self { admission: Arc::clone(admission), place }
+        let life = life.map_or(LifeId::NONE, |life| life.id());
+        Self { admission: Arc::clone(admission), life, place }
     }
 
     #[inline]
@@ -92,7 +94,7 @@ impl Binding {
     /// Counts one more request, or returns the status with which to refuse it.
     #[inline]
     pub(super) fn begin(&self) -> Result<(), StatusCode> {
-        let Self { admission, place } = self;
+        let Self { admission, place, .. } = self;
         admission.admit(self.life().map(|life| &**life))?;
         match place {
             // The stage has ended: the stop would not wait for the request.

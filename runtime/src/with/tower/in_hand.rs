@@ -9,7 +9,7 @@ use bytes::Buf;
 #[cfg(feature = "http")]
 use http::Version;
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{Request, StatusCode, response};
 use http_body::{Body, Frame};
 
 use super::admission::close;
@@ -69,8 +69,8 @@ impl InHand {
 
     /// The service has answered. Adds `Connection: close` where that is due.
     #[inline]
-    pub(super) fn answer<R: Body>(&mut self, response: &mut Response<R>) {
-        let status = response.status();
+    pub(super) fn answer(&mut self, response: &mut response::Parts, body: &impl Body) {
+        let status = response.status;
         // With HTTP/1 the socket leaves the connection; with HTTP/2 it stays.
         #[cfg(feature = "http")]
         if self.head.becomes_a_tunnel(status)
@@ -81,17 +81,17 @@ impl InHand {
         #[cfg(feature = "http")]
         if status == StatusCode::SWITCHING_PROTOCOLS
             && let Keeper::Connection(connection) = &self.keeper
-            && is_websocket(response.headers())
+            && is_websocket(&response.headers)
         {
             connection.opens_a_websocket();
         }
         if self.is_last() {
-            self.close(status, response.headers_mut());
+            self.close(status, &mut response.headers);
         }
-        if response.body().is_end_stream() || self.head.has_no_body(status) {
+        if body.is_end_stream() || self.head.has_no_body(status) {
             self.left = 0;
-        } else if response.body().size_hint().exact().is_none() {
-            self.left = length(response.headers());
+        } else if body.size_hint().exact().is_none() {
+            self.left = length(&response.headers);
         }
     }
 
@@ -211,7 +211,7 @@ mod tests {
     use std::pin::{Pin, pin};
     use std::task::{Context, Poll, Waker};
 
-    use http::Method;
+    use http::{Method, Response};
     use tower_layer::Layer;
     use tower_service::Service;
 
