@@ -20,7 +20,7 @@ use crate::work::current;
 #[track_caller]
 pub fn hold<'a>(name: &'a (impl ToName<'a> + ?Sized)) -> Hold {
     let label = Label::at(name.to_name(), Location::caller()).of_hold();
-    Hold(Caller::find().and_then(|caller| Held::take(caller, label)))
+    Hold(Caller::find().and_then(|caller| Held::take(&caller, label)))
 }
 
 /// Keeps a stage open. See [`hold`].
@@ -44,7 +44,7 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    fn take(caller: Caller, label: Label) -> Option<Self> {
+    fn take(caller: &Caller, label: Label) -> Option<Self> {
         let stage = caller.stage();
         Self::begin(current::local(&caller.life), stage, label)
     }
