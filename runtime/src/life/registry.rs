@@ -151,15 +151,26 @@ impl Registry {
     }
 }
 
-/// How many entries need no allocation: as many functions as most programs annotate.
+/// How many entries are allocated at the beginning: as many functions as most programs annotate.
 const AT_HAND: usize = 16;
 
-/// Entries by number: the first ones here, the others in chunks of 16, 32, 64, … that are allocated when first used.
+/// Entries by number: the first ones, and the others in chunks of 16, 32, 64, … that are allocated when first used.
 /// None ever moves.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Table {
-    first: [Entry; AT_HAND],
+    first: Box<[Entry; AT_HAND]>,
     chunks: [OnceLock<Box<[Entry]>>; 28],
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self { first: allocate(AT_HAND).try_into().expect("that many"), chunks: Default::default() }
+    }
+}
+
+/// One by one, for together they may be more than a small stack has room for.
+fn allocate(count: usize) -> Box<[Entry]> {
+    (0..count).map(|_| Entry::default()).collect()
 }
 
 impl Table {
@@ -174,14 +185,14 @@ impl Table {
     #[cold]
     fn far(&self, number: u32) -> &Entry {
         let (chunk, offset) = Self::find(number);
-        &self.chunks[chunk].get_or_init(|| (0..16 << chunk).map(|_| Entry::default()).collect())[offset]
+        &self.chunks[chunk].get_or_init(|| allocate(16 << chunk))[offset]
     }
 
     /// The entries allocated so far, with their numbers.
     fn iter(&self) -> impl Iterator<Item = (u32, &Entry)> {
         let chunks = (0..).zip(&self.chunks).filter_map(|(number, chunk)| Some((16 << number, chunk.get()?)));
         let far = chunks.flat_map(|(first, chunk)| (first..).zip(chunk.iter()));
-        (0..).zip(&self.first).chain(far)
+        (0..).zip(self.first.iter()).chain(far)
     }
 
     /// The highest bit of a number from 16 on gives its chunk, and the rest its place in it.
