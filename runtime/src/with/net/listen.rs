@@ -9,6 +9,10 @@ use super::sockets::Socket;
 use super::{Listener, handed_over};
 use crate::say::connections;
 
+/// How many clients may wait to be accepted. The system has a limit of its own, `net.core.somaxconn` on Linux; this is its
+/// usual value, and what systemd asks for is not less. A client for which there is no room tries again a second later.
+const QUEUE: i32 = 4096;
+
 /// Listens on `address`, or takes the socket that was handed over under this name.
 ///
 /// An address is one of TCP, such as `127.0.0.1:3000`, or that of a Unix socket: a path with a `/` in it, or, on Linux, an
@@ -22,6 +26,9 @@ use crate::say::connections;
 /// | a socket of this name from systemd, or from whatever follows its protocol (`LISTEN_FDS`, `LISTEN_FDNAMES`) | that one, on whatever address |
 /// | a socket from systemd, and none there has a name | the next one, on whatever address |
 /// | none of these | a new one |
+///
+/// Up to 4,096 clients wait to be accepted on a new one, where the system allows so many: a process that starts, or is
+/// replaced, keeps them for longer than one that runs.
 ///
 /// A socket that was handed over stays open from one process to the next, so that clients wait and are not refused.
 /// systemd's name for it is `FileDescriptorName=` of the socket unit; without one, the name of the unit without `.socket`.
@@ -50,7 +57,14 @@ async fn open(name: &str, address: &str) -> io::Result<Socket> {
     if address.contains('/') || address.starts_with('@') {
         return bind_unix(address).map(Socket::from);
     }
-    TcpListener::bind(address).await.map(Socket::from)
+    bind(address).await.map(Socket::from)
+}
+
+async fn bind(address: &str) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await?;
+    // tokio's queue is one of 128 on Linux. A system that does not take the longer one keeps that.
+    let _ = socket2::SockRef::from(&listener).listen(QUEUE);
+    Ok(listener)
 }
 
 #[cfg(unix)]
@@ -108,5 +122,29 @@ impl fmt::Display for ListenError {
 impl std::error::Error for ListenError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.error)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    /// More than tokio's queue holds.
+    const CLIENTS: usize = 300;
+
+    /// Less than the kernel takes to try again.
+    const AT_ONCE: Duration = Duration::from_millis(900);
+
+    #[tokio::test]
+    async fn clients_wait_while_nobody_accepts() {
+        let limit = std::fs::read_to_string("/proc/sys/net/core/somaxconn").expect("it is there");
+        let clients = CLIENTS.min(limit.trim().parse().expect("a number"));
+        let listener = super::bind("127.0.0.1:0").await.expect("a port is free");
+        let address = listener.local_addr().expect("it has one");
+        let connect =
+            |number| TcpStream::connect_timeout(&address, AT_ONCE).unwrap_or_else(|why| panic!("{number}: {why}"));
+        let waiting: Vec<_> = (0..clients).map(connect).collect();
+        assert_eq!(waiting.len(), clients);
     }
 }
