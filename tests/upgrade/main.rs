@@ -8,6 +8,7 @@ mod environment;
 mod example;
 mod failures;
 mod handing_over;
+mod idle;
 mod serving;
 mod stops;
 mod surroundings;

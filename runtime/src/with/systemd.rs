@@ -72,6 +72,12 @@ pub(crate) fn upgrade_failed(life: &Lifecycle, error: &crate::model::upgrade::Up
     }
 }
 
+/// Whether systemd wants notifications.
+#[cfg(feature = "upgrade")]
+pub(crate) fn is_asked_for() -> bool {
+    env::var_os(socket::VARIABLE).is_some()
+}
+
 /// The next messages are this process's.
 #[cfg(feature = "upgrade")]
 pub(crate) fn upgraded(life: &Lifecycle, process: u32) {

@@ -28,10 +28,12 @@ fn main() -> ExitCode {
     };
     let mut builder = Builder::new()
         .name("http")
-        .upgrade([Signal::User2])
         .upgrade_timeout(millis("LIMIT", 20_000))
         .stop_timeout(millis("BUDGET", 10_000))
         .worker_threads(2);
+    if env::var_os("NO_UPGRADE").is_none() {
+        builder = builder.upgrade([Signal::User2]);
+    }
     if let Ok(path) = env::var("PID_FILE") {
         builder = builder.pid_file(path);
     }

@@ -172,8 +172,13 @@ impl Attempt<'_> {
         successor.release();
         // Before the successor notifies systemd: only the main process may.
         #[cfg(feature = "systemd")]
-        crate::with::systemd::upgraded(self.life, process);
+        if crate::with::systemd::is_asked_for() {
+            successor.wait_until_released();
+            crate::with::systemd::upgraded(self.life, process);
+        }
         let _ = channel::send(channel, &channel::frame(Kind::Go, &[]));
+        // Clients wait from the stop until then, so the rest comes after it.
+        successor.wait_until_released();
         self.life.writer.say(upgrades::done(generation, process, self.began.elapsed()));
         Ok(())
     }

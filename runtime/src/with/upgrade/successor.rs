@@ -107,11 +107,15 @@ impl Successor {
         }
     }
 
-    /// It is on its own from now on: a child of the init.
-    pub(super) fn release(mut self) {
+    /// It is on its own from now on. It becomes a child of the init.
+    pub(super) fn release(&mut self) {
         GROUP.store(0, Ordering::SeqCst);
         self.is_released = true;
         let _ = self.child.kill();
+    }
+
+    /// It has been released: waits until it is a child of the init.
+    pub(super) fn wait_until_released(&mut self) {
         let _ = self.child.wait();
     }
 }
