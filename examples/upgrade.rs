@@ -1,5 +1,7 @@
 //! A new version takes the place of the old one while clients are served: `kill -USR2`, or `systemctl reload`.
 
+#![cfg_attr(not(unix), allow(unused_imports))]
+
 use std::env;
 use std::process;
 use std::sync::Arc;
@@ -10,6 +12,7 @@ use axum::routing::get;
 use graceful::net::ListenError;
 use tokio::time::{Duration, sleep};
 
+#[cfg(unix)]
 #[graceful::main(name = "hello", upgrade = "SIGUSR2", upgrade_timeout = "30s", stop_timeout = "60s")]
 async fn main() -> Result<(), ListenError> {
     // How many requests all processes of this service have answered.
@@ -44,7 +47,13 @@ async fn main() -> Result<(), ListenError> {
     Ok(())
 }
 
+#[cfg(unix)]
 fn from_the_last_process() -> u64 {
     let bytes = graceful::handed_over("answered").unwrap_or_default();
     bytes.try_into().map_or(0, u64::from_le_bytes)
+}
+
+#[cfg(not(unix))]
+fn main() {
+    eprintln!("a process hands its sockets to the next version on Unix only");
 }
