@@ -47,6 +47,18 @@ pub(crate) fn rows() -> Vec<Row> {
             })
             .code(130)
             .look(is_tidy),
+        // The kernel does not let PID 1 die of it, and so the end goes on.
+        row("an atexit handler that sleeps, as PID 1", "atexit_sleeps")
+            .at(Stage::Pid1)
+            .act(|scene| {
+                scene.prints("up");
+                scene.enter();
+                scene.terminate()
+            })
+            .forced()
+            .says("a destructor, a value given to keep() or an exit handler took the rest")
+            .silent_about("other code has replaced")
+            .look(is_tidy),
         row("a worker's failure wins", "worker_fails")
             .code(1)
             .says(r#"graceful: exit code 1: worker `flush` failed: "the disk is full""#),

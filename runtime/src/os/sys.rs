@@ -157,17 +157,22 @@ mod unix {
         poll.revents
     }
 
-    /// Ends the process by `signal`, as if it had never been handled. Returns where the kernel does not allow that:
-    /// as PID 1 of a namespace.
+    /// Ends the process by `signal`, as if it had never been handled. Returns where the kernel does not allow that, as PID 1
+    /// of a namespace, with the handler from before.
     pub(crate) fn die_of(signal: i32) {
-        // SAFETY: the default action is installed and the signal unblocked and raised; no memory is involved.
+        let mut before = MaybeUninit::<libc::sigaction>::zeroed();
+        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+        // SAFETY: the default action is installed and the signal unblocked and raised, then the action from before is put
+        // back, which zeroed is a valid value for. No other memory is involved.
         unsafe {
-            libc::signal(signal, libc::SIG_DFL);
-            let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+            let mut default = MaybeUninit::<libc::sigaction>::zeroed().assume_init();
+            default.sa_sigaction = libc::SIG_DFL;
+            libc::sigaction(signal, &raw const default, before.as_mut_ptr());
             libc::sigemptyset(set.as_mut_ptr());
             libc::sigaddset(set.as_mut_ptr(), signal);
             libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), ptr::null_mut());
             libc::raise(signal);
+            libc::sigaction(signal, before.as_ptr(), ptr::null_mut());
         }
     }
 

@@ -208,8 +208,9 @@ impl Started {
         if let Some(signal) = fatal {
             let _ = io::stdout().flush();
             sys::die_of(signal.number());
-            return ExitCode::from(failure::of_signal(signal));
         }
+        // PID 1 is still here, and has its deadline as any other.
+        let code = fatal.map_or(code, failure::of_signal);
         if is_last {
             // The watch stays armed, and signals stay held, until the process is gone.
             std::mem::forget((handlers, attended));

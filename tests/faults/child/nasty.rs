@@ -63,7 +63,7 @@ async fn uploads(begin: oneshot::Sender<()>) {
     pending::<()>().await;
 }
 
-extern "C" fn sleep_at_exit() {
+pub(crate) extern "C" fn sleep_at_exit() {
     println!("exit handler called");
     thread::sleep(LONG);
 }

@@ -25,6 +25,7 @@ pub(crate) async fn run(case: &str) -> Ending {
             graceful::stopping().await;
             Err::<(), _>("the disk is full")
         })),
+        "atexit_sleeps" => drop(shutdown_hooks::add_shutdown_hook(crate::nasty::sleep_at_exit)),
         "worker_is_stuck" => drop(graceful::spawn("upload", pending::<()>())),
         "stops_itself" => {
             graceful::stop();
