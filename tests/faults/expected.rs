@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use graceful_tests::{End, Line, Signal};
 
+use crate::load::SLOWER;
+
 /// How much later a process may be gone on an overloaded machine.
 const OVERLOADED: Duration = Duration::from_millis(500);
 
@@ -102,7 +104,7 @@ impl Expected {
             assert_eq!(panics, self.panics, "panics\n{end}");
         }
         let (from, in_time) = self.gone;
-        let to = if is_overloaded || self.overloads { in_time + OVERLOADED } else { in_time };
+        let to = if is_overloaded || self.overloads { in_time + *SLOWER * OVERLOADED } else { in_time };
         assert!((from..=to).contains(&took), "gone after {took:?}, not within {from:?} to {to:?}\n{end}");
         if let Some(look) = self.look {
             look(end);

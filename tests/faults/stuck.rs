@@ -234,6 +234,7 @@ fn reports() -> Vec<Row> {
         // It holds up nothing else.
         case("a waker that sleeps, and a hook of the end", "waker_sleeps_before_a_hook")
             .forced()
+            .unhurried()
             .says("a waker is blocking the stop: code woken by a cancelled token has not returned")
             .silent_about("main and all workers were joined")
             .prints("pool closed"),
