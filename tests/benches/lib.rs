@@ -20,6 +20,9 @@ use rustix::time::{ClockId, clock_gettime};
 /// How many workers are alive at once in [`in_batches`].
 const BATCH: usize = 1_000;
 
+/// How many of one producer are alive at once in [`few_at_a_time`]: fewer than a runtime's thread has room for in its own queue.
+const FEW: usize = 100;
+
 /// The deadline of the programs that are held up.
 pub const DEADLINE: Duration = Duration::from_secs(1);
 
@@ -40,6 +43,12 @@ pub fn n() -> usize {
     n.unwrap_or_default()
 }
 
+/// How many producers there are: the third argument.
+pub fn producers() -> usize {
+    let producers = args().nth(3).and_then(|argument| argument.parse().ok());
+    producers.unwrap_or(1)
+}
+
 /// Ends the process: it has no such task.
 pub fn unknown(task: &str) -> ! {
     eprintln!("no task `{task}` here; usage: <task> <number>");
@@ -52,12 +61,41 @@ where
     F: Future<Output = Result<T, E>>,
     E: Debug,
 {
-    let mut started = Vec::with_capacity(BATCH);
-    for _ in 0..n / BATCH {
-        started.extend((0..BATCH).map(|_| start()));
+    batches_of(BATCH, n, start).await;
+}
+
+/// The same, a few at a time.
+pub async fn few_at_a_time<F, T, E>(n: usize, start: impl Fn() -> F)
+where
+    F: Future<Output = Result<T, E>>,
+    E: Debug,
+{
+    batches_of(FEW, n, start).await;
+}
+
+async fn batches_of<F, T, E>(size: usize, n: usize, start: impl Fn() -> F)
+where
+    F: Future<Output = Result<T, E>>,
+    E: Debug,
+{
+    let mut started = Vec::with_capacity(size);
+    for _ in 0..n / size {
+        started.extend((0..size).map(|_| start()));
         for worker in started.drain(..) {
             worker.await.expect("it ends well");
         }
+    }
+}
+
+/// Starts as many of these as there are to be [`producers`], and waits for all.
+pub async fn among<F, T, E>(produce: impl Fn() -> F)
+where
+    F: Future<Output = Result<T, E>>,
+    E: Debug,
+{
+    let started: Vec<_> = (0..producers()).map(|_| produce()).collect();
+    for producer in started {
+        producer.await.expect("it ends well");
     }
 }
 

@@ -11,6 +11,7 @@
 #![cfg(unix)]
 
 mod contenders;
+mod lines;
 mod machine;
 mod options;
 mod program;

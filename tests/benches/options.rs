@@ -2,7 +2,7 @@
 
 use std::env::args;
 
-use crate::rows::{GROUPS, Group};
+use crate::rows::{GROUPS, Group, Takes};
 
 /// Which rows, and how thoroughly.
 pub(crate) struct Options {
@@ -18,7 +18,7 @@ impl Options {
     /// `None` when it asks for help.
     pub(crate) fn from_args() -> Result<Option<Self>, String> {
         let mut names = Vec::new();
-        let (mut all, mut runs, mut sweeps) = (false, None, 1_000);
+        let (mut all, mut quick, mut runs, mut sweeps) = (false, false, None, 1_000);
         let mut args = args().skip(1);
         while let Some(arg) = args.next() {
             let mut number = || {
@@ -29,6 +29,7 @@ impl Options {
             match &*arg {
                 "--help" => return Ok(None),
                 "--all" => all = true,
+                "--quick" => quick = true,
                 "--runs" => runs = Some(number().ok_or_else(wrong)?),
                 "--sweeps" => sweeps = number().ok_or_else(wrong)?,
                 name if GROUPS.iter().any(|group| group.name == name) => names.push(arg),
@@ -36,9 +37,11 @@ impl Options {
             }
         }
         let is_asked_for = |group: &&Group| match &*names {
-            [] => all || !group.takes_long,
+            [] if quick => group.takes == Takes::Seconds,
+            [] => all || group.takes != Takes::Long,
             names => names.iter().any(|name| name == group.name),
         };
+        let runs = runs.or(quick.then_some(1));
         Ok(Some(Self { groups: GROUPS.iter().filter(is_asked_for).collect(), runs, sweeps }))
     }
 
@@ -51,7 +54,8 @@ impl Options {
 pub(crate) fn usage() -> String {
     let rows: Vec<_> = GROUPS.iter().map(row).collect();
     format!(
-        "usage: graceful-benches [--all] [--runs N] [--sweeps N] [ROW]...\n\n\
+        "usage: graceful-benches [--quick | --all] [--runs N] [--sweeps N] [ROW]...\n\n\
+         --quick     rows that take seconds, measured once: a look, in a minute\n\
          --all       the rows that take long, too\n\
          --runs N    measure each row so often\n\
          --sweeps N  signals for each program in the row `swallowed` (1000)\n\nrows:\n{}",
@@ -60,6 +64,6 @@ pub(crate) fn usage() -> String {
 }
 
 fn row(group: &Group) -> String {
-    let long = if group.takes_long { " (takes long)" } else { "" };
+    let long = if group.takes == Takes::Long { " (takes long)" } else { "" };
     format!("  {:<13} {}{long}", group.name, group.what)
 }

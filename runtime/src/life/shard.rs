@@ -136,7 +136,7 @@ impl Shard {
             return index;
         }
         self.places.push(Place { taken: NonZeroU32::MIN, slot: None });
-        u32::try_from(self.places.len() - 1).expect("fewer than 2^29 workers wait at a time")
+        u32::try_from(self.places.len() - 1).expect("fewer than 2^28 workers wait at a time")
     }
 
     /// The place a key opens.

@@ -3,7 +3,7 @@
 use std::num::{NonZeroU32, NonZeroU64};
 
 /// Each thread prefers one shard, so threads rarely wait for each other.
-pub(crate) const SHARDS: u32 = 8;
+pub(crate) const SHARDS: u32 = 16;
 
 /// A slot's place, in the upper half, and how often the place was taken, so that an old key never opens a new worker's
 /// slot. In one word, for the threads' records.

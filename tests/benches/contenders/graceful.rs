@@ -4,10 +4,12 @@ use std::future::pending;
 use std::hint::black_box;
 use std::process::ExitCode;
 
+use graceful::Builder;
 use graceful::tower::GracefulLayer;
 use graceful_benches::web;
 use graceful_benches::{
-    block, in_batches, n, now, park, resident, say, say_since, say_when, task, together, unknown, until_parked,
+    among, block, few_at_a_time, in_batches, n, now, park, producers, resident, say, say_since, say_when, task,
+    together, unknown, until_parked,
 };
 use tokio::task::yield_now;
 use tower_layer::Layer;
@@ -20,6 +22,7 @@ fn main() -> ExitCode {
         "spawn-by-worker" => spawn_by_worker(),
         "spawn-by-worker-yielding" => spawn_by_worker_yielding(),
         "spawn-together" => spawn_together(),
+        "spawn-among" => spawn_among(),
         "spawn-children-together" => spawn_children_together(),
         "park" => park_and_stop(),
         "requests" => requests(),
@@ -104,6 +107,12 @@ async fn spawn_by_worker_yielding() {
 #[graceful::main(worker_threads = 2)]
 async fn spawn_together() {
     together(|| tokio::spawn(in_batches(n(), || nothing().spawn()))).await;
+}
+
+fn spawn_among() -> ExitCode {
+    Builder::new().worker_threads(producers()).block_on(async {
+        among(|| tokio::spawn(few_at_a_time(n(), || nothing().spawn()))).await;
+    })
 }
 
 #[graceful::main(worker_threads = 2)]

@@ -4,9 +4,10 @@ use std::future::pending;
 use std::hint::black_box;
 
 use graceful_benches::{
-    DEADLINE, block, grow, in_batches, n, now, park, resident, say, say_since, say_when, sigterm, start_up, task,
-    together, unknown, until_parked,
+    DEADLINE, among, block, few_at_a_time, grow, in_batches, n, now, park, producers, resident, say, say_since,
+    say_when, sigterm, start_up, task, together, unknown, until_parked,
 };
+use tokio::runtime::Builder;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ fn main() {
         "spawn-by-worker" => spawn_by_worker(),
         "spawn-by-worker-yielding" => spawn_by_worker_yielding(),
         "spawn-together" | "spawn-children-together" => spawn_together(),
+        "spawn-among" => spawn_among(),
         "park" => park_and_stop(),
         "flag" => flag(),
         "no-flag" => no_flag(),
@@ -87,6 +89,19 @@ async fn spawn_by_worker_yielding() {
 async fn spawn_together() {
     let (tracker, token) = (TaskTracker::new(), CancellationToken::new());
     together(|| tracker.spawn(spawn_nothings(tracker.clone(), token.clone()))).await;
+}
+
+fn spawn_among() {
+    let (tracker, token) = (TaskTracker::new(), CancellationToken::new());
+    let produce = |tracker: TaskTracker, token: CancellationToken| async move {
+        let nothing = || {
+            let token = token.clone();
+            tracker.spawn(async move { drop(token) })
+        };
+        few_at_a_time(n(), nothing).await;
+    };
+    let runtime = Builder::new_multi_thread().worker_threads(producers()).build().expect("the system grants it");
+    runtime.block_on(among(|| tracker.spawn(produce(tracker.clone(), token.clone()))));
 }
 
 #[tokio::main(flavor = "current_thread")]

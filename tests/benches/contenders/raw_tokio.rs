@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use graceful_benches::web;
 use graceful_benches::{
-    DEADLINE, block, in_batches, n, park, resident, say, say_when, sigterm, start_up, task, together, unknown,
-    until_parked,
+    DEADLINE, among, block, few_at_a_time, in_batches, n, park, producers, resident, say, say_when, sigterm, start_up,
+    task, together, unknown, until_parked,
 };
+use tokio::runtime::Builder;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,7 @@ fn main() {
     match &*task() {
         "spawn" => spawn(),
         "spawn-together" => spawn_together(),
+        "spawn-among" => spawn_among(),
         "park" => park_and_stop(),
         "requests" => requests(),
         "flag" => flag(),
@@ -45,6 +47,11 @@ async fn spawn() {
 #[tokio::main(worker_threads = 2)]
 async fn spawn_together() {
     together(|| tokio::spawn(in_batches(n(), || tokio::spawn(async {})))).await;
+}
+
+fn spawn_among() {
+    let runtime = Builder::new_multi_thread().worker_threads(producers()).build().expect("the system grants it");
+    runtime.block_on(among(|| tokio::spawn(few_at_a_time(n(), || tokio::spawn(async {})))));
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -2,11 +2,15 @@
 //! instructions shows it.
 
 use crate::contenders::{self, GRACEFUL, HAND_WRITTEN, RAW};
+use crate::lines;
 use crate::options::Options;
 use crate::program::Program;
 use crate::table::{Limit, Table, Unit};
 
 use super::interleaved;
+
+/// How many producers there are, on as many threads.
+const PRODUCERS: [usize; 4] = [2, 4, 8, 16];
 
 /// How many each of them spawns.
 const WORKERS: usize = 500_000;
@@ -23,5 +27,18 @@ pub(crate) fn spawn(options: &Options, table: &mut Table) -> Result<(), String> 
     let contenders = contenders::named(&[GRACEFUL, HAND_WRITTEN]);
     let results = interleaved(&contenders, runs, measure("spawn-children-together"))?;
     table.add("spawn + join of a no-op by two workers at once", unit, limit(), &results);
+    Ok(())
+}
+
+/// What more threads than this machine has processors would share.
+pub(crate) fn lines(options: &Options, table: &mut Table) -> Result<(), String> {
+    let unit = Unit { name: "lines", digits: 1 };
+    let contenders = contenders::named(&[GRACEFUL, RAW, HAND_WRITTEN]);
+    for producers in PRODUCERS {
+        let moved = |contender| lines::moved(contender, "spawn-among", producers);
+        let results = interleaved(&contenders, options.runs(1), moved)?;
+        let figure = format!("spawn + join of a no-op, {producers} producers: lines from other processors");
+        table.add(&figure, unit, Limit::Times(1.0, HAND_WRITTEN), &results);
+    }
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! it takes less than one, and is a look rather than a measurement. `-- --restarts 50` and `--many 1000` change how many
 //! restarts there are under load, and upgrades of this crate without; `-- graceful ecdysis` measures these alone.
 //!
-//! All services run from the begin on. They take turns: each has the load for some seconds, is restarted once meanwhile,
+//! All services run from the beginning. They take turns: each has the load for some seconds, is restarted once meanwhile,
 //! and waits for its next turn. So what else the machine does meets all of them alike. The programs are this one, too,
 //! written as the documentation of each crate shows. All have the same router, and a start of 20 ms.
 
