@@ -87,14 +87,14 @@ struct Dropping<'a> {
     entry: EntryId,
     /// Another panic was unwinding this thread already.
     was_panicking: bool,
-    _busy: Busy,
+    busy: Option<Busy>,
 }
 
 impl<'a> Dropping<'a> {
     fn begin(life: &'a Arc<Lifecycle>, entry: EntryId) -> Self {
         life.members.begin_dropping();
         let was_panicking = std::thread::panicking();
-        Self { life, entry, was_panicking, _busy: current::busy_with(life, entry) }
+        Self { life, entry, was_panicking, busy: Some(current::busy_with(life, entry)) }
     }
 }
 
@@ -104,6 +104,37 @@ impl Drop for Dropping<'_> {
             let failure = Failure::destructor(self.life.registry.get(self.entry).subject());
             failing::by_policy(self.life, self.entry, None, failure);
         }
+        // First, for the stop goes on when the result is dropped, and its report names what a thread is busy with.
+        self.busy = None;
         self.life.result_dropped(self.entry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::Location;
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use super::*;
+    use crate::model::label::Label;
+    use crate::run::test::unit;
+
+    #[test]
+    fn no_thread_is_busy_with_a_result_that_is_dropped() {
+        let life = unit::lifecycle();
+        let entry = life.registry.start_named(0, Label::at("consume".into(), Location::caller()));
+        let (send, results) = channel::<Completion<String>>();
+        let drops = thread::spawn(move || results.into_iter().for_each(drop));
+        for _ in 0..2_000 {
+            let result = Completion::of_result("error".to_owned(), &life, entry);
+            send.send(result).expect("it receives");
+            while !life.members.are_results_gone() {
+                std::hint::spin_loop();
+            }
+            assert!(life.polls().is_empty());
+        }
+        drop(send);
+        drops.join().expect("it does not panic");
     }
 }
