@@ -300,7 +300,9 @@ where
         let (mut head, body) = match response {
             Ok(response) => response.into_parts(),
             Err(error) => {
-                in_hand.iter_mut().for_each(InHand::end);
+                if let Some(mut in_hand) = in_hand.take() {
+                    in_hand.end();
+                }
                 return Poll::Ready(Err(error));
             }
         };

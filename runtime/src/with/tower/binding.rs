@@ -49,9 +49,8 @@ impl Shared {
     /// The layer in this lifecycle.
     pub(super) fn within(&self, life: &Arc<Lifecycle>) -> Arc<Binding> {
         let binding = || Arc::new(Binding::new(&self.admission, Some(life)));
-        let thread = current::thread();
-        self.first.of(thread).get_or_init(binding);
-        self.first(thread, life.id()).map_or_else(binding, Arc::clone)
+        let first = self.first.of(current::thread()).get_or_init(binding);
+        if first.life == life.id() { Arc::clone(first) } else { binding() }
     }
 
     #[inline]

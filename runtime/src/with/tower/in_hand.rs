@@ -299,6 +299,19 @@ mod tests {
     }
 
     #[test]
+    fn a_service_that_fails_has_nothing_in_hand() {
+        let life = unit::lifecycle();
+        unit::poll(&life, EntryId::MAIN, || {
+            let mut app = GracefulLayer::new().layer(App(Some(Err("broken"))));
+            let before = life.members.count();
+            let mut answer = pin!(app.call(get()));
+            assert_eq!(life.members.count(), before + 1);
+            assert!(answer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+            assert_eq!(life.members.count(), before, "its future is still there");
+        });
+    }
+
+    #[test]
     fn an_answer_that_says_its_length_is_whole_with_its_last_byte() {
         for (length, frames, is_whole) in [(6, 1, false), (6, 2, true), (7, 2, false), (3, 1, true), (0, 0, true)] {
             let mut answer = six_bytes();
