@@ -20,7 +20,8 @@ use rustix::time::{ClockId, clock_gettime};
 /// How many workers are alive at once in [`in_batches`].
 const BATCH: usize = 1_000;
 
-/// How many of one producer are alive at once in [`few_at_a_time`]: fewer than a runtime's thread has room for in its own queue.
+/// How many of one producer are alive at once in [`few_at_a_time`]: fewer than a runtime's thread has room for in its own
+/// queue.
 const FEW: usize = 100;
 
 /// The deadline of the programs that are held up.

@@ -29,6 +29,11 @@ static PRESSURE: Mutex<Vec<(Instant, Duration)>> = Mutex::new(Vec::new());
 pub(crate) static SLOWER: LazyLock<u32> =
     LazyLock::new(|| env::var("FAULTS_SLOWER").map_or(1, |times| times.parse().expect("FAULTS_SLOWER is a number")));
 
+/// How many of a program run at once, of so many on this machine.
+pub(crate) fn at_once(most: usize) -> usize {
+    if *SLOWER > 1 { 1 } else { most }
+}
+
 /// Measures from now on, for as long as the table runs.
 pub(crate) fn watch() {
     thread::spawn(|| {

@@ -12,7 +12,6 @@ use graceful_tests::End;
 use nix::sys::resource::{Resource, setrlimit};
 
 use crate::expected::Way;
-use crate::load::SLOWER;
 use crate::row::Row;
 use crate::scene::{self, AGAIN, Scene};
 use crate::{left_behind, load, own_user};
@@ -70,7 +69,7 @@ pub(crate) fn table(rows: &[Row]) -> ExitCode {
     let all: Vec<Done> = thread::scope(|scope| {
         scope.spawn(|| {
             let no_namespaces = no_namespaces.as_deref();
-            run(&together, if *SLOWER > 1 { 1 } else { SIDE_BY_SIDE }, no_namespaces, &done);
+            run(&together, load::at_once(SIDE_BY_SIDE), no_namespaces, &done);
             run(&alone, 1, no_namespaces, &done);
             drop(done);
         });
@@ -141,7 +140,7 @@ impl Task<'_> {
         let next = AtomicUsize::new(0);
         let (done, runs) = channel();
         thread::scope(|scope| {
-            for _ in 0..(if *SLOWER > 1 { 1 } else { AT_ONCE.min(setups.len()) }) {
+            for _ in 0..load::at_once(AT_ONCE.min(setups.len())) {
                 let (done, setups, next) = (done.clone(), &setups, &next);
                 scope.spawn(move || {
                     while let Some(setup) = setups.get(next.fetch_add(1, Ordering::Relaxed)) {

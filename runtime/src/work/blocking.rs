@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::task::AbortHandle;
 
 use crate::life::lifecycle::Lifecycle;
+use crate::life::local::Local;
 use crate::life::scope::{Kin, Scope};
 use crate::model::exit::{Exit, Judged};
 use crate::model::label::EntryId;
@@ -103,8 +104,7 @@ impl Running {
         let running = Self {
             state: Arc::clone(&state),
             worker: worker.map(|(life, current, kin)| Place {
-                life: Arc::clone(life),
-                thread: current::thread(),
+                local: current::local(life),
                 entry: current.entry,
                 stage: current.stage,
                 scope: kin.children.clone(),
@@ -149,8 +149,7 @@ impl Drop for Ends {
 
 /// Where a worker is counted, and the scope of what it has started.
 struct Place {
-    life: Arc<Lifecycle>,
-    thread: u32,
+    local: Arc<Local>,
     entry: EntryId,
     stage: Stage,
     scope: Option<Arc<Scope>>,
@@ -162,19 +161,22 @@ struct Outliving(Place);
 
 impl Outliving {
     fn new(place: Place) -> Option<Self> {
-        place.life.arrive(place.thread, place.stage).then(|| {
-            place.life.registry.get(place.entry).start(place.thread);
+        let Local { life, thread } = &*place.local;
+        let is_open = life.arrive(*thread, place.stage);
+        if is_open {
+            life.registry.get(place.entry).start(*thread);
             if let Some(scope) = &place.scope {
                 scope.arrive();
             }
-            Self(place)
-        })
+        }
+        is_open.then(|| Self(place))
     }
 }
 
 impl Drop for Outliving {
     fn drop(&mut self) {
-        let Place { life, thread, entry, stage, scope } = &self.0;
+        let Place { local, entry, stage, scope } = &self.0;
+        let Local { life, thread } = &**local;
         // Takes the start back: the worker counts its own end.
         life.registry.get(*entry).take_start_back(*thread);
         if let Some(scope) = scope {

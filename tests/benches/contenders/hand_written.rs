@@ -8,7 +8,7 @@ use graceful_benches::{
     say_when, sigterm, start_up, task, together, unknown, until_parked,
 };
 use tokio::runtime::Builder;
-use tokio::task::yield_now;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -46,13 +46,14 @@ async fn spawn() {
     in_batches(n(), || tracker.spawn(async {})).await;
 }
 
-/// Each with a clone of the token, to learn of the stop.
+/// With a clone of the token, to learn of the stop.
+fn nothing(tracker: &TaskTracker, token: &CancellationToken) -> JoinHandle<()> {
+    let token = token.clone();
+    tracker.spawn(async move { drop(token) })
+}
+
 async fn spawn_nothings(tracker: TaskTracker, token: CancellationToken) {
-    let nothing = || {
-        let token = token.clone();
-        tracker.spawn(async move { drop(token) })
-    };
-    in_batches(n(), nothing).await;
+    in_batches(n(), || nothing(&tracker, &token)).await;
 }
 
 async fn spawn_yielding(tracker: TaskTracker, token: CancellationToken) {
@@ -94,11 +95,7 @@ async fn spawn_together() {
 fn spawn_among() {
     let (tracker, token) = (TaskTracker::new(), CancellationToken::new());
     let produce = |tracker: TaskTracker, token: CancellationToken| async move {
-        let nothing = || {
-            let token = token.clone();
-            tracker.spawn(async move { drop(token) })
-        };
-        few_at_a_time(n(), nothing).await;
+        few_at_a_time(n(), || nothing(&tracker, &token)).await;
     };
     let runtime = Builder::new_multi_thread().worker_threads(producers()).build().expect("the system grants it");
     runtime.block_on(among(|| tracker.spawn(produce(tracker.clone(), token.clone()))));
