@@ -2,44 +2,19 @@
 
 #![allow(unsafe_code)]
 
-#[cfg(unix)]
-pub(crate) use unix::{
-    Mask, at_exit, die_of, exit_now, from_the_background, handler, is_ignored, is_writable, keep_default_up, register,
-    wait_readable, wait_writable,
-};
-
-#[cfg(target_os = "linux")]
-pub(crate) use unix::coarse_millis;
-
-#[cfg(all(unix, feature = "systemd"))]
-pub(crate) use unix::monotonic_micros;
-
 #[cfg(all(unix, any(feature = "process", feature = "upgrade")))]
-pub(crate) use group::{has_group, signal_group};
+pub(crate) use group::*;
 #[cfg(all(unix, feature = "upgrade"))]
-pub(crate) use hand_over::{
-    adopt, executed_path, is_listening, let_go, pass_on_only, peer_of, receive_with, remove_variable, replace_stderr,
-    send_with, wait_for,
-};
+pub(crate) use hand_over::*;
 #[cfg(target_os = "linux")]
-pub(crate) use init::{is_too_late_to_leave_pid_1, leave_pid_1};
+pub(crate) use init::*;
+pub(crate) use priority::*;
 #[cfg(all(unix, feature = "process"))]
-pub(crate) use process::{
-    foreground, is_signal, own_group, reap_members, set_foreground, start_in_the_foreground, suspended_by,
-};
-
-#[cfg(all(unix, feature = "net"))]
-pub(crate) use unix::inherited;
-#[cfg(all(target_os = "linux", feature = "net"))]
-pub(crate) use unix::{idle_millis, unsent};
-
+pub(crate) use process::*;
+#[cfg(unix)]
+pub(crate) use unix::*;
 #[cfg(windows)]
-pub(crate) use windows::{
-    at_exit, die_of, exit_now, from_the_background, handle_console_events, ignore_console_events, is_service,
-    write_to_console,
-};
-
-pub(crate) use priority::outranked_by;
+pub(crate) use windows::*;
 
 #[cfg(all(unix, any(feature = "process", feature = "upgrade")))]
 mod group;
@@ -161,16 +136,13 @@ mod unix {
     /// of a namespace, with the handler from before.
     pub(crate) fn die_of(signal: i32) {
         let mut before = MaybeUninit::<libc::sigaction>::zeroed();
-        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
         // SAFETY: the default action is installed and the signal unblocked and raised, then the action from before is put
         // back, which zeroed is a valid value for. No other memory is involved.
         unsafe {
             let mut default = MaybeUninit::<libc::sigaction>::zeroed().assume_init();
             default.sa_sigaction = libc::SIG_DFL;
             libc::sigaction(signal, &raw const default, before.as_mut_ptr());
-            libc::sigemptyset(set.as_mut_ptr());
-            libc::sigaddset(set.as_mut_ptr(), signal);
-            libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), ptr::null_mut());
+            Mask::change(libc::SIG_UNBLOCK, &Mask::of(&[signal]));
             libc::raise(signal);
             libc::sigaction(signal, before.as_ptr(), ptr::null_mut());
         }

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use tokio::process::Command;
 
-use super::Mask;
+use super::from_the_background;
 
 /// Whether this is the number of a signal that a process can be sent.
 pub(crate) fn is_signal(number: i32) -> bool {
@@ -76,12 +76,8 @@ pub(crate) fn foreground(terminal: BorrowedFd<'_>) -> i32 {
 /// Puts this group into the foreground, even from the background.
 pub(crate) fn set_foreground(terminal: BorrowedFd<'_>, group: i32) {
     // Otherwise the terminal suspends a process of the background that does this.
-    let mask = Mask::block(&[libc::SIGTTOU]);
     // SAFETY: the descriptor is borrowed for the call, and no memory is involved.
-    unsafe {
-        libc::tcsetpgrp(terminal.as_raw_fd(), group);
-    }
-    mask.apply();
+    from_the_background(|| unsafe { libc::tcsetpgrp(terminal.as_raw_fd(), group) });
 }
 
 /// The command puts its own group into the foreground of the terminal if the group of its parent is there: before it
