@@ -1,6 +1,9 @@
 //! Signals: their names, and the inbox through which the watch receives them.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 #[cfg(unix)]
 #[path = "signal/unix.rs"]
@@ -8,9 +11,6 @@ mod platform;
 #[cfg(windows)]
 #[path = "signal/windows.rs"]
 mod platform;
-
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 pub(crate) use platform::{Handlers, Inbox, Setup, Wakeup, closing, inbox, replaced};
 
@@ -66,11 +66,27 @@ pub(crate) struct Closing {
     pub(crate) grace: Duration,
 }
 
-/// Per signal: whether it asks a lifecycle of the process to stop.
-static STOPS: [AtomicBool; Signal::ALL.len()] = [const { AtomicBool::new(false) }; Signal::ALL.len()];
+/// A flag for each signal of [`Signal::ALL`].
+type Flags = [AtomicBool; Signal::ALL.len()];
 
-/// Per signal: whether it has come since then.
-static CAME: [AtomicBool; Signal::ALL.len()] = [const { AtomicBool::new(false) }; Signal::ALL.len()];
+/// Whether it asks a lifecycle of the process to stop.
+static STOPS: Flags = [const { AtomicBool::new(false) }; Signal::ALL.len()];
+
+/// Whether it has come since then.
+static CAME: Flags = [const { AtomicBool::new(false) }; Signal::ALL.len()];
+
+/// Which signals have arrived since the watch last took them. Both ends of what wakes it have this.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Arrived(Arc<[Arc<AtomicBool>; Signal::ALL.len()]>);
+
+impl Arrived {
+    /// The signals that arrived since the last call. A signal counts once, however often it came.
+    pub(crate) fn take(&self) -> Vec<Signal> {
+        let mut signals = Signal::ALL.to_vec();
+        signals.retain(|&signal| self.0[signal as usize].swap(false, Ordering::AcqRel));
+        signals
+    }
+}
 
 /// From now on these signals ask for the stop; none of them has come yet.
 pub(crate) fn expect_stops(signals: &[Signal]) {
@@ -83,9 +99,7 @@ pub(crate) fn expect_stops(signals: &[Signal]) {
 /// The signals that have asked the process's lifecycle, or the last one there was, to stop.
 pub(crate) fn stops() -> Vec<Signal> {
     let mut signals = Signal::ALL.to_vec();
-    signals.retain(|&signal| {
-        STOPS[signal as usize].load(Ordering::SeqCst) && CAME[signal as usize].load(Ordering::SeqCst)
-    });
+    signals.retain(|&signal| [&STOPS, &CAME].iter().all(|flags| flags[signal as usize].load(Ordering::SeqCst)));
     signals
 }
 

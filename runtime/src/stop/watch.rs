@@ -114,8 +114,7 @@ impl Watch {
             if is_period || self.recorded.replace(state) != Some(state) {
                 (self.others.record)(&self.life);
             }
-            let came: Vec<_> = self.inbox.take().collect();
-            for signal in came {
+            for signal in self.inbox.arrived.take() {
                 self.receive(signal);
             }
             self.hold_deadline();

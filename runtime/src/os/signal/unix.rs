@@ -4,18 +4,15 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use signal_hook_registry::SigId;
 
-use super::{Closing, Signal};
+use super::{Arrived, Closing, Flags, Signal};
 use crate::os::lock::Lock;
 use crate::os::sys;
 use crate::os::sys::Mask;
-
-/// How many signals there are to handle.
-const SIGNALS: usize = Signal::ALL.len();
 
 impl Signal {
     pub(crate) const fn number(self) -> i32 {
@@ -36,15 +33,14 @@ pub(crate) fn inbox() -> io::Result<(Inbox, Wakeup)> {
     let (reader, writer) = UnixStream::pair()?;
     reader.set_nonblocking(true)?;
     writer.set_nonblocking(true)?;
-    let arrived = Arc::new(Signal::ALL.map(|_| Arc::new(AtomicBool::new(false))));
-    Ok((Inbox { reader, arrived: Arc::clone(&arrived) }, Wakeup { writer, arrived }))
+    let arrived = Arrived::default();
+    Ok((Inbox { reader, arrived: arrived.clone() }, Wakeup { writer, arrived }))
 }
 
 /// The watch's end.
 pub(crate) struct Inbox {
     reader: UnixStream,
-    /// Per signal of [`Signal::ALL`]: whether it arrived since the last check.
-    arrived: Arc<[Arc<AtomicBool>; SIGNALS]>,
+    pub(crate) arrived: Arrived,
 }
 
 impl Inbox {
@@ -53,19 +49,13 @@ impl Inbox {
         sys::wait_readable(self.reader.as_fd(), limit);
         let _ = self.reader.read(&mut [0; 64]);
     }
-
-    /// The signals that arrived since the last call. A signal counts once, however often it was sent.
-    pub(crate) fn take(&self) -> impl Iterator<Item = Signal> + '_ {
-        let came = |index: usize| self.arrived[index].swap(false, Ordering::AcqRel);
-        Signal::ALL.into_iter().enumerate().filter(move |&(index, _)| came(index)).map(|(_, signal)| signal)
-    }
 }
 
 /// The end that wakes the watch.
 #[derive(Debug)]
 pub(crate) struct Wakeup {
     writer: UnixStream,
-    arrived: Arc<[Arc<AtomicBool>; SIGNALS]>,
+    arrived: Arrived,
 }
 
 impl Wakeup {
@@ -111,7 +101,7 @@ impl Setup {
     ///
     /// The signal that could not be registered, with the reason. Those registered before it are unregistered.
     pub(crate) fn register(&self, wakeup: &Wakeup) -> Result<Handlers, (Signal, io::Error)> {
-        let mut handlers = Handlers { ids: Vec::new(), signals: Vec::new() };
+        let mut handlers = Handlers::default();
         for &signal in &self.signals {
             handlers.add(signal, wakeup).map_err(|error| (signal, error))?;
         }
@@ -125,22 +115,19 @@ impl Drop for Setup {
     }
 }
 
-/// Per signal: while no lifecycle receives it, our handler must take the default action. An unregistered handler
-/// stays installed, and would swallow the signal.
-static UNATTENDED: [AtomicBool; SIGNALS] = [const { AtomicBool::new(true) }; SIGNALS];
-
-/// The signals whose default action is kept in this way, registered for the life of the process.
-static KEPT_UP: Lock<Vec<Signal>> = Lock::new(Vec::new());
+/// While no lifecycle receives a signal, our handler must take the default action. An unregistered handler stays
+/// installed, and would swallow the signal.
+static UNATTENDED: Flags = [const { AtomicBool::new(true) }; Signal::ALL.len()];
 
 /// Each signal's action after our first registration for it; 0 if there was none.
-static OURS: [AtomicUsize; SIGNALS] = [const { AtomicUsize::new(0) }; SIGNALS];
+static OURS: Lock<[usize; Signal::ALL.len()]> = Lock::new([0; Signal::ALL.len()]);
 
 /// The signals that we handle, and for which other code has installed its own handler since.
 pub(crate) fn replaced() -> Vec<Signal> {
+    let ours = OURS.lock();
     let mut signals = Signal::ALL.to_vec();
     signals.retain(|signal| {
-        !UNATTENDED[*signal as usize].load(Ordering::SeqCst)
-            && OURS[*signal as usize].load(Ordering::SeqCst) != sys::handler(signal.number())
+        !UNATTENDED[*signal as usize].load(Ordering::SeqCst) && ours[*signal as usize] != sys::handler(signal.number())
     });
     signals
 }
@@ -151,15 +138,13 @@ pub(crate) fn closing() -> Option<Closing> {
 }
 
 /// The registered handlers. Dropping it restores the signals' default actions.
-pub(crate) struct Handlers {
-    ids: Vec<SigId>,
-    signals: Vec<Signal>,
-}
+#[derive(Default)]
+pub(crate) struct Handlers(Vec<(Signal, SigId)>);
 
 impl Handlers {
     /// Installs a handler for one more signal.
     pub(crate) fn of(signal: Signal, wakeup: &Wakeup) -> io::Result<Self> {
-        let mut handlers = Handlers { ids: Vec::new(), signals: Vec::new() };
+        let mut handlers = Self::default();
         let number = signal.number();
         // A signal ignored at the start stays ignored.
         if sys::is_ignored(number) {
@@ -173,30 +158,27 @@ impl Handlers {
     }
 
     fn add(&mut self, signal: Signal, wakeup: &Wakeup) -> io::Result<()> {
-        let number = signal.number();
-        let mut kept_up = KEPT_UP.lock();
-        if !kept_up.contains(&signal) {
-            sys::keep_default_up(number, &UNATTENDED[signal as usize])?;
-            kept_up.push(signal);
+        let (number, index) = (signal.number(), signal as usize);
+        let mut ours = OURS.lock();
+        let is_first = ours[index] == 0;
+        if is_first {
+            // For the life of the process.
+            sys::keep_default_up(number, &UNATTENDED[index])?;
         }
-        let arrived = Arc::clone(&wakeup.arrived[signal as usize]);
-        let came = &super::CAME[signal as usize];
-        self.ids.push(sys::register(number, came, arrived, wakeup.writer.try_clone()?)?);
-        if OURS[signal as usize].load(Ordering::SeqCst) == 0 {
-            OURS[signal as usize].store(sys::handler(number), Ordering::SeqCst);
+        let arrived = Arc::clone(&wakeup.arrived.0[index]);
+        self.0.push((signal, sys::register(number, &super::CAME[index], arrived, wakeup.writer.try_clone()?)?));
+        if is_first {
+            ours[index] = sys::handler(number);
         }
-        UNATTENDED[signal as usize].store(false, Ordering::SeqCst);
-        self.signals.push(signal);
+        UNATTENDED[index].store(false, Ordering::SeqCst);
         Ok(())
     }
 }
 
 impl Drop for Handlers {
     fn drop(&mut self) {
-        for &signal in &self.signals {
+        for &(signal, id) in &self.0 {
             UNATTENDED[signal as usize].store(true, Ordering::SeqCst);
-        }
-        for id in self.ids.drain(..) {
             signal_hook_registry::unregister(id);
         }
     }

@@ -1,8 +1,8 @@
 //! Windows: a handler of the console's events that sets a flag and wakes the watch.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use windows_sys::Win32::System::Console::{
     CTRL_BREAK_EVENT, CTRL_C_EVENT, CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT, CTRL_SHUTDOWN_EVENT,
 };
 
-use super::{Closing, Signal};
+use super::{Arrived, Closing, Signal};
 use crate::os::lock::Lock;
 use crate::os::sys;
 
@@ -45,8 +45,8 @@ impl Signal {
 #[allow(clippy::unnecessary_wraps)] // as on unix, where it can fail
 pub(crate) fn inbox() -> io::Result<(Inbox, Wakeup)> {
     let (sender, receiver) = mpsc::sync_channel(1);
-    let arrived = Arc::new(Signal::ALL.map(|_| AtomicBool::new(false)));
-    Ok((Inbox { receiver, arrived: Arc::clone(&arrived) }, Wakeup { sender, arrived }))
+    let arrived = Arrived::default();
+    Ok((Inbox { receiver, arrived: arrived.clone() }, Wakeup { sender, arrived }))
 }
 
 /// Handlers of other code run before ours or after it; Windows has no list of them.
@@ -57,8 +57,7 @@ pub(crate) fn replaced() -> Vec<Signal> {
 /// The watch's end.
 pub(crate) struct Inbox {
     receiver: mpsc::Receiver<()>,
-    /// Per signal of [`Signal::ALL`]: whether it arrived since the last check.
-    arrived: Arc<[AtomicBool; Signal::ALL.len()]>,
+    pub(crate) arrived: Arrived,
 }
 
 impl Inbox {
@@ -67,19 +66,13 @@ impl Inbox {
         let limit = limit.unwrap_or(Duration::from_secs(24 * 60 * 60));
         let _ = self.receiver.recv_timeout(limit);
     }
-
-    /// The signals that arrived since the last call. A signal counts once, however often it came.
-    pub(crate) fn take(&self) -> impl Iterator<Item = Signal> + '_ {
-        let came = |index: usize| self.arrived[index].swap(false, Ordering::AcqRel);
-        Signal::ALL.into_iter().enumerate().filter(move |&(index, _)| came(index)).map(|(_, signal)| signal)
-    }
 }
 
 /// The end that wakes the watch.
 #[derive(Clone, Debug)]
 pub(crate) struct Wakeup {
     sender: mpsc::SyncSender<()>,
-    arrived: Arc<[AtomicBool; Signal::ALL.len()]>,
+    arrived: Arrived,
 }
 
 impl Wakeup {
@@ -152,7 +145,7 @@ extern "system" fn handle(event: u32) -> i32 {
             *CLOSING.lock() = closing;
         }
         super::CAME[signal as usize].store(true, Ordering::SeqCst);
-        receiver.wakeup.arrived[signal as usize].store(true, Ordering::SeqCst);
+        receiver.wakeup.arrived.0[signal as usize].store(true, Ordering::SeqCst);
         receiver.wakeup.wake();
     }
     while closing.is_some() {
@@ -208,10 +201,10 @@ mod tests {
         for _ in 0..1000 {
             wakeup.wake();
         }
-        wakeup.arrived[Signal::Interrupt as usize].store(true, Ordering::SeqCst);
+        wakeup.arrived.0[Signal::Interrupt as usize].store(true, Ordering::SeqCst);
         wakeup.wake();
         inbox.wait(Some(Duration::ZERO));
-        assert_eq!(inbox.take().collect::<Vec<_>>(), [Signal::Interrupt]);
-        assert_eq!(inbox.take().count(), 0, "it counts once");
+        assert_eq!(inbox.arrived.take(), [Signal::Interrupt]);
+        assert_eq!(inbox.arrived.take(), [], "it counts once");
     }
 }
