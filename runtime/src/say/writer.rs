@@ -61,7 +61,7 @@ impl Writer {
             prepare();
             shared.write_all();
         };
-        threads::start("graceful-writer", Box::new(run)).map(drop)
+        threads::start("graceful-writer", Box::new(run))
     }
 
     /// The prefix of each line.

@@ -65,7 +65,7 @@ pub(crate) fn start(
         prepare();
         watch.run();
     };
-    threads::start("graceful-watch", Box::new(run)).map(drop)
+    threads::start("graceful-watch", Box::new(run))
 }
 
 struct Watch {

@@ -49,7 +49,7 @@ pub(crate) fn start(life: &Arc<Lifecycle>, prepare: impl FnOnce() + Send + 'stat
         prepare();
         thread.run();
     };
-    threads::start("graceful-notify", Box::new(run)).map(drop)
+    threads::start("graceful-notify", Box::new(run))
 }
 
 /// The unit is reloading until the upgrade is over, and the reload may take as long as the upgrade.
