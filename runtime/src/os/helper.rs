@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, PoisonError};
 
+use crate::os::lock::Lock;
 use crate::os::threads;
 
 /// Work that may never return.
@@ -11,7 +12,7 @@ pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// A handle to the thread, which runs its jobs in order.
 #[derive(Clone, Default)]
-pub(crate) struct Helper(Arc<(Mutex<Jobs>, Condvar)>);
+pub(crate) struct Helper(Arc<(Lock<Jobs>, Condvar)>);
 
 #[derive(Default)]
 struct Jobs {
@@ -24,7 +25,7 @@ impl Helper {
     /// Queues a job. Gives it back if the system grants no thread.
     pub(crate) fn run(&self, name: &str, job: Job) -> Result<(), Job> {
         let (jobs, more) = &*self.0;
-        let mut jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut jobs = jobs.lock();
         if !jobs.is_started {
             let mine = self.clone();
             if threads::start(name, Box::new(move || mine.work())).is_err() {
@@ -40,7 +41,7 @@ impl Helper {
     /// Ends the thread once it has done the jobs it was given.
     pub(crate) fn end(&self) {
         let (jobs, more) = &*self.0;
-        jobs.lock().unwrap_or_else(PoisonError::into_inner).is_over = true;
+        jobs.lock().is_over = true;
         more.notify_one();
     }
 
@@ -58,16 +59,8 @@ impl Helper {
 
     fn next(&self) -> Option<Job> {
         let (jobs, more) = &*self.0;
-        let mut jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(job) = jobs.waiting.pop_front() {
-                return Some(job);
-            }
-            if jobs.is_over {
-                return None;
-            }
-            jobs = more.wait(jobs).unwrap_or_else(PoisonError::into_inner);
-        }
+        let has_none = |jobs: &mut Jobs| jobs.waiting.is_empty() && !jobs.is_over;
+        more.wait_while(jobs.lock(), has_none).unwrap_or_else(PoisonError::into_inner).waiting.pop_front()
     }
 }
 
