@@ -138,11 +138,11 @@ impl Stop {
                 let _ = life.diagnostics.report.set(report);
                 life.phase.timeline.note(life.now(), Event::Aborted);
                 life.diagnostics.failures.settle(failure::OUT_OF_TIME);
-                transitions::begin_abort(life, &told);
+                transitions::begin_abort(life, told);
                 hook::abort_running(life);
-                transitions::cancel(life, &rest);
+                transitions::cancel(life, rest);
             }
-            Step::AbortRest(rest) => transitions::begin_abort(life, &rest),
+            Step::AbortRest(rest) => transitions::begin_abort(life, rest),
 
             // Everything was joined or given up. Hooks close what all others used, one after the other; then main's
             // thread may go.

@@ -24,6 +24,12 @@ use crate::model::state::Stage;
 /// The stages that are told to stop together, in order. Each turn is joined before the next one begins.
 const TURNS: [&[Stage]; 3] = [&[Stage::Early, Stage::Main], &[Stage::Late], &[Stage::Last]];
 
+/// The stages whose turn has come by then, and the others.
+fn by_turn(turn: usize) -> (&'static [Stage], &'static [Stage]) {
+    let all: &'static [Stage] = &Stage::ALL;
+    all.split_at(TURNS[..=turn].iter().map(|stages| stages.len()).sum())
+}
+
 /// What the plan sees of a lifecycle.
 pub(crate) trait World {
     fn now(&self) -> Instant;
@@ -44,7 +50,7 @@ pub(crate) trait World {
 }
 
 /// One step of the stop.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Tell the early stage to stop and run the first hooks, while everything else goes on serving.
     Drain,
@@ -61,9 +67,9 @@ pub(crate) enum Step {
     /// Sample the polls under way: time is running out.
     Sample,
     /// Out of time: note what is left, then abort the stages that were told to stop, and tell the rest to stop.
-    Abort { told: Vec<Stage>, rest: Vec<Stage> },
+    Abort { told: &'static [Stage], rest: &'static [Stage] },
     /// Abort the stages as well whose turn had not come.
-    AbortRest(Vec<Stage>),
+    AbortRest(&'static [Stage]),
     /// Everything was joined, or cannot be waited for any longer.
     Close,
     /// Run the `after_stop` hook that was registered last, until its share ends.
@@ -97,10 +103,8 @@ enum Phase {
         settled_by: Option<Instant>,
         has_sampled: bool,
     },
-    Aborting {
-        turn: usize,
-        has_aborted_the_rest: bool,
-    },
+    /// The stages whose turn had not come, until they are aborted too.
+    Aborting(Option<&'static [Stage]>),
     /// When the share of the running hook ends.
     Closing(Option<Instant>),
     Left,
@@ -123,9 +127,7 @@ impl Plan {
                 self.enter(joining, Step::Tell(TURNS[turn]))
             }
             Phase::Joining { turn, settled_by, has_sampled } => self.join(world, turn, settled_by, has_sampled),
-            Phase::Aborting { turn, has_aborted_the_rest } => {
-                self.wait_for_the_aborted(world, turn, has_aborted_the_rest)
-            }
+            Phase::Aborting(rest) => self.wait_for_the_aborted(world, rest),
             Phase::Closing(share_ends) => self.close(world, share_ends),
             Phase::Left => Step::Leave,
         }
@@ -158,17 +160,15 @@ impl Plan {
         let now = world.now();
         let is_empty = !world.runs_hooks(HookStage::BeforeStop)
             && !world.runs_hooks(HookStage::OnStop)
-            && world.close_if_empty(&TURNS[..=turn].concat());
+            && world.close_if_empty(by_turn(turn).0);
         // A worker's count drops slightly before its output is dropped; outputs held by a handle are not waited for.
         let settled_by = (is_empty && !world.is_dropping()).then(|| settled_by.unwrap_or(now + SETTLING));
         if settled_by.is_some_and(|at| world.is_settled() || at <= now) {
-            return match TURNS.get(turn + 1) {
-                Some(_) => {
-                    self.phase = Phase::Told(turn + 1);
-                    self.next(world)
-                }
-                None => self.enter(Phase::Closing(None), Step::Close),
-            };
+            if turn + 1 == TURNS.len() {
+                return self.enter(Phase::Closing(None), Step::Close);
+            }
+            self.phase = Phase::Told(turn + 1);
+            return self.next(world);
         }
 
         let (asked, abort_at) = (self.budget.asked(), self.budget.abort_at());
@@ -181,9 +181,8 @@ impl Plan {
             return Step::Sample;
         }
         if has_come(abort_at, world) {
-            let aborting = Phase::Aborting { turn, has_aborted_the_rest: false };
-            let (told, rest) = (TURNS[..=turn].concat(), TURNS[turn + 1..].concat());
-            return self.enter(aborting, Step::Abort { told, rest });
+            let (told, rest) = by_turn(turn);
+            return self.enter(Phase::Aborting(Some(rest)), Step::Abort { told, rest });
         }
         if let Some(waited) = self.line_due(world) {
             return Step::SayStillWaiting(waited);
@@ -209,7 +208,7 @@ impl Plan {
 
     /// Destructors get what is left, less the share of the `after_stop` hooks; stages whose turn had not come may run
     /// until half the reserve is gone.
-    fn wait_for_the_aborted(&mut self, world: &impl World, turn: usize, has_aborted_the_rest: bool) -> Step {
+    fn wait_for_the_aborted(&mut self, world: &impl World, rest: Option<&'static [Stage]>) -> Step {
         let given_up = match world.after_stop_hooks() {
             0 => self.budget.report_at(),
             _ => self.budget.closing_at(),
@@ -218,12 +217,9 @@ impl Plan {
         if world.close_if_empty(&Stage::ALL) {
             return self.enter(Phase::Closing(None), Step::Close);
         }
-        let rest = TURNS[turn + 1..].concat();
-        let rest_at = self.budget.half_reserve().filter(|_| !has_aborted_the_rest);
-        let rest_at = put_off(rest_at, Grace::Abort, world);
-        if has_come(rest_at, world) {
-            let aborting = Phase::Aborting { turn, has_aborted_the_rest: true };
-            return self.enter(aborting, Step::AbortRest(rest));
+        let rest_at = put_off(rest.and(self.budget.half_reserve()), Grace::Abort, world);
+        if let Some(rest) = rest.filter(|_| has_come(rest_at, world)) {
+            return self.enter(Phase::Aborting(None), Step::AbortRest(rest));
         }
         if has_come(given_up, world) {
             return self.enter(Phase::Closing(None), Step::Close);

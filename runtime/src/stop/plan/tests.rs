@@ -174,7 +174,7 @@ fn steps(case: &Case) -> (Budget, Vec<(Instant, Step)>) {
     let mut late = case.late.iter().cycle();
     while done.len() < 1000 {
         let step = plan.next(&world);
-        done.push((world.now.get(), step.clone()));
+        done.push((world.now.get(), step));
         match step {
             Step::Drain => {
                 world.shorten(&[Stage::Early], &case.stages);
@@ -184,10 +184,10 @@ fn steps(case: &Case) -> (Budget, Vec<(Instant, Step)>) {
             Step::Tell(stages) => world.shorten(stages, &case.stages),
             Step::GiveUpHooks => world.hooks.borrow_mut().clear(),
             Step::Abort { told, .. } => {
-                world.shorten(&told, &case.aborted);
+                world.shorten(told, &case.aborted);
                 world.hooks.borrow_mut().clear();
             }
-            Step::AbortRest(rest) => world.shorten(&rest, &case.aborted),
+            Step::AbortRest(rest) => world.shorten(rest, &case.aborted),
             Step::RunLastHook(_) => {
                 let takes = world.ends_left.borrow_mut().pop().expect("one waits");
                 world.run(HookStage::AfterStop, &[takes]);
@@ -336,7 +336,7 @@ proptest! {
         for (_, step) in &done {
             match step {
                 Step::Abort { told, rest } => {
-                    prop_assert_eq!([told.as_slice(), rest].concat(), Stage::ALL.to_vec());
+                    prop_assert_eq!([*told, rest].concat(), Stage::ALL);
                     untold = Some(rest);
                 }
                 Step::AbortRest(rest) => prop_assert_eq!(Some(rest), untold),
