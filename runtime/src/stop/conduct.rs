@@ -54,13 +54,12 @@ enum Phase {
 impl Stop {
     /// Does the next step that is due. Nothing in here blocks: what may block runs on the lifecycle's helper.
     pub(crate) fn advance(&mut self, life: &Arc<Lifecycle>) -> Next {
-        transitions::announce_changes(life);
+        if life.notifier.take_change() {
+            life.notify_waiters();
+        }
         match &mut self.phase {
             Phase::NotAsked => self.begin(life),
-            Phase::MainLeaves(budget) => {
-                let budget = *budget;
-                self.let_main_leave(life, budget)
-            }
+            &mut Phase::MainLeaves(budget) => self.let_main_leave(life, budget),
             Phase::Runs(plan) => {
                 let step = plan.next(&**life);
                 self.take(life, step)

@@ -28,13 +28,6 @@ pub(super) fn cancel(life: &Arc<Lifecycle>, stages: &[Stage]) {
     life.notify_waiters();
 }
 
-/// Notifies the code that waits for a change, if there was one.
-pub(super) fn announce_changes(life: &Arc<Lifecycle>) {
-    if life.notifier.take_change() {
-        life.notify_waiters();
-    }
-}
-
 pub(super) fn set_stopping(life: &Lifecycle) {
     life.phase.set_told_at(life.now());
     life.advance(State::Stopping, &[Stage::Early, Stage::Main]);
