@@ -5,7 +5,7 @@ use std::future::Future;
 use std::process::{ExitCode, Termination};
 use std::time::Duration;
 
-use tokio::runtime::{self};
+use tokio::runtime;
 
 use crate::model::settings;
 use crate::model::settings::Options;
@@ -26,23 +26,17 @@ use crate::say::refusals;
 ///     })
 /// }
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[must_use = "a builder does nothing until `block_on` is called"]
 pub struct Builder {
     options: Options,
     runtime: RuntimeOptions,
 }
 
-impl Default for Builder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Builder {
     /// The defaults: SIGTERM and SIGINT, a budget of 25 s, tokio's multi-thread runtime.
     pub fn new() -> Self {
-        Self { options: Options::default(), runtime: RuntimeOptions::default() }
+        Self::default()
     }
 
     /// The one budget of a stop: from the moment it is asked for until the process is gone.
@@ -305,8 +299,7 @@ pub fn main<F: Future<Output: MainResult>>(builder: Builder, main: F) -> ExitCod
 /// Not public API. Used by generated code.
 #[track_caller]
 pub fn run<F: Future<Output: MainResult>>(builder: Builder, run: F) -> ExitCode {
-    let (options, runtime) = builder.into_parts();
-    process::block_on(options, runtime, run, false)
+    builder.block_on(run)
 }
 
 /// No value is one: what takes it needs the feature `upgrade`.
