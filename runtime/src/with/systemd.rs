@@ -120,7 +120,12 @@ struct NotifyThread {
 
 impl NotifyThread {
     fn run(mut self) {
-        let mut was_ready = self.wait_for_the_predecessor();
+        let mut was_ready = false;
+        // Until an upgrade in place is done, systemd takes this process for no part of the service.
+        #[cfg(feature = "upgrade")]
+        while self.life.succession.is_waiting() && !self.life.teardown.is_over() {
+            was_ready |= self.life.listeners.systemd.wait(A_WHILE).was_ready;
+        }
         loop {
             let limit = if was_ready { Duration::ZERO } else { self.until_next() };
             let news = self.life.listeners.systemd.wait(limit);
@@ -141,23 +146,6 @@ impl NotifyThread {
                 return;
             }
         }
-    }
-
-    /// Until an upgrade in place is done, systemd takes this process for no part of the service. Returns whether it was
-    /// ready meanwhile.
-    #[cfg(feature = "upgrade")]
-    fn wait_for_the_predecessor(&self) -> bool {
-        let mut was_ready = false;
-        while self.life.succession.is_waiting() && !self.life.teardown.is_over() {
-            was_ready |= self.life.listeners.systemd.wait(A_WHILE).was_ready;
-        }
-        was_ready
-    }
-
-    #[cfg(not(feature = "upgrade"))]
-    #[allow(clippy::unused_self)]
-    fn wait_for_the_predecessor(&self) -> bool {
-        false
     }
 
     /// The time until something is due, unless an event comes first.
