@@ -119,7 +119,7 @@ impl Listener {
     ///
     /// Outside any tokio runtime.
     pub fn handed_over(listener: std::net::TcpListener) -> io::Result<Self> {
-        Socket::of_std(listener).map(|socket| Self::of(vec![socket]))
+        Socket::inherited(listener, true).map(|socket| Self::of(vec![socket]))
     }
 
     /// Listens on these sockets as well, with the limits of this one.
@@ -245,7 +245,7 @@ impl Listener {
             let is_the_next_ones = matches!(life.phase.cause(), Some(crate::model::state::Cause::Upgraded(_)));
             let is_the_last_ones = life.succession.is_waiting();
             self.sockets.retain(|socket| {
-                !(is_the_next_ones && socket.is_handed_on() || is_the_last_ones && socket.is_inherited())
+                !(is_the_next_ones && socket.is_handed_on() || is_the_last_ones && socket.is_inherited)
             });
         }
         for socket in &self.sockets {

@@ -3,10 +3,9 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::sockets::Socket;
 use crate::os::channel::{self, Frame, Kind};
@@ -36,40 +35,33 @@ struct Open {
     number: RawFd,
     frame: Vec<u8>,
     /// Set when the last successor got it.
-    is_handed_on: Arc<AtomicBool>,
+    is_handed_on: bool,
 }
 
-/// While it lives, the socket is one that a successor gets.
+/// While it lives, the socket is one that a successor gets: that with this number in the list.
 #[derive(Debug)]
-pub(super) struct Registered {
-    id: u64,
-    is_handed_on: Arc<AtomicBool>,
-}
+pub(super) struct Registered(u64);
 
 impl Registered {
     pub(super) fn is_handed_on(&self) -> bool {
-        self.is_handed_on.load(Ordering::SeqCst)
+        OPEN.lock().iter().any(|open| open.id == self.0 && open.is_handed_on)
     }
 }
 
 /// When this returns, its number is used no more: the socket can be closed.
 impl Drop for Registered {
     fn drop(&mut self) {
-        OPEN.lock().retain(|open| open.id != self.id);
+        OPEN.lock().retain(|open| open.id != self.0);
     }
 }
 
 /// `is_kept`: another process than a predecessor keeps it open, such as systemd.
 pub(super) fn register(number: RawFd, kind: Type, name: &str, address: &str, is_kept: bool) -> Registered {
-    let is_handed_on = Arc::new(AtomicBool::new(false));
+    let about = [kind as u8, u8::from(is_kept)];
+    let frame = channel::frame(Kind::Socket, &[&about, name.as_bytes(), address.as_bytes()]);
     let id = NEXT.fetch_add(1, Ordering::Relaxed);
-    let frame = frame(kind, is_kept, name, address);
-    OPEN.lock().push(Open { id, number, frame, is_handed_on: Arc::clone(&is_handed_on) });
-    Registered { id, is_handed_on }
-}
-
-fn frame(kind: Type, is_kept: bool, name: &str, address: &str) -> Vec<u8> {
-    channel::frame(Kind::Socket, &[&[kind as u8, u8::from(is_kept)], name.as_bytes(), address.as_bytes()])
+    OPEN.lock().push(Open { id, number, frame, is_handed_on: false });
+    Registered(id)
 }
 
 /// How far the sockets were sent.
@@ -78,8 +70,8 @@ pub(crate) struct Sent(Option<u64>);
 
 /// Another successor has none of them yet.
 pub(crate) fn begin() -> Sent {
-    for open in &*OPEN.lock() {
-        open.is_handed_on.store(false, Ordering::SeqCst);
+    for open in &mut *OPEN.lock() {
+        open.is_handed_on = false;
     }
     Sent::default()
 }
@@ -87,13 +79,13 @@ pub(crate) fn begin() -> Sent {
 /// Sends the next one. `Ok(None)`: all are sent; `Ok(Some(false))`: there is no room now.
 pub(crate) fn send_next(channel: &UnixStream, sent: &mut Sent) -> io::Result<Option<bool>> {
     // Locked meanwhile, so that its number is its own.
-    let open = OPEN.lock();
-    let Some(next) = open.iter().find(|open| sent.0.is_none_or(|last| open.id > last)) else {
+    let mut open = OPEN.lock();
+    let Some(next) = open.iter_mut().find(|open| sent.0.is_none_or(|last| open.id > last)) else {
         return Ok(None);
     };
     let has_room = channel::send_with(channel, &next.frame, next.number)?;
     if has_room {
-        next.is_handed_on.store(true, Ordering::SeqCst);
+        next.is_handed_on = true;
         sent.0 = Some(next.id);
     }
     Ok(Some(has_room))
@@ -143,13 +135,6 @@ impl Inherited {
         let socket = self.socket.try_clone().ok()?;
         TcpListener::from(socket).local_addr().ok()
     }
-
-    /// Whether it is what the predecessor says: the kernel answers.
-    fn is_sound(&self) -> bool {
-        use std::os::fd::AsFd;
-
-        self.kind == Type::Udp || sys::is_listening(self.socket.as_fd())
-    }
 }
 
 /// A listener of the predecessor's.
@@ -157,14 +142,16 @@ pub(super) fn take_listener(name: &str, address: &str) -> io::Result<Option<Sock
     let Some(one) = take(name, address, &[Type::Tcp, Type::Unix]) else {
         return Ok(None);
     };
-    if !one.is_sound() {
+    // The kernel says whether it is what the predecessor says.
+    if !sys::is_listening(one.socket.as_fd()) {
         return Err(io::Error::other("what the process before this one handed over does not listen"));
     }
-    let socket = match one.kind {
-        Type::Tcp => Socket::inherited(TcpListener::from(one.socket), one.is_kept),
-        _ => Socket::inherited_unix(UnixListener::from(one.socket), one.is_kept),
+    let mut socket = match one.kind {
+        Type::Tcp => Socket::inherited(TcpListener::from(one.socket), one.is_kept)?,
+        _ => Socket::inherited_unix(UnixListener::from(one.socket), one.is_kept)?,
     };
-    socket.map(|socket| Some(socket.inherit()))
+    socket.is_inherited = true;
+    Ok(Some(socket))
 }
 
 /// A UDP socket of the predecessor's, and whether another process keeps it open.

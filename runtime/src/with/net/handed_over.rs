@@ -87,7 +87,7 @@ mod unix {
     fn socket(fd: OwnedFd) -> io::Result<Socket> {
         let listener = TcpListener::from(fd);
         if listener.local_addr().is_ok() {
-            Socket::of_std(listener)
+            Socket::inherited(listener, true)
         } else {
             Socket::inherited_unix(UnixListener::from(OwnedFd::from(listener)), true)
         }

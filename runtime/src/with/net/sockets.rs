@@ -19,78 +19,65 @@ use super::stream::Io;
 
 /// A socket of a listener.
 #[derive(Debug)]
-pub(super) enum Socket {
-    // The holders first: they are dropped before the number of the socket can be another file's.
-    Tcp {
-        holders: Holders,
-        listener: TcpListener,
-    },
-    #[cfg(unix)]
-    Unix {
-        holders: Holders,
-        listener: UnixListener,
-    },
-}
-
-/// Which processes have a socket open beside this one.
-#[derive(Debug)]
-pub(super) struct Holders {
+pub(super) struct Socket {
     /// The process that handed it over keeps it open, and hands it to the next process.
     is_handed_over: bool,
-    /// The process before this one has opened it, or had it from the one before.
+    /// The process before this one has opened it, or had it from the one before, and goes on with it until it makes way.
     #[cfg(all(unix, feature = "upgrade"))]
-    is_inherited: bool,
-    /// A successor of this process would get it.
+    pub(super) is_inherited: bool,
+    /// A successor of this process would get it. Before the socket: it is dropped before the number of that can be
+    /// another file's.
     #[cfg(all(unix, feature = "upgrade"))]
     registered: Option<Registered>,
+    kind: Kind,
 }
 
-impl From<bool> for Holders {
-    fn from(is_handed_over: bool) -> Self {
-        Self {
-            is_handed_over,
-            #[cfg(all(unix, feature = "upgrade"))]
-            is_inherited: false,
-            #[cfg(all(unix, feature = "upgrade"))]
-            registered: None,
-        }
-    }
+#[derive(Debug)]
+enum Kind {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener),
 }
 
 /// A connection, and the client's address if it has one.
 pub(super) type Accepted = (Io, Option<SocketAddr>);
 
 impl Socket {
-    /// One that was handed over, and that the process it is from keeps open.
-    pub(super) fn of_std(listener: std::net::TcpListener) -> io::Result<Self> {
-        Self::inherited(listener, true)
+    fn new(kind: Kind, is_handed_over: bool) -> Self {
+        Self {
+            is_handed_over,
+            #[cfg(all(unix, feature = "upgrade"))]
+            is_inherited: false,
+            #[cfg(all(unix, feature = "upgrade"))]
+            registered: None,
+            kind,
+        }
     }
 
-    /// One that was handed over.
+    /// One that was handed over. `is_kept`: the process it is from keeps it open.
     pub(super) fn inherited(listener: std::net::TcpListener, is_kept: bool) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         // A process before this one may have closed it as if it were its own.
         #[cfg(target_os = "linux")]
         let _ = socket2::SockRef::from(&listener).detach_filter();
-        Ok(Self::Tcp { holders: is_kept.into(), listener: TcpListener::from_std(listener)? })
+        Ok(Self::new(Kind::Tcp(TcpListener::from_std(listener)?), is_kept))
     }
 
     /// The same.
     #[cfg(unix)]
     pub(super) fn inherited_unix(listener: std::os::unix::net::UnixListener, is_kept: bool) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        Ok(Self::Unix { holders: is_kept.into(), listener: UnixListener::from_std(listener)? })
+        Ok(Self::new(Kind::Unix(UnixListener::from_std(listener)?), is_kept))
     }
 
     /// From now on a successor gets it, under the name and the address that were asked for.
     #[cfg(all(unix, feature = "upgrade"))]
     pub(super) fn register(mut self, name: &str, address: &str) -> Self {
-        let is_kept = !self.is_ours();
-        let (holders, number, kind) = match &mut self {
-            Self::Tcp { holders, listener } => (holders, listener.as_raw_fd(), handed_on::Type::Tcp),
-            Self::Unix { holders, listener } => (holders, listener.as_raw_fd(), handed_on::Type::Unix),
+        let (number, kind) = match &self.kind {
+            Kind::Tcp(listener) => (listener.as_raw_fd(), handed_on::Type::Tcp),
+            Kind::Unix(listener) => (listener.as_raw_fd(), handed_on::Type::Unix),
         };
-        holders.registered = Some(handed_on::register(number, kind, name, address, is_kept));
+        self.registered = Some(handed_on::register(number, kind, name, address, self.is_handed_over));
         self
     }
 
@@ -103,53 +90,30 @@ impl Socket {
     /// Whether the successor that was started last has it.
     #[cfg(all(unix, feature = "upgrade"))]
     pub(super) fn is_handed_on(&self) -> bool {
-        self.holders().registered.as_ref().is_some_and(Registered::is_handed_on)
-    }
-
-    /// Whether it is from the process before this one, which goes on with it until it makes way.
-    #[cfg(all(unix, feature = "upgrade"))]
-    pub(super) fn is_inherited(&self) -> bool {
-        self.holders().is_inherited
-    }
-
-    /// It is from the process before this one.
-    #[cfg(all(unix, feature = "upgrade"))]
-    pub(super) fn inherit(mut self) -> Self {
-        match &mut self {
-            Self::Tcp { holders, .. } | Self::Unix { holders, .. } => holders.is_inherited = true,
-        }
-        self
-    }
-
-    fn holders(&self) -> &Holders {
-        match self {
-            Self::Tcp { holders, .. } => holders,
-            #[cfg(unix)]
-            Self::Unix { holders, .. } => holders,
-        }
+        self.registered.as_ref().is_some_and(Registered::is_handed_on)
     }
 
     pub(super) fn local_addr(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Tcp { listener, .. } => listener.local_addr().ok(),
+        match &self.kind {
+            Kind::Tcp(listener) => listener.local_addr().ok(),
             #[cfg(unix)]
-            Self::Unix { .. } => None,
+            Kind::Unix(_) => None,
         }
     }
 
     /// Whether this process has opened it.
     pub(super) fn is_ours(&self) -> bool {
-        !self.holders().is_handed_over
+        !self.is_handed_over
     }
 
     pub(super) fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
-        match self {
-            Self::Tcp { listener, .. } => {
+        match &self.kind {
+            Kind::Tcp(listener) => {
                 let accepted = ready!(listener.poll_accept(context));
                 Poll::Ready(accepted.map(|(stream, peer)| (Io::Tcp(stream), Some(peer))))
             }
             #[cfg(unix)]
-            Self::Unix { listener, .. } => {
+            Kind::Unix(listener) => {
                 let accepted = ready!(listener.poll_accept(context));
                 Poll::Ready(accepted.map(|(stream, _)| (Io::Unix(stream), None)))
             }
@@ -160,7 +124,7 @@ impl Socket {
     /// last `accept` and the close, and is reset.
     pub(super) fn begin_to_close(&self) {
         #[cfg(target_os = "linux")]
-        if let Self::Tcp { listener, .. } = self {
+        if let Kind::Tcp(listener) = &self.kind {
             let _ = drop_syns(listener);
         }
     }
@@ -193,7 +157,7 @@ impl From<TcpListener> for Socket {
         let is_handed_over = handed_over::is_one(listener.as_raw_fd());
         #[cfg(not(unix))]
         let is_handed_over = false;
-        Self::Tcp { holders: is_handed_over.into(), listener }
+        Self::new(Kind::Tcp(listener), is_handed_over)
     }
 }
 
@@ -201,6 +165,6 @@ impl From<TcpListener> for Socket {
 impl From<UnixListener> for Socket {
     fn from(listener: UnixListener) -> Self {
         let is_handed_over = handed_over::is_one(listener.as_raw_fd());
-        Self::Unix { holders: is_handed_over.into(), listener }
+        Self::new(Kind::Unix(listener), is_handed_over)
     }
 }
