@@ -2,17 +2,21 @@
 
 use std::io;
 use std::ops::Deref;
+#[cfg(all(unix, feature = "upgrade"))]
+use std::os::fd::AsRawFd;
 
 use tokio::net::UdpSocket as Inner;
 
 use super::ListenError;
+#[cfg(all(unix, feature = "upgrade"))]
+use super::handed_on;
 
 /// tokio's socket, which it is by [`Deref`]. Made by [`udp()`].
 #[derive(Debug)]
 pub struct UdpSocket {
     // First: it is dropped before the number of the socket can be another file's.
     #[cfg(all(unix, feature = "upgrade"))]
-    _registered: super::handed_on::Registered,
+    _registered: handed_on::Registered,
     inner: Inner,
 }
 
@@ -50,34 +54,24 @@ async fn open(name: &str, address: &str) -> io::Result<UdpSocket> {
         }
         None => (Inner::bind(address).await?, false),
     };
-    #[cfg(all(unix, feature = "upgrade"))]
-    let registered = {
-        use std::os::fd::AsRawFd;
-
-        use super::handed_on::{self, Type};
-        handed_on::register(inner.as_raw_fd(), Type::Udp, name, address, is_kept)
-    };
     Ok(UdpSocket {
         #[cfg(all(unix, feature = "upgrade"))]
-        _registered: registered,
+        _registered: handed_on::register(inner.as_raw_fd(), handed_on::Type::Udp, name, address, is_kept),
         inner,
     })
 }
 
 /// One that was handed over, and whether another process keeps it open.
+#[cfg_attr(not(all(unix, feature = "upgrade")), allow(unused_variables))]
+#[cfg_attr(not(unix), allow(clippy::unnecessary_wraps))]
 fn handed_over(name: &str, address: &str) -> io::Result<Option<(std::net::UdpSocket, bool)>> {
     #[cfg(all(unix, feature = "upgrade"))]
-    if let Some(socket) = super::handed_on::take_udp(name, address) {
+    if let Some(socket) = handed_on::take_udp(name, address) {
         return Ok(Some(socket));
     }
     #[cfg(unix)]
-    {
-        let _ = address;
-        Ok(super::handed_over::take_file(name)?.map(|file| (file.into(), true)))
+    if let Some(file) = super::handed_over::take_file(name)? {
+        return Ok(Some((file.into(), true)));
     }
-    #[cfg(not(unix))]
-    {
-        let _ = (name, address);
-        Ok(None)
-    }
+    Ok(None)
 }
