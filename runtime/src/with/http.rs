@@ -69,7 +69,6 @@ use self::connection::Server;
 use self::socket::{Established, Transport};
 use crate::with::net::{Listener, Stream};
 use crate::with::tower::GracefulLayer;
-use crate::with::tower::connection::ConnectInfo;
 use crate::work::ambient::Caller;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -96,16 +95,9 @@ pub fn serve<A>(listener: impl Into<Listener>, app: A) -> Serve<A> {
     Caller::expect("http::serve()");
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http2().timer(TokioTimer::new()).enable_connect_protocol();
-    Serve {
-        listener: listener.into(),
-        app,
-        layer: GracefulLayer::new(),
-        builder,
-        limits: Limits::default(),
-        connect_info: None,
-        accept: None,
-        place: Location::caller(),
-    }
+    let (layer, limits) = (GracefulLayer::new(), Limits::default());
+    let server = Server { builder, layer, limits, connect_info: None, accept: None };
+    Serve { listener: listener.into(), app, server, place: Location::caller() }
 }
 
 /// How long clients may take.
@@ -136,18 +128,14 @@ type Accept = dyn Fn(Stream) -> Established + Send + Sync;
 pub struct Serve<A> {
     listener: Listener,
     app: A,
-    layer: GracefulLayer,
-    builder: Builder<TokioExecutor>,
-    limits: Limits,
-    connect_info: Option<Arc<ConnectInfo>>,
-    accept: Option<Box<Accept>>,
+    server: Server,
     place: &'static Location<'static>,
 }
 
 impl<A> Serve<A> {
     /// How long a client may take to send the head of a request, and for the handshake of TLS. 30 s unless set.
     pub fn head_timeout(mut self, limit: Duration) -> Self {
-        self.limits.head = limit;
+        self.server.limits.head = limit;
         self
     }
 
@@ -157,27 +145,27 @@ impl<A> Serve<A> {
     /// The limits are exact for a connection's first request. Later ones may take longer, by the shortest of them at
     /// the most: no clock is read for each request.
     pub fn idle_timeout(mut self, limit: Duration) -> Self {
-        self.limits.idle = limit;
+        self.server.limits.idle = limit;
         self
     }
 
     /// How long a client may take nothing of an answer that is ready for it. 30 s unless set; 5 s at the most during
     /// a stop.
     pub fn send_timeout(mut self, limit: Duration) -> Self {
-        self.limits.send = limit;
+        self.server.limits.send = limit;
         self
     }
 
     /// How often the peer of an HTTP/2 connection is asked whether it is there, and how long it may take to answer. It is
     /// not asked unless this is set: an idle connection has its own limit. For streams that are silent for long.
     pub fn http2_keep_alive(mut self, interval: Duration, timeout: Duration) -> Self {
-        self.builder.http2().keep_alive_interval(interval).keep_alive_timeout(timeout);
+        self.server.builder.http2().keep_alive_interval(interval).keep_alive_timeout(timeout);
         self
     }
 
     /// How many requests may be in hand on one HTTP/2 connection. 200 unless set, as hyper has it.
     pub fn http2_max_streams(mut self, streams: u32) -> Self {
-        self.builder.http2().max_concurrent_streams(streams);
+        self.server.builder.http2().max_concurrent_streams(streams);
         self
     }
 
@@ -188,7 +176,7 @@ impl<A> Serve<A> {
         T: Clone + Send + Sync + 'static,
         F: Fn(SocketAddr) -> T + Send + Sync + 'static,
     {
-        self.connect_info = Some(Arc::new(move |peer, extensions: &mut Extensions| {
+        self.server.connect_info = Some(Arc::new(move |peer, extensions: &mut Extensions| {
             extensions.insert(info(peer));
         }));
         self
@@ -201,9 +189,9 @@ impl<A> Serve<A> {
         F: Fn(Stream) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = std::io::Result<T>> + Send + 'static,
     {
-        self.accept = Some(Box::new(move |stream| {
+        self.server.accept = Some(Box::new(move |stream| {
             let accepted = accept(stream);
-            Box::pin(async move { accepted.await.map(|stream| Transport::Other(Box::new(stream))) })
+            Box::pin(async move { accepted.await.map(|stream| Transport::Right(Box::new(stream) as _)) })
         }));
         self
     }
@@ -229,7 +217,7 @@ impl<A> Serve<A> {
     }
 
     fn layer(mut self, change: impl FnOnce(GracefulLayer) -> GracefulLayer) -> Self {
-        self.layer = change(self.layer);
+        self.server.layer = change(self.server.layer);
         self
     }
 }
@@ -259,9 +247,8 @@ where
     A::Future: Send + 'static,
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
-    let Serve { mut listener, app, layer, builder, limits, connect_info, accept, place } = serve;
-    let app = prepare(app);
-    let server = Arc::new(Server { builder, layer, limits, connect_info, accept });
+    let Serve { mut listener, app, server, place } = serve;
+    let (app, server) = (prepare(app), Arc::new(server));
     let open = Arc::new(Semaphore::new(CONNECTIONS as usize));
     while let Some(stream) = listener.accept_at(place).await {
         let Some(own) = stream.own().cloned() else {

@@ -63,7 +63,7 @@ impl Server {
         let connection = Connection::new(&life, &self.layer, peer);
         let mut driver = Driver::new(self, &life, &connection);
         let transport = match &self.accept {
-            None => Transport::Plain(stream),
+            None => Transport::Left(stream),
             Some(accept) => match driver.drive(accept(stream).as_mut(), |_| {}).await {
                 Some(Ok(transport)) => transport,
                 // A client that speaks no TLS, or none that the server speaks, is no failure of the service.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::either::Either;
 
 use super::websocket::Outgoing;
 use crate::with::net::Stream;
@@ -14,11 +15,8 @@ use crate::with::tower::connection::Connection;
 /// What is made of a stream before it is served.
 pub(super) type Established = Pin<Box<dyn Future<Output = io::Result<Transport>> + Send>>;
 
-/// Reads and writes the bytes of HTTP.
-pub(crate) enum Transport {
-    Plain(Stream),
-    Other(Box<dyn ReadWrite>),
-}
+/// Reads and writes the bytes of HTTP: a plain stream, or what was made of one.
+pub(super) type Transport = Either<Stream, Box<dyn ReadWrite>>;
 
 pub(crate) trait ReadWrite: AsyncRead + AsyncWrite + Unpin + Send {}
 
@@ -30,16 +28,6 @@ pub(super) struct Socket {
     connection: Arc<Connection>,
     /// Set once the connection becomes a WebSocket.
     websocket: Option<Box<Outgoing>>,
-}
-
-/// Runs the same code on either kind of transport.
-macro_rules! on {
-    ($socket:expr, $stream:ident => $run:expr) => {
-        match &mut $socket.transport {
-            Transport::Plain($stream) => $run,
-            Transport::Other($stream) => $run,
-        }
-    };
 }
 
 impl Socket {
@@ -85,7 +73,7 @@ impl Drop for Socket {
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let read = on!(self, stream => Pin::new(stream).poll_read(context, buf));
+        let read = Pin::new(&mut self.transport).poll_read(context, buf);
         if read.is_pending() && self.connection.speaks_websocket() && self.connection.is_given_up(context.waker()) {
             // For the handler the client has gone.
             return Poll::Ready(Ok(()));
@@ -103,7 +91,7 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let sent = on!(self, stream => Pin::new(stream).poll_write(context, buf));
+        let sent = Pin::new(&mut self.transport).poll_write(context, buf);
         self.sent(sent, &[io::IoSlice::new(buf)])
     }
 
@@ -112,24 +100,21 @@ impl AsyncWrite for Socket {
         context: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let sent = on!(self, stream => Pin::new(stream).poll_write_vectored(context, bufs));
+        let sent = Pin::new(&mut self.transport).poll_write_vectored(context, bufs);
         self.sent(sent, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.transport {
-            Transport::Plain(stream) => stream.is_write_vectored(),
-            Transport::Other(stream) => stream.is_write_vectored(),
-        }
+        self.transport.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = on!(self, stream => Pin::new(stream).poll_flush(context));
+        let flushed = Pin::new(&mut self.transport).poll_flush(context);
         self.connection.sends(flushed.is_ready());
         flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        on!(self, stream => Pin::new(stream).poll_shutdown(context))
+        Pin::new(&mut self.transport).poll_shutdown(context)
     }
 }
