@@ -6,10 +6,8 @@
 /// What the bytes so far belong to.
 #[derive(Debug)]
 pub(super) enum Outgoing {
-    /// Whatever came before `HTTP/1.1 101`, of which so many bytes have matched.
-    Before(usize),
-    /// The rest of that head; so many bytes of the empty line have matched.
-    Head(usize),
+    /// What comes before its frames. This of the next pattern of the head, `HTTP/1.1 101` or the empty line, has matched.
+    Head(&'static [u8], usize),
     /// The beginning of a frame.
     Frame { start: [u8; LONGEST], length: usize },
     /// So much of a frame's payload is missing.
@@ -29,7 +27,7 @@ const CLOSE: u8 = 8;
 
 impl Outgoing {
     pub(super) fn new() -> Self {
-        Self::Before(0)
+        Self::Head(STATUS, 0)
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -41,16 +39,10 @@ impl Outgoing {
         while let Some((&byte, rest)) = bytes.split_first() {
             bytes = rest;
             match self {
-                Self::Before(count) => {
-                    *count = matched(STATUS, *count, byte);
-                    if *count == STATUS.len() {
-                        *self = Self::Head(0);
-                    }
-                }
-                Self::Head(count) => {
-                    *count = matched(EMPTY_LINE, *count, byte);
-                    if *count == EMPTY_LINE.len() {
-                        *self = Self::frame();
+                Self::Head(pattern, count) => {
+                    *count = matched(pattern, *count, byte);
+                    if *count == pattern.len() {
+                        *self = if *pattern == STATUS { Self::Head(EMPTY_LINE, 0) } else { Self::frame() };
                     }
                 }
                 Self::Frame { start, length } => {
