@@ -28,7 +28,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use self::admission::{Admission, Options, Refusal};
+use self::admission::{Admission, Options};
 use self::binding::Shared;
 pub use self::body::ResponseBody;
 #[cfg(feature = "http")]
@@ -263,7 +263,7 @@ pin_project! {
     #[project = Answering]
     enum Answer<F> {
         Service { #[pin] response: F },
-        Refusal { refusal: Box<Refusal> },
+        Refusal { refusal: Box<Response<()>> },
     }
 }
 
@@ -292,7 +292,9 @@ where
         let this = self.project();
         let response = match this.answer.project() {
             Answering::Service { response } => response,
-            Answering::Refusal { refusal } => return Poll::Ready(Ok(refusal.response())),
+            Answering::Refusal { refusal } => {
+                return Poll::Ready(Ok(refusal.clone().map(|()| ResponseBody::default())));
+            }
         };
         let response = ready!(response.poll(context));
         // A response is large: its parts are moved, each once.

@@ -6,7 +6,6 @@ use std::time::Duration;
 use http::header::{CONNECTION, HeaderMap, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
-use super::ResponseBody;
 use crate::life::lifecycle::Lifecycle;
 use crate::life::phase::refusals;
 use crate::model::budget::Budget;
@@ -85,33 +84,17 @@ impl Admission {
         life.phase.is_drained() || life.now() - budget.asked() >= self.closes_after(life)
     }
 
-    /// For a request that is not taken.
+    /// The answer to a request that is not taken.
     #[cold]
-    pub(super) fn refusal(&self, status: StatusCode, is_kept: bool) -> Refusal {
-        let closes = is_kept && ambient::lifecycle().is_some_and(|life| self.is_closing(&life));
-        Refusal { status, retry_after: self.options.retry_after, closes }
-    }
-}
-
-/// The answer to a request that is not taken.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    status: StatusCode,
-    retry_after: Duration,
-    /// Whether its client should not keep the connection.
-    closes: bool,
-}
-
-impl Refusal {
-    #[cold]
-    pub(super) fn response<B>(&self) -> Response<ResponseBody<B>> {
-        let delay = self.retry_after;
+    pub(super) fn refusal(&self, status: StatusCode, is_kept: bool) -> Response<()> {
+        let delay = self.options.retry_after;
         let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
-        let mut response = Response::new(ResponseBody::default());
-        *response.status_mut() = self.status;
+        let mut response = Response::new(());
+        *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        if self.closes {
+        // Its client should not keep the connection.
+        if is_kept && ambient::lifecycle().is_some_and(|life| self.is_closing(&life)) {
             close(headers);
         }
         response
