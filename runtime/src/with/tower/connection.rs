@@ -3,13 +3,15 @@
 //! The socket and the service write here, and the task that drives the connection looks. With HTTP/2 requests run in
 //! tasks of their own. No clock is read here: since when something is so, the task knows from when it first saw it.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use http::Extensions;
-use tokio::sync::Notify;
+use tokio::sync::SetOnce;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::GracefulLayer;
@@ -63,16 +65,14 @@ pub(crate) struct Connection {
     /// The client was told so, by an answer of HTTP/1.
     has_said_so: AtomicBool,
     /// The socket is gone.
-    is_closed: AtomicBool,
-    /// It is, or a WebSocket's server has said Close.
-    changed: Notify,
+    closed: SetOnce<()>,
 }
 
 /// The end of a WebSocket.
 #[derive(Default)]
 struct WebSocket {
     /// The server has said Close.
-    says_close: AtomicBool,
+    says_close: SetOnce<()>,
     /// How often its client has said something.
     heard: AtomicU32,
     /// Its client is not waited for.
@@ -108,8 +108,7 @@ impl Connection {
             ends: no(),
             ending: Lock::default(),
             has_said_so: no(),
-            is_closed: no(),
-            changed: Notify::new(),
+            closed: SetOnce::new(),
         })
     }
 
@@ -158,8 +157,7 @@ impl Connection {
 
     /// The server has said Close, as a WebSocket.
     pub(crate) fn says_close(&self) {
-        self.websocket.says_close.store(true, Ordering::Release);
-        self.changed.notify_one();
+        let _ = self.websocket.says_close.set(());
     }
 
     /// The client of a WebSocket has said something.
@@ -179,8 +177,7 @@ impl Connection {
     }
 
     pub(crate) fn close(&self) {
-        self.is_closed.store(true, Ordering::Release);
-        self.changed.notify_one();
+        let _ = self.closed.set(());
     }
 
     // ----- the service -----
@@ -305,21 +302,16 @@ impl Connection {
 
     /// Waits until the socket is gone: after an upgrade another task has it.
     pub(crate) async fn closed(&self) {
-        while !self.is_closed.load(Ordering::Acquire) {
-            self.changed.notified().await;
-        }
+        self.closed.wait().await;
     }
 
     /// Waits until the socket is gone, which is `None`, or its server has said Close.
     pub(crate) async fn close_is_said(&self) -> Option<()> {
-        loop {
-            if self.is_closed.load(Ordering::Acquire) {
-                return None;
-            }
-            if self.websocket.says_close.load(Ordering::Acquire) {
-                return Some(());
-            }
-            self.changed.notified().await;
-        }
+        let (mut closed, mut said) = (pin!(self.closed.wait()), pin!(self.websocket.says_close.wait()));
+        poll_fn(|context| match closed.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => said.as_mut().poll(context).map(|()| Some(())),
+        })
+        .await
     }
 }
