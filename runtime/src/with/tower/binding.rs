@@ -12,7 +12,6 @@ use crate::life::lifecycle::Lifecycle;
 use crate::life::local::Local;
 use crate::life::poll_record::LifeId;
 use crate::model::label::EntryId;
-use crate::model::state::Stage;
 use crate::work::{ambient, current, hold, parking};
 
 /// What all services of a layer share.
@@ -71,15 +70,13 @@ pub(super) struct Binding {
 struct Place {
     local: Arc<Local>,
     entry: EntryId,
-    stage: Stage,
 }
 
 impl Binding {
     fn new(admission: &Arc<Admission>, life: Option<&Arc<Lifecycle>>) -> Self {
-        let Options { label, stage, .. } = &admission.options;
         let place = life.map(|life| {
-            let entry = life.registry.keep_named(label.clone());
-            Place { local: current::local(life), entry, stage: *stage }
+            let entry = life.registry.keep_named(admission.options.label.clone());
+            Place { local: current::local(life), entry }
         });
         let life = life.map_or(LifeId::NONE, |life| life.id());
         Self { admission: Arc::clone(admission), life, place }
@@ -97,7 +94,7 @@ impl Binding {
         admission.admit(self.life().map(|life| &**life))?;
         match place {
             // The stage has ended: the stop would not wait for the request.
-            Some(Place { local, entry, stage }) if !hold::begin(local, *entry, *stage) => {
+            Some(Place { local, entry }) if !hold::begin(local, *entry, admission.options.stage) => {
                 admission.leave();
                 Err(StatusCode::SERVICE_UNAVAILABLE)
             }
@@ -109,16 +106,16 @@ impl Binding {
     #[inline]
     pub(super) fn end(&self) {
         self.admission.leave();
-        if let Some(Place { local, entry, stage }) = &self.place {
-            hold::end(local, *entry, *stage);
+        if let Some(Place { local, entry }) = &self.place {
+            hold::end(local, *entry, self.admission.options.stage);
         }
     }
 
     /// Resolves when the layer's stage is told to stop. `None` outside any lifecycle.
     pub(super) fn stopping(&self) -> Option<WaitForCancellationFutureOwned> {
-        let Place { local, stage, .. } = self.place.as_ref()?;
-        local.life.tokens.note_given();
-        Some(parking::stage_token(&local.life, *stage).cancelled_owned())
+        let life = self.life()?;
+        life.tokens.note_given();
+        Some(parking::stage_token(life, self.admission.options.stage).cancelled_owned())
     }
 
     #[inline]

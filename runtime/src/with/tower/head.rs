@@ -85,13 +85,9 @@ impl Head {
         if matches!(self.target, Target::Path(_)) {
             self.target = Target::Rare(Box::new(Rare::Watch(Box::pin(end()?))));
         }
-        match &mut self.target {
-            Target::Rare(rare) => match &mut **rare {
-                Rare::Watch(end) => Some(end.as_mut()),
-                Rare::Other(_) => None,
-            },
-            Target::Path(_) => None,
-        }
+        let Target::Rare(rare) = &mut self.target else { return None };
+        let Rare::Watch(end) = &mut **rare else { return None };
+        Some(end.as_mut())
     }
 
     /// Whether the server sends no body with this status, whatever the response has.

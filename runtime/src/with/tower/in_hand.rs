@@ -71,19 +71,15 @@ impl InHand {
     #[inline]
     pub(super) fn answer(&mut self, response: &mut response::Parts, body: &impl Body) {
         let status = response.status;
-        // With HTTP/1 the socket leaves the connection; with HTTP/2 it stays.
         #[cfg(feature = "http")]
-        if self.head.becomes_a_tunnel(status)
-            && let Keeper::Connection(connection) = &self.keeper
-        {
-            connection.opens_a_tunnel();
-        }
-        #[cfg(feature = "http")]
-        if status == StatusCode::SWITCHING_PROTOCOLS
-            && let Keeper::Connection(connection) = &self.keeper
-            && is_websocket(&response.headers)
-        {
-            connection.opens_a_websocket();
+        if let Keeper::Connection(connection) = &self.keeper {
+            // With HTTP/1 the socket leaves the connection; with HTTP/2 it stays.
+            if self.head.becomes_a_tunnel(status) {
+                connection.opens_a_tunnel();
+            }
+            if status == StatusCode::SWITCHING_PROTOCOLS && is_websocket(&response.headers) {
+                connection.opens_a_websocket();
+            }
         }
         if self.is_last() {
             self.close(status, &mut response.headers);
