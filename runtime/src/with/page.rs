@@ -138,6 +138,9 @@ impl<B> Service<Request<B>> for Page {
     }
 }
 
+const TEXT: &str = "text/plain; charset=utf-8";
+const EVENTS: &str = "text/event-stream";
+
 /// What a client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
@@ -155,53 +158,55 @@ fn answer<B>(life: &Arc<Lifecycle>, request: &Request<B>, ends: impl FnOnce() ->
         return response;
     }
     let (kind, body, policy) = match Form::wanted(request.headers()) {
-        Form::Text => ("text/plain; charset=utf-8", PageBody::text(format!("{}\n", Status::take(life, None))), None),
-        Form::Json => ("application/json", PageBody::text(json(&Status::take(life, None))), None),
+        Form::Text => (TEXT, PageBody::text(format!("{}\n", Status::take(life, None))), None),
+        Form::Json => {
+            // Plain data: nothing in it can fail.
+            let json = serde_json::to_string(&Status::take(life, None)).unwrap_or_default();
+            ("application/json", PageBody::text(json), None)
+        }
         Form::Html => {
             let page = document::live(life);
             ("text/html; charset=utf-8", PageBody::text(page.html), Some(page.policy))
         }
         Form::Events if request.uri().query() == Some("once") => {
-            ("text/event-stream", PageBody::text(body::event("message", &snapshot::snapshot(life))), None)
+            (EVENTS, PageBody::text(body::event("message", &snapshot::snapshot(life))), None)
         }
         Form::Events => {
             let (ends, is_last) = ends();
-            ("text/event-stream", PageBody::events(Arc::clone(life), ends, is_last), None)
+            (EVENTS, PageBody::events(Arc::clone(life), ends, is_last), None)
         }
     };
-    let mut response = Response::new(if request.method() == Method::HEAD { PageBody::text("") } else { body });
+    let body = if request.method() == Method::HEAD { PageBody::text("") } else { body };
+    let mut response = response(StatusCode::OK, kind, body);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     if let Some(policy) = policy.and_then(|policy| HeaderValue::try_from(policy).ok()) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);
     }
-    if kind == "text/event-stream" {
+    if kind == EVENTS {
         // nginx would collect events.
         headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     }
-    secure(headers);
     response
-}
-
-fn json(status: &Status) -> String {
-    // Plain data: nothing in it can fail.
-    serde_json::to_string(status).unwrap_or_default()
 }
 
 fn refusal(status: StatusCode, why: &'static str) -> Response<PageBody> {
-    let mut response = Response::new(PageBody::text(why));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    secure(response.headers_mut());
-    response
+    response(status, TEXT, PageBody::text(why))
 }
 
-/// What holds for every answer.
-fn secure(headers: &mut HeaderMap) {
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(VARY, HeaderValue::from_static("accept"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+/// With the headers of every answer.
+fn response(status: StatusCode, kind: &'static str, body: PageBody) -> Response<PageBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    for (name, value) in [
+        (CONTENT_TYPE, kind),
+        (CACHE_CONTROL, "no-store"),
+        (VARY, "accept"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 impl Form {

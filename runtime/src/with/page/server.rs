@@ -16,7 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -80,7 +80,9 @@ fn start(life: Arc<Lifecycle>, listener: TcpListener) -> io::Result<SocketAddr> 
     let job = life.listeners.viewers.begin_job();
     let is_local = address.ip().is_loopback();
     let run = move || {
-        if let Err(error) = serve_here(&life, listener, is_local) {
+        // Of its own: the program's may be blocked.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+        if let Err(error) = runtime.and_then(|runtime| runtime.block_on(run(&life, listener, is_local))) {
             life.writer.say(lines::no_page(&error));
         }
         drop((life, job));
@@ -89,21 +91,17 @@ fn start(life: Arc<Lifecycle>, listener: TcpListener) -> io::Result<SocketAddr> 
     Ok(address)
 }
 
-/// On a runtime of its own: the program's may be blocked.
-fn serve_here(life: &Arc<Lifecycle>, listener: TcpListener, is_local: bool) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    runtime.block_on(async {
-        run(life, &tokio::net::TcpListener::from_std(listener)?, is_local).await;
-        Ok(())
-    })
-}
-
 /// Accepts until the lifecycle is over, and then waits until its viewers have the last of it, for a moment.
-async fn run(life: &Arc<Lifecycle>, listener: &tokio::net::TcpListener, is_local: bool) {
+async fn run(life: &Arc<Lifecycle>, listener: TcpListener, is_local: bool) -> io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
     let over = &life.listeners.viewers.over;
     let mut connections = JoinSet::new();
     let open = Arc::new(Semaphore::new(CONNECTIONS));
-    while let Some((accepted, permit)) = over.run_until_cancelled(accept(listener, &open)).await {
+    let accept = async || {
+        let permit = Arc::clone(&open).acquire_owned().await.ok();
+        (listener.accept().await, permit)
+    };
+    while let Some((accepted, permit)) = over.run_until_cancelled(accept()).await {
         match accepted {
             Ok((stream, _)) => {
                 let life = Arc::clone(life);
@@ -119,13 +117,7 @@ async fn run(life: &Arc<Lifecycle>, listener: &tokio::net::TcpListener, is_local
     }
     let ended = async { while connections.join_next().await.is_some() {} };
     let _ = timeout(LAST_LINES, ended).await;
-}
-
-type Accepted = (io::Result<(TcpStream, SocketAddr)>, Option<OwnedSemaphorePermit>);
-
-async fn accept(listener: &tokio::net::TcpListener, open: &Arc<Semaphore>) -> Accepted {
-    let permit = Arc::clone(open).acquire_owned().await.ok();
-    (listener.accept().await, permit)
+    Ok(())
 }
 
 /// One request, and its answer.
