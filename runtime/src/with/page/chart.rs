@@ -9,6 +9,7 @@ use crate::model::state::{Stage, State};
 use crate::model::text::{listed, name};
 use crate::report::rows::{HookStatus, WorkerStatus};
 use crate::report::status::Status;
+use crate::with::page::kinds::path;
 
 /// So many kinds of workers have a bar: those that ended last.
 const WORKERS: usize = 24;
@@ -141,8 +142,7 @@ fn worker(status: &Status, worker: &WorkerStatus, total: Duration) -> Option<Bar
     if worker.live > 0 {
         notes.push(doing(worker.live, is_blocking));
     }
-    let path = worker.parents.iter().cloned().chain([name(&worker.name)]).collect::<Vec<_>>().join(" > ");
-    let bar = Bar::new(path, Kind::Worker, told.min(to), to);
+    let bar = Bar::new(path(worker), Kind::Worker, told.min(to), to);
     Some(Bar { note: listed(notes.into_iter()), place: worker.location.clone(), is_blocking, ..bar })
 }
 

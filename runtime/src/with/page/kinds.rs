@@ -16,7 +16,7 @@ pub(super) const ROWS: usize = 100;
 /// Workers with names given at run time are one row if they are more than so many from the same place.
 const NAMES: usize = 8;
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct Row {
     /// The names of those that have started them, the outermost first.
     parents: Vec<String>,
@@ -46,16 +46,10 @@ pub(super) fn rows(status: &Status) -> Vec<Row> {
     if kinds.len() > ROWS {
         kinds.sort_by_key(|kind| kind.live == 0);
     }
-    let mut by_path = BTreeMap::new();
-    for (number, kind) in kinds.iter().enumerate().take(ROWS) {
-        let mut path = kind.parents.clone();
-        path.push(kind.name.clone());
-        by_path.insert((path, number), kind);
-    }
-    let (shown, rest) = (by_path.len(), kinds.len());
-    rows.extend(by_path.into_values().map(row));
-    // Counted, not shown.
-    rows.extend(kinds.iter().skip(shown).take(rest - shown).map(row));
+    let shown = kinds.len().min(ROWS);
+    kinds[..shown].sort_by_cached_key(|kind| [&kind.parents[..], std::slice::from_ref(&kind.name)].concat());
+    // Those beyond are counted, not shown.
+    rows.extend(kinds.iter().map(row));
     rows
 }
 
@@ -106,30 +100,26 @@ fn add(sum: &mut WorkerStatus, kind: &WorkerStatus) {
 
 fn main(status: &Status) -> Row {
     Row {
-        parents: Vec::new(),
         name: "main".to_owned(),
-        at: String::new(),
         stage: "main".to_owned(),
         live: 1,
         is_blocked: !status.main.activity.blocking.is_empty(),
         doing: doing(&status.main.activity),
         oldest: Some(ms(status.uptime)),
         polled: status.main.activity.last_polled.map(ms),
-        restarts: 0,
-        restarts_lately: 0,
-        ended: Vec::new(),
-        failure: None,
+        ..Row::default()
     }
 }
 
 fn row(kind: &WorkerStatus) -> Row {
-    let ends = [
+    let mut ended = vec![
         (kind.finished, "ok"),
         (kind.failed, "failed"),
         (kind.panicked, "panicked"),
         (kind.aborted, "aborted"),
         (kind.refused, "refused"),
     ];
+    ended.retain(|(count, _)| *count > 0);
     let mut now = if kind.live > kind.restarting { doing(&kind.activity) } else { String::new() };
     if let Some(next) = kind.next_restart {
         let comma = if now.is_empty() { "" } else { ", " };
@@ -152,7 +142,7 @@ fn row(kind: &WorkerStatus) -> Row {
         polled: kind.activity.last_polled.filter(|_| kind.live > 0).map(ms),
         restarts: kind.restarted,
         restarts_lately: kind.restarted_lately,
-        ended: ends.into_iter().filter(|(count, _)| *count > 0).collect(),
+        ended,
         failure: kind.last_failure.as_ref().map(|failure| (failure.text.clone(), ms(failure.ago))),
     }
 }
@@ -169,6 +159,12 @@ fn doing(activity: &Activity) -> String {
         let _ = write!(doing, ", one without progress for {}", span(since));
     }
     doing
+}
+
+/// `serve > connection`: what they were started by, and their name.
+pub(super) fn path(kind: &WorkerStatus) -> String {
+    let parents = kind.parents.iter().map(String::as_str);
+    parents.chain([&*name(&kind.name)]).collect::<Vec<_>>().join(" > ")
 }
 
 pub(super) fn ms(duration: Duration) -> u64 {

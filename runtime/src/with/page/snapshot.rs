@@ -10,11 +10,11 @@ use crate::model::hook::{HookStage, Progress};
 use crate::model::state::State;
 use crate::model::still_running::Blocking;
 use crate::model::text::{name, span};
-use crate::report::rows::{HookStatus, WorkerStatus};
+use crate::report::rows::HookStatus;
 use crate::report::status::Status;
 use crate::with::page::chart::{Bar, Chart};
 use crate::with::page::facts::End;
-use crate::with::page::kinds::{ROWS, Row, ms, rows};
+use crate::with::page::kinds::{ROWS, Row, ms, path, rows};
 use crate::with::page::svg::svg;
 
 /// The time from an event to the sample for the next one.
@@ -240,11 +240,6 @@ fn blocked(status: &Status) -> Vec<Blocked> {
     }
     blocked.sort_by_key(|blocked| std::cmp::Reverse(blocked.long));
     blocked
-}
-
-fn path(worker: &WorkerStatus) -> String {
-    let parents = worker.parents.iter().map(String::as_str);
-    parents.chain([&*name(&worker.name)]).collect::<Vec<_>>().join(" > ")
 }
 
 impl Hook {
