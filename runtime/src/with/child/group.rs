@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::process::ExitStatus;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 use std::{fs, io};
@@ -30,7 +30,7 @@ static KILLED: Lock<Vec<i32>> = Lock::new(Vec::new());
 /// Kills every group started here, when the process ends without dropping its workers.
 pub(crate) fn kill_all() {
     let terminal = Terminal::open();
-    for &id in &*groups() {
+    for &id in &*GROUPS.lock() {
         sys::signal_group(id, libc::SIGKILL);
         if let Some(terminal) = &terminal {
             terminal.take_back(id);
@@ -44,10 +44,6 @@ pub(crate) fn reap_killed() -> bool {
     let mut killed = KILLED.lock();
     killed.retain(|&id| sys::reap_members(id) || is_alive(id));
     !killed.is_empty()
-}
-
-fn groups() -> MutexGuard<'static, Vec<i32>> {
-    GROUPS.lock()
 }
 
 /// A child and the processes it has started. Killed when dropped, unless it has ended.
@@ -77,7 +73,7 @@ impl Group {
         let id = child.id().and_then(|id| i32::try_from(id).ok());
         let id = id.expect("a child that was not waited for has a number");
         // Not locked before: starting a program can take its time, and the watch does not wait for it.
-        groups().push(id);
+        GROUPS.lock().push(id);
         Ok(Self { child, id, name, changes, terminal, has_ended: false })
     }
 
@@ -154,7 +150,7 @@ impl Drop for Group {
             self.take_back_the_terminal();
             KILLED.lock().push(self.id);
         }
-        groups().retain(|&id| id != self.id);
+        GROUPS.lock().retain(|&id| id != self.id);
     }
 }
 
