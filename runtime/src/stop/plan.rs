@@ -116,7 +116,7 @@ impl Plan {
     }
 
     /// The next step. The caller does it before it calls again.
-    pub(crate) fn next(&mut self, world: &impl World) -> Step {
+    pub(crate) fn next(&mut self, world: &dyn World) -> Step {
         match self.phase {
             Phase::Asked => self.enter(Phase::Draining, Step::Drain),
             Phase::Draining => self.drain(world),
@@ -139,7 +139,7 @@ impl Plan {
     }
 
     /// The drain lasts as long as was asked for, and until its hooks are done, but no longer than half the budget.
-    fn drain(&mut self, world: &impl World) -> Step {
+    fn drain(&mut self, world: &dyn World) -> Step {
         let served_at = due(self.budget.asked().checked_add(self.drain), world);
         let is_served = world.is_drained() || served_at.is_some_and(|at| at <= world.now());
         let is_over = is_served && !world.runs_hooks(HookStage::BeforeStop);
@@ -156,7 +156,7 @@ impl Plan {
         }
     }
 
-    fn join(&mut self, world: &impl World, turn: usize, settled_by: Option<Instant>, has_sampled: bool) -> Step {
+    fn join(&mut self, world: &dyn World, turn: usize, settled_by: Option<Instant>, has_sampled: bool) -> Step {
         let now = world.now();
         let is_empty = !world.runs_hooks(HookStage::BeforeStop)
             && !world.runs_hooks(HookStage::OnStop)
@@ -192,7 +192,7 @@ impl Plan {
     }
 
     /// How long the stop has waited by the line that is due, if one is. Of several, the last.
-    fn line_due(&mut self, world: &impl World) -> Option<Duration> {
+    fn line_due(&mut self, world: &dyn World) -> Option<Duration> {
         let mut due = None;
         while has_come(self.say_at(), world) {
             due = Some(self.line_after);
@@ -208,7 +208,7 @@ impl Plan {
 
     /// Destructors get what is left, less the share of the `after_stop` hooks; stages whose turn had not come may run
     /// until half the reserve is gone.
-    fn wait_for_the_aborted(&mut self, world: &impl World, rest: Option<&'static [Stage]>) -> Step {
+    fn wait_for_the_aborted(&mut self, world: &dyn World, rest: Option<&'static [Stage]>) -> Step {
         let given_up = match world.after_stop_hooks() {
             0 => self.budget.report_at(),
             _ => self.budget.closing_at(),
@@ -228,7 +228,7 @@ impl Plan {
     }
 
     /// The `after_stop` hooks, one by one, each with its share of what is left.
-    fn close(&mut self, world: &impl World, share_ends: Option<Instant>) -> Step {
+    fn close(&mut self, world: &dyn World, share_ends: Option<Instant>) -> Step {
         if world.runs_hooks(HookStage::AfterStop) {
             return if has_come(share_ends, world) { Step::GiveUpHooks } else { Step::Wait(share_ends) };
         }
@@ -243,15 +243,15 @@ impl Plan {
     }
 }
 
-fn due(moment: Option<Instant>, world: &impl World) -> Option<Instant> {
+fn due(moment: Option<Instant>, world: &dyn World) -> Option<Instant> {
     put_off(moment, Grace::Due, world)
 }
 
-fn put_off(moment: Option<Instant>, grace: Grace, world: &impl World) -> Option<Instant> {
+fn put_off(moment: Option<Instant>, grace: Grace, world: &dyn World) -> Option<Instant> {
     moment.map(|moment| world.put_off(moment, grace))
 }
 
-fn has_come(at: Option<Instant>, world: &impl World) -> bool {
+fn has_come(at: Option<Instant>, world: &dyn World) -> bool {
     at.is_some_and(|at| at <= world.now())
 }
 
