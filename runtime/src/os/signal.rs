@@ -44,6 +44,10 @@ impl Signal {
     pub(crate) const ALL: [Self; 7] =
         [Self::Terminate, Self::Interrupt, Self::Quit, Self::Hangup, Self::User1, Self::User2, Self::Abort];
 
+    pub(crate) fn those(is_one: &dyn Fn(Self) -> bool) -> Vec<Self> {
+        Self::ALL.into_iter().filter(|&signal| is_one(signal)).collect()
+    }
+
     /// The name as `kill -l` knows it, with its prefix: `"SIGTERM"`.
     pub const fn name(self) -> &'static str {
         match self {
@@ -82,9 +86,7 @@ pub(crate) struct Arrived(Arc<[Arc<AtomicBool>; Signal::ALL.len()]>);
 impl Arrived {
     /// The signals that arrived since the last call. A signal counts once, however often it came.
     pub(crate) fn take(&self) -> Vec<Signal> {
-        let mut signals = Signal::ALL.to_vec();
-        signals.retain(|&signal| self.0[signal as usize].swap(false, Ordering::AcqRel));
-        signals
+        Signal::those(&|signal| self.0[signal as usize].swap(false, Ordering::AcqRel))
     }
 }
 
@@ -98,9 +100,7 @@ pub(crate) fn expect_stops(signals: &[Signal]) {
 
 /// The signals that have asked the process's lifecycle, or the last one there was, to stop.
 pub(crate) fn stops() -> Vec<Signal> {
-    let mut signals = Signal::ALL.to_vec();
-    signals.retain(|&signal| [&STOPS, &CAME].iter().all(|flags| flags[signal as usize].load(Ordering::SeqCst)));
-    signals
+    Signal::those(&|signal| [&STOPS, &CAME].iter().all(|flags| flags[signal as usize].load(Ordering::SeqCst)))
 }
 
 /// Its number on this system; on Windows, the one that POSIX gives it.

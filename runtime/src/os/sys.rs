@@ -256,19 +256,19 @@ mod unix {
             Self::change(libc::SIG_SETMASK, self);
         }
 
-        /// The same mask with `signals` unblocked, and those of them that were blocked.
-        pub(crate) fn without(mut self, signals: &[i32]) -> (Self, Vec<i32>) {
-            let mut held = Vec::new();
+        /// The same mask with `signals` unblocked.
+        pub(crate) fn without(mut self, signals: &[i32]) -> Self {
             for &signal in signals {
-                // SAFETY: `self.0` is an initialised set; both refuse a number that is no signal.
-                unsafe {
-                    if libc::sigismember(&raw const self.0, signal) == 1 {
-                        held.push(signal);
-                    }
-                    libc::sigdelset(&raw mut self.0, signal);
-                }
+                // SAFETY: `self.0` is an initialised set; a number that is no signal is refused.
+                unsafe { libc::sigdelset(&raw mut self.0, signal) };
             }
-            (self, held)
+            self
+        }
+
+        /// Whether it blocks this signal.
+        pub(crate) fn blocks(&self, signal: i32) -> bool {
+            // SAFETY: as above.
+            unsafe { libc::sigismember(&raw const self.0, signal) == 1 }
         }
 
         /// Blocks all signals on this thread and returns the mask it had before.

@@ -80,13 +80,11 @@ pub(crate) struct Setup {
 impl Setup {
     /// Blocks `signals`, except those the process ignores: `nohup` means it.
     pub(crate) fn begin(signals: &[Signal]) -> Self {
-        let mut signals = signals.to_vec();
-        signals.retain(|signal| !sys::is_ignored(signal.number()));
+        let signals = Signal::those(&|signal| signals.contains(&signal) && !sys::is_ignored(signal.number()));
         let numbers: Vec<i32> = signals.iter().map(|signal| signal.number()).collect();
-        let (original, held) = Mask::block(&numbers).without(&numbers);
-        let mut held_at_exec = signals.clone();
-        held_at_exec.retain(|signal| held.contains(&signal.number()));
-        Self { signals, original, held_at_exec }
+        let before = Mask::block(&numbers);
+        let held_at_exec = Signal::those(&|signal| signals.contains(&signal) && before.blocks(signal.number()));
+        Self { signals, original: before.without(&numbers), held_at_exec }
     }
 
     /// Gives the calling thread the process's own mask, with our signals unblocked.
@@ -125,11 +123,9 @@ static OURS: Lock<[usize; Signal::ALL.len()]> = Lock::new([0; Signal::ALL.len()]
 /// The signals that we handle, and for which other code has installed its own handler since.
 pub(crate) fn replaced() -> Vec<Signal> {
     let ours = OURS.lock();
-    let mut signals = Signal::ALL.to_vec();
-    signals.retain(|signal| {
-        !UNATTENDED[*signal as usize].load(Ordering::SeqCst) && ours[*signal as usize] != sys::handler(signal.number())
-    });
-    signals
+    Signal::those(&|signal| {
+        !UNATTENDED[signal as usize].load(Ordering::SeqCst) && ours[signal as usize] != sys::handler(signal.number())
+    })
 }
 
 /// A process that has been asked to stop is ended by SIGKILL, if at all, and nothing announces that.
@@ -153,7 +149,7 @@ impl Handlers {
         let mask = Mask::block(&[number]);
         let added = handlers.add(signal, wakeup);
         // Unblocked on this thread, even if it was blocked at the start.
-        mask.without(&[number]).0.apply();
+        mask.without(&[number]).apply();
         added.map(|()| handlers)
     }
 
