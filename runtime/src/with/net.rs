@@ -274,12 +274,15 @@ impl Listener {
 
     /// Says it, now and then. Returns how long to wait before the next try.
     fn note_failure(&mut self, error: &io::Error) -> Duration {
-        if self.failing.is_line_due()
-            && let Some(own) = &self.own
-        {
-            own.life().writer.say(connections::cannot_accept(error));
+        let (now, failing) = (Instant::now(), &mut self.failing);
+        if failing.said.is_none_or(|said| now - said >= BETWEEN_LINES) {
+            failing.said = Some(now);
+            if let Some(own) = &self.own {
+                own.life().writer.say(connections::cannot_accept(error));
+            }
         }
-        self.failing.pause()
+        failing.pause = (failing.pause * 2).clamp(PAUSES.0, PAUSES.1);
+        failing.pause
     }
 }
 
@@ -294,22 +297,6 @@ fn is_of_client(error: &io::Error) -> bool {
 struct Failing {
     pause: Duration,
     said: Option<Instant>,
-}
-
-impl Failing {
-    fn pause(&mut self) -> Duration {
-        self.pause = (self.pause * 2).clamp(PAUSES.0, PAUSES.1);
-        self.pause
-    }
-
-    fn is_line_due(&mut self) -> bool {
-        let now = Instant::now();
-        let is_due = self.said.is_none_or(|said| now - said >= BETWEEN_LINES);
-        if is_due {
-            self.said = Some(now);
-        }
-        is_due
-    }
 }
 
 /// One that systemd has handed over to this process is recognised.
