@@ -27,11 +27,8 @@ impl End {
         let stop = life.diagnostics.report.get().unwrap_or(&nothing);
         let code = life.diagnostics.failures.code();
         let facts = Facts::new(life, stop, code, 0);
-        let reason = match (code, facts.first()) {
-            (0, _) => String::new(),
-            (failure::OUT_OF_TIME | failure::FORCED, None) | (_, Some(_)) => facts.reason(),
-            _ => String::new(),
-        };
+        let has_reason = facts.first().is_some() || matches!(code, failure::OUT_OF_TIME | failure::FORCED);
+        let reason = if code != 0 && has_reason { facts.reason() } else { String::new() };
         let failures = facts.failures.iter().filter(|failure| !failure.is_mains()).map(ToString::to_string);
         let waits = facts.waits.iter().map(ToString::to_string);
         // Those that block their thread come first: the others may only have waited for it.
