@@ -96,6 +96,21 @@ fn a_new_process_whose_old_one_is_killed_goes_on() {
 }
 
 #[test]
+fn a_new_process_that_ends_before_the_old_one_does_is_no_zombie() {
+    let folder = Folder::new("");
+    let service = Service::of(&folder);
+    let old = service.process(1);
+    let mut slow = graceful_tests::client::connect(service.address);
+    std::io::Write::write_all(&mut slow, b"GET /slow HTTP/1.0\r\n\r\n").expect("it is sent");
+    service.child.prints("in hand");
+    let new = service.upgrade(2);
+    service.stop(new);
+    until("it is reaped", || !fs::exists(format!("/proc/{new}")).expect("it is mounted"));
+    assert!(is_running(old), "it has a request in hand");
+    until_gone(old);
+}
+
+#[test]
 fn a_process_that_stops_or_starts_refuses() {
     let folder = Folder::new("never_ready");
     let mut child = graceful_tests::Child::start(&mut folder.command());

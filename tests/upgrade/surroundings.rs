@@ -37,6 +37,18 @@ fn a_script_in_its_place_that_executes_the_program_is_none_either() {
 }
 
 #[test]
+fn a_script_without_a_first_line_that_names_its_shell_is_none_either() {
+    let folder = Folder::new("");
+    let service = Service::of(&folder);
+    fs::rename(folder.program(), folder.path().join("real")).expect("it is there");
+    folder.replace("service", b"exec \"$(dirname \"$0\")/real\" \"$@\"\n", 0o755);
+    service.upgrade(2);
+    until_gone(service.process(1));
+    assert_eq!(service.generation(), 2);
+    service.stop(service.process(2));
+}
+
+#[test]
 fn a_script_that_starts_the_program_as_a_child_is_none_either() {
     let folder = Folder::new("");
     let service = Service::of(&folder);
@@ -172,4 +184,30 @@ fn fifty_upgrades_fit_under_a_limit_of_sixty_four_files() {
     let last = service.process(51);
     assert!(number_after(&service.child.to_string(), "up 51 pid ").is_some());
     service.stop(last);
+}
+
+/// The threads of this crate have a higher priority there than the program's own; the new process is not one of them.
+#[test]
+fn in_a_real_time_service_each_process_has_the_priority_of_the_first() {
+    if !Command::new("chrt").args(["-r", "1", "true"]).status().is_ok_and(|status| status.success()) {
+        println!("skipped: real-time priorities take root, and chrt");
+        return;
+    }
+    let folder = Folder::new("");
+    let mut command = Command::new("chrt");
+    command.args(["-r", "1"]).arg(folder.program()).arg(folder.path());
+    let service = Service::start(&mut command);
+    let first = scheduling(service.process(1));
+    let second = scheduling(service.upgrade(2));
+    let last = service.upgrade(3);
+    assert_eq!((&second, &scheduling(last)), (&first, &first));
+    assert_eq!(first, ["1", "2"], "of SCHED_RR");
+    service.stop(last);
+}
+
+/// Real-time priority and policy of the main thread: fields 40 and 41 of `proc_pid_stat(5)`.
+fn scheduling(process: Pid) -> Vec<String> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("it runs");
+    let (_, from_the_third) = stat.rsplit_once(") ").expect("a name");
+    from_the_third.split(' ').skip(37).take(2).map(str::to_owned).collect()
 }

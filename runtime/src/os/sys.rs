@@ -11,6 +11,8 @@ pub(crate) use init::*;
 pub(crate) use priority::*;
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use process::*;
+#[cfg(all(unix, feature = "upgrade"))]
+pub(crate) use start::*;
 #[cfg(unix)]
 pub(crate) use unix::*;
 #[cfg(windows)]
@@ -25,6 +27,8 @@ mod init;
 mod priority;
 #[cfg(all(unix, feature = "process"))]
 mod process;
+#[cfg(all(unix, feature = "upgrade"))]
+mod start;
 #[cfg(windows)]
 mod windows;
 
@@ -272,13 +276,13 @@ mod unix {
         }
 
         /// Blocks all signals on this thread and returns the mask it had before.
-        #[cfg(target_os = "linux")]
+        #[cfg(any(target_os = "linux", feature = "upgrade"))]
         pub(crate) fn block_all() -> Self {
             Self::change(libc::SIG_BLOCK, &Self::all())
         }
 
         /// All signals.
-        #[cfg(target_os = "linux")]
+        #[cfg(any(target_os = "linux", feature = "upgrade"))]
         pub(crate) fn all() -> Self {
             let mut set = MaybeUninit::<libc::sigset_t>::uninit();
             // SAFETY: `sigfillset` initialises the set.

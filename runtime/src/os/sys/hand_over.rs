@@ -1,11 +1,9 @@
-//! What it takes to start a process that gets one file of this one, to send it others, and to find what was started.
+//! What it takes to send a process files of this one, and to find what was handed over.
 
 use std::io;
 use std::mem::{MaybeUninit, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Command;
 use std::ptr;
 use std::time::Duration;
 
@@ -22,76 +20,8 @@ union Control {
     bytes: [u8; 64],
 }
 
-/// Of all that this process has open beyond its standard streams, the command inherits this one file, under its number.
-/// No signal is blocked in it. Borrowed: the caller keeps the file open until the command was started.
-///
-/// The command runs as a grandchild. The child between them only waits for it and ends as it does; a SIGKILL to that child
-/// alone gives the grandchild to the init, which reaps it from then on. systemd takes the end of its unit's main process for
-/// one, and waits for it at a stop, only where it is its own child at the time it is told of it.
-pub(crate) fn pass_on_only(command: &mut Command, file: BorrowedFd<'_>) {
-    let number = file.as_raw_fd();
-    let mut nothing = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: `sigemptyset` initialises the set.
-    let nothing = unsafe {
-        libc::sigemptyset(nothing.as_mut_ptr());
-        nothing.assume_init()
-    };
-    let highest = i32::try_from(limit_of_files().unwrap_or(u64::MAX)).unwrap_or(HIGHEST).min(HIGHEST);
-    let prepare = move || {
-        close_at_exec(highest);
-        // SAFETY: system calls that are allowed between `fork` and `exec`; the set is valid for the call.
-        unsafe {
-            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const nothing, ptr::null_mut());
-            if libc::fcntl(number, libc::F_SETFD, 0) == -1 {
-                return Err(io::Error::last_os_error());
-            }
-            match libc::fork() {
-                -1 => Err(io::Error::last_os_error()),
-                0 => Ok(()),
-                grandchild => wait_and_end_like(grandchild, highest),
-            }
-        }
-    };
-    // SAFETY: see above; nothing allocates, locks or panics.
-    unsafe {
-        command.pre_exec(prepare);
-    }
-}
-
-/// Waits for a child of this process, which has no other task, and no open file, and takes no signal. It ends when the
-/// thread that has started it does, too.
-///
-/// # Safety
-///
-/// Called after a `fork`: nothing here allocates, locks or panics.
-unsafe fn wait_and_end_like(child: libc::pid_t, highest: RawFd) -> ! {
-    // SAFETY: system calls that are allowed between `fork` and `exec`; the pointers are valid for the calls.
-    unsafe {
-        let mut all = MaybeUninit::<libc::sigset_t>::uninit();
-        libc::sigfillset(all.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), ptr::null_mut());
-        #[cfg(target_os = "linux")]
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        close_all(highest);
-        let mut status = 0;
-        while libc::waitpid(child, &raw mut status, 0) < 0 {
-            // Where SIGCHLD is ignored nobody learns how a child has ended.
-            if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
-                libc::_exit(1);
-            }
-        }
-        if libc::WIFSIGNALED(status) {
-            // The program has left its core, if it leaves one.
-            let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-            libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
-            super::die_of(libc::WTERMSIG(status));
-        }
-        libc::_exit(libc::WEXITSTATUS(status))
-    }
-}
-
 /// Closes all files but the standard streams.
-fn close_all(highest: RawFd) {
+pub(super) fn close_all(highest: RawFd) {
     #[cfg(target_os = "linux")]
     {
         // SAFETY: a system call that touches no memory; a kernel that does not know it refuses.
@@ -108,7 +38,7 @@ fn close_all(highest: RawFd) {
 }
 
 /// From now on each file beyond the standard streams is closed when another program is executed.
-fn close_at_exec(highest: RawFd) {
+pub(super) fn close_at_exec(highest: RawFd) {
     #[cfg(target_os = "linux")]
     {
         // SAFETY: a system call that touches no memory; a kernel that does not know it refuses.
@@ -124,6 +54,11 @@ fn close_at_exec(highest: RawFd) {
             libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC);
         }
     }
+}
+
+/// Beyond the number of every file of this process, as far as it is known.
+pub(super) fn highest_file() -> RawFd {
+    i32::try_from(limit_of_files().unwrap_or(u64::MAX)).unwrap_or(HIGHEST).min(HIGHEST)
 }
 
 /// How many files this process may have open.
@@ -287,8 +222,13 @@ pub(crate) fn replace_stderr(file: BorrowedFd<'_>) -> io::Result<OwnedFd> {
 /// Removes a variable from the environment, where no other thread can be reading it.
 pub(crate) fn remove_variable(name: &str) {
     #[cfg(target_os = "linux")]
-    if std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count) > 1 {
-        return;
+    {
+        use std::os::unix::fs::MetadataExt;
+
+        // A link for each thread, and two that every folder has.
+        if std::fs::metadata("/proc/self/task").is_ok_and(|task| task.nlink() > 3) {
+            return;
+        }
     }
     // SAFETY: as far as the system tells this is the only thread. Where it does not tell, this runs before main's own
     // code, unless a plain `main` has started threads before the lifecycle.

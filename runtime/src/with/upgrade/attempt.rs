@@ -20,6 +20,7 @@ use crate::say::upgrades;
 use crate::with::net;
 use crate::with::upgrade::program;
 use crate::with::upgrade::successor::{Ended, Successor};
+use crate::with::upgrade::supervisor;
 
 /// How often it is checked whether the successor has ended, or this process stops.
 const CHECK_PERIOD: Duration = Duration::from_millis(20);
@@ -39,7 +40,15 @@ pub(super) fn run(life: &Arc<Lifecycle>) {
     let held = crate::work::hold::take(life, "upgrade", Stage::Main);
     let attempt = Attempt { life, began: Instant::now() };
     let outcome = if held.is_some() { attempt.run() } else { Err(UpgradeError::Stopped) };
+    let (outcome, successor) = match outcome {
+        Ok(successor) => (Ok(()), Some(successor)),
+        Err(error) => (Err(error), None),
+    };
     conclude(life, &outcome);
+    drop(held);
+    if let Some(mut successor) = successor {
+        successor.reap();
+    }
 }
 
 /// The attempt is over: those that wait for it get the outcome.
@@ -64,10 +73,10 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    fn run(&self) -> Result<(), UpgradeError> {
+    fn run(&self) -> Result<Successor, UpgradeError> {
         let not_started = |why: String| UpgradeError::NotStarted(why.into());
         let program = program::get();
-        let command = program.command().map_err(not_started)?;
+        let image = program.image().map_err(not_started)?;
         let generation = succession::generation() + 1;
         self.life.writer.say(upgrades::begun(program.path(), generation, self.limit()));
         #[cfg(feature = "systemd")]
@@ -76,12 +85,12 @@ impl Attempt<'_> {
         let of_system = |error: io::Error| UpgradeError::NotStarted(error.to_string().into());
         let (ours, theirs) = UnixStream::pair().map_err(of_system)?;
         ours.set_nonblocking(true).map_err(of_system)?;
-        // What fits is there before it is asked for.
         let mut handing = Handing::new(&ours, generation, &offers);
-        handing.go_on().map_err(of_system)?;
-        let started = Successor::start(command, &theirs);
+        let started = Successor::start(image, &theirs, supervisor::parent_of_successors());
         drop(theirs);
         let mut successor = started.map_err(|error| not_started(upgrades::no_program(program.path(), &error)))?;
+        // What fits is there before the successor asks for it: that takes it longer.
+        handing.go_on().map_err(of_system)?;
         match self.wait(&mut successor, &mut handing) {
             Ok(process) => self.make_way(successor, &ours, generation, process),
             Err(error) => {
@@ -164,7 +173,7 @@ impl Attempt<'_> {
         channel: &UnixStream,
         generation: u32,
         process: u32,
-    ) -> Result<(), UpgradeError> {
+    ) -> Result<Successor, UpgradeError> {
         if !self.life.begin_stop(Cause::Upgraded(generation)) {
             self.terminate(&mut successor);
             return Err(UpgradeError::Stopped);
@@ -180,7 +189,7 @@ impl Attempt<'_> {
         // Clients wait from the stop until then, so the rest comes after it.
         successor.wait_until_released();
         self.life.writer.say(upgrades::done(generation, process, self.began.elapsed()));
-        Ok(())
+        Ok(successor)
     }
 
     /// Ends what has failed. What it says meanwhile is read.

@@ -15,9 +15,7 @@ use crate::os::sys;
 use crate::say::upgrades;
 use crate::with::net;
 use crate::with::upgrade::program;
-
-/// Names the inherited end of the channel, and the process that has made it: `7:4711`. Taken away before main runs.
-pub(super) const VARIABLE: &str = "GRACEFUL_PREDECESSOR";
+use crate::with::upgrade::program::PREDECESSOR;
 
 /// What a successor has from its predecessor beside the sockets.
 #[derive(Debug)]
@@ -51,8 +49,8 @@ pub(crate) fn inherit(settings: &mut Settings) -> Result<Option<Inheritance>, St
 }
 
 fn channel() -> Option<UnixStream> {
-    let value = env::var(VARIABLE).ok()?;
-    sys::remove_variable(VARIABLE);
+    let value = env::var(PREDECESSOR).ok()?;
+    sys::remove_variable(PREDECESSOR);
     let (number, predecessor) = value.split_once(':')?;
     let number: RawFd = number.parse().ok()?;
     let predecessor: u32 = predecessor.parse().ok()?;

@@ -4,19 +4,22 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::os::sys;
+use crate::os::sys::Image;
 use crate::say::upgrades;
 
 /// As it was when the lifecycle began.
 static PROGRAM: OnceLock<Program> = OnceLock::new();
 
+/// Names the inherited end of the channel, and the process that has made it: `7:4711`. Taken away before main runs.
+pub(super) const PREDECESSOR: &str = "GRACEFUL_PREDECESSOR";
+
 /// Variables that speak of one process, by its number. The next one has another.
-const OF_ONE_PROCESS: [&str; 5] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID", "WATCHDOG_PID"];
+const OF_ONE_PROCESS: [&str; 6] =
+    ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID", "WATCHDOG_PID", PREDECESSOR];
 
 #[derive(Debug)]
 pub(super) struct Program {
@@ -51,23 +54,21 @@ impl Program {
         Self { path: path(directory.as_deref().map_err(String::as_str)), directory, environment }
     }
 
-    /// The command, if the program is there now.
+    /// What the system executes, if the program is there now.
     ///
     /// # Errors
     ///
     /// What is missing.
-    pub(super) fn command(&self) -> Result<Command, String> {
+    pub(super) fn image(&self) -> Result<Image, String> {
         let (path, directory) = (self.path.clone()?, self.directory.clone()?);
         fs::metadata(&directory).map_err(|error| upgrades::no_directory(&directory, &error))?;
         fs::metadata(&path).map_err(|error| upgrades::no_program(&path, &error))?;
-        let mut arguments = env::args_os();
-        let mut command = Command::new(path);
-        if let Some(name) = arguments.next() {
-            command.arg0(name);
+        let of_system = |error: io::Error| upgrades::no_program(&path, &error);
+        let mut image = Image::new(&path, env::args_os(), &directory).map_err(of_system)?;
+        for (name, value) in &self.environment {
+            image.add_variable(name, value).map_err(of_system)?;
         }
-        command.args(arguments).current_dir(directory);
-        command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
-        Ok(command)
+        Ok(image)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -109,15 +110,19 @@ fn is_same(one: &Path, other: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::{CString, OsStr};
+    use std::os::unix::ffi::OsStrExt;
+
     use super::*;
 
     #[test]
-    fn the_command_is_this_program_in_this_directory() {
+    fn it_is_this_program_in_this_directory() {
         let program = Program::of_this_process();
-        let command = program.command().expect("it is there");
-        assert!(is_same(Path::new(command.get_program()), &env::current_exe().expect("it is known")));
-        assert_eq!(command.get_current_dir(), env::current_dir().ok().as_deref());
-        assert_eq!(command.get_args().count() + 1, env::args_os().count());
+        let image = program.image().expect("it is there");
+        let path = |text: &CString| PathBuf::from(OsStr::from_bytes(text.as_bytes()));
+        assert!(is_same(&path(&image.path), &env::current_exe().expect("it is known")));
+        assert_eq!(Some(path(&image.directory)), env::current_dir().ok());
+        assert_eq!(image.arguments.len(), env::args_os().count());
     }
 
     #[test]
@@ -127,9 +132,9 @@ mod tests {
             directory: Ok(directory.into()),
             environment: Vec::new(),
         };
-        let why = program("/nowhere/at/all", "/").command().expect_err("it is missing");
+        let why = program("/nowhere/at/all", "/").image().expect_err("it is missing");
         assert!(why.starts_with("/nowhere/at/all: "), "{why}");
-        let why = program("/", "/nowhere/at/all").command().expect_err("it is missing");
+        let why = program("/", "/nowhere/at/all").image().expect_err("it is missing");
         assert!(why.starts_with("its working directory /nowhere/at/all: "), "{why}");
     }
 }

@@ -1,16 +1,16 @@
 //! The process after this one: started, waited for, and ended if it does not get ready.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
-use std::process::{self, Child, Command, ExitStatus};
+use std::process::{self, ExitStatus};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use crate::os::sys;
-use crate::with::upgrade::predecessor::VARIABLE;
+use crate::os::sys::{Image, Parent};
+use crate::with::upgrade::program::PREDECESSOR;
 
 /// The group of the successor, from its start until it is ready or gone; 0 if there is none.
 static GROUP: AtomicI32 = AtomicI32::new(0);
@@ -43,38 +43,33 @@ const LEAVING: Duration = Duration::from_millis(200);
 pub(super) struct Ended(pub(super) Option<ExitStatus>);
 
 /// A successor that is not ready yet. Its group is killed when this is dropped.
-///
-/// It is no child of this process: one between them waits for it, leads the group and ends as it does.
 #[derive(Debug)]
 pub(super) struct Successor {
-    child: Child,
-    group: i32,
+    /// The child of this process that leads the group: the successor, or one between them that ends as it does.
+    child: i32,
+    parent: Parent,
     ended: Option<Ended>,
     is_released: bool,
 }
 
 impl Successor {
     /// Starts it, with one end of a channel.
-    pub(super) fn start(mut command: Command, theirs: &UnixStream) -> io::Result<Self> {
-        let number = std::os::fd::AsRawFd::as_raw_fd(theirs);
-        command.env(VARIABLE, format!("{number}:{}", process::id()));
-        command.process_group(0);
-        sys::pass_on_only(&mut command, theirs.as_fd());
+    pub(super) fn start(mut image: Image, theirs: &UnixStream, parent: Parent) -> io::Result<Self> {
+        let value = format!("{}:{}", theirs.as_raw_fd(), process::id());
+        image.add_variable(PREDECESSOR.as_ref(), value.as_ref())?;
         IS_STARTING.store(true, Ordering::SeqCst);
-        let child = command.spawn();
-        if let Ok(child) = &child {
-            GROUP.store(child.id().cast_signed(), Ordering::SeqCst);
+        let child = sys::start(&image, theirs.as_fd(), parent);
+        if let Ok(child) = child {
+            GROUP.store(child, Ordering::SeqCst);
         }
         IS_STARTING.store(false, Ordering::SeqCst);
-        let child = child?;
-        let group = child.id().cast_signed();
-        Ok(Self { child, group, ended: None, is_released: false })
+        Ok(Self { child: child?, parent, ended: None, is_released: false })
     }
 
     /// How it has ended, if it has.
     pub(super) fn ended(&mut self) -> Option<Ended> {
         if self.ended.is_none() {
-            self.ended = match self.child.try_wait() {
+            self.ended = match sys::wait(self.child, false) {
                 Ok(status) => status.map(|status| Ended(Some(status))),
                 Err(_) => Some(Ended(None)),
             };
@@ -84,39 +79,52 @@ impl Successor {
 
     /// Tells it and its group to stop.
     pub(super) fn terminate(&self) {
-        sys::signal_group(self.group, libc::SIGTERM);
-        sys::signal_group(self.group, libc::SIGCONT);
+        sys::signal_group(self.child, libc::SIGTERM);
+        sys::signal_group(self.child, libc::SIGCONT);
     }
 
     /// Kills it and what is left of its group, and reaps it.
     pub(super) fn kill(&mut self) {
         // Until it is reaped the number of the group cannot be another's; and after that as long as it has a member.
-        if self.ended.is_none() || sys::has_group(self.group) {
-            sys::signal_group(self.group, libc::SIGKILL);
+        if self.ended.is_none() || sys::has_group(self.child) {
+            sys::signal_group(self.child, libc::SIGKILL);
         }
         GROUP.store(0, Ordering::SeqCst);
         if self.ended.is_none() {
-            self.ended = Some(Ended(self.child.wait().ok()));
+            self.ended = Some(Ended(sys::wait(self.child, true).ok().flatten()));
         }
-        // The one that is reaped here has not waited for it: the init does.
+        // What is left of the group is not reaped here: the init does that.
         for _ in 0..LEAVING.as_millis() {
-            if !sys::has_group(self.group) {
+            if !sys::has_group(self.child) {
                 break;
             }
             thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// It is on its own from now on. It becomes a child of the init.
+    /// It is on its own from now on.
     pub(super) fn release(&mut self) {
         GROUP.store(0, Ordering::SeqCst);
         self.is_released = true;
-        let _ = self.child.kill();
+        // Until it is reaped its number is not another's.
+        if self.parent == Parent::Another && self.ended.is_none() {
+            sys::kill(self.child);
+        }
     }
 
-    /// It has been released: waits until it is a child of the init.
+    /// It has been released: waits until it is a child of the init, where one is between them.
     pub(super) fn wait_until_released(&mut self) {
-        let _ = self.child.wait();
+        if self.parent == Parent::Another {
+            self.reap();
+        }
+    }
+
+    /// It has been released: waits until the child of this process has ended. A successor that ends before this process
+    /// does would stay a zombie until then.
+    pub(super) fn reap(&mut self) {
+        if self.ended.is_none() {
+            self.ended = Some(Ended(sys::wait(self.child, true).ok().flatten()));
+        }
     }
 }
 
