@@ -62,7 +62,12 @@ impl Lifecycle {
     /// Asks for the stop. The first cause is kept and starts the budget; when this returns, the state has
     /// changed, whichever caller came first.
     pub(crate) fn begin_stop(&self, cause: Cause) -> bool {
-        self.begin_stop_and(cause, || {
+        self.begin_stop_after(cause, || {})
+    }
+
+    /// The same; `decided` is called if this is the first cause, before anybody is told.
+    pub(crate) fn begin_stop_after(&self, cause: Cause, decided: impl FnOnce()) -> bool {
+        self.begin_stop_and(cause, decided, || {
             if self.phase.state() >= State::Stopping {
                 self.members.main.wake();
             }
@@ -72,21 +77,28 @@ impl Lifecycle {
 
     /// Asks for the stop because of a signal. Parked workers are woken before anything else; then comes `act`.
     pub(crate) fn begin_stop_by(&self, signal: Signal, act: impl FnOnce()) -> bool {
-        self.begin_stop_and(Cause::Signal(signal), || {
-            self.wake_told(|stage| self.phase.is_cancelled(stage));
-            // The signal has woken this thread on the core of another one, often main's: let that run first.
-            thread::yield_now();
-            act();
-        })
+        self.begin_stop_and(
+            Cause::Signal(signal),
+            || {},
+            || {
+                self.wake_told(|stage| self.phase.is_cancelled(stage));
+                // The signal has woken this thread on the core of another one, often main's: let that run first.
+                thread::yield_now();
+                act();
+            },
+        )
     }
 
     /// The line is queued before the state changes, so that the process cannot end without it; the writer is woken
     /// after `act`.
-    fn begin_stop_and(&self, cause: Cause, act: impl FnOnce()) -> bool {
+    fn begin_stop_and(&self, cause: Cause, decided: impl FnOnce(), act: impl FnOnce()) -> bool {
         let drains = self.drains(&cause);
         let Some((cause, drains, is_first)) = self.phase.set_cause(cause, drains) else {
             return false;
         };
+        if is_first {
+            decided();
+        }
         let budget = self.phase.begin_budget(|| Budget::new(self.now(), self.settings.stop_timeout));
         let change = || {
             if is_first && !drains {

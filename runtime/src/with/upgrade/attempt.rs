@@ -174,19 +174,20 @@ impl Attempt<'_> {
         generation: u32,
         process: u32,
     ) -> Result<Successor, UpgradeError> {
-        if !self.life.begin_stop(Cause::Upgraded(generation)) {
+        let make_way = || {
+            successor.release();
+            // Before the successor notifies systemd: only the main process may.
+            #[cfg(feature = "systemd")]
+            if crate::with::systemd::is_asked_for() {
+                successor.wait_until_released();
+                crate::with::systemd::upgraded(self.life, process);
+            }
+            let _ = channel::send(channel, &channel::frame(Kind::Go, &[]));
+        };
+        if !self.life.begin_stop_after(Cause::Upgraded(generation), make_way) {
             self.terminate(&mut successor);
             return Err(UpgradeError::Stopped);
         }
-        successor.release();
-        // Before the successor notifies systemd: only the main process may.
-        #[cfg(feature = "systemd")]
-        if crate::with::systemd::is_asked_for() {
-            successor.wait_until_released();
-            crate::with::systemd::upgraded(self.life, process);
-        }
-        let _ = channel::send(channel, &channel::frame(Kind::Go, &[]));
-        // Clients wait from the stop until then, so the rest comes after it.
         successor.wait_until_released();
         self.life.writer.say(upgrades::done(generation, process, self.began.elapsed()));
         Ok(successor)
