@@ -62,6 +62,8 @@ fn a_process_that_has_taken_over_has_no_thread_more_and_does_not_wake() {
     let folder = Folder::new("");
     let service = Service::of(&folder);
     let old = service.process(1);
+    // A thread names itself, after it has begun with the name of the program.
+    until("each thread has its name", || threads(old).iter().filter(|name| *name == "service").count() == 1);
     let before = threads(old);
     let new = service.upgrade(2);
     until_gone(old);
