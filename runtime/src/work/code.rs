@@ -25,6 +25,7 @@ pub(crate) struct Lingering<R> {
 }
 
 impl<F, R> Code<F, R> {
+    #[inline]
     pub(crate) fn is_running(&self) -> bool {
         matches!(self, Self::Running { .. })
     }
@@ -34,6 +35,28 @@ impl<F, R> Code<F, R> {
         match self.project() {
             CodeProjection::Running { future } => Some(future),
             CodeProjection::Lingering { .. } | CodeProjection::Gone => None,
+        }
+    }
+}
+
+/// Any worker's own code, for what few workers need: that is compiled once for each type of result, not for each worker.
+pub(crate) trait AnyCode<R> {
+    /// It has ended: drops it. What it has started may have to be waited for.
+    fn end(self: Pin<&mut Self>, rest: Option<Box<Lingering<R>>>);
+
+    /// What is left of the worker, if its code has ended and what it has started has not.
+    fn rest(self: Pin<&mut Self>) -> Option<&mut Lingering<R>>;
+}
+
+impl<F, R> AnyCode<R> for Code<F, R> {
+    fn end(mut self: Pin<&mut Self>, rest: Option<Box<Lingering<R>>>) {
+        self.set(rest.map_or(Self::Gone, |rest| Self::Lingering { rest }));
+    }
+
+    fn rest(self: Pin<&mut Self>) -> Option<&mut Lingering<R>> {
+        match self.project() {
+            CodeProjection::Lingering { rest } => Some(rest),
+            CodeProjection::Running { .. } | CodeProjection::Gone => None,
         }
     }
 }

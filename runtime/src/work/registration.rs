@@ -17,7 +17,7 @@ use crate::model::failure::{Failure, Subject};
 use crate::model::label::EntryId;
 use crate::model::outcome;
 use crate::model::state::Stage;
-use crate::work::code::Code;
+use crate::work::code::AnyCode;
 use crate::work::current;
 use crate::work::failing;
 use crate::work::linger;
@@ -133,9 +133,33 @@ impl Registration {
         ran
     }
 
+    /// Its code waits. Returns a failure that a member has passed to it.
+    #[inline]
+    pub(crate) fn pends(&mut self, was_scoped: bool, context: &Context<'_>) -> Option<Failure> {
+        if self.waits() {
+            self.waits_on();
+        } else {
+            self.park(context);
+        }
+        if self.is_scoped() && !was_scoped {
+            // It got a token in this poll: futures that wait by the slot alone have to register with it.
+            context.waker().wake_by_ref();
+        }
+        if self.has_children() { self.pends_with_children(context.waker()) } else { None }
+    }
+
+    /// From now on this waker wakes the worker when what it has started has ended or failed.
+    fn pends_with_children(&self, waker: &Waker) -> Option<Failure> {
+        // Rule 3 of a scope: the waker, then the failure.
+        if let Some(children) = &self.kin.children {
+            children.set_waker(waker);
+        }
+        self.childs_failure(waker)
+    }
+
     /// It goes on waiting, in its slot: once a second at the most, others see when it was last polled.
     #[inline]
-    pub(crate) fn waits_on(&mut self) {
+    fn waits_on(&mut self) {
         let second = self.life().time.clock.second();
         if self.second != second {
             self.second = second;
@@ -161,8 +185,8 @@ impl Registration {
 
     /// Drops the future in the worker's name, so that a report names the worker if a destructor blocks or panics.
     #[cold]
-    pub(crate) fn drop_early<F, R>(&mut self, mut body: Pin<&mut Code<F, R>>) {
-        if let Err(payload) = self.run(WakerId::NONE, || body.set(Code::Gone)) {
+    pub(crate) fn drop_early<R>(&mut self, code: Pin<&mut dyn AnyCode<R>>) {
+        if let Err(payload) = self.run(WakerId::NONE, || code.end(None)) {
             self.destructor_panicked();
             outcome::discard(payload);
         }
@@ -188,17 +212,8 @@ impl Registration {
         }
     }
 
-    /// From now on this waker wakes the worker when what it has started has ended or failed.
-    #[inline]
-    pub(crate) fn wait_for_children(&self, waker: &Waker) {
-        if let Some(children) = &self.kin.children {
-            children.set_waker(waker);
-        }
-    }
-
     /// A failure that a member has passed to it. If a supervisor deals with it, wakes that instead.
-    #[inline]
-    pub(crate) fn childs_failure(&self, waker: &Waker) -> Option<Failure> {
+    fn childs_failure(&self, waker: &Waker) -> Option<Failure> {
         let children = self.kin.children.as_ref().filter(|children| children.has_failed())?;
         if !self.facts.has(Facts::SUPERVISED) || self.facts.has(Facts::LINGERS) {
             return children.take_failure();

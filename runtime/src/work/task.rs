@@ -3,6 +3,7 @@
 //! This is the hot path. A worker that never waits costs two counters, and two stores around its poll; one
 //! that waits takes a slot on top. Nothing is allocated beside tokio's own task.
 
+use std::any::Any;
 use std::future::Future;
 use std::mem::needs_drop;
 use std::pin::Pin;
@@ -11,7 +12,8 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use crate::model::exit::Judged;
-use crate::work::code::{Code, CodeProjection, Lingering};
+use crate::model::failure::Failure;
+use crate::work::code::{AnyCode, Code, Lingering};
 use crate::work::completion::Completion;
 use crate::work::probe;
 use crate::work::registration::Registration;
@@ -66,9 +68,7 @@ where
         }
         if registration.is_aborted() {
             if !registration.only_waits() {
-                registration.drop_early(body.as_mut());
-                let completion = registration.aborted();
-                return end(body, registration, completion, context);
+                return aborted(body, registration, context);
             }
             registration.abort_children();
         }
@@ -95,50 +95,70 @@ where
                 }
                 Poll::Ready(registration.ended(judged))
             }
-            Ok(Poll::Pending) => {
-                if registration.waits() {
-                    registration.waits_on();
-                } else {
-                    registration.park(context);
-                }
-                if registration.is_scoped() && !was_scoped {
-                    // It got a token in this poll: futures that wait by the slot alone have to register with it.
-                    context.waker().wake_by_ref();
-                }
-                // Rule 3 of a scope: the waker, then the failure.
-                registration.wait_for_children(context.waker());
-                if let Some(failure) = registration.childs_failure(context.waker()) {
-                    registration.drop_early(body.as_mut());
-                    let completion = registration.failed_by_child(&failure);
-                    return end(body, registration, completion, context);
-                }
-                Poll::Pending
-            }
-            Err(payload) => {
-                let completion = registration.panicked(payload, returned);
-                registration.drop_early(body.as_mut());
-                end(body, registration, completion, context)
-            }
+            Ok(Poll::Pending) => match registration.pends(was_scoped, context) {
+                None => Poll::Pending,
+                Some(failure) => failed_by_child(body, registration, &failure, context),
+            },
+            Err(payload) => panicked(body, registration, payload, returned, context),
         }
     }
 }
 
+// What few workers need is compiled once for each type of result.
+
 /// Its own code has run to its end, and it has started others.
 #[cold]
-fn end_with_children<F, R>(
-    body: Pin<&mut Code<F, R>>,
+fn end_with_children<R>(
+    code: Pin<&mut dyn AnyCode<R>>,
     registration: &mut Registration,
     judged: Judged<R>,
     context: &mut Context<'_>,
 ) -> Poll<Completion<R>> {
     let completion = registration.ended(judged);
-    end(body, registration, completion, context)
+    end(code, registration, completion, context)
+}
+
+#[cold]
+fn aborted<R>(
+    mut code: Pin<&mut dyn AnyCode<R>>,
+    registration: &mut Registration,
+    context: &mut Context<'_>,
+) -> Poll<Completion<R>> {
+    registration.drop_early(code.as_mut());
+    let completion = registration.aborted();
+    end(code, registration, completion, context)
+}
+
+#[cold]
+fn failed_by_child<R>(
+    mut code: Pin<&mut dyn AnyCode<R>>,
+    registration: &mut Registration,
+    failure: &Failure,
+    context: &mut Context<'_>,
+) -> Poll<Completion<R>> {
+    registration.drop_early(code.as_mut());
+    let completion = registration.failed_by_child(failure);
+    end(code, registration, completion, context)
+}
+
+/// `returned`: its code had returned, and a destructor panicked afterwards.
+#[cold]
+fn panicked<R>(
+    mut code: Pin<&mut dyn AnyCode<R>>,
+    registration: &mut Registration,
+    payload: Box<dyn Any + Send>,
+    returned: bool,
+    context: &mut Context<'_>,
+) -> Poll<Completion<R>> {
+    let completion = registration.panicked(payload, returned);
+    registration.drop_early(code.as_mut());
+    end(code, registration, completion, context)
 }
 
 /// The worker's own code has ended: so has the worker, unless what it has started goes on.
 #[cold]
-fn end<F, R>(
-    mut body: Pin<&mut Code<F, R>>,
+fn end<R>(
+    mut code: Pin<&mut dyn AnyCode<R>>,
     registration: &mut Registration,
     completion: Completion<R>,
     context: &mut Context<'_>,
@@ -146,17 +166,17 @@ fn end<F, R>(
     let Some(wait) = registration.lingers() else {
         return Poll::Ready(completion);
     };
-    body.set(Code::Lingering { rest: Box::new(Lingering { wait, completion: Some(completion) }) });
-    poll_lingering(body, registration, context)
+    code.as_mut().end(Some(Box::new(Lingering { wait, completion: Some(completion) })));
+    poll_lingering(code, registration, context)
 }
 
 #[cold]
-fn poll_lingering<F, R>(
-    body: Pin<&mut Code<F, R>>,
+fn poll_lingering<R>(
+    code: Pin<&mut dyn AnyCode<R>>,
     registration: &mut Registration,
     context: &mut Context<'_>,
 ) -> Poll<Completion<R>> {
-    let CodeProjection::Lingering { rest } = body.project() else {
+    let Some(rest) = code.rest() else {
         return Poll::Pending;
     };
     if registration.poll_children_gone(&mut rest.wait, context).is_ready()

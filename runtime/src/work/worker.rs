@@ -7,11 +7,12 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::life::function::Function;
+use crate::life::local::Local;
 use crate::model::label::Label;
 use crate::model::name::ToName;
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::policy::Policy;
-use crate::model::state::State;
+use crate::model::state::{Stage, State};
 use crate::work::ambient::Caller;
 use crate::work::body::{Again, Blocking, BlockingAgain, Body, Once};
 use crate::work::boxed::Boxed;
@@ -126,7 +127,30 @@ impl<B: Body> Worker<B> {
     #[cold]
     #[track_caller]
     fn spawn_with_care(self) -> WorkerHandle<B::Output> {
-        let policy = self.name.policy();
+        let start = Start::new(self.name, self.body.blocks());
+        let task = match (start.registration, start.local.life.runtime.get()) {
+            (Some(registration), Some(runtime)) => Some(self.body.launch(registration, runtime, start.supervised)),
+            _ => None,
+        };
+        WorkerHandle::new(start.local, start.name, start.stage, start.blocks, task)
+    }
+}
+
+/// A worker that is about to start. What is here does not depend on its body, and is compiled once.
+struct Start {
+    local: Arc<Local>,
+    name: Called,
+    stage: Stage,
+    blocks: bool,
+    /// `None` for a worker that is refused.
+    registration: Option<Registration>,
+    supervised: Option<Box<Policy>>,
+}
+
+impl Start {
+    #[track_caller]
+    fn new(name: Name, blocks: bool) -> Self {
+        let policy = name.policy();
         let caller = Caller::expect("spawning a worker");
         // A worker that is spawned by a worker is its child, unless it has a stage of its own.
         let parent = caller.worker().filter(|_| policy.stage().is_none());
@@ -137,28 +161,25 @@ impl<B: Body> Worker<B> {
         let is_at = |state| life.phase.state() >= state;
         let refused = policy.refuses() && is_at(State::Stopping) || policy.every().is_some() && is_at(State::Draining);
         let supervised = policy.is_supervised().then(|| Box::new(policy.clone()));
-        let blocks = self.body.blocks() && supervised.is_none();
+        let blocks = blocks && supervised.is_none();
         let essential = policy.is_essential();
-        let (entry, name) = match self.name {
+        let (entry, name) = match name {
             Name::Function(function) => (life.registry.start(thread, function).0, Called::Function(function)),
             Name::Given(label) => {
                 let name = Called::Given(Box::new(label.name.clone()));
                 (life.registry.start_named(thread, *label), name)
             }
         };
-        let runtime = life.runtime.wait().filter(|_| !refused && life.arrive(thread, stage));
-        let task = if let Some(runtime) = runtime {
+        let is_admitted = life.runtime.wait().is_some() && !refused && life.arrive(thread, stage);
+        let registration = if is_admitted {
             life.registry.get(entry).note_parent(scope.as_ref());
-            let mut registration = Registration::new(Arc::clone(&local), entry, stage, scope);
-            if essential {
-                registration = registration.of_essential();
-            }
-            Some(self.body.launch(registration, runtime, supervised))
+            let registration = Registration::new(Arc::clone(&local), entry, stage, scope);
+            Some(if essential { registration.of_essential() } else { registration })
         } else {
             life.registry.get(entry).refuse(thread);
             None
         };
-        WorkerHandle::new(local, name, stage, blocks, task)
+        Self { local, name, stage, blocks, registration, supervised }
     }
 }
 

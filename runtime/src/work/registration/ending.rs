@@ -165,7 +165,6 @@ impl Registration {
 }
 
 impl Drop for Registration {
-    #[inline]
     fn drop(&mut self) {
         let is_quiet = self.life().phase.is_quiet(self.stage);
         if !is_quiet || self.facts.has(Facts::ESSENTIAL.or(Facts::SCOPED).or(Facts::LINGERS)) {
