@@ -20,7 +20,7 @@ pub(crate) struct ByThread<T> {
     first: AtomicU32,
     own: Padded<T>,
     /// As many as the slots have shards.
-    others: OnceLock<Box<[Padded<T>; SHARDS as usize]>>,
+    others: OnceLock<Box<[Padded<T>]>>,
 }
 
 impl<T: Default> Default for ByThread<T> {
@@ -46,15 +46,19 @@ impl<T: Default> ByThread<T> {
     fn newcomers(&self, thread: u32) -> &T {
         match self.first.compare_exchange(NOBODY, thread, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => &self.own.0,
-            Err(_) => &self.others.get_or_init(Box::default)[(thread % SHARDS) as usize].0,
+            Err(_) => &self.others.get_or_init(Self::allocate)[(thread % SHARDS) as usize].0,
         }
+    }
+
+    fn allocate() -> Box<[Padded<T>]> {
+        (0..SHARDS).map(|_| Padded::default()).collect()
     }
 
     /// Calls `act` with each part that may have been used.
     #[inline]
     pub(crate) fn each(&self, mut act: impl FnMut(&T)) {
         act(&self.own.0);
-        for part in self.others.get().map_or(&[][..], |parts| &parts[..]) {
+        for part in self.others.get().into_iter().flatten() {
             act(&part.0);
         }
     }

@@ -173,7 +173,7 @@ impl Slots {
 
     /// Wakes the parked workers that `are_meant` selects by entry and stage. A worker that parks meanwhile checks for
     /// itself.
-    pub(crate) fn wake_those(&self, mut are_meant: impl FnMut(EntryId, Stage) -> bool) {
+    pub(crate) fn wake_those(&self, are_meant: &mut dyn FnMut(EntryId, Stage) -> bool) {
         // On the stack: the first allocation of a thread takes longer than all the rest.
         let mut wakers = [const { None::<Waker> }; BATCH];
         for number in 0..self.shards.len() {

@@ -51,7 +51,7 @@ fn ask(life: &Lifecycle, is_the_last: bool) -> usize {
     drop(round);
     let mut woken = HashMap::<_, usize>::new();
     let mut total = 0;
-    life.slots.wake_those(|entry, _| {
+    life.slots.wake_those(&mut |entry, _| {
         let of_entry = woken.entry(entry).or_default();
         let is_wanted = *of_entry < MOST_TRACED.0 && total < MOST_TRACED.1;
         *of_entry += usize::from(is_wanted);

@@ -80,7 +80,7 @@ pub(crate) fn ask_waiters(life: &Lifecycle) {
     awaits::ask_at_last(life);
     if life.members.count() < TOO_MANY {
         life.diagnostics.waits.ask();
-        life.slots.wake_those(|_, _| true);
+        life.slots.wake_those(&mut |_, _| true);
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn set_stopping(life: &Lifecycle) {
 /// Ends what still runs in these stages at its next poll.
 pub(super) fn begin_abort(life: &Lifecycle, stages: &[Stage]) {
     life.phase.abort(stages);
-    life.slots.wake_those(|_, stage| stages.contains(&stage));
+    life.slots.wake_those(&mut |_, stage| stages.contains(&stage));
 }
 
 pub(super) fn set_stopped(life: &Arc<Lifecycle>) {

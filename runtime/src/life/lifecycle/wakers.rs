@@ -32,7 +32,7 @@ impl Lifecycle {
     /// Wakes the parked workers of these stages, which were told to stop; and main, if it ever asks whether it was.
     pub(crate) fn wake_told(&self, is_told: impl Fn(Stage) -> bool) {
         let main = self.members.main.has_asked();
-        self.slots.wake_those(|entry, stage| (main || entry != EntryId::MAIN) && is_told(stage));
+        self.slots.wake_those(&mut |entry, stage| (main || entry != EntryId::MAIN) && is_told(stage));
     }
 
     /// A waker that panics ends nothing.
