@@ -26,6 +26,23 @@ struct Service {
     name: &'static str,
     dependencies: &'static str,
     code: &'static str,
+    /// Another function that waits for the stop, and how main starts it, with `{n}` for its number.
+    another: Option<[&'static str; 2]>,
+}
+
+/// Where main starts the other functions.
+const IN_MAIN: &str = "    println!(\"hello\");\n";
+
+/// How many functions are added, to see what each of them adds.
+const MORE: u32 = 20;
+
+impl Service {
+    /// The code with more functions.
+    fn with_more(&self, another: [&str; 2]) -> String {
+        let all = |text: &str| -> String { (0..MORE).map(|n| text.replace("{n}", &n.to_string())).collect() };
+        let [function, start] = another.map(all);
+        self.code.replace(IN_MAIN, &(start + IN_MAIN)) + &function
+    }
 }
 
 const SERVICES: [Service; 4] = [
@@ -34,11 +51,16 @@ const SERVICES: [Service; 4] = [
         // `{workspace}` is where this workspace is.
         dependencies: r#"graceful = { package = "graceful-runtime", path = "{workspace}/runtime" }"#,
         code: include_str!("../hello/graceful.rs"),
+        another: Some([
+            "#[graceful::worker]\nasync fn more{n}(key: u64) { graceful::stopping().await; println!(\"{n} {key}\"); }\n",
+            "more{n}({n}).spawn();\n",
+        ]),
     },
     Service {
         name: RAW,
         dependencies: r#"tokio = { version = "1", features = ["macros", "rt-multi-thread", "signal"] }"#,
         code: include_str!("../hello/raw_tokio.rs"),
+        another: None,
     },
     Service {
         name: HAND_WRITTEN,
@@ -46,6 +68,10 @@ const SERVICES: [Service; 4] = [
             tokio = { version = "1", features = ["macros", "rt-multi-thread", "signal", "time"] }
             tokio-util = { version = "0.7", features = ["rt"] }"#,
         code: include_str!("../hello/hand_written.rs"),
+        another: Some([
+            "async fn more{n}(key: u64, token: CancellationToken) { token.cancelled().await; println!(\"{n} {key}\"); }\n",
+            "tracker.spawn(more{n}({n}, token.clone()));\n",
+        ]),
     },
     Service {
         name: "tokio-graceful-shutdown",
@@ -53,6 +79,7 @@ const SERVICES: [Service; 4] = [
             tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
             tokio-graceful-shutdown = "0.20""#,
         code: include_str!("../hello/tokio_graceful_shutdown.rs"),
+        another: None,
     },
 ];
 
@@ -80,11 +107,16 @@ pub(crate) fn build(options: &Options, table: &mut Table) -> Result<(), String> 
     }
 
     let (mut dev, mut release) = (Results::new(), Results::new());
-    let (mut crates, mut size) = (Results::new(), Results::new());
+    let (mut crates, mut size, mut each) = (Results::new(), Results::new(), Results::new());
     for (service, costs) in SERVICES.iter().zip(all) {
         let one = |figure| [figure].into_iter().collect();
         crates.push((service.name, one(costs.project.crates()?)));
-        size.push((service.name, one(costs.project.size()?)));
+        let alone = costs.project.size()?;
+        size.push((service.name, one(alone)));
+        if let Some(another) = service.another {
+            let with_more = costs.project.size_with(&service.with_more(another))?;
+            each.push((service.name, one((with_more - alone) / f64::from(MORE))));
+        }
         dev.push((service.name, costs.dev));
         release.push((service.name, costs.release));
     }
@@ -96,6 +128,8 @@ pub(crate) fn build(options: &Options, table: &mut Table) -> Result<(), String> 
     table.add(figure, COUNT, Limit::AtMost(25.0), &crates);
     let figure = "stripped release binary of a hello service";
     table.add(figure, KILOBYTES, Limit::AtMost(700.0), &size);
+    let figure = "each further function that is started";
+    table.add(figure, Unit { digits: 1, ..KILOBYTES }, Limit::Times(2.0, HAND_WRITTEN), &each);
     Ok(())
 }
 
@@ -139,6 +173,13 @@ impl Project {
         let names: BTreeSet<Vec<&str>> = tree.lines().map(|line| line.split_whitespace().take(2).collect()).collect();
         #[allow(clippy::cast_precision_loss)] // tens
         Ok(names.len() as f64)
+    }
+
+    /// The size of the binary with other code, in kB.
+    fn size_with(&self, code: &str) -> Result<f64, String> {
+        fs::write(self.0.join("src/main.rs"), code).map_err(|error| error.to_string())?;
+        self.cargo(&["build", "--quiet", "--release"])?;
+        self.size()
     }
 
     /// The size of the binary, in kB.
