@@ -43,7 +43,7 @@ use crate::work::ambient::Caller;
 /// here, by their names, and what [`hand_over`] has for it. It has the arguments, the environment and the working directory
 /// that this process was started with, its standard streams, its user and its limits. It has no other open file, no
 /// blocked signal, and no variable more. Connections, workers, [`child`](crate::child) processes, timers and locks stay
-/// here until this process ends.
+/// here until this process ends. Until then the new process is its child, in a group of its own; not so under systemd.
 ///
 /// Until the new process is ready, this one serves alone, and a listener of the new one accepts nobody. Then this process
 /// begins its stop, with its whole budget and without a drain: what both can accept the new one accepts, and requests in
