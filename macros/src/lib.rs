@@ -214,11 +214,11 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///         <::graceful::__private::Function>::new("consume", ::core::module_path!(), "src/main.rs", 8)
 ///             .stage(<::graceful::Stage>::Early);
 ///     let __body = __GracefulBody::consume(queue);
-///     let __source = ..; // of an `R`'s error, for `?` on the handle
+///     let __remember = ..; // the source of an `R`'s error, for `?` on the handle
 ///     ::graceful::__private::once(
 ///         &__GRACEFUL_FUNCTION,
 ///         __body,
-///         move |__result: &_| ::graceful::__private::judge(&*__result, __source),
+///         move |__result: &_| ::graceful::__private::judge(&*__result, &__remember),
 ///     )
 /// }
 /// ```

@@ -32,11 +32,11 @@ use crate::valid::own_type;
 ///     }
 ///     static __GRACEFUL_FUNCTION: ::graceful::__private::Function = ..;
 ///     let __body = __GracefulBody::consume(queue);
-///     let __source = ..;
+///     let __remember = ..;
 ///     ::graceful::__private::once(
 ///         &__GRACEFUL_FUNCTION,
 ///         __body,
-///         move |__result: &_| ::graceful::__private::judge(&*__result, __source),
+///         move |__result: &_| ::graceful::__private::judge(&*__result, &__remember),
 ///     )
 /// }
 /// ```
@@ -134,27 +134,28 @@ fn built(function: &Function, options: &Options, graceful: &TokenStream, params:
         (true, false) => ("blocking", quote_spanned!(here=> move || #call)),
         (true, true) => ("blocking_again", quote_spanned!(here=> move || #call)),
     };
-    let source = source(how, graceful, here);
+    let remember = remember(how, graceful, here);
     let how = Ident::new(how, here);
     let judge = judge(function, options);
     // A lint of clippy's asks for `return`, and would say so of this function.
     quote_spanned! {here=>
         let __body = #body;
-        #source
+        #remember
         return #graceful::__private::#how(&__GRACEFUL_FUNCTION, __body, #judge)
     }
 }
 
-/// How the source of the worker's errors is found, which depends on what their type implements. That is asked of the body:
-/// in its own place an unknown type would be reported twice.
-fn source(how: &str, graceful: &TokenStream, here: Span) -> TokenStream {
+/// Remembers how the source of the worker's errors is found, which depends on what their type implements. That is asked of
+/// the body: in its own place an unknown type would be reported twice.
+fn remember(how: &str, graceful: &TokenStream, here: Span) -> TokenStream {
     let private = quote_spanned!(here=> #graceful::__private);
     let how = Ident::new(how, here);
     quote_spanned! {here=>
-        let __source = {
+        let __errors = <#private::ErrorOf<_> >::#how(&__body);
+        let __remember = move || {
             #[allow(unused_imports)]
             use #private::{HasError as _, IsError as _, NoError as _};
-            (&&&<#private::ErrorOf<_> >::#how(&__body)).source()
+            (&&&__errors).remember()
         };
     }
 }
@@ -173,7 +174,7 @@ fn copy(function: &Function, options: &Options, graceful: &TokenStream, param: &
     quote_spanned!(here=> #graceful::__private::#copy)
 }
 
-/// `move |__result: &_| judge(&*__result, __source)`, with the argument at the return type:
+/// `move |__result: &_| judge(&*__result, &__remember)`, with the argument at the return type:
 /// only here does rustc check the bound on a worker's result. The closure does
 /// not repeat the type, in which an error would be reported twice; and it is
 /// not `judge` itself, whose bound rustc would check twice.
@@ -181,8 +182,8 @@ fn judge(function: &Function, options: &Options) -> TokenStream {
     let (first, last) = span::of_result(function);
     let graceful = krate(options, first);
     let result = Ident::new("__result", last);
-    let source = Ident::new("__source", at(function.sig.ident.span()));
-    quote_spanned!(first=> move |#result: &_| #graceful::__private::judge(&*#result, #source))
+    let remember = Ident::new("__remember", at(function.sig.ident.span()));
+    quote_spanned!(first=> move |#result: &_| #graceful::__private::judge(&*#result, &#remember))
 }
 
 /// A worker of the right type, which never runs, after an error.

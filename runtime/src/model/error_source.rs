@@ -40,8 +40,8 @@ pub(crate) fn of<E: 'static>(error: &E) -> Option<&(dyn Error + 'static)> {
     find?(any)
 }
 
-/// A worker's body, asked for the source of its errors: `(&&&ErrorOf::once(..)).source()` is the method of the first of
-/// the three traits that holds for the type of its result.
+/// The errors of a worker's body: `(&&&ErrorOf::once(..)).remember()` is the method of the first of the three traits that
+/// holds for the type of its result. Without a value, so that a worker is no larger for it.
 ///
 /// Not public API. Used by generated code.
 #[derive(Debug)]
@@ -75,101 +75,34 @@ impl<R> ErrorOf<R> {
     }
 }
 
-/// How the source of errors is found: a type without a value, so that a worker is no larger for it.
-pub trait Source: Copy + Send + 'static {
-    /// Has it found from now on.
-    fn remember();
-}
-
 /// Its errors are `Error`s.
 pub trait IsError {
-    /// How the source of one is found.
-    type Source: Source;
-
-    /// A value of that.
-    fn source(&self) -> Self::Source;
+    /// Has the source of one found from now on.
+    fn remember(&self);
 }
 
 impl<T, E: Error + 'static> IsError for &&ErrorOf<Result<T, E>> {
-    type Source = OfError<E>;
-
-    #[inline]
-    fn source(&self) -> OfError<E> {
-        OfError(PhantomData)
+    fn remember(&self) {
+        remember((TypeId::of::<E>(), |error| error.downcast_ref::<E>()?.source()));
     }
 }
 
 /// Its errors have `Error`s in them, as those of `anyhow` and `eyre`.
 pub trait HasError {
-    /// How the source of one is found.
-    type Source: Source;
-
-    /// A value of that.
-    fn source(&self) -> Self::Source;
+    /// Has the source of one found from now on.
+    fn remember(&self);
 }
 
 impl<T, E: AsRef<dyn Error + Send + Sync> + 'static> HasError for &ErrorOf<Result<T, E>> {
-    type Source = OfErrorInside<E>;
-
-    #[inline]
-    fn source(&self) -> OfErrorInside<E> {
-        OfErrorInside(PhantomData)
+    fn remember(&self) {
+        remember((TypeId::of::<E>(), |error| error.downcast_ref::<E>()?.as_ref().source()));
     }
 }
 
 /// Its errors have no source.
 pub trait NoError {
     /// There is none to be found.
-    fn source(&self) -> Nowhere;
+    fn remember(&self) {}
 }
 
-impl<R> NoError for ErrorOf<R> {
-    #[inline]
-    fn source(&self) -> Nowhere {
-        Nowhere
-    }
-}
-
-/// See [`IsError`].
-#[derive(Debug)]
-pub struct OfError<E>(PhantomData<fn() -> E>);
-
-impl<E> Copy for OfError<E> {}
-
-impl<E> Clone for OfError<E> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<E: Error + 'static> Source for OfError<E> {
-    fn remember() {
-        remember((TypeId::of::<E>(), |error| error.downcast_ref::<E>()?.source()));
-    }
-}
-
-/// See [`HasError`].
-#[derive(Debug)]
-pub struct OfErrorInside<E>(PhantomData<fn() -> E>);
-
-impl<E> Copy for OfErrorInside<E> {}
-
-impl<E> Clone for OfErrorInside<E> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<E: AsRef<dyn Error + Send + Sync> + 'static> Source for OfErrorInside<E> {
-    fn remember() {
-        remember((TypeId::of::<E>(), |error| error.downcast_ref::<E>()?.as_ref().source()));
-    }
-}
-
-/// See [`NoError`].
-#[derive(Clone, Copy, Debug)]
-pub struct Nowhere;
-
-impl Source for Nowhere {
-    fn remember() {}
-}
+impl<R> NoError for ErrorOf<R> {}

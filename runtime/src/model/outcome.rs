@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::model::error_source::Source;
 use crate::model::text;
 
 /// What a worker may return: `()`, `Result<T, E>` with `E: Debug`, or never: a loop without end.
@@ -129,14 +128,10 @@ pub(crate) fn discard<T>(value: T) -> bool {
     dropped.map_err(std::mem::forget).is_ok()
 }
 
-/// The failure in a worker's result, as text. How the sources of such errors are found is remembered.
+/// The failure in a worker's result, as text. `remember` notes how the sources of such errors are found.
 ///
 /// Not public API. Used by generated code, which puts the one bound on the result at the return type.
 #[inline]
-pub fn judge<R: Verdict, S: Source>(result: &R, _source: S) -> Option<String> {
-    let failure = result.failure();
-    if failure.is_some() {
-        S::remember();
-    }
-    failure
+pub fn judge(result: &impl Verdict, remember: impl Fn()) -> Option<String> {
+    result.failure().inspect(|_| remember())
 }
