@@ -23,6 +23,8 @@ pub struct Function {
     number: AtomicU32,
     label: Label,
     policy: Policy,
+    /// What the policy says of that: each spawn asks.
+    is_plain: bool,
 }
 
 /// A name, and the place of a call with it.
@@ -69,14 +71,15 @@ impl Function {
             number: AtomicU32::new(0),
             label: Label { name: Cow::Borrowed(name), file, line, is_hold: false, policy: None },
             policy: Policy::new(),
+            is_plain: true,
         }
     }
 
     /// What a failure leads to.
     #[must_use]
     pub const fn on_failure(mut self, on_failure: OnFailure) -> Self {
-        self.policy.set_on_failure(on_failure);
-        self
+        self.policy.on_failure = Some(on_failure);
+        self.settled()
     }
 
     /// How many restarts are allowed within how long.
@@ -96,49 +99,54 @@ impl Function {
     /// Its end is the process's stop.
     #[must_use]
     pub const fn essential(mut self) -> Self {
-        self.policy.set_essential();
-        self
+        self.policy.essential = true;
+        self.settled()
     }
 
     /// Runs again and again.
     #[must_use]
     pub const fn every(mut self, period: Duration) -> Self {
-        self.policy.set_every(period);
-        self
+        self.policy.every = Some(period);
+        self.settled()
     }
 
     /// How long after it was spawned the first of these runs begins.
     #[must_use]
     pub const fn initial_delay(mut self, delay: Duration) -> Self {
-        self.policy.set_initial_delay(delay);
+        self.policy.initial_delay = Some(delay);
         self
     }
 
     /// A budget of its own.
     #[must_use]
     pub const fn stop_timeout(mut self, budget: Duration) -> Self {
-        self.policy.set_stop_timeout(budget);
-        self
+        self.policy.stop_timeout = Some(budget);
+        self.settled()
     }
 
     /// What it means that it does not end within that.
     #[must_use]
     pub const fn on_timeout(mut self, on_timeout: OnTimeout) -> Self {
-        self.policy.set_on_timeout(on_timeout);
+        self.policy.on_timeout = on_timeout;
         self
     }
 
     /// In which stage it is told to stop.
     #[must_use]
     pub const fn stage(mut self, stage: Stage) -> Self {
-        self.policy.set_stage(stage);
-        self
+        self.policy.stage = Some(stage);
+        self.settled()
     }
 
     /// Not started any more once the stop has begun.
     #[must_use]
     pub const fn refuse_when_stopping(mut self) -> Self {
-        self.policy.set_refuse();
+        self.policy.refuse = true;
+        self.settled()
+    }
+
+    const fn settled(mut self) -> Self {
+        self.is_plain = self.policy.is_plain();
         self
     }
 
@@ -171,6 +179,11 @@ impl Function {
         let call = Call { name, place, function };
         RECENT.with(|recent| recent[slot(place)].set(Some(call)));
         Some(function)
+    }
+
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_plain
     }
 
     #[inline]

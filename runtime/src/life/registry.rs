@@ -109,7 +109,7 @@ impl Registry {
 
     /// The stage that was set for the workers of an entry, or for those that have started them.
     pub(crate) fn stage(&self, id: EntryId) -> Option<Stage> {
-        self.line(id).iter().find_map(|id| self.get(*id).policy().stage())
+        self.line(id).iter().find_map(|id| self.get(*id).policy().stage)
     }
 
     /// The names of the workers that those of an entry were started under, the outermost first.

@@ -16,7 +16,7 @@ use crate::work::parking;
 pub(crate) fn meaning(life: &Lifecycle, entry: EntryId, parent: Option<&Arc<Scope>>) -> OnFailure {
     let policy = life.registry.get(entry).policy();
     let default =
-        parent.and_then(|parent| parent.line().find_map(|scope| life.registry.get(scope.owner()).policy().children()));
+        parent.and_then(|parent| parent.line().find_map(|scope| life.registry.get(scope.owner()).policy().children));
     policy.on_failure_or(default)
 }
 

@@ -31,8 +31,7 @@ impl OwnEntry {
         let caller = Caller::find()?;
         let stage = caller.stage();
         let life = caller.life;
-        let mut policy = Policy::new();
-        policy.set_on_failure(OnFailure::Log);
+        let policy = Policy { on_failure: Some(OnFailure::Log), ..Policy::new() };
         let label = Label { policy: Some(Arc::new(policy)), ..Label::at(name.into(), place) };
         let entry = life.registry.keep_named(label);
         Some(Arc::new(Self { life, entry, stage }))

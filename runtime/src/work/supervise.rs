@@ -44,11 +44,11 @@ pub(crate) async fn supervise<R>(
     judge: Judge<R>,
 ) -> Exit<R> {
     let mut supervisor = Supervisor::new(life, entry, parent, policy);
-    if policy.every().is_some() && life.phase.state() >= State::Draining {
+    if policy.every.is_some() && life.phase.state() >= State::Draining {
         // The stop came before the first run.
         return Exit::Aborted;
     }
-    if let Some(delay) = policy.initial_delay() {
+    if let Some(delay) = policy.initial_delay.filter(|_| policy.every.is_some()) {
         supervisor.due = first(delay);
         if !tick(life, supervisor.due).await {
             return Exit::Aborted;
@@ -163,7 +163,7 @@ impl<'a> Supervisor<'a> {
     /// A run begins.
     fn begin(&mut self) {
         self.began = Instant::now();
-        self.limit = self.policy.stop_timeout().map(RunLimit::new).map(Arc::new);
+        self.limit = self.policy.stop_timeout.map(RunLimit::new).map(Arc::new);
         self.timer = self.limit.clone().map(|limit| -> Timer {
             Box::pin(async move {
                 stopping().await;
@@ -187,9 +187,9 @@ impl<'a> Supervisor<'a> {
 
     /// A run, with what it has started, did not end within the worker's own budget.
     fn overran(&self) {
-        let failure = Failure::overrun(self.subject(), self.policy.stop_timeout().unwrap_or_default());
+        let failure = Failure::overrun(self.subject(), self.policy.stop_timeout.unwrap_or_default());
         let failure = failure.of_task(tokio::task::try_id());
-        if self.policy.on_timeout() == OnTimeout::Log {
+        if self.policy.on_timeout == OnTimeout::Log {
             self.life.writer.say(failures::logged(&failure));
         } else if self.life.phase.is_stop_begun() {
             self.life.note_failure(failure);
@@ -242,7 +242,7 @@ impl<'a> Supervisor<'a> {
                 return false;
             }
             let entry = self.life.registry.get(self.entry);
-            if let Some(period) = self.policy.every() {
+            if let Some(period) = self.policy.every {
                 self.due = after(self.due, period);
                 let mut between = entry.between_runs(current::thread(), kind, None);
                 between.comes = tick(self.life, self.due).await;
@@ -302,7 +302,7 @@ impl<'a> Supervisor<'a> {
 
     /// What the policy makes of how a run ended: whether another one may follow.
     fn goes_on(&mut self, failure: Option<&Failure>) -> bool {
-        let repeats = self.policy.every().is_some();
+        let repeats = self.policy.every.is_some();
         let Some(failure) = failure else {
             return repeats;
         };

@@ -106,7 +106,7 @@ impl<B: Body> Worker<B> {
     pub fn spawn(self) -> WorkerHandle<B::Output> {
         let blocks = self.body.blocks();
         if let Name::Function(function) = self.name
-            && function.policy().is_plain()
+            && function.is_plain()
             && let Some((local, stage, scope)) = current::spawner()
             && let Some(runtime) = local.life.runtime.wait()
         {
@@ -153,16 +153,16 @@ impl Start {
         let policy = name.policy();
         let caller = Caller::expect("spawning a worker");
         // A worker that is spawned by a worker is its child, unless it has a stage of its own.
-        let parent = caller.worker().filter(|_| policy.stage().is_none());
-        let stage = policy.stage().or(parent.map(|parent| parent.stage)).unwrap_or_default();
+        let parent = caller.worker().filter(|_| policy.stage.is_none());
+        let stage = policy.stage.or(parent.map(|parent| parent.stage)).unwrap_or_default();
         let scope = parent.and_then(|_| current::children());
         let local = current::local(&caller.life);
         let (life, thread) = (&local.life, local.thread);
         let is_at = |state| life.phase.state() >= state;
-        let refused = policy.refuses() && is_at(State::Stopping) || policy.every().is_some() && is_at(State::Draining);
+        let refused = policy.refuse && is_at(State::Stopping) || policy.every.is_some() && is_at(State::Draining);
         let supervised = policy.is_supervised().then(|| Box::new(policy.clone()));
         let blocks = blocks && supervised.is_none();
-        let essential = policy.is_essential();
+        let essential = policy.essential;
         let (entry, name) = match name {
             Name::Function(function) => (life.registry.start(thread, function).0, Called::Function(function)),
             Name::Given(label) => {

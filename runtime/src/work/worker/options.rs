@@ -22,26 +22,26 @@ impl<B> Worker<B> {
 
     /// When this one is told to stop: see [`Stage`]. It is then no child of the worker that spawns it.
     pub fn stage(mut self, stage: Stage) -> Self {
-        self.policy().set_stage(stage);
+        self.policy().stage = Some(stage);
         self
     }
 
     /// A budget of its own for this one, inside the process's: that long after it was told to stop it is aborted and
     /// named, with the workers below it. In a stop of the process the exit code is then 124.
     pub fn stop_timeout(mut self, budget: Duration) -> Self {
-        self.policy().set_stop_timeout(budget);
+        self.policy().stop_timeout = Some(budget);
         self
     }
 
     /// What it means if this one does not end within its own `stop_timeout`: a failure, or a line in the log.
     pub fn on_timeout(mut self, on_timeout: OnTimeout) -> Self {
-        self.policy().set_on_timeout(on_timeout);
+        self.policy().on_timeout = on_timeout;
         self
     }
 
     /// The process's stop begins when this one ends, however it ends, unless it was stopped through its handle.
     pub fn essential(mut self) -> Self {
-        self.policy().set_essential();
+        self.policy().essential = true;
         self
     }
 
@@ -75,7 +75,7 @@ impl<B> Worker<B> {
 
     /// How long after it was spawned the first run of a worker with [`every`](Worker::every) begins: at once unless set.
     pub fn initial_delay(mut self, delay: Duration) -> Self {
-        self.policy().set_initial_delay(delay);
+        self.policy().initial_delay = Some(delay);
         self
     }
 
@@ -91,7 +91,7 @@ impl<B> Worker<B> {
     #[track_caller]
     pub fn children_on_failure(mut self, on_failure: OnFailure) -> Self {
         assert!(on_failure != OnFailure::Restart, "{}", refusals::NO_RESTART_BY_DEFAULT);
-        self.policy().set_children(on_failure);
+        self.policy().children = Some(on_failure);
         self
     }
 
@@ -121,7 +121,7 @@ impl<B: Body> Worker<B> {
     #[track_caller]
     pub fn on_failure(mut self, on_failure: OnFailure) -> Self {
         assert!(self.body.repeats() || on_failure != OnFailure::Restart, "{}", refusals::NO_RESTART);
-        self.policy().set_on_failure(on_failure);
+        self.policy().on_failure = Some(on_failure);
         self
     }
 
@@ -147,7 +147,7 @@ impl<B: Body> Worker<B> {
     pub fn every(mut self, period: Duration) -> Self {
         assert!(self.body.repeats(), "{}", refusals::NO_REPEAT);
         assert!(!period.is_zero(), "{}", refusals::NO_PERIOD);
-        self.policy().set_every(period);
+        self.policy().every = Some(period);
         self
     }
 }
