@@ -65,6 +65,12 @@ pub(crate) enum FailureKind {
 /// The reason of an exit code that is main's.
 pub(crate) const MAINS_OWN: &str = "main's own";
 
+impl FailureKind {
+    pub(crate) fn panic(payload: &(dyn Any + Send)) -> Self {
+        Self::Panic(text::of_panic(payload).to_owned())
+    }
+}
+
 impl Subject {
     /// As reports show it.
     pub(crate) fn name(&self) -> String {
@@ -76,36 +82,21 @@ impl Subject {
 }
 
 impl Failure {
-    pub(crate) fn error(subject: Subject, text: String) -> Self {
-        Self { subject, kind: FailureKind::Error(text), code: FAILED, task: None }
-    }
-
-    pub(crate) fn panic(subject: Subject, payload: &(dyn Any + Send)) -> Self {
-        let text = text::of_panic(payload).to_owned();
-        Self { subject, kind: FailureKind::Panic(text), code: PANICKED, task: None }
-    }
-
-    pub(crate) fn destructor(subject: Subject) -> Self {
-        Self { subject, kind: FailureKind::Destructor, code: PANICKED, task: None }
-    }
-
-    pub(crate) fn overrun(subject: Subject, budget: Duration) -> Self {
-        Self { subject, kind: FailureKind::Overrun(budget), code: OUT_OF_TIME, task: None }
-    }
-
-    pub(crate) fn of_hook(subject: Subject, kind: FailureKind) -> Self {
-        let code = if matches!(kind, FailureKind::Overrun(_)) { OUT_OF_TIME } else { FAILED };
+    pub(crate) fn new(subject: Subject, kind: FailureKind) -> Self {
+        let code = match (&kind, &subject) {
+            (FailureKind::Code(code), _) => *code,
+            (FailureKind::Overrun(_), _) => OUT_OF_TIME,
+            (_, Subject::Hook(..)) => FAILED,
+            (FailureKind::Panic(_) | FailureKind::Destructor, _) => PANICKED,
+            _ => FAILED,
+        };
         Self { subject, kind, code, task: None }
     }
 
     /// A member of what this one has started has passed its failure up.
     pub(crate) fn of_child(subject: Subject, child: &Self) -> Self {
         let kind = FailureKind::Child(text::cut(&child.to_string()));
-        Self { subject, kind, code: child.code, task: None }
-    }
-
-    pub(crate) fn main_code(code: u8) -> Self {
-        Self { subject: Subject::Main, kind: FailureKind::Code(code), code, task: None }
+        Self { code: child.code, ..Self::new(subject, kind) }
     }
 
     /// Main's own exit code, and nothing else.
@@ -261,11 +252,11 @@ mod tests {
         for event in events {
             let subject = Subject::Worker("w".into(), "w.rs:1".into());
             match event {
-                Event::Error => failures.add(Failure::error(subject, String::new())),
-                Event::Panic => failures.add(Failure::panic(subject, &"")),
-                Event::MainsCode(code) => failures.add(Failure::main_code(*code)),
+                Event::Error => failures.add(Failure::new(subject, FailureKind::Error(String::new()))),
+                Event::Panic => failures.add(Failure::new(subject, FailureKind::panic(&""))),
+                Event::MainsCode(code) => failures.add(Failure::new(Subject::Main, FailureKind::Code(*code))),
                 Event::HookOverruns => {
-                    failures.add(Failure::of_hook(subject, FailureKind::Overrun(Duration::ZERO)));
+                    failures.add(Failure::new(subject, FailureKind::Overrun(Duration::ZERO)));
                 }
                 Event::Settled(code) => {
                     failures.settle(*code);

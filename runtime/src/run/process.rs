@@ -12,7 +12,7 @@ use crate::life::lifecycle::Lifecycle;
 use crate::life::teardown::MainsThread;
 use crate::model::budget::{Budget, EXIT_FUNCTIONS, LAST_LINES, LAST_LINES_AT_LEAST, TASK_SETTLING, UNTRACKED};
 use crate::model::exit::{Exit, Judged};
-use crate::model::failure::Failure;
+use crate::model::failure::{Failure, FailureKind, Subject};
 use crate::model::settings::{Options, Settings};
 use crate::model::state::Cause;
 use crate::model::{failure, outcome, text};
@@ -236,7 +236,7 @@ async fn run_main<F: Future<Output = ExitCode>>(life: &Arc<Lifecycle>, main: F) 
     match track_main(life, main).await {
         Exit::Returned(code) | Exit::Failed(code) => match failure::number(code) {
             0 => {}
-            code => life.fail(Failure::main_code(code)),
+            code => life.fail(Failure::new(Subject::Main, FailureKind::Code(code))),
         },
         Exit::Panicked(payload) => {
             outcome::discard(payload);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::life::lifecycle::Lifecycle;
 use crate::model::exit::Exit;
-use crate::model::failure::Failure;
+use crate::model::failure::{Failure, FailureKind};
 use crate::model::label::EntryId;
 use crate::work::current::Busy;
 use crate::work::{current, failing};
@@ -101,7 +101,7 @@ impl<'a> Dropping<'a> {
 impl Drop for Dropping<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() && !self.was_panicking {
-            let failure = Failure::destructor(self.life.registry.get(self.entry).subject());
+            let failure = Failure::new(self.life.registry.get(self.entry).subject(), FailureKind::Destructor);
             failing::by_policy(self.life, self.entry, None, failure);
         }
         // First, for the stop goes on when the result is dropped, and its report names what a thread is busy with.

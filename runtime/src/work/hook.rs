@@ -18,7 +18,6 @@ use crate::model::failure::{Failure, FailureKind, Subject};
 use crate::model::hook::{HookStage, Progress};
 use crate::model::name::ToName;
 use crate::model::outcome::{Outcome, Verdict};
-use crate::model::text;
 use crate::say::{failures, lines};
 use crate::work::ambient;
 use crate::work::ambient::Caller;
@@ -73,7 +72,7 @@ where
             match verdict(hook()).await {
                 Err(how @ FailureKind::Error(_)) => {
                     let subject = Subject::Hook(HookStage::OnStop, Arc::clone(&hook_name));
-                    retry_after(&Failure::of_hook(subject, how), pause).await;
+                    retry_after(&Failure::new(subject, how), pause).await;
                 }
                 settled => return settled,
             }
@@ -193,7 +192,7 @@ pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage, until: Option<
             let run = poll_fn(|context| current::limited(Some(limit.clone()), || run.as_mut().poll(context)));
             let outcome = match run.await {
                 Exit::Returned(outcome) | Exit::Failed(outcome) => outcome,
-                Exit::Panicked(payload) => Err(FailureKind::Panic(text::of_panic(payload.as_ref()).to_owned())),
+                Exit::Panicked(payload) => Err(FailureKind::panic(payload.as_ref())),
                 Exit::Aborted | Exit::ChildFailed(_) => return,
             };
             let progress = progress(&outcome);
@@ -234,7 +233,7 @@ pub(crate) fn give_up_waiting(life: &Lifecycle) {
 /// failure at any time.
 pub(crate) fn note(life: &Lifecycle, stage: HookStage, name: Arc<str>, how: FailureKind) {
     let is_tolerated = stage == HookStage::BeforeStop && !matches!(how, FailureKind::Overrun(_));
-    let failure = Failure::of_hook(Subject::Hook(stage, name), how);
+    let failure = Failure::new(Subject::Hook(stage, name), how);
     if is_tolerated {
         life.writer.say(failures::logged(&failure));
     } else {

@@ -12,7 +12,7 @@ use crate::life::lifecycle::Lifecycle;
 use crate::life::limit::{Limit, RunLimit};
 use crate::life::scope::Scope;
 use crate::model::exit::{Exit, ExitKind};
-use crate::model::failure::{Failure, Subject};
+use crate::model::failure::{Failure, FailureKind, Subject};
 use crate::model::label::EntryId;
 use crate::model::outcome;
 use crate::model::policy::{OnFailure, OnTimeout, Policy};
@@ -66,12 +66,12 @@ pub(crate) async fn supervise<R>(
         let (exit, failure) = match ran {
             Ran::Ended(Exit::Returned(result) | Exit::Failed(result)) => {
                 let error = judge(&result);
-                let failure = error.map(|text| Failure::error(supervisor.subject(), text));
+                let failure = error.map(|text| Failure::new(supervisor.subject(), FailureKind::Error(text)));
                 let exit = if failure.is_none() { Exit::Returned(result) } else { Exit::Failed(result) };
                 (exit, failure)
             }
             Ran::Ended(Exit::Panicked(payload)) => {
-                let failure = Failure::panic(supervisor.subject(), payload.as_ref());
+                let failure = Failure::new(supervisor.subject(), FailureKind::panic(payload.as_ref()));
                 (Exit::Panicked(payload), Some(failure))
             }
             Ran::Ended(exit) => (exit, None),
@@ -182,13 +182,13 @@ impl<'a> Supervisor<'a> {
     }
 
     fn destructor_panicked(&self) {
-        self.fail(Failure::destructor(self.subject()));
+        self.fail(Failure::new(self.subject(), FailureKind::Destructor));
     }
 
     /// A run, with what it has started, did not end within the worker's own budget.
     fn overran(&self) {
-        let failure = Failure::overrun(self.subject(), self.policy.stop_timeout.unwrap_or_default());
-        let failure = failure.of_task(tokio::task::try_id());
+        let kind = FailureKind::Overrun(self.policy.stop_timeout.unwrap_or_default());
+        let failure = Failure::new(self.subject(), kind).of_task(tokio::task::try_id());
         if self.policy.on_timeout == OnTimeout::Log {
             self.life.writer.say(failures::logged(&failure));
         } else if self.life.phase.is_stop_begun() {

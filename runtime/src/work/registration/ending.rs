@@ -8,7 +8,7 @@ use super::{Facts, Registration};
 use crate::life::phase::disturbances;
 use crate::life::scope::Scope;
 use crate::model::exit::{Exit, ExitKind, Judged};
-use crate::model::failure::Failure;
+use crate::model::failure::{Failure, FailureKind};
 use crate::model::label::EntryId;
 use crate::work::completion::Completion;
 use crate::work::failing;
@@ -75,7 +75,7 @@ impl Registration {
     fn ended_otherwise<T>(&mut self, exit: Exit<T>, error: Option<String>) -> Completion<T> {
         self.facts.set_kind(exit.kind());
         if let Some(text) = error {
-            self.fail(Failure::error(self.subject(), text));
+            self.fail(Failure::new(self.subject(), FailureKind::Error(text)));
         }
         // Where they are aborted, they have been told.
         if let Some(children) = self.kin.children.as_ref().filter(|children| !children.is_line_aborted()) {
@@ -100,13 +100,13 @@ impl Registration {
         if returned {
             self.destructor_panicked();
         } else {
-            self.fail(Failure::panic(self.subject(), payload.as_ref()));
+            self.fail(Failure::new(self.subject(), FailureKind::panic(payload.as_ref())));
         }
         self.ended_otherwise(Exit::Panicked(payload), None)
     }
 
     pub(super) fn destructor_panicked(&self) {
-        self.fail(Failure::destructor(self.subject()));
+        self.fail(Failure::new(self.subject(), FailureKind::Destructor));
     }
 
     #[cold]
