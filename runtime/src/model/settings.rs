@@ -1,15 +1,12 @@
 //! The options of one lifecycle, as the environment overrides them.
 
-use std::borrow::Cow;
 use std::env;
 use std::fmt;
-use std::panic::Location;
 use std::time::Duration;
 
 use crate::model::duration;
 use crate::model::label::Label;
 use crate::model::platform::{self, Platform};
-use crate::model::text;
 use crate::model::text::cut;
 use crate::os::signal::Signal;
 
@@ -32,23 +29,6 @@ const TIMELINE: &str = "GRACEFUL_TIMELINE";
 /// The variable that Kubernetes sets in every container.
 const KUBERNETES: &str = "KUBERNETES_SERVICE_HOST";
 
-/// The options the attribute or the builder set. `None`: not set.
-#[derive(Debug, Default)]
-pub(crate) struct Options {
-    pub(crate) name: Option<Cow<'static, str>>,
-    pub(crate) stop_timeout: Option<Duration>,
-    pub(crate) drain: Option<Duration>,
-    pub(crate) signals: Option<Vec<Signal>>,
-    pub(crate) dump: Vec<Signal>,
-    pub(crate) reraise: bool,
-    pub(crate) reap: bool,
-    pub(crate) extend_start: Option<Duration>,
-    #[cfg(feature = "upgrade")]
-    pub(crate) upgrade: UpgradeOptions,
-    /// What the test is called, if this is one that is annotated.
-    pub(crate) test: Option<&'static str>,
-}
-
 /// What concerns upgrades in place.
 #[cfg(feature = "upgrade")]
 #[derive(Debug)]
@@ -69,9 +49,10 @@ impl Default for UpgradeOptions {
     }
 }
 
-/// The options in force.
+/// The options in force: the attribute or the builder sets them, and the environment overrides some.
 #[derive(Debug)]
 pub(crate) struct Settings {
+    /// What the lifecycle is called, as lines show it.
     pub(crate) name: Option<String>,
     /// The budget of a stop.
     pub(crate) stop_timeout: Duration,
@@ -84,6 +65,8 @@ pub(crate) struct Settings {
     pub(crate) dump: Vec<Signal>,
     /// Whether a stop by a signal ends in death by that signal.
     pub(crate) reraise: bool,
+    /// Whether a PID 1 reaps the orphans it inherits.
+    pub(crate) reap: bool,
     /// How long systemd is asked to wait for the start.
     pub(crate) extend_start: Option<Duration>,
     #[cfg(feature = "upgrade")]
@@ -98,7 +81,7 @@ pub(crate) struct Settings {
     pub(crate) platform: Option<Platform>,
     /// A test: no signals, no environment, and its failures are the test's.
     pub(crate) is_test: bool,
-    /// The test's name and place.
+    /// The name and place of a test that is annotated.
     pub(crate) test: Option<Label>,
 }
 
@@ -132,56 +115,74 @@ impl fmt::Display for Source {
     }
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            name: None,
+            stop_timeout: DEFAULT_STOP_TIMEOUT,
+            stop_timeout_from: Source::Default,
+            drain: Duration::ZERO,
+            drain_from: Source::Default,
+            signals: vec![Signal::Terminate, Signal::Interrupt],
+            dump: Vec::new(),
+            reraise: false,
+            reap: false,
+            extend_start: None,
+            #[cfg(feature = "upgrade")]
+            upgrade: UpgradeOptions::default(),
+            report: Format::default(),
+            #[cfg(feature = "page")]
+            timeline: None,
+            platform: None,
+            is_test: false,
+            test: None,
+        }
+    }
+}
+
 impl Settings {
-    /// The options of a program, overridden by the environment.
+    /// Those of a program, overridden by the environment.
     ///
     /// # Errors
     ///
     /// One line that names the variable, its value and what would be accepted.
-    pub(crate) fn of_process(options: Options) -> Result<Self, String> {
+    pub(crate) fn of_process(self) -> Result<Self, String> {
         let in_environment = |name| {
             // All processes of a container have it, and only the first one is asked to stop.
             let is_for_us = name != platform::CONTAINER || is_first_process();
             env::var_os(name).filter(|_| is_for_us).map(|value| cut(&value.to_string_lossy()))
         };
-        let settings = Self::resolve(options, in_environment)?;
+        let settings = self.resolve(in_environment)?;
         #[cfg(feature = "page")]
         let settings = Self { timeline: env::var_os(TIMELINE).map(parse_path).transpose()?, ..settings };
         Ok(settings)
     }
 
-    /// The options of a test, and where that is written.
-    pub(crate) fn of_test(options: Options, place: &'static Location<'static>) -> Self {
-        let test = options.test.map(|name| Label::at(name.into(), place));
-        Self { is_test: true, test, ..Self::of_code(options) }
-    }
-
-    fn resolve(options: Options, variable: impl Fn(&'static str) -> Option<String>) -> Result<Self, String> {
-        let mut settings = Self::of_code(options);
+    fn resolve(mut self, variable: impl Fn(&'static str) -> Option<String>) -> Result<Self, String> {
         if let Some(text) = variable(STOP_TIMEOUT) {
-            settings.stop_timeout = parse_limit(&text).map_err(|why| format!("{STOP_TIMEOUT}={text}: {why}"))?;
-            settings.stop_timeout_from = Source::Environment;
+            self.stop_timeout = parse_limit(&text).map_err(|why| format!("{STOP_TIMEOUT}={text}: {why}"))?;
+            self.stop_timeout_from = Source::Environment;
         }
         if let Some(text) = variable(DRAIN) {
-            settings.drain = duration::parse(&text).map_err(|why| format!("{DRAIN}={text}: {why}"))?;
-            settings.drain_from = Source::Environment;
-        } else if settings.drain_from == Source::Default && variable(KUBERNETES).is_some() {
-            settings.drain = KUBERNETES_DRAIN.min(settings.stop_timeout / 4);
-            settings.drain_from = Source::Kubernetes;
+            self.drain = duration::parse(&text).map_err(|why| format!("{DRAIN}={text}: {why}"))?;
+            self.drain_from = Source::Environment;
+        } else if self.drain_from == Source::Default && variable(KUBERNETES).is_some() {
+            self.drain = KUBERNETES_DRAIN.min(self.stop_timeout / 4);
+            self.drain_from = Source::Kubernetes;
         }
-        settings.platform = Platform::of(&variable);
+        self.platform = Platform::of(&variable);
         if let Some(text) = variable(REPORT) {
-            settings.report = parse_format(&text).map_err(|why| format!("{REPORT}={text}: {why}"))?;
+            self.report = parse_format(&text).map_err(|why| format!("{REPORT}={text}: {why}"))?;
         }
-        if !settings.drain.is_zero() && settings.drain >= settings.stop_timeout {
-            let (drain, from) = (settings.drain, settings.drain_from);
-            let (budget, budget_from) = (settings.stop_timeout, settings.stop_timeout_from);
+        if !self.drain.is_zero() && self.drain >= self.stop_timeout {
+            let (drain, from) = (self.drain, self.drain_from);
+            let (budget, budget_from) = (self.stop_timeout, self.stop_timeout_from);
             return Err(format!(
                 "a drain of {drain:?} ({from}) is not shorter than the stop_timeout of {budget:?} ({budget_from}), \
                  which includes it: shorten {DRAIN} or lengthen {STOP_TIMEOUT}"
             ));
         }
-        Ok(settings)
+        Ok(self)
     }
 
     /// Whether this signal has a meaning here.
@@ -200,31 +201,6 @@ impl Settings {
     #[allow(clippy::unused_self)]
     pub(crate) fn upgrades_at(&self, _: Signal) -> bool {
         false
-    }
-
-    fn of_code(options: Options) -> Self {
-        let source = |is_set| {
-            if is_set { Source::Code } else { Source::Default }
-        };
-        Self {
-            stop_timeout_from: source(options.stop_timeout.is_some()),
-            drain_from: source(options.drain.is_some()),
-            name: options.name.map(|name| text::name(&name)),
-            stop_timeout: options.stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
-            drain: options.drain.unwrap_or_default(),
-            signals: options.signals.unwrap_or_else(|| vec![Signal::Terminate, Signal::Interrupt]),
-            dump: options.dump,
-            reraise: options.reraise,
-            extend_start: options.extend_start,
-            #[cfg(feature = "upgrade")]
-            upgrade: options.upgrade,
-            report: Format::default(),
-            #[cfg(feature = "page")]
-            timeline: None,
-            platform: None,
-            is_test: false,
-            test: None,
-        }
     }
 }
 
@@ -277,7 +253,7 @@ mod tests {
 
     fn resolve(variables: &[(&'static str, &str)]) -> Result<Settings, String> {
         let value = |name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        Settings::resolve(Options::default(), value)
+        Settings::default().resolve(value)
     }
 
     #[test]

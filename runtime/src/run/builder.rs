@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 use std::future::Future;
+use std::panic::Location;
 use std::process::{ExitCode, Termination};
 use std::time::Duration;
 
 use tokio::runtime;
 
-use crate::model::settings;
-use crate::model::settings::Options;
+use crate::model::label::Label;
+use crate::model::settings::{NO_LIMIT, Settings, Source};
+use crate::model::text;
 use crate::os::signal::Signal;
 use crate::run::process;
 use crate::run::runtime::RuntimeOptions;
@@ -29,8 +31,8 @@ use crate::say::refusals;
 #[derive(Debug, Default)]
 #[must_use = "a builder does nothing until `block_on` is called"]
 pub struct Builder {
-    options: Options,
-    runtime: RuntimeOptions,
+    pub(crate) settings: Settings,
+    pub(crate) runtime: RuntimeOptions,
 }
 
 impl Builder {
@@ -45,14 +47,14 @@ impl Builder {
     /// leaving. Zero is an immediate hard stop. A time too long for the clock means no deadline.
     /// `GRACEFUL_STOP_TIMEOUT` in the environment wins over it.
     pub fn stop_timeout(mut self, budget: Duration) -> Self {
-        self.options.stop_timeout = Some(budget);
+        self.settings.stop_timeout = budget;
+        self.settings.stop_timeout_from = Source::Code;
         self
     }
 
     /// No deadline at all: for sessions with a debugger.
-    pub fn without_stop_timeout(mut self) -> Self {
-        self.options.stop_timeout = Some(settings::NO_LIMIT);
-        self
+    pub fn without_stop_timeout(self) -> Self {
+        self.stop_timeout(NO_LIMIT)
     }
 
     /// The complete list of signals that ask for the stop.
@@ -66,7 +68,7 @@ impl Builder {
         let signals: Vec<_> = signals.into_iter().collect();
         assert!(signals.contains(&Signal::Terminate), "{}", refusals::NO_SIGTERM);
         assert!(!signals.contains(&Signal::Abort), "{}", refusals::SIGABRT_STOPS);
-        self.options.signals = Some(signals);
+        self.settings.signals = signals;
         self.with_a_dump_that_stops_nothing()
     }
 
@@ -77,7 +79,8 @@ impl Builder {
     /// elsewhere, unless set; a drain that is set is kept even if the service is not ready. `GRACEFUL_DRAIN` in the
     /// environment wins over it.
     pub fn drain(mut self, drain: Duration) -> Self {
-        self.options.drain = Some(drain);
+        self.settings.drain = drain;
+        self.settings.drain_from = Source::Code;
         self
     }
 
@@ -85,7 +88,7 @@ impl Builder {
     /// and supervisors of batch jobs: unless something else failed. As PID 1, which the kernel protects, it exits with
     /// code 128 plus the signal's number.
     pub fn reraise(mut self) -> Self {
-        self.options.reraise = true;
+        self.settings.reraise = true;
         self
     }
 
@@ -105,7 +108,7 @@ impl Builder {
     /// [`block_on`](Builder::block_on) does, on Linux, as any process, when there are other threads already: they would
     /// not be in the program.
     pub fn reap(mut self) -> Self {
-        self.options.reap = true;
+        self.settings.reap = true;
         self
     }
 
@@ -114,7 +117,7 @@ impl Builder {
     /// the unit grants is never made less. It needs the feature `systemd` and a unit of `Type=notify`; elsewhere it means
     /// nothing.
     pub fn extend_start(mut self, longest: Duration) -> Self {
-        self.options.extend_start = Some(longest);
+        self.settings.extend_start = Some(longest);
         self
     }
 
@@ -130,7 +133,7 @@ impl Builder {
     /// When one of them is among the signals that ask for the stop.
     #[track_caller]
     pub fn dump(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
-        self.options.dump = signals.into_iter().collect();
+        self.settings.dump = signals.into_iter().collect();
         self.with_a_dump_that_stops_nothing()
     }
 
@@ -142,7 +145,7 @@ impl Builder {
     #[cfg(feature = "upgrade")]
     #[track_caller]
     pub fn upgrade(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
-        self.options.upgrade.signals = signals.into_iter().collect();
+        self.settings.upgrade.signals = signals.into_iter().collect();
         self.with_a_dump_that_stops_nothing()
     }
 
@@ -150,7 +153,7 @@ impl Builder {
     /// is ended, and this one goes on. 60 s unless set. Feature `upgrade`.
     #[cfg(feature = "upgrade")]
     pub fn upgrade_timeout(mut self, longest: Duration) -> Self {
-        self.options.upgrade.timeout = longest;
+        self.settings.upgrade.timeout = longest;
         self
     }
 
@@ -160,7 +163,7 @@ impl Builder {
     /// `upgrade`, on Unix.
     #[cfg(feature = "upgrade")]
     pub fn pid_file(mut self, path: impl Into<std::path::PathBuf>) -> Self {
-        self.options.upgrade.pid_file = Some(path.into());
+        self.settings.upgrade.pid_file = Some(path.into());
         self
     }
 
@@ -185,14 +188,13 @@ impl Builder {
 
     #[track_caller]
     fn with_a_dump_that_stops_nothing(self) -> Self {
-        let stops = self.options.signals.as_deref();
-        let stops = stops.unwrap_or(&[Signal::Terminate, Signal::Interrupt]);
-        let is_both = self.options.dump.iter().any(|dump| stops.contains(dump));
+        let stops = &self.settings.signals;
+        let is_both = self.settings.dump.iter().any(|dump| stops.contains(dump));
         assert!(!is_both, "{}", refusals::DUMP_STOPS);
         #[cfg(feature = "upgrade")]
-        for signal in &self.options.upgrade.signals {
+        for signal in &self.settings.upgrade.signals {
             assert!(!stops.contains(signal), "{}", refusals::UPGRADE_STOPS);
-            assert!(!self.options.dump.contains(signal), "{}", refusals::UPGRADE_DUMPS);
+            assert!(!self.settings.dump.contains(signal), "{}", refusals::UPGRADE_DUMPS);
             assert!(*signal != Signal::Abort, "{}", refusals::SIGABRT_UPGRADES);
         }
         self
@@ -200,7 +202,7 @@ impl Builder {
 
     /// The service's name: in front of each line, `graceful[orders]: …`, and in the names of tokio's threads.
     pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.options.name = Some(name.into());
+        self.settings.name = Some(text::name(&name.into()));
         self
     }
 
@@ -243,14 +245,10 @@ impl Builder {
 
     /// What the test is called, for the line that ends it if nothing else can.
     #[doc(hidden)]
+    #[track_caller]
     pub fn test_named(mut self, name: &'static str) -> Self {
-        self.options.test = Some(name);
+        self.settings.test = Some(Label::at(name.into(), Location::caller()));
         self
-    }
-
-    /// The parts, for a test's lifecycle.
-    pub(crate) fn into_parts(self) -> (Options, RuntimeOptions) {
-        (self.options, self.runtime)
     }
 
     /// Runs `main` inside a lifecycle and returns the exit code for the process.
@@ -270,8 +268,7 @@ impl Builder {
     where
         F: Future<Output: Termination>,
     {
-        let (options, runtime) = self.into_parts();
-        process::block_on(options, runtime, main, false)
+        process::block_on(self.settings, self.runtime, main, false)
     }
 }
 
@@ -290,8 +287,7 @@ impl<T: Termination> MainResult for T {}
 /// Not public API. Used by generated code.
 #[track_caller]
 pub fn main<F: Future<Output: MainResult>>(builder: Builder, main: F) -> ExitCode {
-    let (options, runtime) = builder.into_parts();
-    process::block_on(options, runtime, main, true)
+    process::block_on(builder.settings, builder.runtime, main, true)
 }
 
 /// Runs an annotated function that is not the process's main.

@@ -13,9 +13,9 @@ use crate::life::teardown::MainsThread;
 use crate::model::budget::{Budget, EXIT_FUNCTIONS, LAST_LINES, LAST_LINES_AT_LEAST, TASK_SETTLING, UNTRACKED};
 use crate::model::exit::{Exit, Judged};
 use crate::model::failure::{Failure, FailureKind, Subject};
-use crate::model::settings::{Options, Settings};
+use crate::model::settings::Settings;
 use crate::model::state::Cause;
-use crate::model::{failure, outcome, text};
+use crate::model::{failure, outcome};
 use crate::os::signal::{Handlers, Setup, Signal};
 use crate::os::{signal, sys};
 use crate::report::publish;
@@ -66,20 +66,20 @@ fn record(life: &Arc<Lifecycle>) {
 /// Runs `main` inside a lifecycle. `is_last`: the process ends with it, and the watch runs until then.
 #[track_caller]
 pub(crate) fn block_on<F: Future<Output: Termination>>(
-    options: Options,
+    settings: Settings,
     runtime: RuntimeOptions,
     main: F,
     is_last: bool,
 ) -> ExitCode {
     assert!(Handle::try_current().is_err(), "{}", refusals::INSIDE_A_RUNTIME);
-    assert!(!(options.reap && sys::is_too_late_to_leave_pid_1()), "{}", refusals::REAP_WITH_THREADS);
-    let name = options.name.clone();
-    match Started::new(options, runtime) {
+    assert!(!(settings.reap && sys::is_too_late_to_leave_pid_1()), "{}", refusals::REAP_WITH_THREADS);
+    let name = settings.name.clone();
+    match Started::new(settings, runtime) {
         Ok(started) => started.run(main, is_last),
         Err(why) => {
             // A closed stderr is no reason to panic.
             let level = if is_journal() { Level::Error.in_journal() } else { "" };
-            let prefix = line::prefix(name.as_deref().map(text::name).as_deref());
+            let prefix = line::prefix(name.as_deref());
             let line = format!("{level}{prefix}{why}\n");
             let _ = sys::from_the_background(|| io::stderr().write_all(line.as_bytes()));
             ExitCode::from(failure::MISCONFIGURED)
@@ -100,17 +100,16 @@ struct Started {
 impl Started {
     /// Sets up everything before any of the user's code runs, in an order that loses no signal.
     #[track_caller]
-    fn new(options: Options, runtime: RuntimeOptions) -> Result<Self, String> {
-        let reap = options.reap;
+    fn new(settings: Settings, runtime: RuntimeOptions) -> Result<Self, String> {
         #[cfg_attr(not(all(unix, feature = "upgrade")), allow(unused_mut))]
-        let mut settings = Settings::of_process(options)?;
+        let mut settings = settings.of_process()?;
         let name = settings.name.clone();
 
         // Signals are held back from here on, on this thread and on those it starts, until there are handlers.
         let handled: Vec<_> = Signal::ALL.into_iter().filter(|&signal| settings.handles(signal)).collect();
         let setup = Setup::begin(&handled);
         signal::expect_stops(&settings.signals);
-        if reap {
+        if settings.reap {
             sys::leave_pid_1().map_err(|error| refusals::no_init(&error))?;
         }
         #[cfg(all(unix, feature = "net"))]

@@ -1,7 +1,7 @@
 //! `#[graceful::test]`: a lifecycle in a test, on the test's own runtime, without signals.
 
 use std::future::Future;
-use std::panic::{Location, resume_unwind};
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use crate::life::lifecycle::Lifecycle;
@@ -31,8 +31,7 @@ use crate::work::{ambient, at_exit, current};
 /// worker's handle; and when the test or a worker had to be aborted.
 #[track_caller]
 pub fn test<F: Future>(builder: Builder, main: F) -> F::Output {
-    let (options, runtime) = builder.into_parts();
-    let settings = Settings::of_test(options, Location::caller());
+    let settings = Settings { is_test: true, ..builder.settings };
     let _running = Running::begin();
     let (inbox, wakeup) = signal::inbox().unwrap_or_else(|error| panic!("graceful: {}", refusals::no_inbox(&error)));
     let life = Lifecycle::new(settings, Writer::new(None, true), wakeup);
@@ -42,7 +41,7 @@ pub fn test<F: Future>(builder: Builder, main: F) -> F::Output {
     life.writer.start(|| {}).unwrap_or_else(no_thread);
     watch::start(&life, inbox, &driver, OTHERS, || {}).unwrap_or_else(no_thread);
     let runtime =
-        runtime.build(&life, None).unwrap_or_else(|error| panic!("graceful: {}", refusals::no_runtime(&error)));
+        builder.runtime.build(&life, None).unwrap_or_else(|error| panic!("graceful: {}", refusals::no_runtime(&error)));
     let enlisted = ambient::enlist_runtime(runtime.handle(), &life);
     let entered = current::enter(&life);
 
@@ -85,14 +84,13 @@ pub(crate) mod unit {
     use super::*;
     use crate::life::scope::Kin;
     use crate::model::label::EntryId;
-    use crate::model::settings::Options;
     use crate::model::state::Stage;
     use crate::work::polled::Current;
     use crate::work::polled::WakerId;
 
     /// A lifecycle without threads of its own.
     pub(crate) fn lifecycle() -> Arc<Lifecycle> {
-        let settings = Settings::of_test(Options::default(), Location::caller());
+        let settings = Settings { is_test: true, ..Settings::default() };
         let (_, wakeup) = signal::inbox().expect("a socket pair");
         Lifecycle::new(settings, Writer::new(None, true), wakeup)
     }

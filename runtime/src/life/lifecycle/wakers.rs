@@ -52,19 +52,17 @@ impl Lifecycle {
 
 #[cfg(test)]
 mod tests {
-    use std::panic::Location;
     use std::thread::yield_now;
 
     use super::*;
-    use crate::model::settings::{Options, Settings};
+    use crate::model::settings::Settings;
     use crate::os::signal;
     use crate::say::writer::Writer;
 
     #[test]
     fn a_call_that_comes_after_the_end_keeps_no_lifecycle() {
         let (_, wakeup) = signal::inbox().expect("a socket pair");
-        let settings = Settings { is_test: false, ..Settings::of_test(Options::default(), Location::caller()) };
-        let life = Lifecycle::new(settings, Writer::new(None, true), wakeup);
+        let life = Lifecycle::new(Settings::default(), Writer::new(None, true), wakeup);
         life.call_wakers(|_| ());
         life.notifier.helper.end();
         while life.notifier.helper.is_running() {
