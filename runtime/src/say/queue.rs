@@ -24,7 +24,7 @@ impl Job {
 pub(crate) struct Queue {
     pub(crate) lines: VecDeque<Job>,
     /// Written after all lines, and in any case.
-    pub(crate) reports: VecDeque<Job>,
+    pub(crate) reports: VecDeque<Line>,
     pub(crate) dropped: usize,
     /// What the first thread does, or another thread in its place.
     pub(crate) first: First,
@@ -81,7 +81,7 @@ impl Queue {
     }
 
     /// The next report for the second thread, which is done when there is none.
-    pub(crate) fn next_for_the_second(&mut self) -> Option<Job> {
+    pub(crate) fn next_for_the_second(&mut self) -> Option<Line> {
         let next = self.next_report();
         self.second = if next.is_some() { Second::Writing } else { Second::None };
         next
@@ -91,11 +91,11 @@ impl Queue {
     pub(crate) fn next(&mut self) -> Option<(Job, bool)> {
         match self.lines.pop_front() {
             Some(line) => Some((line, false)),
-            None => self.next_report().map(|report| (report, true)),
+            None => self.next_report().map(|report| (Job::Line(report), true)),
         }
     }
 
-    pub(crate) fn next_report(&mut self) -> Option<Job> {
+    fn next_report(&mut self) -> Option<Line> {
         let next = self.reports.pop_front();
         self.is_reported |= next.is_some();
         next

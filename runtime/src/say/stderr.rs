@@ -42,42 +42,36 @@ pub(crate) fn is_journal() -> bool {
 }
 
 /// Writes to standard error past std's lock, which a stuck thread may hold.
-#[cfg(unix)]
-pub(crate) fn write_past_the_lock(text: &str) -> io::Result<()> {
+pub(crate) fn write_past_the_lock(text: &str) {
     let stderr = io::stderr();
-    sys::from_the_background(|| match stderr.as_fd().try_clone_to_owned() {
-        Ok(own) => write_all(&mut File::from(own), text.as_bytes()),
-        Err(_) => write_all(&mut stderr.lock(), text.as_bytes()),
-    })
-}
-
-/// A console takes UTF-16; std would see to that, under its lock.
-#[cfg(windows)]
-pub(crate) fn write_past_the_lock(text: &str) -> io::Result<()> {
-    let stderr = io::stderr();
+    // A console takes UTF-16; std would see to that, under its lock.
+    #[cfg(windows)]
     if sys::write_to_console(stderr.as_handle(), text) {
-        return Ok(());
+        return;
     }
-    match stderr.as_handle().try_clone_to_owned() {
+    #[cfg(unix)]
+    let own = stderr.as_fd().try_clone_to_owned();
+    #[cfg(windows)]
+    let own = stderr.as_handle().try_clone_to_owned();
+    sys::from_the_background(|| match own {
         Ok(own) => write_all(&mut File::from(own), text.as_bytes()),
         Err(_) => write_all(&mut stderr.lock(), text.as_bytes()),
-    }
+    });
 }
 
-/// Writes all of it to standard error. If that does not block (`O_NONBLOCK`, which all processes with the same pipe
-/// share), this waits for it all the same.
-pub(crate) fn write_all(stderr: &mut impl Write, mut text: &[u8]) -> io::Result<()> {
+/// Writes all of it to standard error; one that is closed is no failure. If it does not block (`O_NONBLOCK`, which all
+/// processes with the same pipe share), this waits for it all the same.
+pub(crate) fn write_all(stderr: &mut dyn Write, mut text: &[u8]) {
     while !text.is_empty() {
         match stderr.write(text) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(0) => return,
             Ok(written) => text = &text[written..],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             #[cfg(unix)]
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 sys::wait_writable(io::stderr().as_fd());
             }
-            Err(error) => return Err(error),
+            Err(_) => return,
         }
     }
-    Ok(())
 }

@@ -5,10 +5,11 @@ use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, PoisonError};
 use std::time::Duration;
 
 use crate::model::budget::LAST_LINES;
+use crate::os::lock::Lock;
 use crate::os::{sys, threads};
 use crate::say::line;
 use crate::say::line::{Level, Line, To};
@@ -27,7 +28,7 @@ const AT_ONCE: usize = 2048;
 pub(crate) struct Writer(Arc<Shared>);
 
 struct Shared {
-    queue: Mutex<Queue>,
+    queue: Lock<Queue>,
     /// There is something to write, or nothing more will come.
     more: Condvar,
     /// Everything was written.
@@ -45,7 +46,7 @@ impl Writer {
     pub(crate) fn new(name: Option<&str>, is_captured: bool) -> Self {
         let (more, empty) = (Condvar::new(), Condvar::new());
         Self(Arc::new(Shared {
-            queue: Mutex::default(),
+            queue: Lock::default(),
             more,
             empty,
             prefix: line::prefix(name),
@@ -94,10 +95,10 @@ impl Writer {
         let lines = self.0.take_plain();
         if !lines.is_empty() {
             let text: String = lines.iter().map(|line| self.0.text(line)).collect();
-            let _ = write_past_the_lock(&text);
-            self.0.lock().first = First::Waits;
+            write_past_the_lock(&text);
+            self.0.queue.lock().first = First::Waits;
         }
-        if self.0.lock().has_more() {
+        if self.0.queue.lock().has_more() {
             self.0.more.notify_one();
         } else {
             self.0.empty.notify_all();
@@ -119,7 +120,7 @@ impl Writer {
     }
 
     fn push(&self, job: Job) {
-        let mut queue = self.0.lock();
+        let mut queue = self.0.queue.lock();
         if queue.lines.len() == WAITING {
             queue.lines.pop_front();
             queue.dropped += 1;
@@ -130,7 +131,7 @@ impl Writer {
     /// Queues the report, which is written after the lines before it, or by a second thread if those do not get
     /// written. Nothing is written after it.
     pub(crate) fn say_report(&self, line: Line) {
-        self.0.lock().reports.push_back(Job::Line(line));
+        self.0.queue.lock().reports.push_back(line);
         self.0.more.notify_one();
     }
 
@@ -140,13 +141,14 @@ impl Writer {
     pub(crate) fn finish(&self, limit: Duration) -> bool {
         self.flush(limit / 2) || {
             self.insist();
-            self.wait(limit / 2, Queue::has_report) || self.is_starved() && self.wait(LAST_LINES, Queue::has_report)
+            let is_starved = || self.0.queue.lock().is_starved(has_room);
+            self.wait(limit / 2, Queue::has_report) || is_starved() && self.wait(LAST_LINES, Queue::has_report)
         }
     }
 
     /// Starts a second thread to write the report, if it is not written yet.
     pub(crate) fn insist(&self) {
-        let mut queue = self.0.lock();
+        let mut queue = self.0.queue.lock();
         if queue.reports.is_empty() || queue.second != Second::None {
             return;
         }
@@ -155,22 +157,14 @@ impl Writer {
         let shared = Arc::clone(&self.0);
         let run = move || {
             // In braces, so that nothing is written under the lock.
-            while let Some(job) = { shared.lock().next_for_the_second() } {
-                if let Some(line) = job.finish() {
-                    let _ = write_past_the_lock(&shared.text(&line));
-                }
+            while let Some(line) = { shared.queue.lock().next_for_the_second() } {
+                write_past_the_lock(&shared.text(&line));
             }
             shared.empty.notify_all();
         };
         if threads::start("graceful-report", Box::new(run)).is_err() {
-            self.0.lock().second = Second::None;
+            self.0.queue.lock().second = Second::None;
         }
-    }
-
-    /// The thread that is to write has not begun, or is in the middle of a report that standard error has room for: the
-    /// machine is overloaded.
-    fn is_starved(&self) -> bool {
-        self.0.lock().is_starved(has_room)
     }
 
     /// From now on, writes past a test harness that captures output.
@@ -183,16 +177,15 @@ impl Writer {
         self.wait(limit, Queue::is_busy)
     }
 
-    fn wait(&self, limit: Duration, pending: impl Fn(&Queue) -> bool) -> bool {
-        let queue = self.0.lock();
-        let pending = |queue: &mut Queue| pending(queue);
-        let waited = self.0.empty.wait_timeout_while(queue, limit, pending);
+    fn wait(&self, limit: Duration, pending: fn(&Queue) -> bool) -> bool {
+        let queue = self.0.queue.lock();
+        let waited = self.0.empty.wait_timeout_while(queue, limit, |queue| pending(queue));
         waited.is_ok_and(|(_, result)| !result.timed_out())
     }
 
     /// Ends the thread once everything was written.
     pub(crate) fn end(&self) {
-        self.0.lock().is_over = true;
+        self.0.queue.lock().is_over = true;
         self.0.more.notify_one();
     }
 }
@@ -204,16 +197,12 @@ impl fmt::Debug for Writer {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// All lines, for another thread to write to standard error, if they are that simple; else none.
     fn take_plain(&self) -> Vec<Line> {
         if self.is_captured.load(Ordering::Relaxed) || subscriber::is_set() {
             return Vec::new();
         }
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         let length = |job: &Job| match job {
             Job::Line(line) if matches!(line.to, To::Either | To::InAnyCase) && line.level != Level::Debug => {
                 let added = self.level(line).len() + self.prefix.len() + 1;
@@ -233,7 +222,7 @@ impl Shared {
 
     /// The thread's loop.
     fn write_all(&self) {
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         loop {
             if queue.first != First::Waits {
                 // Another thread is writing, and notifies this one when it is done.
@@ -248,7 +237,7 @@ impl Shared {
                 if let Some(line) = job.finish() {
                     self.write(&line, is_report);
                 }
-                queue = self.lock();
+                queue = self.queue.lock();
                 queue.first = First::Waits;
             } else if queue.is_over {
                 return;
@@ -274,7 +263,7 @@ impl Shared {
             return;
         }
         let text = self.text(line);
-        let is_too_late = || !is_report && self.lock().is_reported;
+        let is_too_late = || !is_report && self.queue.lock().is_reported;
         if self.is_captured.load(Ordering::Relaxed) {
             if !is_too_late() {
                 eprint!("{text}");
@@ -282,14 +271,14 @@ impl Shared {
             return;
         }
         if is_report {
-            let _ = write_past_the_lock(&text);
+            write_past_the_lock(&text);
             return;
         }
         // Another thread may have kept the lock until after the report.
         let mut stderr = io::stderr().lock();
         if !is_too_late() {
-            // One write, so that other output does not fall into it. A closed stderr is no failure.
-            let _ = write_all(&mut stderr, text.as_bytes());
+            // One write, so that other output does not fall into it.
+            write_all(&mut stderr, text.as_bytes());
         }
     }
 
@@ -325,7 +314,7 @@ mod tests {
         for number in 0..WAITING + 44 {
             writer.say(Line::info(number.to_string()));
         }
-        let mut queue = writer.0.lock();
+        let mut queue = writer.0.queue.lock();
         assert_eq!((queue.lines.len(), queue.dropped), (WAITING, 44));
         let first = queue.next().and_then(|(job, _)| job.finish());
         assert_eq!(first.map(|line| line.text).as_deref(), Some("44"));
@@ -334,15 +323,15 @@ mod tests {
     #[test]
     fn a_writer_that_has_not_begun_its_work_is_starved() {
         let writer = alone();
-        let is_starved = |has_room: bool| writer.0.lock().is_starved(|| has_room);
+        let is_starved = |has_room: bool| writer.0.queue.lock().is_starved(|| has_room);
         assert!(!is_starved(true));
         writer.say(Line::info("a line"));
         assert!(is_starved(false));
-        writer.0.lock().first = First::WritesALine;
+        writer.0.queue.lock().first = First::WritesALine;
         assert!(!is_starved(true));
-        writer.0.lock().second = Second::Started;
+        writer.0.queue.lock().second = Second::Started;
         assert!(is_starved(false));
-        writer.0.lock().second = Second::Writing;
+        writer.0.queue.lock().second = Second::Writing;
         assert!(is_starved(true), "it has taken the report, and nothing is in its way");
         assert!(!is_starved(false), "nobody reads standard error");
     }
@@ -354,7 +343,7 @@ mod tests {
         writer.say(Line::info(line.clone()));
         writer.say(Line::info(line));
         assert!(writer.0.take_plain().is_empty());
-        assert_eq!(writer.0.lock().first, First::Waits);
+        assert_eq!(writer.0.queue.lock().first, First::Waits);
     }
 
     /// Whether the one line is written at once, after `change` to everything else.
@@ -362,9 +351,9 @@ mod tests {
     fn is_written_at_once(line: Line, change: impl FnOnce(&mut Queue)) -> bool {
         let writer = alone();
         writer.push(Job::Line(line));
-        change(&mut writer.0.lock());
+        change(&mut writer.0.queue.lock());
         let taken = writer.0.take_plain();
-        assert_eq!(writer.0.lock().lines.is_empty(), !taken.is_empty());
+        assert_eq!(writer.0.queue.lock().lines.is_empty(), !taken.is_empty());
         !taken.is_empty()
     }
 
@@ -379,7 +368,7 @@ mod tests {
         assert!(!is_written_at_once(line(), |queue| queue.dropped = 1));
         assert!(!is_written_at_once(line(), |queue| {
             let report = Line::report("a report".to_owned());
-            queue.reports.push_back(Job::Line(report));
+            queue.reports.push_back(report);
         }));
         assert!(!is_written_at_once(Line::debug("a detail"), |_| ()));
         assert!(!is_written_at_once(line().to(To::Subscriber), |_| ()));
