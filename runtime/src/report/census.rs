@@ -9,31 +9,14 @@ use crate::life::poll_record::{Poll, Sample, ThreadRecord};
 use crate::life::slots::Parked;
 use crate::model::hook::Progress;
 use crate::model::label::EntryId;
-use crate::model::still_running::Blocking;
-use crate::model::still_running::{Stuck, What};
+use crate::model::still_running::{Blocking, Stuck, What};
 use crate::report::awaits;
-
-impl Blocking {
-    /// Whether this poll blocks its thread: it was under way in one of these samples.
-    pub(crate) fn find<'a>(
-        life: &Lifecycle,
-        samples: impl IntoIterator<Item = &'a Sample>,
-        thread: &Arc<ThreadRecord>,
-        poll: Poll,
-    ) -> Option<Self> {
-        let mut samples = samples.into_iter();
-        let ago = samples.find_map(|sample| sample.since(thread, poll))?;
-        // It may have begun at the very end of its tick.
-        let tick = thread.last_polled(poll.entry);
-        let counted = tick.map_or(Duration::ZERO, |tick| life.time.clock.since(tick + 1));
-        Some(Self { thread: thread.name.clone(), at_least: ago.max(counted) })
-    }
-}
 
 /// What is there now: workers by function, then hooks, main last. `earlier` samples, the earliest first, distinguish a
 /// poll that blocks from one that happens to be under way.
 pub(crate) fn find(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Stuck> {
-    let mut found = workers(life, earlier);
+    let census = Census::now(life, earlier);
+    let mut found = census.workers();
     for hook in life.hooks.seen(life.now()) {
         if hook.progress == Progress::Running {
             found.push(Stuck {
@@ -49,27 +32,14 @@ pub(crate) fn find(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Stuck> {
         }
     }
     if life.members.main.is_alive() {
-        let census = Census::now(life, earlier);
         found.push(census.describe(EntryId::MAIN, What::Main, 1));
     }
     found
 }
 
 /// The workers that are there now.
-pub(crate) fn workers(life: &Lifecycle, earlier: &[&Sample]) -> Vec<Stuck> {
-    let census = Census::now(life, earlier);
-    let mut entries = life.registry.running();
-    // A function whose workers have all ended can still hold a thread: with the destructor of a result.
-    for (_, poll) in &census.polls {
-        if poll.entry != EntryId::MAIN && entries.iter().all(|(entry, ..)| *entry != poll.entry) {
-            entries.extend(life.registry.get(poll.entry).label().map(|label| (poll.entry, label, 1)));
-        }
-    }
-    let mut found = Vec::new();
-    for (entry, label, count) in entries {
-        found.push(census.describe(entry, What::Worker(label), count));
-    }
-    found
+pub(crate) fn workers(life: &Lifecycle) -> Vec<Stuck> {
+    Census::now(life, &[]).workers()
 }
 
 /// Wakes the workers, so that handles note which worker waits for them, and awaits are traced.
@@ -87,10 +57,10 @@ pub(crate) fn ask_waiters(life: &Lifecycle) {
 /// What can be seen of a lifecycle at one moment.
 pub(super) struct Census<'a> {
     pub(super) life: &'a Lifecycle,
-    pub(super) polls: Vec<(Arc<ThreadRecord>, Poll)>,
+    polls: Vec<(Arc<ThreadRecord>, Poll)>,
     pub(super) slots: HashMap<EntryId, Parked>,
     /// Earlier samples, the earliest first, distinguish a poll that blocks from one that happens to be under way.
-    pub(super) earlier: &'a [&'a Sample],
+    earlier: &'a [&'a Sample],
 }
 
 impl<'a> Census<'a> {
@@ -101,34 +71,60 @@ impl<'a> Census<'a> {
         Self { life, polls, slots, earlier }
     }
 
-    fn describe(&self, entry: EntryId, what: What, count: u64) -> Stuck {
-        let mut blocking = Vec::new();
-        let (mut polled, mut first_polls) = (0, 0);
-        for (thread, poll) in self.polls.iter().filter(|(_, poll)| poll.entry == entry) {
-            first_polls += u64::from(poll.slot.is_none());
-            match Blocking::find(self.life, self.earlier.iter().copied(), thread, *poll) {
-                Some(found) => blocking.push(found),
-                None => polled += 1,
+    fn workers(&self) -> Vec<Stuck> {
+        let mut entries = self.life.registry.running();
+        // A function whose workers have all ended can still hold a thread: with the destructor of a result.
+        for (_, poll) in &self.polls {
+            if poll.entry != EntryId::MAIN && entries.iter().all(|(entry, ..)| *entry != poll.entry) {
+                entries.extend(self.life.registry.get(poll.entry).label().map(|label| (poll.entry, label, 1)));
             }
         }
+        entries.into_iter().map(|(entry, label, count)| self.describe(entry, What::Worker(label), count)).collect()
+    }
+
+    fn describe(&self, entry: EntryId, what: What, count: u64) -> Stuck {
+        let is_first = |poll: &Poll| poll.entry == entry && poll.slot.is_none();
+        let first_polls = self.polls.iter().filter(|(_, poll)| is_first(poll)).count() as u64;
+        let blocking = self.blocking(entry);
         let slots = self.slots.get(&entry);
-        let is_hold = matches!(&what, What::Worker(label) if label.is_hold);
+        // A hold is never polled.
+        let (polled, not_started) = match &what {
+            What::Worker(label) if label.is_hold => (count, 0),
+            _ => {
+                let begun = slots.map_or(0, |slots| slots.count) + first_polls;
+                (self.in_poll(entry) - blocking.len() as u64, count.saturating_sub(begun))
+            }
+        };
         Stuck {
             parents: self.life.registry.parents(entry),
             what,
             count,
             oldest: slots.map(|slots| slots.oldest),
-            // A hold is never polled.
-            polled: if is_hold { count } else { polled },
-            not_started: if is_hold {
-                0
-            } else {
-                count.saturating_sub(slots.map_or(0, |slots| slots.count) + first_polls)
-            },
+            polled,
+            not_started,
             // A worker that blocks its thread does not wait to be told to stop.
             untold: slots.map_or(0, |slots| slots.untold).min(count.saturating_sub(blocking.len() as u64)),
             blocking,
         }
+    }
+
+    /// How many of an entry are inside a poll.
+    pub(super) fn in_poll(&self, entry: EntryId) -> u64 {
+        self.polls.iter().filter(|(_, poll)| poll.entry == entry).count() as u64
+    }
+
+    /// The threads that an entry blocks: it was inside the same poll in an earlier sample.
+    pub(super) fn blocking(&self, entry: EntryId) -> Vec<Blocking> {
+        let mut blocking = Vec::new();
+        for (thread, poll) in self.polls.iter().filter(|(_, poll)| poll.entry == entry) {
+            if let Some(ago) = self.earlier.iter().find_map(|sample| sample.since(thread, *poll)) {
+                // It may have begun at the very end of its tick.
+                let tick = thread.last_polled(entry);
+                let counted = tick.map_or(Duration::ZERO, |tick| self.life.time.clock.since(tick + 1));
+                blocking.push(Blocking { thread: thread.name.clone(), at_least: ago.max(counted) });
+            }
+        }
+        blocking
     }
 }
 
@@ -186,8 +182,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(500));
             let sample = life.sample();
             std::thread::sleep(SAME_POLL);
-            let (thread, poll) = &sample.polls[0];
-            let blocking = Blocking::find(&life, [&sample], thread, *poll).expect("it blocks");
+            let blocking = Census::now(&life, &[&sample]).blocking(entry).pop().expect("it blocks");
             assert!(blocking.at_least <= began.elapsed(), "{blocking}");
         });
     }
@@ -196,12 +191,12 @@ mod tests {
     fn what_holds_a_thread_is_named_once_and_main_is_no_worker() {
         let (life, entry) = lifecycle();
         let names = || {
-            let workers = workers(&life, &[]);
+            let workers = workers(&life);
             workers.iter().map(Stuck::tally).collect::<Vec<_>>()
         };
         poll(&life, entry, || {
             assert_eq!(names(), ["consume"], "it runs");
-            let said = workers(&life, &[])[0].to_string();
+            let said = workers(&life)[0].to_string();
             assert!(said.ends_with("still running"), "nothing is known of its poll: {said}");
         });
         life.registry.get(entry).end(0, ExitKind::Returned);

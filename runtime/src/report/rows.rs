@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use crate::life::entry::Entry;
 use crate::model::hook::{HookStage, Progress};
-use crate::model::label::Label;
 use crate::model::policy::OnFailure;
 use crate::model::state::Stage;
 use crate::model::still_running::Blocking;
@@ -135,10 +133,4 @@ pub struct HoldStatus {
     pub live: u64,
     /// How many were taken in all.
     pub taken: u64,
-}
-
-impl HoldStatus {
-    pub(super) fn of(label: &Label, entry: &Entry) -> Self {
-        Self { name: label.name.to_string(), location: label.location(), live: entry.live(), taken: entry.started() }
-    }
 }

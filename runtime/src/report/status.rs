@@ -16,7 +16,6 @@ use crate::model::exit::ExitKind;
 use crate::model::hook::Progress;
 use crate::model::label::{EntryId, Label};
 use crate::model::state::{Cause, State};
-use crate::model::still_running::Blocking;
 use crate::report::census::Census;
 use crate::report::rows::{Activity, HoldStatus, HookStatus, LastFailure, MainStatus, WorkerStatus};
 use crate::say::line::Line;
@@ -188,7 +187,8 @@ impl Status {
         let mut tracked = life.members.workers();
         for (id, label, entry) in life.registry.all() {
             if label.is_hold {
-                let hold = HoldStatus::of(&label, entry);
+                let (name, location) = (label.name.to_string(), label.location());
+                let hold = HoldStatus { name, location, live: entry.live(), taken: entry.started() };
                 tracked = tracked.saturating_sub(usize::try_from(hold.live).unwrap_or(0));
                 status.holds.push(hold);
             } else {
@@ -264,22 +264,20 @@ fn worker(census: &Census<'_>, id: EntryId, label: &Label, entry: &Entry) -> Wor
 }
 
 fn activity(census: &Census<'_>, entry: EntryId) -> Activity {
-    let mut activity = Activity::default();
-    for (thread, poll) in census.polls.iter().filter(|(_, poll)| poll.entry == entry) {
-        activity.in_poll += 1;
-        let blocking = Blocking::find(census.life, census.earlier.iter().copied(), thread, *poll);
-        activity.blocking.extend(blocking);
-    }
-    let slots = census.slots.get(&entry);
-    activity.longest_unpolled = slots.map(|slots| slots.unpolled);
-    activity.since_progress = slots.and_then(|slots| slots.progress);
-    activity.last_polled = if activity.in_poll > 0 {
+    let (in_poll, slots) = (census.in_poll(entry), census.slots.get(&entry));
+    let last_polled = if in_poll > 0 {
         Some(Duration::ZERO)
     } else {
         let tick = census.life.threads.last_polled(census.life.id(), entry);
         tick.map(|tick| census.life.time.clock.since(tick))
     };
-    activity
+    Activity {
+        in_poll,
+        blocking: census.blocking(entry),
+        last_polled,
+        longest_unpolled: slots.map(|slots| slots.unpolled),
+        since_progress: slots.and_then(|slots| slots.progress),
+    }
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ impl Stop {
         if life.members.main.is_alive() && latest.is_none_or(|latest| latest > life.now()) {
             return Next::Wait(latest);
         }
-        let left = census::workers(life, &[]);
+        let left = census::workers(life);
         if !left.is_empty() {
             life.writer.say(lines::main_ended_first(&left));
         }
