@@ -8,24 +8,19 @@ use std::time::Duration;
 const NAMED: usize = 6;
 
 /// The first few, and how many more.
-pub(crate) fn listed(items: impl ExactSizeIterator<Item = String>) -> String {
+pub(crate) fn listed(items: &mut dyn ExactSizeIterator<Item = String>) -> String {
     let more = items.len().saturating_sub(NAMED);
     let mut list = String::new();
     for item in items.take(NAMED) {
-        append(&mut list, &item);
+        if !list.is_empty() {
+            list.push_str(", ");
+        }
+        list.push_str(&item);
     }
     if more > 0 {
         let _ = write!(list, " and {more} more");
     }
     list
-}
-
-/// Adds an item to the end of a list.
-pub(crate) fn append(list: &mut String, item: &str) {
-    if !list.is_empty() {
-        list.push_str(", ");
-    }
-    list.push_str(item);
 }
 
 /// A text from outside, short enough for a line and on one line.
@@ -139,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_long_list_is_cut_and_says_so() {
-        let letters = |n| listed((b'a'..b'a' + n).map(|letter| char::from(letter).into()));
+        let letters = |n| listed(&mut (b'a'..b'a' + n).map(|letter| char::from(letter).into()));
         assert_eq!(letters(6), "a, b, c, d, e, f");
         assert_eq!(letters(8), "a, b, c, d, e, f and 2 more");
     }

@@ -15,17 +15,14 @@ use crate::model::settings::{NO_LIMIT, Settings, Source};
 use crate::model::stall::Why;
 use crate::model::state::{Cause, State};
 use crate::model::still_running::{Cycle, Stuck};
-use crate::model::text::{append, cut, listed, name, of_panic, span};
+use crate::model::text::{cut, listed, name, of_panic, span};
 use crate::os::signal::Signal;
 use crate::say::line::{Level, Line, To};
 
 // ----- start -----
 
 pub(crate) fn started(settings: &Settings) -> Line {
-    let mut signals = String::new();
-    for signal in &settings.signals {
-        append(&mut signals, signal.name());
-    }
+    let signals = settings.signals.iter().map(|signal| signal.name()).collect::<Vec<_>>().join(", ");
     let (timeout, from) = (limit(settings.stop_timeout), settings.stop_timeout_from);
     let (drain, drain_from) = (span(settings.drain), settings.drain_from);
     let half = settings.stop_timeout / 2;
@@ -99,7 +96,7 @@ pub(crate) fn main_ended_first(left: &[Stuck]) -> Line {
 
 pub(crate) fn still_waiting(left: &[Stuck], waited: Duration, remaining: Option<Duration>) -> Line {
     let each = |stuck: &Stuck| format!("{} ({})", stuck.tally(), span(waited));
-    Line::warn(format!("still waiting for: {}", listed(left.iter().map(each))))
+    Line::warn(format!("still waiting for: {}", listed(&mut left.iter().map(each))))
         .after(waited)
         .before(remaining)
         .to(To::InAnyCase)
@@ -126,7 +123,8 @@ pub(crate) fn waits_for_children(
 ) -> Line {
     let what = if is_restart { format!("restart of {worker}") } else { worker.to_owned() };
     let children: Vec<_> = children.collect();
-    let children = if children.is_empty() { "what it has started".to_owned() } else { listed(children.into_iter()) };
+    let children =
+        if children.is_empty() { "what it has started".to_owned() } else { listed(&mut children.into_iter()) };
     Line::warn(format!("{what} waits for {children} ({})", span(waited))).named(worker)
 }
 
@@ -189,7 +187,7 @@ pub(crate) fn exit_function_panicked(function: &str, payload: &(dyn Any + Send))
 }
 
 pub(crate) fn exit_functions_left(left: &[Arc<str>], within: Duration) -> Line {
-    let names = listed(left.iter().map(|function| format!("`{}`", name(function))));
+    let names = listed(&mut left.iter().map(|function| format!("`{}`", name(function))));
     Line::warn(format!("at_exit {names} did not end within {}", span(within)))
 }
 
@@ -263,7 +261,7 @@ pub(crate) fn untracked(tasks: usize) -> String {
 
 /// `consume ×3, crunch, main`.
 pub(crate) fn names(stuck: &[Stuck]) -> String {
-    listed(stuck.iter().map(Stuck::tally))
+    listed(&mut stuck.iter().map(Stuck::tally))
 }
 
 pub(super) fn limit(duration: Duration) -> String {
