@@ -107,6 +107,11 @@ pub(crate) fn span(duration: Duration) -> String {
     }
 }
 
+/// For machines.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// The text in a panic's payload.
 pub(crate) fn of_panic(payload: &(dyn Any + Send)) -> &str {
     match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {

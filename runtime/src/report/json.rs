@@ -1,11 +1,9 @@
 //! The report for machines: one line of JSON. Times are in milliseconds.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
-use crate::model::still_running::Blocking;
-use crate::model::still_running::{Stuck, What};
+use crate::model::still_running::{Blocking, Stuck, What};
+use crate::model::text::millis;
 use crate::report::facts::Facts;
 
 /// The whole report, in no more than `room` bytes.
@@ -78,11 +76,11 @@ impl Report {
             code: facts.code,
             reason: facts.reason(),
             cause: facts.cause.map(ToString::to_string),
-            running_ms: ms(facts.timings.running),
-            took_ms: ms(facts.timings.since_asked()),
-            draining_ms: ms(facts.timings.draining),
-            stopping_ms: ms(facts.timings.stopping),
-            closing_ms: ms(facts.timings.closing),
+            running_ms: millis(facts.timings.running),
+            took_ms: millis(facts.timings.since_asked()),
+            draining_ms: millis(facts.timings.draining),
+            stopping_ms: millis(facts.timings.stopping),
+            closing_ms: millis(facts.timings.closing),
             failures: strings(&facts.failures),
             hints: facts.hints.clone(),
             waits: facts.waits.iter().map(ToString::to_string).collect(),
@@ -112,6 +110,7 @@ impl Report {
 impl Entry {
     fn of(stuck: &Stuck, facts: &Facts<'_>) -> Self {
         let awaits = stuck.awaits(facts.awaits).into_iter();
+        let thread = |one: &Blocking| Thread { thread: one.thread.clone(), at_least_ms: millis(one.at_least) };
         let (kind, at) = match &stuck.what {
             What::Main => ("main", None),
             What::Worker(label) if label.is_hold => ("hold", Some(label.location())),
@@ -123,23 +122,13 @@ impl Entry {
             name: stuck.name(),
             at,
             count: stuck.count,
-            running_ms: stuck.oldest.map(ms),
-            blocking: stuck.blocking.iter().map(Thread::of).collect(),
+            running_ms: stuck.oldest.map(millis),
+            blocking: stuck.blocking.iter().map(thread).collect(),
             awaits: awaits.map(|one| Place { at: one.stack, count: one.count }).collect(),
             not_started: stuck.not_started,
             untold: stuck.untold,
         }
     }
-}
-
-impl Thread {
-    fn of(blocking: &Blocking) -> Self {
-        Self { thread: blocking.thread.clone(), at_least_ms: ms(blocking.at_least) }
-    }
-}
-
-fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::failure::Subject;
 use crate::model::label::Label;
-use crate::model::state::State;
+use crate::model::state::{Cause, State};
 use crate::model::text;
 use crate::os::signal::Signal;
 
@@ -140,7 +140,7 @@ impl Line {
         self
     }
 
-    pub(crate) fn cause(mut self, cause: &impl ToString) -> Self {
+    pub(crate) fn cause(mut self, cause: &Cause) -> Self {
         self.fields.cause = Some(cause.to_string());
         self
     }
@@ -152,13 +152,13 @@ impl Line {
 
     /// How long it took, or has taken so far.
     pub(crate) fn after(mut self, elapsed: Duration) -> Self {
-        self.fields.elapsed_ms = Some(ms(elapsed));
+        self.fields.elapsed_ms = Some(text::millis(elapsed));
         self
     }
 
     /// What is left of the budget, if there is an end to it.
     pub(crate) fn before(mut self, remaining: Option<Duration>) -> Self {
-        self.fields.remaining_ms = remaining.map(ms);
+        self.fields.remaining_ms = remaining.map(text::millis);
         self
     }
 
@@ -166,8 +166,4 @@ impl Line {
         self.fields.code = Some(code);
         self
     }
-}
-
-fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::text::{name, span};
+use crate::model::text::{millis, name, span};
 use crate::report::rows::{Activity, LastFailure, WorkerStatus};
 use crate::report::status::Status;
 
@@ -105,8 +104,8 @@ fn main(status: &Status) -> Row {
         live: 1,
         is_blocked: !status.main.activity.blocking.is_empty(),
         doing: doing(&status.main.activity),
-        oldest: Some(ms(status.uptime)),
-        polled: status.main.activity.last_polled.map(ms),
+        oldest: Some(millis(status.uptime)),
+        polled: status.main.activity.last_polled.map(millis),
         ..Row::default()
     }
 }
@@ -138,12 +137,12 @@ fn row(kind: &WorkerStatus) -> Row {
         live: kind.live,
         is_blocked: !kind.activity.blocking.is_empty(),
         doing: now,
-        oldest: kind.oldest.map(ms),
-        polled: kind.activity.last_polled.filter(|_| kind.live > 0).map(ms),
+        oldest: kind.oldest.map(millis),
+        polled: kind.activity.last_polled.filter(|_| kind.live > 0).map(millis),
         restarts: kind.restarted,
         restarts_lately: kind.restarted_lately,
         ended,
-        failure: kind.last_failure.as_ref().map(|failure| (failure.text.clone(), ms(failure.ago))),
+        failure: kind.last_failure.as_ref().map(|failure| (failure.text.clone(), millis(failure.ago))),
     }
 }
 
@@ -165,8 +164,4 @@ fn doing(activity: &Activity) -> String {
 pub(super) fn path(kind: &WorkerStatus) -> String {
     let parents = kind.parents.iter().map(String::as_str);
     parents.chain([&*name(&kind.name)]).collect::<Vec<_>>().join(" > ")
-}
-
-pub(super) fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

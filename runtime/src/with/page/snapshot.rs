@@ -9,12 +9,12 @@ use crate::life::lifecycle::Lifecycle;
 use crate::model::hook::{HookStage, Progress};
 use crate::model::state::State;
 use crate::model::still_running::Blocking;
-use crate::model::text::{name, span};
+use crate::model::text::{millis, name, span};
 use crate::report::rows::HookStatus;
 use crate::report::status::Status;
 use crate::with::page::chart::{Bar, Chart};
 use crate::with::page::facts::End;
-use crate::with::page::kinds::{ROWS, Row, ms, path, rows};
+use crate::with::page::kinds::{ROWS, Row, path, rows};
 use crate::with::page::svg::svg;
 
 /// The time from an event to the sample for the next one.
@@ -169,13 +169,13 @@ impl View {
         let blocked = blocked(status);
         let alive = life.members.count();
         viewers.note_alive(alive);
-        let noted = viewers.alive_lately().into_iter().map(|(ago, alive)| (ms(ago), alive));
+        let noted = viewers.alive_lately().into_iter().map(|(ago, alive)| (millis(ago), alive));
         let end = End::of(life, is_over);
         Self {
             name: end.service.clone(),
             state: status.state.to_string(),
-            since: viewers.entered().map_or_else(|| ms(status.uptime), |at| ms(at.elapsed())),
-            up: ms(status.uptime),
+            since: viewers.entered().map_or_else(|| millis(status.uptime), |at| millis(at.elapsed())),
+            up: millis(status.uptime),
             is_ready: status.state == State::Ready,
             stop: Stop::of(life, status, &end),
             blocked,
@@ -204,22 +204,22 @@ impl Stop {
     fn of(life: &Lifecycle, status: &Status, end: &End) -> Option<Self> {
         let chart = Chart::of(status, main_ended(life))?;
         let budget = life.phase.budget()?;
-        let since_asked = |at: tokio::time::Instant| ms(at.saturating_duration_since(budget.asked()));
-        let budget = budget.total().zip(budget.abort_at()).map(|(total, abort)| [ms(total), since_asked(abort)]);
+        let since_asked = |at: tokio::time::Instant| millis(at.saturating_duration_since(budget.asked()));
+        let budget = budget.total().zip(budget.abort_at()).map(|(total, abort)| [millis(total), since_asked(abort)]);
         let span_of = |bar: &Bar| Span {
             name: bar.name.clone(),
             at: bar.place.clone(),
-            from: ms(bar.from),
-            to: ms(bar.to),
+            from: millis(bar.from),
+            to: millis(bar.to),
             note: bar.note.clone(),
-            waited_for: ms(bar.waited_for),
+            waited_for: millis(bar.waited_for),
         };
         Some(Self {
-            spent: ms(status.timings.since_asked()),
+            spent: millis(status.timings.since_asked()),
             budget,
             held_up_by: chart.held_up_by.as_ref().map(|(what, long)| (what.clone(), span(*long))),
             notes: end.notes.clone(),
-            events: chart.marks.iter().map(|mark| (mark.name.clone(), ms(mark.at))).collect(),
+            events: chart.marks.iter().map(|mark| (mark.name.clone(), millis(mark.at))).collect(),
             bars: chart.bars.iter().map(span_of).collect(),
             picture: svg(&chart, end, false),
             cause: chart.cause,
@@ -232,7 +232,7 @@ fn blocked(status: &Status) -> Vec<Blocked> {
     let mut blocked = Vec::new();
     let mut add = |name: &str, at: &str, blocking: &Blocking| {
         let (name, at, thread) = (name.to_owned(), at.to_owned(), blocking.thread.clone());
-        blocked.push(Blocked { name, at, thread, long: ms(blocking.at_least) });
+        blocked.push(Blocked { name, at, thread, long: millis(blocking.at_least) });
     };
     status.main.activity.blocking.iter().for_each(|blocking| add("main", "", blocking));
     for worker in &status.workers {
@@ -249,8 +249,8 @@ impl Hook {
             stage: hook.stage,
             progress: hook.progress.to_string(),
             is_bad: !matches!(hook.progress, Progress::Waiting | Progress::Running | Progress::Done),
-            began: hook.began.map(ms),
-            took: hook.took.map(ms),
+            began: hook.began.map(millis),
+            took: hook.took.map(millis),
         }
     }
 }
