@@ -30,10 +30,8 @@ fn remember(known: Known) {
 pub(crate) fn of<E: 'static>(error: &E) -> Option<&(dyn Error + 'static)> {
     type Boxed = Box<dyn Error + Send + Sync>;
     let any: &dyn Any = error;
-    if let Some(error) = any.downcast_ref::<BoxError>() {
-        return error.source();
-    }
-    if let Some(error) = any.downcast_ref::<Boxed>() {
+    let boxed = any.downcast_ref::<BoxError>().map(|error| &error.0);
+    if let Some(error) = boxed.or_else(|| any.downcast_ref::<Boxed>()) {
         return error.source();
     }
     let find = KNOWN.lock().iter().find(|(id, _)| *id == TypeId::of::<E>()).map(|(_, find)| *find);

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::collections::HashSet;
 use std::process::ExitCode;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::Id;
@@ -137,7 +137,7 @@ struct List {
 
 impl Failures {
     pub(crate) fn add(&self, failure: Failure) {
-        let mut list = self.lock();
+        let mut list = self.0.lock();
         list.code.get_or_insert(failure.code);
         if list.kept.len() < KEPT {
             list.kept.push(failure);
@@ -149,25 +149,25 @@ impl Failures {
 
     /// The deadline passed, or an interrupt forced the exit: `code`, unless something had failed before.
     pub(crate) fn settle(&self, code: u8) -> u8 {
-        let mut list = self.lock();
+        let mut list = self.0.lock();
         list.settled |= list.code.is_none();
         *list.code.get_or_insert(code)
     }
 
     /// The failure that decided the exit code, if it was one.
     pub(crate) fn decisive(&self) -> Option<Failure> {
-        let list = self.lock();
+        let list = self.0.lock();
         list.kept.first().filter(|_| !list.settled).cloned()
     }
 
     /// The exit code as it stands.
     pub(crate) fn code(&self) -> u8 {
-        self.lock().code.unwrap_or(0)
+        self.0.lock().code.unwrap_or(0)
     }
 
     /// This task's handle has returned its failure.
     pub(crate) fn observe(&self, task: Id) {
-        let mut list = self.lock();
+        let mut list = self.0.lock();
         if list.kept.iter().any(|failure| failure.task == Some(task)) {
             list.observed.push(task);
         } else if list.unobserved.remove(&task) {
@@ -177,26 +177,22 @@ impl Failures {
 
     /// Whether nothing failed, or nothing but main's own result.
     pub(crate) fn are_mains_alone(&self) -> bool {
-        let list = self.lock();
+        let list = self.0.lock();
         list.more == 0 && list.kept.iter().all(Failure::is_mains) && !list.settled
     }
 
     /// What was kept, and how many more there were.
     pub(crate) fn list(&self) -> (Vec<Failure>, usize) {
-        let list = self.lock();
+        let list = self.0.lock();
         (list.kept.clone(), list.more)
     }
 
     /// The kept failures that no handle has returned, and how many more of those there were.
     pub(crate) fn unobserved(&self) -> (Vec<Failure>, usize) {
-        let list = self.lock();
+        let list = self.0.lock();
         let taken = |failure: &&Failure| failure.task.is_none_or(|task| !list.observed.contains(&task));
         let kept = list.kept.iter().filter(taken).cloned().collect();
         (kept, list.more - list.more_observed)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, List> {
-        self.0.lock()
     }
 }
 

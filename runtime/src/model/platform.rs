@@ -10,8 +10,8 @@ pub(crate) struct Platform {
     variable: &'static str,
     /// What that is, if it matters.
     value: Option<&'static str>,
-    /// From the request for the stop to SIGKILL, in seconds, unless that was set.
-    grace: u64,
+    /// From the request for the stop to SIGKILL, unless that was set.
+    pub(crate) grace: Duration,
     /// What sets it, if anything does.
     pub(crate) setting: Option<&'static str>,
 }
@@ -33,7 +33,7 @@ const PLATFORMS: [Platform; 8] = [
 
 impl Platform {
     const fn new(name: &'static str, variable: &'static str, grace: u64, setting: Option<&'static str>) -> Self {
-        Self { name, variable, value: None, grace, setting }
+        Self { name, variable, value: None, grace: Duration::from_secs(grace), setting }
     }
 
     /// The platform whose variable is there.
@@ -43,10 +43,6 @@ impl Platform {
             variable(platform.variable).is_some_and(is_there)
         };
         PLATFORMS.into_iter().find(is_it)
-    }
-
-    pub(crate) fn grace(&self) -> Duration {
-        Duration::from_secs(self.grace)
     }
 }
 

@@ -5,13 +5,11 @@
 //! abort, and another one before the process ends. A stop grants this once: a process that is stopped again and again
 //! does not outlive its budget by more.
 
-use std::sync::MutexGuard;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::model::budget::{LATE, MOMENT};
-
 use crate::os::lock::Lock;
 
 /// When the process went on after a stall.
@@ -67,7 +65,7 @@ impl Stall {
         if late < LATE {
             return None;
         }
-        let mut last = self.lock();
+        let mut last = self.0.lock();
         // Due before the last stall ended: the same stall, noticed by another thread.
         if last.is_used || last.ended.is_some_and(|ended| due <= ended) {
             return None;
@@ -78,17 +76,13 @@ impl Stall {
 
     /// `moment`, or later if the process stood still.
     pub(crate) fn put_off(&self, moment: Instant, turn: Grace) -> Instant {
-        let mut last = self.lock();
+        let mut last = self.0.lock();
         let Some(ended) = last.ended else {
             return moment;
         };
         let earliest = ended + MOMENT * turn as u32;
         last.is_used |= earliest > moment;
         moment.max(earliest)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Standstill> {
-        self.0.lock()
     }
 }
 
