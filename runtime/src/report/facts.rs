@@ -75,13 +75,14 @@ impl<'a> Facts<'a> {
             && report.stuck.is_empty()
             && !report.is_held_up;
         let mut hints = Vec::new();
-        for (holds, hint) in [(report.is_held_up, lines::HELD_UP), (is_late_at_the_end, lines::HELD_UP_AT_THE_END)] {
-            if holds {
-                hints.push(hint.to_owned());
-            }
+        hints.extend(report.is_held_up.then_some(lines::HELD_UP));
+        hints.extend(is_late_at_the_end.then_some(lines::HELD_UP_AT_THE_END));
+        hints.extend(&report.mains_hints);
+        let mut hints: Vec<_> = hints.into_iter().map(str::to_owned).collect();
+        let replaced = if life.settings.is_test { Vec::new() } else { signal::replaced() };
+        if !replaced.is_empty() {
+            hints.push(signals::replaced(&replaced));
         }
-        hints.extend(report.mains_hints.iter().map(|&hint| hint.to_owned()));
-        hints.extend(handlers_replaced(life));
         Self {
             code,
             cause: life.phase.cause(),
@@ -110,20 +111,11 @@ impl<'a> Facts<'a> {
 
     /// Why the exit code is what it is.
     pub(crate) fn reason(&self) -> String {
-        match self.first() {
-            Some(first) => first.reason(),
-            None => lines::reason_of(self.code).to_owned(),
-        }
+        self.first().map_or_else(|| lines::reason_of(self.code).to_owned(), Failure::reason)
     }
 
     /// How the time of the stop was spent.
     pub(crate) fn parts(&self) -> [(&'static str, Duration); 3] {
         [("draining", self.timings.draining), ("stopping", self.timings.stopping), ("closing", self.timings.closing)]
     }
-}
-
-/// The hint that other handlers have replaced ours.
-fn handlers_replaced(life: &Lifecycle) -> Option<String> {
-    let replaced = if life.settings.is_test { Vec::new() } else { signal::replaced() };
-    (!replaced.is_empty()).then(|| signals::replaced(&replaced))
 }

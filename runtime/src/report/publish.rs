@@ -18,15 +18,6 @@ use crate::work::hook;
 /// output.
 pub(crate) const LONGEST: usize = 2048;
 
-/// The whole report.
-fn line(facts: &Facts<'_>, format: Format, prefix: &str) -> Line {
-    match format {
-        Format::Text => Line::report(text::text(facts, LONGEST, prefix.len())),
-        #[cfg(feature = "serde")]
-        Format::Json => Line::report(json::json(facts, LONGEST)).to(To::Raw),
-    }
-}
-
 /// Whether there is more to say than main's own exit code. A machine that asked for JSON gets its line for that too.
 pub(crate) fn is_needed(life: &Lifecycle) -> bool {
     let diagnostics = &life.diagnostics;
@@ -56,7 +47,11 @@ pub(crate) fn publish(life: &Arc<Lifecycle>, code: u8, untracked: usize) {
         let facts = Facts::new(life, report, code, untracked);
         let took = facts.timings.since_asked();
         life.writer.say(lines::ended(code, &facts.reason(), took));
-        life.writer.say_report(line(&facts, life.settings.report, life.writer.prefix()));
+        life.writer.say_report(match life.settings.report {
+            Format::Text => Line::report(text::text(&facts, LONGEST, life.writer.prefix().len())),
+            #[cfg(feature = "serde")]
+            Format::Json => Line::report(json::json(&facts, LONGEST)).to(To::Raw),
+        });
         #[cfg(feature = "page")]
         life.listeners.viewers.begin();
     });

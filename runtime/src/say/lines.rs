@@ -9,7 +9,7 @@ use crate::model::awaits::Await;
 use crate::model::budget::Budget;
 use crate::model::failure;
 use crate::model::failure::Subject;
-use crate::model::hook::Progress;
+use crate::model::hook::{HookStage, Progress};
 use crate::model::label::Label;
 use crate::model::settings::{NO_LIMIT, Settings, Source};
 use crate::model::stall::Why;
@@ -35,8 +35,8 @@ pub(crate) fn started(settings: &Settings) -> Line {
 /// The budget is no shorter than what the platform grants: SIGKILL comes first. Where that can be set and the budget
 /// was, both may well be right.
 pub(crate) fn killed_before_the_deadline(settings: &Settings) -> Option<Line> {
-    let platform = settings.platform.filter(|platform| settings.stop_timeout >= platform.grace())?;
-    let (name, grace, budget) = (platform.name, span(platform.grace()), limit(settings.stop_timeout));
+    let platform = settings.platform.filter(|platform| settings.stop_timeout >= platform.grace)?;
+    let (name, grace, budget) = (platform.name, span(platform.grace), limit(settings.stop_timeout));
     let (unless, what) = match platform.setting {
         Some(setting) => (format!(" unless {setting} says otherwise"), format!("set {setting}, or ")),
         None => (String::new(), String::new()),
@@ -152,12 +152,9 @@ pub(crate) fn state_changed(state: State) -> Line {
     Line::debug(format!("state: {state}")).state(state)
 }
 
-pub(crate) fn hook_ended(subject: &Subject, progress: Progress, took: Duration) -> Line {
-    let (stage, hook) = match subject {
-        Subject::Hook(stage, hook) => (stage.to_string(), name(hook)),
-        _ => (String::new(), subject.name()),
-    };
-    Line::debug(format!("{stage} hook `{hook}`: {progress} after {}", span(took))).by(subject).after(took)
+pub(crate) fn hook_ended(stage: HookStage, hook: &Arc<str>, progress: Progress, took: Duration) -> Line {
+    let line = Line::debug(format!("{stage} hook `{}`: {progress} after {}", name(hook), span(took)));
+    line.by(&Subject::Hook(stage, Arc::clone(hook))).after(took)
 }
 
 /// What is aborted now, because time is out.

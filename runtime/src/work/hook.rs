@@ -197,8 +197,7 @@ pub(crate) fn start_last(life: &Arc<Lifecycle>, stage: HookStage, until: Option<
             };
             let progress = progress(&outcome);
             if let Some(took) = life.hooks.end(id, progress, life.now()) {
-                let subject = Subject::Hook(stage, Arc::clone(&name));
-                life.writer.say(lines::hook_ended(&subject, progress, took));
+                life.writer.say(lines::hook_ended(stage, &name, progress, took));
             }
             if let Err(how) = outcome {
                 note(&life, stage, name, how);
