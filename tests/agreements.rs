@@ -309,7 +309,7 @@ fn whoever_has_left_is_not_woken_for_the_next_in_its_place() {
             let seats = Arc::clone(&seats);
             let waker = Waker::from(Arc::clone(&new));
             thread::spawn(move || {
-                seats.leave(first);
+                seats.leave(first, false);
                 let second = seats.take(0, EntryId, Stage::Main, None, &Kin::NONE, None);
                 // The old key is no longer valid.
                 seats.set_waker(first, &waker);
@@ -351,12 +351,12 @@ fn an_old_key_says_how_it_was_left_until_the_place_is_anothers() {
         let stage = CancellationToken::new();
         let take = || seats.take(0, EntryId, Stage::Main, None, &Kin::NONE, None);
         let first = take();
-        seats.leave(first);
+        seats.leave(first, false);
         assert!(!seats.is_stopped(first));
 
         let second = take();
         seats.own_token(second, &stage).cancel();
-        seats.leave(second);
+        seats.leave(second, false);
         assert!(seats.is_stopped(second));
         assert!(!seats.is_stopped(first));
     });

@@ -38,14 +38,38 @@ const SINGLED_OUT: u32 = 1 << 11;
 const DRAINED: u32 = 1 << 12;
 /// A worker was aborted through its handle, or as one below another, and has yet to learn it.
 const ABORT_PENDING: u32 = 1 << 13;
-/// Always set: a caller with its own token never takes the fast path.
+/// Always set: a caller that may have its own token never takes the fast path.
 const ALWAYS: u32 = 1 << 31;
 
-/// The bits of the word that, if any is set, make a caller of this stage check whether it is stopping. A caller that
-/// can be stopped apart from its stage always checks.
-#[inline]
-pub(crate) const fn disturbances(stage: Stage, scoped: bool) -> u32 {
-    if scoped { ALWAYS } else { CANCELLED << stage.index() | SINGLED_OUT }
+/// The bits of the word that concern one worker. While none is set, it is neither stopping nor aborted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Interest(u32);
+
+impl Interest {
+    /// Those of an abort, whatever the stage.
+    const ABORTS: u32 = (ABORTING * 0b1111) | ABORT_PENDING;
+
+    /// That of a worker of this stage. One that is `scoped` may be stopped apart from its stage, and always checks.
+    #[inline]
+    pub(crate) const fn of(stage: Stage, scoped: bool) -> Self {
+        let always = (scoped as u32) << ALWAYS.trailing_zeros();
+        Self((CANCELLED | ABORTING) << stage.index() | SINGLED_OUT | ABORT_PENDING | always)
+    }
+
+    /// The same of a worker that is scoped.
+    pub(crate) fn scoped(self) -> Self {
+        Self(self.0 | ALWAYS)
+    }
+
+    #[inline]
+    pub(crate) fn is_scoped(self) -> bool {
+        self.0 & ALWAYS != 0
+    }
+
+    pub(crate) fn stage(self) -> Stage {
+        let is_of = |stage: &Stage| self.0 & CANCELLED << stage.index() != 0;
+        Stage::ALL.into_iter().find(is_of).unwrap_or_default()
+    }
 }
 
 /// The bits of the word that, if any is set, make a layer of this stage refuse requests: the stop would not wait for
@@ -123,10 +147,16 @@ impl Phase {
         self.joined_at.get().copied()
     }
 
-    /// Whether none of these [`disturbances`] or refusals has come.
+    /// Whether none of these [`refusals`] has come.
+    #[cfg(feature = "tower")]
+    pub(crate) fn refuses_nothing(&self, refusals: u32) -> bool {
+        self.word.load(Ordering::Acquire) & refusals == 0
+    }
+
+    /// Whether this worker need not check whether it is stopping.
     #[inline]
-    pub(crate) fn is_undisturbed(&self, disturbances: u32) -> bool {
-        self.word.load(Ordering::Acquire) & disturbances == 0
+    pub(crate) fn is_undisturbed(&self, interest: Interest) -> bool {
+        self.word.load(Ordering::Acquire) & interest.0 & !Interest::ABORTS == 0
     }
 
     /// Whether this stage was told to stop.
@@ -139,17 +169,16 @@ impl Phase {
         self.word.load(Ordering::Acquire) & ABORTING << stage.index() != 0
     }
 
-    /// Whether a worker of this stage has to look, before it is polled, into whether it is aborted.
+    /// Whether this worker has to look, before it is polled, into whether it is aborted.
     #[inline]
-    pub(crate) fn may_be_aborted(&self, stage: Stage) -> bool {
-        self.word.load(Ordering::Acquire) & (ABORTING << stage.index() | ABORT_PENDING) != 0
+    pub(crate) fn may_be_aborted(&self, interest: Interest) -> bool {
+        self.word.load(Ordering::Acquire) & interest.0 & Interest::ABORTS != 0
     }
 
-    /// Whether a worker of this stage ends as if it were alone: nothing tells it, or another, to stop.
+    /// Whether nothing tells this worker to stop or to end, nor another one apart from its stage. Never where it is scoped.
     #[inline]
-    pub(crate) fn is_quiet(&self, stage: Stage) -> bool {
-        let aborts = ABORTING << stage.index() | ABORT_PENDING;
-        self.is_undisturbed(disturbances(stage, false) | aborts)
+    pub(crate) fn is_quiet(&self, interest: Interest) -> bool {
+        self.word.load(Ordering::Acquire) & interest.0 == 0
     }
 
     pub(crate) fn set_abort_pending(&self) {
@@ -232,5 +261,38 @@ impl Phase {
         let raise = |word: u32| Some(word & !STATE | flags | (word & STATE).max(to as u32));
         let before = self.word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, raise);
         before.is_ok_and(|before| before & STATE < to as u32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_looks_closer_for_its_own_stage_and_for_single_workers_alone() {
+        for (stage, other) in Stage::ALL.into_iter().flat_map(|stage| Stage::ALL.map(|other| (stage, other))) {
+            let (interest, concerned) = (Interest::of(stage, false), stage == other);
+            let seen = |act: &dyn Fn(&Phase)| {
+                let phase = Phase::default();
+                act(&phase);
+                (!phase.is_undisturbed(interest), phase.may_be_aborted(interest), !phase.is_quiet(interest))
+            };
+            assert_eq!(seen(&|phase| phase.cancel(&[other])), (concerned, false, concerned));
+            assert_eq!(seen(&|phase| phase.abort(&[other])), (concerned, concerned, concerned));
+            assert_eq!(seen(&Phase::single_out), (true, false, true));
+            assert_eq!(seen(&Phase::set_abort_pending), (false, true, true));
+            assert_eq!(seen(&Phase::end_drain), (false, false, false));
+        }
+    }
+
+    #[test]
+    fn a_worker_that_may_have_a_token_always_looks_closer_whether_it_is_stopping() {
+        for stage in Stage::ALL {
+            let (plain, scoped) = (Interest::of(stage, false), Interest::of(stage, true));
+            assert_eq!((plain.stage(), scoped.stage(), plain.scoped()), (stage, stage, scoped));
+            let phase = Phase::default();
+            assert!(phase.is_undisturbed(plain) && !phase.is_undisturbed(scoped));
+            assert!(!phase.may_be_aborted(scoped));
+        }
     }
 }

@@ -37,6 +37,15 @@ struct Names {
 impl Registry {
     #[inline]
     pub(crate) fn get(&self, id: EntryId) -> &Entry {
+        // The number of a name given at run time is none of the first, in this form.
+        match self.functions.first.get(id.to_bits() as usize) {
+            Some(entry) => entry,
+            None => self.far(id),
+        }
+    }
+
+    #[cold]
+    fn far(&self, id: EntryId) -> &Entry {
         let table = if id.is_named() { &self.named } else { &self.functions };
         table.get(id.number())
     }

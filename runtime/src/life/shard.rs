@@ -122,6 +122,7 @@ impl Hasher for IdHasher {
 
 impl Place {
     /// Empties the place. The old key does not open it again.
+    #[inline]
     pub(crate) fn vacate(&mut self) -> Option<Slot> {
         let slot = self.slot.take()?;
         self.taken = self.taken.checked_add(1).unwrap_or(NonZeroU32::MIN);
@@ -131,6 +132,7 @@ impl Place {
 
 impl Shard {
     /// An empty place.
+    #[inline]
     pub(crate) fn free_place(&mut self) -> u32 {
         if let Some(index) = self.free.pop() {
             return index;
@@ -140,8 +142,26 @@ impl Shard {
     }
 
     /// The place a key opens.
+    #[inline]
     pub(crate) fn place(&mut self, key: SlotKey) -> Option<&mut Place> {
         self.places.get_mut(key.index() as usize).filter(|place| place.taken.get() == key.taken())
+    }
+
+    /// The index is there: this task has the place.
+    #[cold]
+    pub(crate) fn note_task(&mut self, task: Option<Id>, index: u32) {
+        if let (Some(by_task), Some(task)) = (&mut self.by_task, task) {
+            by_task.insert(task, index);
+        }
+    }
+
+    /// This task has left the place.
+    #[cold]
+    pub(crate) fn forget(&mut self, task: Option<Id>, index: u32) {
+        self.progress.remove(&index);
+        if let (Some(by_task), Some(task)) = (&mut self.by_task, task) {
+            by_task.remove(&task);
+        }
     }
 
     /// The slot of a task. The first call builds the index.

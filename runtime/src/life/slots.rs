@@ -53,6 +53,7 @@ pub(crate) struct Slots {
 
 impl Slots {
     /// Takes a slot in the shard this thread prefers, for a worker that is woken by this waker, if it has one yet.
+    #[inline]
     pub(crate) fn take(
         &self,
         preferred: u32,
@@ -65,8 +66,8 @@ impl Slots {
         let (number, now) = (preferred % SHARDS, Moment::now());
         let mut shard = self.lock(number as usize);
         let index = shard.free_place();
-        if let (Some(by_task), Some(task)) = (&mut shard.by_task, task) {
-            by_task.insert(task, index);
+        if shard.by_task.is_some() {
+            shard.note_task(task, index);
         }
         let place = &mut shard.places[index as usize];
         place.slot = Some(Slot {
@@ -100,20 +101,20 @@ impl Slots {
         }
     }
 
-    pub(crate) fn leave(&self, key: SlotKey) {
+    /// The worker is gone. `is_quiet`: no worker was stopped apart from its stage, so this one was not. Code that stops one
+    /// notes that before it searches the slots: a worker that it stops now has ended before.
+    #[inline]
+    pub(crate) fn leave(&self, key: SlotKey, is_quiet: bool) {
         let mut shard = self.lock(key.shard());
         let Some(slot) = shard.place(key).and_then(Place::vacate) else {
             return;
         };
         shard.free.push(key.index());
-        if !shard.progress.is_empty() {
-            shard.progress.remove(&key.index());
-        }
-        if let (Some(by_task), Some(task)) = (&mut shard.by_task, slot.task) {
-            by_task.remove(&task);
+        if !shard.progress.is_empty() || shard.by_task.is_some() {
+            shard.forget(slot.task, key.index());
         }
         drop(shard);
-        let was_stopped = slot.is_stopped_by_flag();
+        let was_stopped = !is_quiet && slot.is_stopped_by_flag();
         if was_stopped || slot.has_token {
             self.tokens[key.shard()].leave(key.index(), key.generation(), was_stopped);
         }
@@ -182,15 +183,17 @@ impl Slots {
                 let shard = self.lock(number);
                 let rest = shard.places.get(from..).unwrap_or_default();
                 let batch = &rest[..rest.len().min(BATCH)];
-                for (place, waker) in batch.iter().zip(&mut wakers) {
-                    let slot = place.slot.as_ref();
-                    let meant = slot.filter(|slot| are_meant(slot.entry, slot.stage));
-                    *waker = meant.and_then(|slot| slot.waker.clone());
+                let slots = batch.iter().filter_map(|place| place.slot.as_ref());
+                let meant = slots.filter(|slot| are_meant(slot.entry, slot.stage));
+                let mut found = 0;
+                for (waker, place) in meant.filter_map(|slot| slot.waker.as_ref()).zip(&mut wakers) {
+                    *place = Some(waker.clone());
+                    found += 1;
                 }
                 from += batch.len();
                 let done = batch.len() == rest.len();
                 drop(shard);
-                for waker in wakers.iter_mut().filter_map(Option::take) {
+                for waker in wakers[..found].iter_mut().filter_map(Option::take) {
                     waker.wake();
                 }
                 if done {
@@ -229,6 +232,7 @@ impl Slots {
         self.lock(key.shard()).place(key).and_then(|place| place.slot.as_mut()).map(act)
     }
 
+    #[inline]
     fn lock(&self, shard: usize) -> MutexGuard<'_, Shard> {
         self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
     }

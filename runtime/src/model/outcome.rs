@@ -72,6 +72,7 @@ impl Outcome for () {
     type Success = ();
     type Error = Infallible;
 
+    #[inline]
     fn into_result(self) -> Result<(), Self::Error> {
         Ok(())
     }
@@ -105,6 +106,7 @@ impl<T: Returned, E: fmt::Debug + Returned> Outcome for Result<T, E> {
     type Success = T;
     type Error = E;
 
+    #[inline]
     fn into_result(self) -> Self {
         self
     }

@@ -251,7 +251,7 @@ pub(crate) async fn track_main<F: Future>(life: &Arc<Lifecycle>, main: F) -> Exi
     let completion = main.as_mut().await;
     // A destructor of main's that panics is noted by its registration, and ends nothing else.
     outcome::discard(main);
-    completion.take()
+    completion.take().map_or_else(|exit| exit, Exit::Returned)
 }
 
 /// The signal to die of: it caused the stop, `reraise` is set, and nothing failed but main.

@@ -82,6 +82,7 @@ fn verdict<T>(life: &Lifecycle, exit: Exit<T>) -> T {
 #[cfg(test)]
 pub(crate) mod unit {
     use super::*;
+    use crate::life::phase::Interest;
     use crate::life::scope::Kin;
     use crate::model::label::EntryId;
     use crate::model::state::Stage;
@@ -97,7 +98,7 @@ pub(crate) mod unit {
 
     /// Runs `during` as if this thread were polling a worker of this entry.
     pub(crate) fn poll(life: &Arc<Lifecycle>, entry: EntryId, during: impl FnOnce()) {
-        let worker = Current { entry, slot: None, stage: Stage::Main, scoped: false };
+        let worker = Current { entry, slot: None, interest: Interest::of(Stage::Main, false) };
         current::polling(life, worker, &mut Kin::default(), WakerId::NONE, during);
     }
 }

@@ -47,7 +47,7 @@ impl Caller {
 
     /// The own token of the worker, or of main, that is being polled here.
     pub(crate) fn own_token(&self, current: Current) -> CancellationToken {
-        let token = parking::own_token(&self.life, current.stage, current::slot(&self.life, current));
+        let token = parking::own_token(&self.life, current.stage(), current::slot(&self.life, current));
         current::scoped(&self.life, &token);
         token
     }
@@ -55,7 +55,7 @@ impl Caller {
     /// The stage the caller's token belongs to.
     #[inline]
     pub(crate) fn stage(&self) -> Stage {
-        self.current.map_or(Stage::Main, |current| current.stage)
+        self.current.map_or(Stage::Main, |current| current.stage())
     }
 
     /// The worker, unless the caller is main or none.

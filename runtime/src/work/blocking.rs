@@ -25,11 +25,12 @@ pub(crate) fn run<T>(
     code: impl FnOnce() -> T,
     settle: impl FnOnce(T) -> Judged<T>,
 ) -> Completion<T> {
-    if registration.is_aborted() {
+    let interest = registration.interest();
+    if registration.is_aborted(interest) {
         return Completion::of_exit(Exit::Aborted, registration.life(), registration.entry);
     }
     registration.take_slot_now();
-    let completion = match registration.run(WakerId::NONE, || settle(code())) {
+    let completion = match registration.run(interest, WakerId::NONE, || settle(code())) {
         Ok(judged) => registration.ended(judged),
         Err(payload) => registration.panicked(payload, false),
     };
@@ -48,9 +49,9 @@ pub(crate) async fn on_the_pool<R: Send + 'static>(code: impl FnOnce() -> R + Se
     // The worker takes its slot first: the code on the other thread uses that one, and takes none of its own. It may
     // ask for the worker's token there.
     let worker = current::caller().and_then(|(life, current)| {
-        let (current, scoped) = (current?, true);
-        let slot = Some(current::slot(&life, current));
-        Some((life, Current { slot, scoped, ..current }, current::share_kin()))
+        let current = current?;
+        let (slot, interest) = (Some(current::slot(&life, current)), current.interest.scoped());
+        Some((life, Current { slot, interest, ..current }, current::share_kin()))
     });
     let limit = current::limit();
     let (running, ends) = Running::new(worker.as_ref());
@@ -106,7 +107,7 @@ impl Running {
             worker: worker.map(|(life, current, kin)| Place {
                 local: current::local(life),
                 entry: current.entry,
-                stage: current.stage,
+                stage: current.stage(),
                 scope: kin.children.clone(),
             }),
             task: None,

@@ -53,7 +53,12 @@ pub trait Body: Send + 'static {
         Self::REPEATS
     }
 
-    /// One tracked task in the background, under the policy if that asks for more than polling one future to its end.
+    /// One run in the background, tracked: the short way.
+    #[doc(hidden)]
+    fn start(self, registration: Registration, runtime: &Handle) -> JoinHandle<Completion<Self::Output>>;
+
+    /// One tracked task in the background, under the policy if that asks for more than one run, and in a span if that is
+    /// wanted.
     #[doc(hidden)]
     fn launch(
         self,
@@ -96,17 +101,6 @@ fn spawn_runs<R: Send + 'static>(
     let runs = async move { supervise::supervise(&life, entry, parent.as_ref(), &policy, next, judge).await };
     // The supervisor has dealt with its errors, run by run.
     runtime.spawn(Tracked::new(span.around(runs), Judged::from, registration))
-}
-
-/// Spawns one run, the short way.
-#[inline]
-fn track<F, J>(registration: Registration, runtime: &Handle, future: F, judge: J) -> JoinHandle<Completion<F::Output>>
-where
-    F: Future + Send + 'static,
-    F::Output: Returned,
-    J: Fn(&F::Output) -> Option<String> + Send + 'static,
-{
-    runtime.spawn(Tracked::new(future, settle(judge), registration))
 }
 
 /// How one run ended, by what it returned.
@@ -153,16 +147,20 @@ where
     }
 
     #[inline]
+    fn start(self, registration: Registration, runtime: &Handle) -> JoinHandle<Completion<F::Output>> {
+        runtime.spawn(Tracked::new(self.future, settle(self.judge), registration))
+    }
+
     fn launch(
         self,
         registration: Registration,
         runtime: &Handle,
         supervised: Option<Box<Policy>>,
     ) -> JoinHandle<Completion<F::Output>> {
-        let Self { future, judge } = self;
         if supervised.is_none() && !Span::is_wanted() {
-            return track(registration, runtime, future, judge);
+            return self.start(registration, runtime);
         }
+        let Self { future, judge } = self;
         let mut future = Some(future);
         supervise(registration, runtime, supervised, move || future.take(), judge)
     }
@@ -192,16 +190,22 @@ where
         (self.make)()
     }
 
+    #[inline]
+    fn start(self, registration: Registration, runtime: &Handle) -> JoinHandle<Completion<Fut::Output>> {
+        let Self { mut make, judge } = self;
+        runtime.spawn(Tracked::new(async move { make().await }, settle(judge), registration))
+    }
+
     fn launch(
         self,
         registration: Registration,
         runtime: &Handle,
         supervised: Option<Box<Policy>>,
     ) -> JoinHandle<Completion<Fut::Output>> {
-        let Self { mut make, judge } = self;
         if supervised.is_none() && !Span::is_wanted() {
-            return track(registration, runtime, async move { make().await }, judge);
+            return self.start(registration, runtime);
         }
+        let Self { mut make, judge } = self;
         supervise(registration, runtime, supervised, move || Some(make()), judge)
     }
 }
@@ -228,16 +232,20 @@ where
         Unsupervised::NotStarted(Some(self.run))
     }
 
+    fn start(self, registration: Registration, runtime: &Handle) -> JoinHandle<Completion<R>> {
+        block(registration, runtime, self.run, self.judge)
+    }
+
     fn launch(
         self,
         registration: Registration,
         runtime: &Handle,
         supervised: Option<Box<Policy>>,
     ) -> JoinHandle<Completion<R>> {
-        let Self { run, judge } = self;
         if supervised.is_none() {
-            return block(registration, runtime, run, judge);
+            return self.start(registration, runtime);
         }
+        let Self { run, judge } = self;
         let mut run = Some(run);
         let next = move || run.take().map(blocking::on_the_pool);
         supervise(registration, runtime, supervised, next, judge)
@@ -267,16 +275,20 @@ where
         Unsupervised::NotStarted(Some(self.make))
     }
 
+    fn start(self, registration: Registration, runtime: &Handle) -> JoinHandle<Completion<R>> {
+        block(registration, runtime, self.make, self.judge)
+    }
+
     fn launch(
         self,
         registration: Registration,
         runtime: &Handle,
         supervised: Option<Box<Policy>>,
     ) -> JoinHandle<Completion<R>> {
-        let Self { make, judge } = self;
         if supervised.is_none() {
-            return block(registration, runtime, make, judge);
+            return self.start(registration, runtime);
         }
+        let Self { make, judge } = self;
         let next = move || Some(blocking::on_the_pool(make.clone()));
         supervise(registration, runtime, supervised, next, judge)
     }

@@ -33,6 +33,7 @@ trait AnyBody<R>: Send {
     fn blocks(&self) -> bool;
     fn repeats(&self) -> bool;
     fn inline(self: Box<Self>) -> BoxedRun<R>;
+    fn start(self: Box<Self>, registration: Registration, runtime: &Handle) -> JoinHandle<Completion<R>>;
     fn launch(
         self: Box<Self>,
         registration: Registration,
@@ -55,6 +56,10 @@ impl<B: Body> AnyBody<B::Output> for B {
 
     fn inline(self: Box<Self>) -> BoxedRun<B::Output> {
         Box::pin(Body::inline(*self))
+    }
+
+    fn start(self: Box<Self>, registration: Registration, runtime: &Handle) -> JoinHandle<Completion<B::Output>> {
+        Body::start(*self, registration, runtime)
     }
 
     fn launch(
@@ -81,6 +86,10 @@ impl<R: Returned> Body for Boxed<R> {
 
     fn inline(self) -> BoxedRun<R> {
         self.0.inline()
+    }
+
+    fn start(self, registration: Registration, runtime: &Handle) -> JoinHandle<Completion<R>> {
+        self.0.start(registration, runtime)
     }
 
     fn launch(

@@ -13,6 +13,8 @@ use pin_project_lite::pin_project;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::life::lifecycle::Lifecycle;
+#[cfg(feature = "http")]
+use crate::life::phase::Interest;
 use crate::life::slot_key::SlotKey;
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
@@ -85,7 +87,7 @@ pub fn stopping() -> Stopping {
         let slot = caller.current.map(|current| current::slot(&caller.life, current));
         Whose { stage: caller.stage(), life: caller.life, slot }
     });
-    let is_over = whose.as_ref().is_some_and(Whose::is_stopping);
+    let is_over = !current::is_undisturbed() && whose.as_ref().is_some_and(Whose::is_stopping);
     Stopping { whose, elsewhere: None, is_over }
 }
 
@@ -139,7 +141,9 @@ impl Stopping {
     /// that has polled this future is woken when that changes.
     #[inline]
     pub(crate) fn is_far(&self) -> bool {
-        let is_quiet = |whose: &Whose| whose.life.phase.is_quiet(whose.stage) && whose.is_scoped() == Some(false);
+        let is_quiet = |whose: &Whose| {
+            whose.life.phase.is_quiet(Interest::of(whose.stage, false)) && whose.is_scoped() == Some(false)
+        };
         self.whose.as_ref().is_some_and(is_quiet)
     }
 }

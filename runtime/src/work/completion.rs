@@ -36,21 +36,31 @@ impl<T> Completion<T> {
         Self(Some(Left::Otherwise(Box::new((exit, entry, runs_code.then(|| count(life, entry)))))))
     }
 
+    /// The result, if all was well; else how the worker has ended.
     #[inline]
-    pub(crate) fn take(mut self) -> Exit<T> {
+    pub(crate) fn take(mut self) -> Result<T, Exit<T>> {
         let left = self.0.take();
         // Nothing is left in it.
         std::mem::forget(self);
-        let (exit, entry, life) = match left {
-            Some(Left::Well(result, entry, life)) => (Exit::Returned(result), entry, life),
-            Some(Left::Otherwise(left)) => *left,
-            None => return Exit::Aborted,
-        };
-        if let Some(life) = life {
-            life.result_taken(entry);
+        match left {
+            Some(Left::Well(result, entry, life)) => {
+                if let Some(life) = life {
+                    life.result_taken(entry);
+                }
+                Ok(result)
+            }
+            Some(Left::Otherwise(left)) => Err(take_exit(*left)),
+            None => Err(Exit::Aborted),
         }
-        exit
     }
+}
+
+#[cold]
+fn take_exit<T>((exit, entry, life): (Exit<T>, EntryId, Option<Arc<Lifecycle>>)) -> Exit<T> {
+    if let Some(life) = life {
+        life.result_taken(entry);
+    }
+    exit
 }
 
 /// Counts a result that is left behind.

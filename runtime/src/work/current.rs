@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::life::lifecycle::Lifecycle;
 use crate::life::limit::Limit;
 use crate::life::local::Local;
-use crate::life::phase::disturbances;
+use crate::life::phase::Interest;
 use crate::life::poll_record::{LifeId, ThreadRecord, place};
 use crate::life::scope::{Kin, Scope};
 use crate::life::slot_key::SlotKey;
@@ -52,12 +52,9 @@ struct Here {
     limit: RefCell<Option<Limit>>,
     /// The scopes of the worker being polled.
     kin: RefCell<Kin>,
-    /// The stage of the worker being polled; main's between polls.
-    stage: Cell<Stage>,
-    /// Whether the worker being polled may have a token of its own.
-    scoped: Cell<bool>,
-    /// The flags that it checks for, by these two.
-    disturbances: Cell<u32>,
+    /// Which flags the worker being polled checks for, by its stage and whether it may have a token of its own; main's
+    /// between polls.
+    interest: Cell<Interest>,
     /// The waker of the worker being polled: a future polled with this very waker is woken through the slot.
     waker: Cell<WakerId>,
     /// The waker that main is polled with, on main's thread.
@@ -121,7 +118,7 @@ pub(crate) fn spawner() -> Option<(Arc<Local>, Stage, Option<Arc<Scope>>)> {
         let (stage, scope) = if entry <= EntryId::MAIN.to_bits() + 1 {
             (Stage::Main, None)
         } else {
-            (here.stage.get(), Some(here.children(&local.life)))
+            (here.interest.get().stage(), Some(here.children(&local.life)))
         };
         Some((Arc::clone(local), stage, scope))
     })
@@ -138,7 +135,7 @@ pub(crate) fn caller() -> Option<(Arc<Lifecycle>, Option<Current>)> {
 /// worker it stops.
 #[inline]
 pub(crate) fn is_undisturbed() -> bool {
-    look_with_life(|here, life| life.phase.is_undisturbed(here.disturbances.get())).unwrap_or(false)
+    look_with_life(|here, life| life.phase.is_undisturbed(here.interest.get())).unwrap_or(false)
 }
 
 /// Which worker of this thread's lifecycle is being polled here, if one is.
@@ -152,7 +149,7 @@ pub(crate) fn current() -> Option<Current> {
 pub(crate) fn is_scoped(life: &Arc<Lifecycle>, slot: SlotKey) -> Option<bool> {
     look(|here| {
         let is_here = here.id.get() == life.id() && here.current()?.slot == Some(slot);
-        is_here.then(|| here.scoped.get())
+        is_here.then(|| here.interest.get().is_scoped())
     })
     .flatten()
 }
@@ -160,7 +157,7 @@ pub(crate) fn is_scoped(life: &Arc<Lifecycle>, slot: SlotKey) -> Option<bool> {
 /// The slot of the worker being polled here, taken now if it has none.
 pub(crate) fn slot(life: &Lifecycle, current: Current) -> SlotKey {
     current.slot.unwrap_or_else(|| {
-        let take = |shard, kin: &Kin| parking::take_slot(life, shard, current.entry, current.stage, kin, None);
+        let take = |shard, kin: &Kin| parking::take_slot(life, shard, current.entry, current.stage(), kin, None);
         let key = look(|here| take(here.seen().number, &here.kin.borrow())).unwrap_or_else(|| take(0, &Kin::NONE));
         has_slot(key);
         key
@@ -174,13 +171,13 @@ pub(crate) fn has_slot(key: SlotKey) {
 
 /// Notes that the worker being polled may have a token of its own.
 pub(crate) fn maybe_scoped() {
-    look(|here| here.belongs(here.stage.get(), true));
+    look(|here| here.interest.set(here.interest.get().scoped()));
 }
 
 /// Notes that the worker being polled has a token of its own: what it has started stops with it.
 pub(crate) fn scoped(life: &Arc<Lifecycle>, token: &CancellationToken) {
     look(|here| {
-        here.belongs(here.stage.get(), true);
+        here.interest.set(here.interest.get().scoped());
         if let Some(children) = &here.kin.borrow().children {
             parking::watch_token(life, children, token.clone());
         }
@@ -207,7 +204,7 @@ pub(crate) fn polling<T>(
         std::mem::swap(&mut *here.kin.borrow_mut(), kin);
         let result = run();
         std::mem::swap(&mut *here.kin.borrow_mut(), kin);
-        let after = Current { slot: seen.slot(), scoped: here.scoped.get(), ..worker };
+        let after = Current { slot: seen.slot(), interest: here.interest.get(), ..worker };
         here.restore(seen, outer);
         Some((result, after))
     });
@@ -236,9 +233,7 @@ impl Here {
             seen: OnceCell::new(),
             limit: const { RefCell::new(None) },
             kin: RefCell::new(Kin::NONE),
-            stage: Cell::new(Stage::Main),
-            scoped: Cell::new(false),
-            disturbances: Cell::new(disturbances(Stage::Main, false)),
+            interest: Cell::new(Interest::of(Stage::Main, false)),
             waker: Cell::new(WakerId::NONE),
             mains: Cell::new(WakerId::NONE),
         }
@@ -266,7 +261,7 @@ impl Here {
     fn current(&self) -> Option<Current> {
         let seen = self.seen();
         let entry = EntryId::from_bits(seen.entry.load(Ordering::Relaxed).checked_sub(1)?);
-        Some(Current { entry, slot: seen.slot(), stage: self.stage.get(), scoped: self.scoped.get() })
+        Some(Current { entry, slot: seen.slot(), interest: self.interest.get() })
     }
 
     /// Begins a poll, in this tick.
@@ -312,7 +307,7 @@ impl Here {
     #[inline]
     fn mark(&self, seen: &ThreadRecord, worker: Current) {
         let slot = worker.slot.map_or(0, SlotKey::to_bits);
-        self.belongs(worker.stage, worker.scoped);
+        self.interest.set(worker.interest);
         seen.slot.store(slot, Ordering::Relaxed);
         seen.entry.store(worker.entry.to_bits() + 1, Ordering::Release);
     }
@@ -320,15 +315,8 @@ impl Here {
     /// Between two polls.
     #[inline]
     fn clear(&self, seen: &ThreadRecord) {
-        self.belongs(Stage::Main, false);
+        self.interest.set(Interest::of(Stage::Main, false));
         seen.entry.store(0, Ordering::Release);
-    }
-
-    #[inline]
-    fn belongs(&self, stage: Stage, scoped: bool) {
-        self.stage.set(stage);
-        self.scoped.set(scoped);
-        self.disturbances.set(disturbances(stage, scoped));
     }
 }
 

@@ -128,10 +128,9 @@ impl<R> WorkerHandle<R> {
 
     /// The handle gives out the worker's failure.
     #[cold]
-    fn observe(&self) {
-        if let Some(task) = &self.task {
-            self.local.life.diagnostics.failures.observe(task.id());
-        }
+    fn observe<E>(&self, error: WorkerError<E>) -> WorkerError<E> {
+        self.task.iter().for_each(|task| self.local.life.diagnostics.failures.observe(task.id()));
+        error
     }
 
     /// Notes which worker waits here, if the report asks for that.
@@ -142,7 +141,7 @@ impl<R> WorkerHandle<R> {
         self.local.life.diagnostics.waits.note(Wait {
             waiter: self.local.life.registry.get(waiting.entry).subject().name(),
             awaited: text::name(self.name()),
-            is_later: self.stage.follows(waiting.stage),
+            is_later: self.stage.follows(waiting.stage()),
         });
     }
 
@@ -156,7 +155,7 @@ impl<R> WorkerHandle<R> {
         let waits_for_itself = tokio::task::try_id() == Some(task.id());
         let waits_for_one_above = || current::is_below(task.id());
         let waits_for_a_later_stage = || {
-            let waiting = current::current().map_or(Stage::Main, |current| current.stage);
+            let waiting = current::current().map_or(Stage::Main, |current| current.stage());
             let is_told = |stage| self.local.life.phase.is_cancelled(stage);
             // One that this handle has stopped may be about to end: it may have no slot any more.
             let is_told_alone = || self.told.load(Ordering::Relaxed) || self.local.life.slots.is_singled_out(task.id());
@@ -181,6 +180,23 @@ impl<R> WorkerHandle<R> {
     }
 }
 
+impl<R: Outcome> WorkerHandle<R> {
+    /// What it gives where not all was well.
+    #[cold]
+    fn otherwise(&self, exit: Exit<R>) -> Result<R::Success, WorkerError<R::Error>> {
+        let error = match exit {
+            Exit::Returned(result) | Exit::Failed(result) => match result.into_result() {
+                Ok(success) => return Ok(success),
+                Err(error) => WorkerError::Failed(error),
+            },
+            Exit::Panicked(payload) => WorkerError::Panicked(Panic::new(payload)),
+            Exit::ChildFailed(text) => WorkerError::ChildFailed(text.into()),
+            Exit::Aborted => WorkerError::Aborted,
+        };
+        Err(self.observe(error))
+    }
+}
+
 impl<R: Outcome> Future for WorkerHandle<R> {
     type Output = Result<R::Success, WorkerError<R::Error>>;
 
@@ -192,20 +208,16 @@ impl<R: Outcome> Future for WorkerHandle<R> {
             self.wait();
             return Poll::Pending;
         };
-        let error = match joined.map(Completion::take) {
-            Ok(Exit::Returned(result) | Exit::Failed(result)) => match result.into_result() {
+        let exit = match joined.map(Completion::take) {
+            Ok(Ok(result)) => match result.into_result() {
                 Ok(success) => return Poll::Ready(Ok(success)),
-                Err(error) => WorkerError::Failed(error),
+                Err(error) => return Poll::Ready(Err(self.observe(WorkerError::Failed(error)))),
             },
-            Ok(Exit::Panicked(payload)) => WorkerError::Panicked(Panic::new(payload)),
-            Ok(Exit::ChildFailed(text)) => WorkerError::ChildFailed(text.into()),
-            Ok(Exit::Aborted) => WorkerError::Aborted,
-            Err(error) => error
-                .try_into_panic()
-                .map_or(WorkerError::Aborted, |payload| WorkerError::Panicked(Panic::new(payload))),
+            Ok(Err(exit)) => exit,
+            // Its task was dropped, with its runtime.
+            Err(error) => error.try_into_panic().map_or(Exit::Aborted, Exit::Panicked),
         };
-        self.observe();
-        Poll::Ready(Err(error))
+        Poll::Ready(self.otherwise(exit))
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::life::lifecycle::Lifecycle;
-use crate::life::phase::disturbances;
+use crate::life::phase::Interest;
 use crate::life::scope::{Kin, Scope};
 use crate::life::slot_key::SlotKey;
 use crate::model::label::EntryId;
@@ -20,7 +20,7 @@ pub(crate) fn is_stopping(life: &Lifecycle, stage: Stage, slot: Option<SlotKey>)
 
 /// The same for a worker without a token: the flags of the lifecycle rule out most stops before it checks the slot.
 pub(crate) fn is_stopping_unscoped(life: &Lifecycle, stage: Stage, slot: Option<SlotKey>) -> bool {
-    !life.phase.is_undisturbed(disturbances(stage, false)) && is_stopping(life, stage, slot)
+    !life.phase.is_undisturbed(Interest::of(stage, false)) && is_stopping(life, stage, slot)
 }
 
 /// The token of a stage.
@@ -104,8 +104,8 @@ fn release(life: &Lifecycle, scope: &Scope) {
 
 /// Whether a worker ends now: with its stage, through its handle, or with a worker above it.
 #[inline]
-pub(crate) fn is_aborted(life: &Lifecycle, stage: Stage, kin: &Kin) -> bool {
-    life.phase.may_be_aborted(stage) && is_really_aborted(life, stage, kin)
+pub(crate) fn is_aborted(life: &Lifecycle, interest: Interest, kin: &Kin) -> bool {
+    life.phase.may_be_aborted(interest) && is_really_aborted(life, interest.stage(), kin)
 }
 
 #[cold]
@@ -138,6 +138,7 @@ pub(crate) fn watch_token(life: &Arc<Lifecycle>, scope: &Arc<Scope>, token: Canc
 }
 
 /// Takes a slot for the task being polled here, in the `shard` that the thread prefers, with its waker if it waits.
+#[inline]
 pub(crate) fn take_slot(
     life: &Lifecycle,
     shard: u32,

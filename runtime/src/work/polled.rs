@@ -3,6 +3,7 @@
 use std::ptr;
 use std::task::Waker;
 
+use crate::life::phase::Interest;
 use crate::life::slot_key::SlotKey;
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
@@ -26,7 +27,12 @@ impl WakerId {
 pub(crate) struct Current {
     pub(crate) entry: EntryId,
     pub(crate) slot: Option<SlotKey>,
-    pub(crate) stage: Stage,
-    /// Whether it may have a token of its own, which stops it apart from its stage.
-    pub(crate) scoped: bool,
+    /// Its stage, and whether it may have a token of its own, which stops it apart from its stage.
+    pub(crate) interest: Interest,
+}
+
+impl Current {
+    pub(crate) fn stage(&self) -> Stage {
+        self.interest.stage()
+    }
 }

@@ -10,6 +10,7 @@ use std::task::{Context, Waker};
 
 use crate::life::lifecycle::Lifecycle;
 use crate::life::local::Local;
+use crate::life::phase::Interest;
 use crate::life::scope::{Kin, Scope};
 use crate::life::slot_key::SlotKey;
 use crate::model::exit::ExitKind;
@@ -122,39 +123,41 @@ impl Registration {
         self
     }
 
-    /// Runs a worker's code: a poll, the whole of a blocking one, or its destructors.
+    /// Runs a worker's code: a poll, the whole of a blocking one, or its destructors. `interest` is its own.
     #[inline]
-    pub(crate) fn run<T>(&mut self, waker: WakerId, code: impl FnOnce() -> T) -> std::thread::Result<T> {
+    pub(crate) fn run<T>(
+        &mut self,
+        interest: Interest,
+        waker: WakerId,
+        code: impl FnOnce() -> T,
+    ) -> std::thread::Result<T> {
         let guarded = || catch_unwind(AssertUnwindSafe(code));
-        let (current, kin) = (self.current(), &mut self.kin);
-        let (ran, worker) = current::polling(&self.local.life, current, kin, waker, guarded);
-        self.slot = worker.slot;
-        self.facts.set(Facts::SCOPED, worker.scoped);
+        let current = Current { entry: self.entry, slot: self.slot, interest };
+        let (ran, after) = current::polling(&self.local.life, current, &mut self.kin, waker, guarded);
+        self.slot = after.slot;
+        if after.interest != interest {
+            // It got a token in this poll.
+            self.facts.set(Facts::SCOPED, true);
+        }
         ran
     }
 
-    /// Its code waits. Returns a failure that a member has passed to it.
+    /// Its code waits. `interest`: its own before the poll. Returns a failure that a member has passed to it.
     #[inline]
-    pub(crate) fn pends(&mut self, was_scoped: bool, context: &Context<'_>) -> Option<Failure> {
+    pub(crate) fn pends(&mut self, interest: Interest, context: &Context<'_>) -> Option<Failure> {
         if self.waits() {
             self.waits_on();
         } else {
             self.park(context);
         }
-        if self.is_scoped() && !was_scoped {
+        if self.is_scoped() && !interest.is_scoped() {
             // It got a token in this poll: futures that wait by the slot alone have to register with it.
             context.waker().wake_by_ref();
         }
-        if self.has_children() { self.pends_with_children(context.waker()) } else { None }
-    }
-
-    /// From now on this waker wakes the worker when what it has started has ended or failed.
-    fn pends_with_children(&self, waker: &Waker) -> Option<Failure> {
+        let children = self.kin.children.as_ref()?;
         // Rule 3 of a scope: the waker, then the failure.
-        if let Some(children) = &self.kin.children {
-            children.set_waker(waker);
-        }
-        self.childs_failure(waker)
+        children.set_waker(context.waker());
+        self.childs_failure(context.waker())
     }
 
     /// It goes on waiting, in its slot: once a second at the most, others see when it was last polled.
@@ -177,16 +180,16 @@ impl Registration {
         self.facts.has(Facts::WAITS)
     }
 
-    /// What its thread's record says of it.
+    /// Which flags concern it.
     #[inline]
-    fn current(&self) -> Current {
-        Current { entry: self.entry, slot: self.slot, stage: self.stage, scoped: self.is_scoped() }
+    pub(crate) fn interest(&self) -> Interest {
+        Interest::of(self.stage, self.is_scoped())
     }
 
     /// Drops the future in the worker's name, so that a report names the worker if a destructor blocks or panics.
     #[cold]
     pub(crate) fn drop_early<R>(&mut self, code: Pin<&mut dyn AnyCode<R>>) {
-        if let Err(payload) = self.run(WakerId::NONE, || code.end(None)) {
+        if let Err(payload) = self.run(self.interest(), WakerId::NONE, || code.end(None)) {
             self.destructor_panicked();
             outcome::discard(payload);
         }
@@ -194,8 +197,8 @@ impl Registration {
 
     /// Whether it ends now: with its stage, through its handle, or with a worker above it.
     #[inline]
-    pub(crate) fn is_aborted(&self) -> bool {
-        parking::is_aborted(self.life(), self.stage, &self.kin)
+    pub(crate) fn is_aborted(&self, interest: Interest) -> bool {
+        parking::is_aborted(self.life(), interest, &self.kin)
     }
 
     /// Whether its own code has ended. An abort then ends what it has started, and the worker keeps its result.
@@ -222,10 +225,10 @@ impl Registration {
         None
     }
 
-    /// Whether it has started others.
+    /// Whether nothing follows when its own code has ended well: it has started no others, and is not essential.
     #[inline]
-    pub(crate) fn has_children(&self) -> bool {
-        self.kin.children.is_some()
+    pub(crate) fn ends_alone(&self) -> bool {
+        self.kin.children.is_none() && !self.facts.has(Facts::ESSENTIAL)
     }
 
     /// The wait for what it has started, unless that has ended.
@@ -286,7 +289,7 @@ impl Registration {
             self.life().members.main.waits(context.waker());
         }
         // What would have woken it may have happened before its waker was there.
-        if !self.life().phase.is_quiet(self.stage) && self.is_told() {
+        if !self.life().phase.is_quiet(self.interest()) && self.is_told() {
             context.waker().wake_by_ref();
         }
     }
@@ -295,9 +298,10 @@ impl Registration {
     fn is_told(&self) -> bool {
         let looks = self.entry != EntryId::MAIN || self.life().members.main.has_asked();
         looks && parking::is_stopping_unscoped(self.life(), self.stage, self.slot)
-            || self.life().phase.may_be_aborted(self.stage)
+            || self.life().phase.may_be_aborted(self.interest())
     }
 
+    #[inline]
     fn take_slot(&self, waker: Option<&Waker>) -> SlotKey {
         parking::take_slot(self.life(), current::thread(), self.entry, self.stage, &self.kin, waker)
     }

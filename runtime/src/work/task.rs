@@ -66,13 +66,13 @@ where
         if !body.is_running() {
             return poll_lingering(body, registration, context);
         }
-        if registration.is_aborted() {
+        let interest = registration.interest();
+        if registration.is_aborted(interest) {
             if !registration.only_waits() {
                 return aborted(body, registration, context);
             }
             registration.abort_children();
         }
-        let was_scoped = registration.is_scoped();
         let waker = registration.waker_id(context);
         let asked = probe::asked(registration.life(), registration.entry, registration.waits());
         let mut returned = false;
@@ -88,14 +88,12 @@ where
                 (this.settle)(result)
             })
         };
-        match registration.run(waker, run) {
-            Ok(Poll::Ready(judged)) => {
-                if registration.has_children() {
-                    return end_with_children(body, registration, judged, context);
-                }
-                Poll::Ready(registration.ended(judged))
+        match registration.run(interest, waker, run) {
+            Ok(Poll::Ready(Judged::Well(result))) if registration.ends_alone() => {
+                Poll::Ready(registration.ended_well(result))
             }
-            Ok(Poll::Pending) => match registration.pends(was_scoped, context) {
+            Ok(Poll::Ready(judged)) => end_with_care(body, registration, judged, context),
+            Ok(Poll::Pending) => match registration.pends(interest, context) {
                 None => Poll::Pending,
                 Some(failure) => failed_by_child(body, registration, &failure, context),
             },
@@ -106,9 +104,9 @@ where
 
 // What few workers need is compiled once for each type of result.
 
-/// Its own code has run to its end, and it has started others.
+/// Its own code has run to its end. It has started others, is essential, or not all was well.
 #[cold]
-fn end_with_children<R>(
+fn end_with_care<R>(
     code: Pin<&mut dyn AnyCode<R>>,
     registration: &mut Registration,
     judged: Judged<R>,

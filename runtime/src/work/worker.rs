@@ -19,6 +19,7 @@ use crate::work::boxed::Boxed;
 use crate::work::current;
 use crate::work::handle::{Called, WorkerHandle};
 use crate::work::registration::Registration;
+use crate::work::span::Span;
 
 mod options;
 
@@ -107,15 +108,16 @@ impl<B: Body> Worker<B> {
         let blocks = self.body.blocks();
         if let Name::Function(function) = self.name
             && function.is_plain()
+            && !Span::is_wanted()
             && let Some((local, stage, scope)) = current::spawner()
             && let Some(runtime) = local.life.runtime.wait()
         {
-            // The short way: a function that nothing was set for.
+            // The short way: a function that nothing was set for, and no span.
             let (id, entry) = local.life.registry.start(local.thread, function);
             if local.life.arrive(local.thread, stage) {
                 entry.note_parent(scope.as_ref());
                 let registration = Registration::new(Arc::clone(&local), id, stage, scope);
-                let task = self.body.launch(registration, runtime, None);
+                let task = self.body.start(registration, runtime);
                 return WorkerHandle::new(local, Called::Function(function), stage, blocks, Some(task));
             }
             entry.refuse(local.thread);
@@ -154,7 +156,7 @@ impl Start {
         let caller = Caller::expect("spawning a worker");
         // A worker that is spawned by a worker is its child, unless it has a stage of its own.
         let parent = caller.worker().filter(|_| policy.stage.is_none());
-        let stage = policy.stage.or(parent.map(|parent| parent.stage)).unwrap_or_default();
+        let stage = policy.stage.or(parent.map(|parent| parent.stage())).unwrap_or_default();
         let scope = parent.and_then(|_| current::children());
         let local = current::local(&caller.life);
         let (life, thread) = (&local.life, local.thread);

@@ -43,7 +43,7 @@ impl Admission {
     /// Takes a place under the limit, if there is one, or returns the status with which to refuse a request.
     #[inline]
     pub(super) fn admit(&self, life: Option<&Lifecycle>) -> Result<(), StatusCode> {
-        if life.is_some_and(|life| !life.phase.is_undisturbed(self.refusals)) {
+        if life.is_some_and(|life| !life.phase.refuses_nothing(self.refusals)) {
             return Err(StatusCode::SERVICE_UNAVAILABLE);
         }
         if self.options.limit.is_some_and(|limit| !self.take_place(limit)) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Entered, Outer, enter, look, look_with_life};
 use crate::life::lifecycle::Lifecycle;
+use crate::life::phase::Interest;
 use crate::life::scope::Kin;
 use crate::model::label::EntryId;
 use crate::model::state::Stage;
@@ -15,7 +16,7 @@ use crate::work::polled::{Current, WakerId};
 pub(crate) fn busy_with(life: &Arc<Lifecycle>, entry: EntryId) -> Busy {
     let is_free = look(|here| here.id.get().is_none()).unwrap_or(false);
     let entered = is_free.then(|| enter(life));
-    let worker = Current { entry, slot: None, stage: Stage::Main, scoped: false };
+    let worker = Current { entry, slot: None, interest: Interest::of(Stage::Main, false) };
     let mut kin = Kin::NONE;
     let outer = look_with_life(|here, own| {
         let tick = life.tick();
@@ -50,7 +51,7 @@ impl Drop for Busy {
             self.kin.orphan();
             // A destructor that asked about the stop has taken a slot.
             if let Some((life, slot)) = left.flatten() {
-                life.slots.leave(slot);
+                life.slots.leave(slot, false);
             }
         }
     }

@@ -83,10 +83,10 @@ impl Here {
         };
         let children = Arc::new(Scope::new(parent, entry, tokio::task::try_id(), limit));
         self.kin.borrow_mut().children = Some(Arc::clone(&children));
-        if let Some(Current { slot: Some(slot), stage, scoped, .. }) = current {
+        if let Some(Current { slot: Some(slot), interest, .. }) = current {
             life.slots.set_children(slot, &children);
-            if scoped {
-                let token = parking::own_token(life, stage, slot);
+            if interest.is_scoped() {
+                let token = parking::own_token(life, interest.stage(), slot);
                 parking::watch_token(life, &children, token);
             }
         }

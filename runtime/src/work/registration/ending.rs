@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use super::{Facts, Registration};
-use crate::life::phase::disturbances;
+use crate::life::phase::Interest;
 use crate::life::scope::Scope;
 use crate::model::exit::{Exit, ExitKind, Judged};
 use crate::model::failure::{Failure, FailureKind};
@@ -34,7 +34,7 @@ impl Registration {
 
     /// Polls the wait for what it has started, after its own code has ended.
     pub(crate) fn poll_children_gone(&self, wait: &mut Linger, context: &mut Context<'_>) -> Poll<()> {
-        if self.is_aborted() {
+        if self.is_aborted(self.interest()) {
             self.abort_children();
         }
         let gone = wait.as_mut().poll(context);
@@ -53,16 +53,21 @@ impl Registration {
         }
     }
 
-    /// The code has ended. An error that no supervisor has dealt with is what the policy makes of it.
+    /// The code has ended well.
     #[inline]
+    pub(crate) fn ended_well<T>(&mut self, result: T) -> Completion<T> {
+        self.facts.set_kind(ExitKind::Returned);
+        Completion::of_result(result, self.life(), self.entry)
+    }
+
+    /// The code has ended. An error that no supervisor has dealt with is what the policy makes of it.
     pub(crate) fn ended<T>(&mut self, judged: Judged<T>) -> Completion<T> {
         match judged {
             Judged::Well(result) => {
-                self.facts.set_kind(ExitKind::Returned);
                 if self.facts.has(Facts::ESSENTIAL) {
                     self.essential_has_ended();
                 }
-                Completion::of_result(result, self.life(), self.entry)
+                self.ended_well(result)
             }
             Judged::Otherwise(exit) => {
                 let (exit, error) = *exit;
@@ -125,10 +130,10 @@ impl Registration {
             // Dropped from outside, before it has ended by itself.
             self.essential_ended();
         }
-        if self.life().phase.may_be_aborted(self.stage) {
+        if self.life().phase.may_be_aborted(self.interest()) {
             parking::forget_abort(self.life());
         }
-        if !self.life().phase.is_undisturbed(disturbances(self.stage, self.is_scoped())) {
+        if !self.life().phase.is_undisturbed(self.interest()) {
             self.note_stopped();
         }
         if self.facts.has(Facts::LINGERS) {
@@ -166,12 +171,12 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        let is_quiet = self.life().phase.is_quiet(self.stage);
+        let is_quiet = self.life().phase.is_quiet(Interest::of(self.stage, false));
         if !is_quiet || self.facts.has(Facts::ESSENTIAL.or(Facts::SCOPED).or(Facts::LINGERS)) {
             self.end_specially();
         }
         if let Some(slot) = self.slot {
-            self.life().slots.leave(slot);
+            self.life().slots.leave(slot, is_quiet);
         }
         if self.entry == EntryId::MAIN {
             self.life().main_gone();
