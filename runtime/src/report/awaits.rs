@@ -12,7 +12,7 @@ mod frames;
 mod symbols;
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
+use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::sleep;
@@ -61,6 +61,9 @@ fn ask(life: &Lifecycle, is_the_last: bool) -> usize {
     total
 }
 
+/// The stacks, as addresses, in which the workers of each function wait, and how many wait there; no label is main.
+type Collected = Vec<(Option<Label>, Vec<Stack>, usize)>;
+
 /// The stacks collected since they were asked for.
 fn collect(life: &Lifecycle) -> Collected {
     let mut round = life.diagnostics.probes.round();
@@ -72,76 +75,66 @@ fn collect(life: &Lifecycle) -> Collected {
         round.waiting.clone()
     };
     drop(round);
-    let collected = collected.into_iter();
-    Collected(collected.map(|((entry, stacks), count)| (life.registry.get(entry).label(), stacks, count)).collect())
+    let labelled = |((entry, stacks), count)| (life.registry.get(entry).label(), stacks, count);
+    collected.into_iter().map(labelled).collect()
 }
 
-/// The stacks, as addresses, in which the workers of each function wait, and how many wait there; no label is main.
-struct Collected(Vec<(Option<Label>, Vec<Stack>, usize)>);
+/// The same in files and lines. Slow: reads debug info.
+fn look_up(collected: Collected) -> Vec<Await> {
+    LOOKING_UP.fetch_add(1, Ordering::Relaxed);
+    let awaits = read(collected);
+    LOOKING_UP.fetch_sub(1, Ordering::Relaxed);
+    awaits
+}
 
-impl Collected {
-    /// The same in files and lines. Slow: reads debug info.
-    fn look_up(self) -> Vec<Await> {
-        LOOKING_UP.fetch_add(1, Ordering::Relaxed);
-        let awaits = self.read();
-        LOOKING_UP.fetch_sub(1, Ordering::Relaxed);
-        awaits
-    }
-
-    fn read(self) -> Vec<Await> {
-        let mut symbols = symbols::Cache::default();
-        let mut awaits: Vec<Await> = Vec::new();
-        let mut totals = HashMap::<_, usize>::new();
-        for (label, stacks, count) in self.0 {
-            *totals.entry(label.clone()).or_default() += count;
-            // Two arms of a `select!` are one place.
-            let stacks: HashSet<_> = stacks.iter().map(|stack| symbols.read(stack)).collect();
-            for stack in stacks.into_iter().filter(|stack| !stack.is_empty()) {
-                let same = |other: &&mut Await| other.label == label && other.stack == stack;
-                match awaits.iter_mut().find(same) {
-                    Some(other) => other.count += count,
-                    None => awaits.push(Await { label: label.clone(), stack, count, looked_at: 0, is_earlier: false }),
-                }
+fn read(collected: Collected) -> Vec<Await> {
+    let mut symbols = symbols::Cache::default();
+    let mut awaits: Vec<Await> = Vec::new();
+    let mut totals = HashMap::<_, usize>::new();
+    for (label, stacks, count) in collected {
+        *totals.entry(label.clone()).or_default() += count;
+        // Two arms of a `select!` are one place.
+        let stacks: HashSet<_> = stacks.iter().map(|stack| symbols.read(stack)).collect();
+        for stack in stacks.into_iter().filter(|stack| !stack.is_empty()) {
+            let same = |other: &&mut Await| other.label == label && other.stack == stack;
+            match awaits.iter_mut().find(same) {
+                Some(other) => other.count += count,
+                None => awaits.push(Await { label: label.clone(), stack, count, looked_at: 0, is_earlier: false }),
             }
         }
-        let labels: Vec<_> = awaits.iter().filter_map(|one| one.label.as_ref()).map(|label| label.file).collect();
-        let roots = symbols.roots(&labels);
-        for one in &mut awaits {
-            one.looked_at = totals.get(&one.label).copied().unwrap_or(one.count);
-            for frame in &mut one.stack {
-                *frame = frames::shortened(frame, &roots);
-            }
-        }
-        let name = |one: &Await| one.label.as_ref().map(|label| label.name.clone());
-        awaits.sort_by_cached_key(|one| (name(one), usize::MAX - one.count, one.stack.clone()));
-        awaits
     }
+    let labels: Vec<_> = awaits.iter().filter_map(|one| one.label.as_ref()).map(|label| label.file).collect();
+    let roots = symbols.roots(&labels);
+    for one in &mut awaits {
+        one.looked_at = totals.get(&one.label).copied().unwrap_or(one.count);
+        for frame in &mut one.stack {
+            *frame = frames::shortened(frame, &roots);
+        }
+    }
+    let name = |one: &Await| one.label.as_ref().map(|label| label.name.clone());
+    awaits.sort_by_cached_key(|one| (name(one), usize::MAX - one.count, one.stack.clone()));
+    awaits
 }
 
 /// The lines that a dump prints.
-struct Dump(Vec<Await>);
-
-impl fmt::Display for Dump {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str(
-                "where they wait: nobody has said so: their threads are blocked, or it is nothing of tokio's",
-            );
-        }
-        f.write_str("where they wait:")?;
-        for one in &self.0 {
-            let name = one.label.as_ref().map_or("main", |label| &label.name);
-            write!(f, "\n  {}", text::name(name))?;
-            if one.count > 1 {
-                write!(f, " ×{}", one.count)?;
-            }
-            if one.looked_at == MOST_TRACED.0 {
-                write!(f, " of the {} looked at", one.looked_at)?;
-            }
-            write!(f, " at {}", one.stack.join(" <- "))?;
-        }
-        Ok(())
+fn lines(awaits: &[Await]) -> String {
+    if awaits.is_empty() {
+        return "where they wait: nobody has said so: their threads are blocked, or it is nothing of tokio's"
+            .to_owned();
     }
+    let mut text = "where they wait:".to_owned();
+    for one in awaits {
+        let name = one.label.as_ref().map_or("main", |label| &label.name);
+        let _ = write!(text, "\n  {}", text::name(name));
+        if one.count > 1 {
+            let _ = write!(text, " ×{}", one.count);
+        }
+        if one.looked_at == MOST_TRACED.0 {
+            let _ = write!(text, " of the {} looked at", one.looked_at);
+        }
+        let _ = write!(text, " at {}", one.stack.join(" <- "));
+    }
+    text
 }
 
 /// Takes the stacks collected since [`ask_at_last`], and starts looking up their lines.
@@ -151,7 +144,7 @@ pub(crate) fn of(life: &Lifecycle) -> Awaits {
     *awaits.lock() = LookedUp { is_under_way: true, awaits: life.diagnostics.probes.earlier().clone() };
     let result = awaits.clone();
     let look_up = move || {
-        let found = collected.look_up();
+        let found = look_up(collected);
         let mut looked_up = result.lock();
         let is_silent = |one: &Await| found.iter().all(|other| other.label != one.label);
         looked_up.awaits.retain(is_silent);
@@ -174,8 +167,7 @@ pub(crate) fn publish(life: &Arc<Lifecycle>) {
     }
     let dumped = Arc::clone(life);
     let dump = move || {
-        let dump = Dump(find_out(&dumped));
-        dumped.writer.say(Line::dump(dump.to_string()));
+        dumped.writer.say(Line::dump(lines(&find_out(&dumped))));
         dumped.diagnostics.probes.is_dumping.store(false, Ordering::Release);
     };
     if threads::start("graceful-dump", Box::new(dump)).is_err() {
@@ -200,7 +192,7 @@ fn find_out(life: &Lifecycle) -> Vec<Await> {
     }
     // Each worker is polled once more after its answer: that poll belongs to the dump as well.
     sleep(PAUSE);
-    collect(life).look_up()
+    look_up(collect(life))
 }
 
 /// Traces and looks up beforehand, once, when a stop has taken half of its budget and the abort is near: the first
