@@ -38,7 +38,7 @@ impl Cuts {
     /// `2 requests (GET /slow ×2), 1 connection (reading the head of a request)`.
     pub(crate) fn summary(&self) -> Option<String> {
         let kinds = self.0.lock();
-        (!kinds.is_empty()).then(|| text::listed(&mut kinds.iter().map(Kind::summary)))
+        (!kinds.is_empty()).then(|| text::listed(kinds.iter().map(Kind::summary)))
     }
 }
 
@@ -48,7 +48,7 @@ impl Kind {
         let plural = if *count == 1 { "" } else { "s" };
         let each =
             |(text, count): &(String, usize)| if *count == 1 { text.clone() } else { format!("{text} ×{count}") };
-        let mut list = text::listed(&mut described.iter().map(each));
+        let mut list = text::listed(described.iter().map(each));
         if described.iter().map(|(_, count)| count).sum::<usize>() < *count {
             list += ", and others";
         }

@@ -113,7 +113,7 @@ impl fmt::Display for Stuck {
         }
         let blocking = self.blocking.len() as u64;
         let waiting = self.count.saturating_sub(blocking + self.polled + self.not_started + self.untold);
-        let threads = listed(&mut self.blocking.iter().map(Blocking::to_string));
+        let threads = listed(self.blocking.iter().map(Blocking::to_string));
         let kinds = [
             (blocking, &*format!("blocking its thread ({threads})")),
             (waiting, "waiting in an await"),

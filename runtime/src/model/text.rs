@@ -1,26 +1,21 @@
 //! How texts from outside, durations and lists read in a line.
 
 use std::any::Any;
-use std::fmt::Write;
 use std::time::Duration;
 
 /// Names in a list beyond these are counted.
 const NAMED: usize = 6;
 
 /// The first few, and how many more.
-pub(crate) fn listed(items: &mut dyn ExactSizeIterator<Item = String>) -> String {
-    let more = items.len().saturating_sub(NAMED);
-    let mut list = String::new();
-    for item in items.take(NAMED) {
-        if !list.is_empty() {
-            list.push_str(", ");
-        }
-        list.push_str(&item);
-    }
-    if more > 0 {
-        let _ = write!(list, " and {more} more");
-    }
-    list
+pub(crate) fn listed(items: impl Iterator<Item = String>) -> String {
+    // Collected, so that the rest is compiled once.
+    list(&items.collect::<Vec<_>>())
+}
+
+fn list(items: &[String]) -> String {
+    let (shown, more) = items.split_at(items.len().min(NAMED));
+    let list = shown.join(", ");
+    if more.is_empty() { list } else { format!("{list} and {} more", more.len()) }
 }
 
 /// A text from outside, short enough for a line and on one line.
@@ -139,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_long_list_is_cut_and_says_so() {
-        let letters = |n| listed(&mut (b'a'..b'a' + n).map(|letter| char::from(letter).into()));
+        let letters = |n| listed((b'a'..b'a' + n).map(|letter| char::from(letter).into()));
         assert_eq!(letters(6), "a, b, c, d, e, f");
         assert_eq!(letters(8), "a, b, c, d, e, f and 2 more");
     }

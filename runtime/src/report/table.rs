@@ -159,7 +159,7 @@ impl fmt::Display for Activity {
             ([], 0, Some(ago)) => write!(f, "waiting, polled {} ago", span(ago)),
             ([], polled, _) => write!(f, "{polled} running"),
             (threads, ..) => {
-                write!(f, "blocking {}", listed(&mut threads.iter().map(Blocking::to_string)))
+                write!(f, "blocking {}", listed(threads.iter().map(Blocking::to_string)))
             }
         }?;
         let last = self.last_polled.unwrap_or_default();

@@ -88,7 +88,7 @@ fn summary(facts: &Facts<'_>) -> String {
         stuck.retain(|stuck| !stuck.is_untold());
     }
     if !stuck.is_empty() {
-        let names = listed(&mut stuck.into_iter().map(Stuck::tally));
+        let names = listed(stuck.into_iter().map(Stuck::tally));
         let _ = write!(summary, ", still running: {names}");
     }
     summary

@@ -96,7 +96,7 @@ pub(crate) fn main_ended_first(left: &[Stuck]) -> Line {
 
 pub(crate) fn still_waiting(left: &[Stuck], waited: Duration, remaining: Option<Duration>) -> Line {
     let each = |stuck: &Stuck| format!("{} ({})", stuck.tally(), span(waited));
-    Line::warn(format!("still waiting for: {}", listed(&mut left.iter().map(each))))
+    Line::warn(format!("still waiting for: {}", listed(left.iter().map(each))))
         .after(waited)
         .before(remaining)
         .to(To::InAnyCase)
@@ -122,9 +122,8 @@ pub(crate) fn waits_for_children(
     waited: Duration,
 ) -> Line {
     let what = if is_restart { format!("restart of {worker}") } else { worker.to_owned() };
-    let children: Vec<_> = children.collect();
-    let children =
-        if children.is_empty() { "what it has started".to_owned() } else { listed(&mut children.into_iter()) };
+    let listed = listed(children);
+    let children = if listed.is_empty() { "what it has started" } else { &listed };
     Line::warn(format!("{what} waits for {children} ({})", span(waited))).named(worker)
 }
 
@@ -184,7 +183,7 @@ pub(crate) fn exit_function_panicked(function: &str, payload: &(dyn Any + Send))
 }
 
 pub(crate) fn exit_functions_left(left: &[Arc<str>], within: Duration) -> Line {
-    let names = listed(&mut left.iter().map(|function| format!("`{}`", name(function))));
+    let names = listed(left.iter().map(|function| format!("`{}`", name(function))));
     Line::warn(format!("at_exit {names} did not end within {}", span(within)))
 }
 
@@ -258,7 +257,7 @@ pub(crate) fn untracked(tasks: usize) -> String {
 
 /// `consume ×3, crunch, main`.
 pub(crate) fn names(stuck: &[Stuck]) -> String {
-    listed(&mut stuck.iter().map(Stuck::tally))
+    listed(stuck.iter().map(Stuck::tally))
 }
 
 pub(super) fn limit(duration: Duration) -> String {

@@ -44,7 +44,7 @@ pub(crate) fn handlers_replaced(signals: &[Signal]) -> Line {
 
 /// The same for a report.
 pub(crate) fn replaced(signals: &[Signal]) -> String {
-    let list = listed(&mut signals.iter().map(ToString::to_string));
+    let list = listed(signals.iter().map(ToString::to_string));
     let these = if signals.len() == 1 { "the signal asks" } else { "these signals ask" };
     format!(
         "other code has replaced the handler for {list}: {these} for no stop any more, unless the new handler calls the \

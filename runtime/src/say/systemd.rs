@@ -45,7 +45,7 @@ pub(crate) fn watchdog_not_fed(stuck: &[Stuck], silent: Duration, left: Duration
         let silent = span(silent);
         format!("the runtime has run no task for {silent}, and it is no worker that blocks it")
     } else {
-        listed(&mut blocking.into_iter())
+        listed(blocking.into_iter())
     };
     let line = Line::error(format!("{why}: the watchdog is not fed; systemd ends the process in {}", span(left)));
     let mut labels = stuck.iter().filter(|one| !one.blocking.is_empty()).filter_map(Stuck::label);

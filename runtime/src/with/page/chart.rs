@@ -143,7 +143,7 @@ fn worker(status: &Status, worker: &WorkerStatus, total: Duration) -> Option<Bar
         notes.push(doing(worker.live, is_blocking));
     }
     let bar = Bar::new(path(worker), Kind::Worker, told.min(to), to);
-    Some(Bar { note: listed(&mut notes.into_iter()), place: worker.location.clone(), is_blocking, ..bar })
+    Some(Bar { note: listed(notes.into_iter()), place: worker.location.clone(), is_blocking, ..bar })
 }
 
 /// What those are doing that have not ended.
