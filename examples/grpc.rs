@@ -24,7 +24,7 @@ async fn reverse(text: Request<String>) -> Result<Response<String>, Status> {
     Ok(Response::new(text.into_inner().chars().rev().collect()))
 }
 
-/// Counts for ever. At the stop the stream ends in good order, with the status OK: clients that want more call again.
+/// Counts forever. At the stop the stream ends in good order, with the status OK: clients that want more call again.
 async fn count(_: Request<()>) -> Result<Response<impl Stream<Item = Result<u32, Status>>>, Status> {
     let clock = interval(Duration::from_millis(100));
     let numbers = stream::unfold((clock, 0), async |(mut clock, number)| {

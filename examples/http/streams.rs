@@ -1,4 +1,4 @@
-//! Responses that would go on for ever, and end by themselves at the stop.
+//! Responses that would go on forever, and end by themselves at the stop.
 
 use std::convert::Infallible;
 use std::time::Duration;

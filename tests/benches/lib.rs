@@ -27,7 +27,7 @@ const FEW: usize = 100;
 /// The deadline of the programs that are held up.
 pub const DEADLINE: Duration = Duration::from_secs(1);
 
-/// For ever, as far as these programs are concerned.
+/// Forever, as far as these programs are concerned.
 const LONG: Duration = Duration::from_secs(600);
 
 /// How many workers have begun to wait.
@@ -163,7 +163,7 @@ pub fn say_since(before: Duration) {
     say(&now().saturating_sub(before).as_nanos().to_string());
 }
 
-/// Blocks the thread, for ever as far as the measurement is concerned.
+/// Blocks the thread, forever as far as the measurement is concerned.
 pub fn block() {
     park();
     thread::sleep(LONG);

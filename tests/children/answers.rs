@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-/// For ever, as far as a test can tell.
+/// Forever, as far as a test can tell.
 const LONG: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {

@@ -73,7 +73,7 @@ async fn spin() {
     halt_spinning();
 }
 
-/// For ever, as far as a test can tell.
+/// Forever, as far as a test can tell.
 fn halt_spinning() {
     let until = Instant::now() + Duration::from_secs(60);
     while Instant::now() < until {

@@ -1,7 +1,7 @@
 //! A service of systemd's: `notifies <flavour> <mode>`.
 //!
 //! `serves` is ready when a line comes on standard input, `ends` is ready and ends, `blocks` keeps the only thread that
-//! runs tasks for a while, `crunches` has a worker that does so, `hangs` keeps it for ever when it is to stop,
+//! runs tasks for a while, `crunches` has a worker that does so, `hangs` keeps it forever when it is to stop,
 //! `lingers` has a worker that is slow to stop, `reloads` takes a line on standard input for each reload to be done.
 //! The flavour `slow` is one that has systemd wait for its start.
 

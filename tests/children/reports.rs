@@ -11,7 +11,7 @@ use graceful::{OnFailure, Stage, Worker, WorkerHandle};
 use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio::time::sleep;
 
-/// For ever, as far as a test can tell.
+/// Forever, as far as a test can tell.
 const LONG: Duration = Duration::from_secs(60);
 
 #[graceful::main(stop_timeout = "1500ms", worker_threads = 2)]
@@ -122,7 +122,7 @@ async fn under_way() {
     }
 }
 
-/// An error that takes for ever to say what it is.
+/// An error that takes forever to say what it is.
 struct Wordless;
 
 impl fmt::Debug for Wordless {

@@ -172,7 +172,7 @@ fn limits() -> Vec<Row> {
                     assert!(ends.iter().any(|end| end.code == Some(0)), "none was enough");
                 }
             }),
-        no_thread_left(stuck("no thread left for the stop, pending for ever", "waits"))
+        no_thread_left(stuck("no thread left for the stop, pending forever", "waits"))
             .aborted()
             .names("waits", "still running after ")
             .prints("dropped: the worker's value"),

@@ -31,14 +31,14 @@ fn waiting() -> Vec<Row> {
             .aborted()
             .names("ignores", AWAITING)
             .says("graceful: exit code 124: out of time, still running: ignores"),
-        case("pending for ever", "waits")
+        case("pending forever", "waits")
             .aborted()
             .names("waits", AWAITING)
             .says(", waiting in an await")
             .says("graceful: exit code 124: out of time, still running: waits")
             .silent_about(HINT)
             .silent_about("untracked"),
-        case("pending for ever: destructors run on the abort", "waits")
+        case("pending forever: destructors run on the abort", "waits")
             .aborted()
             .unhurried()
             .prints("dropped: the worker's value")

@@ -275,7 +275,7 @@ fn a_folder_that_is_not_there_costs_a_line_and_nothing_else() {
     end.assert_said("no timeline in /nowhere/stop.svg: ");
 }
 
-/// Nobody reads what is written there: it would block for ever.
+/// Nobody reads what is written there: it would block forever.
 #[test]
 fn a_file_that_blocks_does_not_hold_up_the_end() {
     let place = Place::new("svg");

@@ -100,7 +100,7 @@ mod unix {
         (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0))
     }
 
-    /// Waits until `fd` is readable, for `limit` at most (`None` waits for ever), to the millisecond. A socket's own
+    /// Waits until `fd` is readable, for `limit` at most (`None` waits forever), to the millisecond. A socket's own
     /// timeout is counted in ticks of the kernel, of 10 ms on many machines.
     pub(crate) fn wait_readable(fd: BorrowedFd<'_>, limit: Option<Duration>) {
         let millis = limit.map_or(-1, |limit| i32::try_from(limit.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
@@ -126,7 +126,7 @@ mod unix {
         written
     }
 
-    /// Waits for one of these events, for `millis` at most (-1 is for ever), and returns those that are ready.
+    /// Waits for one of these events, for `millis` at most (-1 is forever), and returns those that are ready.
     pub(super) fn poll(fd: BorrowedFd<'_>, events: i16, millis: i32) -> i16 {
         let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
         // SAFETY: one valid `pollfd`, whose descriptor is borrowed for the call.

@@ -152,7 +152,7 @@ impl Started {
         runtime.block_on(async {
             let main = async {
                 let result = main.await;
-                // The budget runs before std prints an error, which may block for ever.
+                // The budget runs before std prints an error, which may block forever.
                 life.begin_stop(Cause::MainEnded);
                 #[cfg(all(unix, feature = "upgrade"))]
                 return crate::with::upgrade::report(&life, || result.report());

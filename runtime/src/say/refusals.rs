@@ -31,7 +31,7 @@ pub(crate) fn no_runtime(why: &io::Error) -> String {
     )
 }
 
-/// The same, written by the watch: tokio has panicked, and waits for ever for the threads it had got.
+/// The same, written by the watch: tokio has panicked, and waits forever for the threads it had got.
 pub(crate) fn no_runtime_to_come_back_from(why: &io::Error) -> Line {
     Line::report(no_runtime(why))
 }

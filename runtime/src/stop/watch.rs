@@ -134,7 +134,7 @@ impl Watch {
     }
 
     /// Ends the process if the runtime cannot be built: tokio has started some of its threads, and the system grants no
-    /// other. Tokio has panicked then, and waits for the threads it has, for ever.
+    /// other. Tokio has panicked then, and waits for the threads it has, forever.
     fn check_runtime(&mut self) {
         if !self.life.runtime.is_building() {
             self.probe_at = None;

@@ -49,7 +49,7 @@ use crate::work::ambient::Caller;
 /// * HTTP/1 responses get `Connection: close` in the second half of the drain and from then on, so that
 ///   keep-alive clients go elsewhere while there is still time. HTTP/2 never gets that header.
 /// * A request whose future or body is dropped before its end, during a stop, is named in the stop's last lines: by a
-///   time-out of the server's own, for instance.
+///   timeout of the server's own, for instance.
 /// * With a [`concurrency_limit`](Self::concurrency_limit), requests beyond it are answered
 ///   `429 Too Many Requests`.
 /// * A request that the stop would not wait for any more is answered `503 Service Unavailable`: the layer's stage

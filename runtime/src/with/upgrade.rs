@@ -33,7 +33,7 @@ use crate::say::upgrades;
 use crate::work::ambient;
 use crate::work::ambient::Caller;
 
-/// Starts this program anew, from the path it was started by, and hands its sockets over. When the new process is
+/// Starts this program again, from the path it was started by, and hands its sockets over. When the new process is
 /// [`ready`](crate::ready()), this one stops. Feature `upgrade`, on Unix.
 ///
 /// The same happens at a signal of [`#[graceful::main(upgrade = "SIGUSR2")]`](macro@crate::main). Either way a line says
@@ -86,8 +86,8 @@ pub fn upgrade() -> impl Future<Output = Result<(), UpgradeError>> + Send + 'sta
 /// What the next process of an [`upgrade`] gets from this one under this name: the bytes that `offer` returns when one
 /// begins. Feature `upgrade`, on Unix.
 ///
-/// It is for what is small and dear to make anew, such as a warm cache or a counter: up to a mebibyte. What the bytes mean is
-/// the program's to say, and to check: the next process may be another version of it. It takes them with [`handed_over`].
+/// It is for what is small and expensive to make again, such as a warm cache or a counter: up to a mebibyte. What the bytes
+/// mean is the program's to say, and to check: the next process may be another version of it. It takes them with [`handed_over`].
 ///
 /// `offer` runs on a thread of the runtime that may block. Should it panic, not return in time, or return more, the upgrade
 /// fails, and this process goes on. What is registered under a name replaces what was.

@@ -16,7 +16,7 @@ use crate::work::ambient::Caller;
 /// has passed, Ctrl-C was pressed a second time, code called [`std::process::exit`] (on Unix). For what would be left
 /// behind, and takes no time: a terminal in raw mode, a socket file, a lock file.
 ///
-/// Whatever can wait, fail or take long belongs into [`after_stop`](crate::after_stop) or [`keep`](crate::keep), which
+/// Whatever can wait, fail or take long belongs in [`after_stop`](crate::after_stop) or [`keep`](crate::keep), which
 /// come before it; but where the deadline passes because a destructor or a thread hangs, or on a second Ctrl-C, these
 /// are not run, and `at_exit` is.
 ///

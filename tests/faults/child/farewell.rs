@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-/// For ever, as far as a test can tell.
+/// Forever, as far as a test can tell.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// Prints a line when it is dropped.

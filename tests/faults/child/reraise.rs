@@ -44,7 +44,7 @@ pub(crate) async fn run(case: &str) -> Ending {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A thread that holds standard output for ever cannot keep the process alive.
+/// A thread that holds standard output forever cannot keep the process alive.
 fn hold_stdout() {
     let (locked, is_locked) = channel();
     thread::spawn(move || {

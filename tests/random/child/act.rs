@@ -90,7 +90,7 @@ async fn act(who: Who) -> Result<(), String> {
     end(who, body)
 }
 
-/// The same on a thread of its own. A wait for ever is one that outlasts the process.
+/// The same on a thread of its own. A wait forever is one that outlasts the process.
 pub(crate) fn act_blocking(who: Who) -> Result<(), String> {
     let _guard = Guard::new(who);
     let body = who.body();

@@ -44,7 +44,7 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// Waits until a signal arrives, the watch is woken, or `limit` passes (`None` waits for ever).
+    /// Waits until a signal arrives, the watch is woken, or `limit` passes (`None` waits forever).
     pub(crate) fn wait(&mut self, limit: Option<Duration>) {
         sys::wait_readable(self.reader.as_fd(), limit);
         let _ = self.reader.read(&mut [0; 64]);

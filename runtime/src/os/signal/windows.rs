@@ -61,7 +61,7 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// Waits until a signal arrives, the watch is woken, or `limit` passes (`None` waits for ever).
+    /// Waits until a signal arrives, the watch is woken, or `limit` passes (`None` waits forever).
     pub(crate) fn wait(&mut self, limit: Option<Duration>) {
         let limit = limit.unwrap_or(Duration::from_secs(24 * 60 * 60));
         let _ = self.receiver.recv_timeout(limit);

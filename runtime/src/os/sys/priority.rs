@@ -1,7 +1,7 @@
 //! The priority of the crate's threads.
 
 /// Starts one of the crate's threads. In a real-time process (`SCHED_FIFO`, `SCHED_RR`) it gets a higher priority than
-/// the calling thread, which would starve it for ever by never waiting.
+/// the calling thread, which would starve it forever by never waiting.
 #[cfg(all(unix, not(any(target_os = "illumos", target_os = "solaris"))))]
 pub(crate) fn outranked_by<T>(start: impl FnOnce() -> T) -> T {
     let mut policy = 0;

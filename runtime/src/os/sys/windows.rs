@@ -22,7 +22,7 @@ pub(crate) fn from_the_background<T>(write: impl FnOnce() -> T) -> T {
 
 /// Ends the process without destructors or flushing.
 ///
-/// `std::process::exit` would flush standard output, which may block for ever, and `ExitProcess` runs code of each
+/// `std::process::exit` would flush standard output, which may block forever, and `ExitProcess` runs code of each
 /// library, under a lock that another thread may hold.
 pub(crate) fn exit_now(code: u8) -> ! {
     // SAFETY: the handle is a constant that means this process; no memory is involved.

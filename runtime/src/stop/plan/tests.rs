@@ -311,7 +311,7 @@ proptest! {
 
     #[test]
     fn a_turn_comes_when_those_before_it_have_gone(case in cases()) {
-        // A stage that never ends holds up the later turns for ever.
+        // A stage that never ends holds up the later turns forever.
         let (_, done) = steps(&case);
         let told = |stage: Stage| when(&done, |step| matches!(step, Step::Tell(stages) if stages.contains(&stage)));
         let takes = |stage: Stage| case.stages[stage.index()].map(Duration::from_millis);

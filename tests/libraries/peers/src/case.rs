@@ -15,7 +15,7 @@ pub enum Case {
     Fails,
     /// It blocks its thread for 4 s, and the process is told to stop.
     Blocks,
-    /// It waits for ever, and the process is told to stop.
+    /// It waits forever, and the process is told to stop.
     TimeOut,
     /// It takes 4 s to end, and the process is told to stop twice.
     Second,
@@ -29,7 +29,7 @@ impl Case {
             Self::Panic => "panic",
             Self::Fails => "fails",
             Self::Blocks => "blocks",
-            Self::TimeOut => "time-out",
+            Self::TimeOut => "timeout",
             Self::Second => "second",
         }
     }

@@ -26,7 +26,7 @@ async fn main() {
     };
     let ended = match args().nth(1).as_deref().expect("a way") {
         "told" => monitor.run_with_signal(told).await,
-        "told, with a time-out" => monitor.shutdown_timeout(Duration::from_millis(10)).run_with_signal(told).await,
+        "told, with a timeout" => monitor.shutdown_timeout(Duration::from_millis(10)).run_with_signal(told).await,
         "dropped" => graceful::run_until_stopping(monitor.run()).await.unwrap_or(Ok(())),
         other => panic!("no way {other}"),
     };

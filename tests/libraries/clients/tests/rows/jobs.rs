@@ -21,10 +21,10 @@ fn apalis_finishes_the_job_in_hand_when_its_monitor_is_told() {
     assert_eq!(count(": begins"), count(": done"), "{end}");
 }
 
-/// Whether it is dropped, or its own time-out passes, which it calls `Ok`.
+/// Whether it is dropped, or its own timeout passes, which it calls `Ok`.
 #[test]
 fn apalis_cuts_the_job_in_hand_where_its_monitor_is_dropped_or_out_of_time() {
-    for way in ["dropped", "told, with a time-out"] {
+    for way in ["dropped", "told, with a timeout"] {
         let end = apalis(way);
         end.assert_printed("the monitor ended: Ok(())");
         assert!(!end.printed().contains(&"0: done"), "{way}\n{end}");
