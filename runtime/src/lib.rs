@@ -316,7 +316,7 @@
 //! that comes meanwhile is pending; one that comes during a long start-up is remembered.
 //!
 //! **Why `_exit` at the deadline?** `std::process::exit` waits for atexit handlers and for other exits; on Windows, where
-//! `TerminateProcess` takes its place, it flushes standard output, which may block for ever. The orderly end returns from
+//! `TerminateProcess` takes its place, it flushes standard output, which may block forever. The orderly end returns from
 //! main, so that standard output is flushed; the watch stays armed until the process is gone.
 //!
 //! **Why does PID 1 fork to reap?** An orphan becomes a child of PID 1 that looks like every other: the kernel does not
@@ -441,12 +441,12 @@ pub use work::at_exit::at_exit;
 pub use work::body::Body;
 pub use work::cancellation::{RunUntilStopping, Stopping, is_stopping, run_until_stopping, stopping, token};
 pub use work::control::{cause, idle, is_ready, keep, not_ready, ready, state, stop, stop_signals, wait_for};
-pub use work::deadline::{remaining, until_remaining};
 pub use work::handle::{Panic, WorkerError, WorkerHandle};
 pub use work::hold::{Hold, hold};
 pub use work::hook::{after_stop, after_stop_blocking, before_stop, on_stop};
 pub use work::progress::{is_progressing, progress};
 pub use work::reload::{Reloads, reloads};
+pub use work::remaining::{remaining, until_remaining};
 pub use work::worker::{BoxWorker, Worker, spawn, spawn_blocking};
 
 /// Not public API. Used by generated code.

@@ -11,7 +11,7 @@ pub(crate) mod completion;
 #[cfg_attr(not(taskdump), path = "probe/off.rs")]
 pub(crate) mod probe;
 pub(crate) mod cancellation;
-pub(crate) mod deadline;
+pub(crate) mod remaining;
 pub(crate) mod code;
 pub(crate) mod registration;
 pub(crate) mod task;

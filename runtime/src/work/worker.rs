@@ -21,7 +21,7 @@ use crate::work::handle::{Called, WorkerHandle};
 use crate::work::registration::Registration;
 use crate::work::span::Span;
 
-mod options;
+mod per_call;
 
 /// A worker that has not been started: a body with its arguments.
 ///
