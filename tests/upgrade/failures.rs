@@ -4,6 +4,7 @@ use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::clients::Clients;
@@ -106,6 +107,29 @@ fn it_hangs_and_takes_no_signal() {
 fn it_panics_late_when_it_could_accept_clients() {
     let said = ["exit code 101: main panicked: a late bug in the new version"];
     fails("", |folder| folder.next_version("accepts_early then_panics"), &said);
+}
+
+/// They would leave a registry for the old process, which goes on.
+#[test]
+fn its_before_stop_hooks_run_only_once_it_has_been_ready() {
+    let folder = Folder::new("registered");
+    let service = Service::of(&folder);
+    let old = service.process(1);
+    folder.next_version("registered never_ready");
+    service.ask(old);
+    service.child.prints("never ready");
+    let new = service.process(2);
+    kill(new, Signal::SIGTERM).expect("it is there");
+    service.child.says("upgrade failed: ");
+    until_gone(new);
+    folder.next_version("registered");
+    service.ask(old);
+    service.child.prints("before_stop 1: generation 2 has taken over");
+    service.child.says("generation 2 serves");
+    service.stop(last_process(&service));
+    service.child.prints_part("before_stop 2: ");
+    let printed = service.child.to_string();
+    assert_eq!(printed.matches("before_stop 2: ").count(), 1, "{printed}");
 }
 
 #[test]

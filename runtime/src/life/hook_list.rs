@@ -167,14 +167,13 @@ impl Hooks {
     pub(crate) fn close(&self, now: Instant) -> Vec<(HookView, Option<Run>)> {
         let mut list = self.lock();
         list.closed = true;
-        let mut given_up = Vec::new();
-        for hook in &mut list.hooks {
-            if hook.progress == Progress::Waiting {
-                hook.progress = Progress::NotRun;
-                given_up.push((hook.seen(now), hook.run.take()));
-            }
-        }
-        given_up
+        list.give_up(|_| true, now)
+    }
+
+    /// The same for the hooks of one stage: others may still start.
+    #[cfg(all(unix, feature = "upgrade"))]
+    pub(crate) fn skip(&self, stage: HookStage, now: Instant) -> Vec<(HookView, Option<Run>)> {
+        self.lock().give_up(|hook| hook.stage == stage, now)
     }
 
     pub(crate) fn seen(&self, now: Instant) -> Vec<HookView> {
@@ -189,6 +188,17 @@ impl Hooks {
 
     fn lock(&self) -> MutexGuard<'_, List> {
         self.0.lock()
+    }
+}
+
+impl List {
+    fn give_up(&mut self, which: impl Fn(&Hook) -> bool, now: Instant) -> Vec<(HookView, Option<Run>)> {
+        let mut given_up = Vec::new();
+        for hook in self.hooks.iter_mut().filter(|hook| hook.progress == Progress::Waiting && which(hook)) {
+            hook.progress = Progress::NotRun;
+            given_up.push((hook.seen(now), hook.run.take()));
+        }
+        given_up
     }
 }
 

@@ -89,6 +89,12 @@ impl Succession {
         self.is_waiting.load(Ordering::SeqCst)
     }
 
+    /// Whether the predecessor goes on when this process ends: this one has never said that it is ready.
+    pub(crate) fn leaves_the_service_to_the_predecessor(&self) -> bool {
+        self.is_waiting()
+            && self.predecessor.get().is_some_and(|predecessor| !predecessor.has_told.load(Ordering::SeqCst))
+    }
+
     /// Resolves when the service is this process's own: at once, where there was no predecessor.
     pub(crate) async fn confirmed(&self) {
         loop {

@@ -4,7 +4,8 @@ use std::fmt::Display;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::model::text::{cut, span};
+use crate::model::hook::HookStage;
+use crate::model::text::{cut, name, span};
 use crate::model::upgrade::UpgradeError;
 use crate::say::line::Line;
 
@@ -45,6 +46,10 @@ pub(crate) fn took_over(generation: u32) -> Line {
 
 pub(crate) fn predecessor_is_gone() -> Line {
     Line::warn("the process before this one ended before it made way; this one goes on as the service")
+}
+
+pub(crate) fn hook_skipped(stage: HookStage, hook: &str) -> Line {
+    Line::debug(format!("{stage} hook `{}`: not run, since the process before this one goes on", name(hook)))
 }
 
 pub(crate) fn nobody_asked_for(name: &str, address: &str) -> Line {

@@ -18,6 +18,8 @@ use crate::model::failure::{Failure, FailureKind, Subject};
 use crate::model::hook::{HookStage, Progress};
 use crate::model::name::ToName;
 use crate::model::outcome::{Outcome, Verdict};
+#[cfg(all(unix, feature = "upgrade"))]
+use crate::say::upgrades;
 use crate::say::{failures, lines};
 use crate::work::ambient;
 use crate::work::ambient::Caller;
@@ -36,6 +38,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// registry or to notify a load balancer. An error or a panic is a warning: it does not change the exit code. One that
 /// is still running when half the budget is gone is aborted, and the exit code is 124 if that is the first failure. The
 /// same name replaces an earlier hook that has not begun. One that is registered after its moment runs at once.
+///
+/// In an [`upgrade`](crate::upgrade()) the hooks of the old process run when it stops, after the new one has taken over:
+/// what leaves a registry returns early where [`cause()`](crate::cause) is `Some(Cause::Upgraded(_))`. A new process that
+/// ends before it is ready runs none, since the old one goes on.
 ///
 /// # Panics
 ///
@@ -87,7 +93,7 @@ where
 /// each with its share of what is left of the budget.
 ///
 /// The place to close what the others used: a database pool. What closes by a call that blocks, as exporters of traces
-/// do, belongs into [`after_stop_blocking`]. A failure makes the exit code 1 if it is the first. The
+/// do, belongs in [`after_stop_blocking`]. A failure makes the exit code 1 if it is the first. The
 /// same name replaces an earlier hook. One that is registered while these hooks run is the next; a later one is not
 /// run, and a line says so.
 ///
@@ -107,7 +113,7 @@ where
 ///
 /// The place to flush and close what has threads or tasks of its own: an exporter of traces, a reporter of errors. Such a
 /// call often waits for a task of the runtime. In [`after_stop`] it would keep that task from running where the runtime
-/// has one thread, and wait until its own time-out.
+/// has one thread, and wait until its own timeout.
 ///
 /// The runtime still runs, so what it waits for may use it. A call that takes longer than its share of the budget cannot
 /// be interrupted: it is named, code 124, the other hooks run, and the process ends without it. An `Err` is a failure, as
@@ -168,11 +174,25 @@ fn register(stage: HookStage, name: Cow<'static, str>, run: Run) {
 
 /// Starts all hooks of a stage that have not been started.
 pub(crate) fn start(life: &Arc<Lifecycle>, stage: HookStage) {
+    #[cfg(all(unix, feature = "upgrade"))]
+    if stage == HookStage::BeforeStop && life.succession.leaves_the_service_to_the_predecessor() {
+        return skip(life, stage);
+    }
     let until = life.phase.budget().and_then(|budget| match stage {
         HookStage::BeforeStop if budget.half().is_some_and(|half| life.now() < half) => budget.half(),
         _ => budget.abort_at(),
     });
     while start_last(life, stage, until) {}
+}
+
+/// Starts none of them: the process before this one goes on, under the same name in every registry. What they have
+/// captured, main's thread drops.
+#[cfg(all(unix, feature = "upgrade"))]
+fn skip(life: &Lifecycle, stage: HookStage) {
+    for (hook, run) in life.hooks.skip(stage, life.now()) {
+        life.teardown.keep(Box::new(run));
+        life.writer.say(upgrades::hook_skipped(stage, &hook.name));
+    }
 }
 
 /// Starts the hook registered last among those not yet started; it is aborted at `until`. Returns whether there was one.

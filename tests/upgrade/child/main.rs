@@ -92,6 +92,12 @@ async fn run(folder: PathBuf, mode: String) -> Result<(), Broken> {
     hand_over(&mode)?;
     leave_lying_about(&mode);
     end_badly(&mode).await?;
+    if has(&mode, "registered") {
+        graceful::before_stop("leave", async move || {
+            let cause = graceful::cause().expect("it stops");
+            println!("before_stop {generation}: {cause}");
+        });
+    }
     if has(&mode, "starts_slowly") {
         sleep(Duration::from_millis(700)).await;
     }
