@@ -56,7 +56,7 @@ use proc_macro::TokenStream;
 /// # Options
 ///
 /// A duration is text with units (`"25s"`, `"1m 30s"`, `"500ms"`; `ns`, `us`, `ms`, `s`, `m`, `h`, `d`),
-/// checked while compiling, or any expression of type [`Duration`](core::time::Duration).
+/// checked while compiling, or any expression of type [`Duration`](https://doc.rust-lang.org/std/time/struct.Duration.html).
 ///
 /// | option | meaning | default |
 /// |---|---|---|
@@ -66,7 +66,7 @@ use proc_macro::TokenStream;
 /// | `reraise` | After a clean stop by a signal, the process ends by that signal. For command-line tools, whose shell checks the cause. | off |
 /// | `reap` | As PID 1 the process reaps every orphan of its container, as `tini` does, and takes nobody's child: it forks first, and PID 1 is a copy that only reaps and passes signals on. As another process it changes nothing. For a container whose programs leave daemons behind, without `docker run --init`. | off |
 /// | `dump = "SIGUSR1"` | A signal, or a list of them, that prints `status()`: the state of every worker, which one blocks which thread, and for how long, even while every thread of the runtime is blocked; it stops nothing. With the feature `taskdump` it also prints where workers wait. The JVM and Go use `"SIGQUIT"`. For a service that seems to hang. `"SIGABRT"` prints it too, and the process then dies of the signal: systemd sends it when its watchdog was not fed. | none |
-/// | `upgrade = "SIGUSR2"` | A signal, or a list of them, that starts the program anew and hands it the sockets: when the new process is ready, this one stops (`graceful::upgrade()`). With the feature `upgrade`, on Unix. For a service whose clients must not notice a new version, on a machine of its own or under systemd. | none |
+/// | `upgrade = "SIGUSR2"` | A signal, or a list of them, that starts the program again and hands it the sockets: when the new process is ready, this one stops (`graceful::upgrade()`). With the feature `upgrade`, on Unix. For a service whose clients must not notice a new version, on a machine of its own or under systemd. | none |
 /// | `upgrade_timeout = "60s"` | How long the new process may take until it is ready: after that it is ended, and this one goes on. Set it to more than the longest start. | 60 s |
 /// | `pid_file = "/run/api.pid"` | A file with the number of the process that serves, written when that is ready: text, or any expression that converts into a path. With the feature `upgrade`, on Unix. For scripts that send the signal. | none |
 /// | `extend_start = "10m"` | How long the start may take under systemd, from the start of the process until `ready()`, whatever the unit's `TimeoutStartSec=` says: systemd is asked for more time. With the feature `systemd`, in a unit of `Type=notify`. For a start that is slow now and then. | what the unit says |
@@ -78,7 +78,7 @@ use proc_macro::TokenStream;
 /// # Another name than `main`
 ///
 /// A function called `main` is taken for that of the program: when it returns, the process has to end. A function of
-/// another name keeps its arguments and returns an [`ExitCode`](std::process::ExitCode), so that
+/// another name keeps its arguments and returns an [`ExitCode`](https://doc.rust-lang.org/std/process/struct.ExitCode.html), so that
 /// a plain `main` can parse the command line first. rustc warns if `main` does not return that exit code: the process
 /// would end with 0 whatever happened. The options may use the arguments.
 ///
@@ -182,7 +182,7 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// # Options
 ///
 /// A duration is text with units (`"5s"`, `"1m 30s"`, `"500ms"`), checked while compiling, or a constant
-/// expression of type [`Duration`](core::time::Duration): it becomes a part of a `static`.
+/// expression of type [`Duration`](https://doc.rust-lang.org/std/time/struct.Duration.html): it becomes a part of a `static`.
 ///
 /// | option | meaning | default |
 /// |---|---|---|
@@ -191,8 +191,8 @@ pub fn main(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// | `max_restarts = 5` | How many restarts within a minute are allowed, or within another time: `"3 in 10m"`; one more is a failure of the process: a number above zero, or a constant `u32`. Set it where a new process may help. The waits of `backoff` must leave it within reach. | unlimited |
 /// | `backoff = "100ms..10s"` | The first and the longest wait before a restart. Each wait is twice the one before, less a jitter of up to a half; after a run of a minute the waits start again with the first. Two constants work too: `MIN..MAX`. Set it when the peer needs more time, or less. | `"100ms..10s"` |
 /// | `essential` | The process has no purpose without this worker: however it ends, its end starts the process's stop, unless it was stopped through its handle. | off |
-/// | `every = "60s"` | Runs the body periodically; the period is from start to start, and the first run starts at once unless `initial_delay` says otherwise. Runs never overlap, what they have started included; a missed run is skipped, and none starts once the stop has begun. For sweeps, refreshes and reports. | once |
-/// | `initial_delay = "60s"` | How long after the spawn the first run of `every` starts. Set it where a run at each start of the process would be one too many, as for a daily job. | none |
+/// | `every = "60s"` | Runs the body periodically; the period is from start to start, and the first run starts at once unless `initial_delay` says otherwise. Runs never overlap, what they have started included; a missed run is skipped, and none starts once the stop has begun. For sweeps, refreshes and reports. For a period known at run time: `.every(…)` at the call. | once |
+/// | `initial_delay = "60s"` | How long after the spawn the first run of `every` starts. Set it where a run at each start of the process would be one too many. It begins again with each process: with `"24h"` a service that is deployed every day never runs. | none |
 /// | `stop_timeout = "5s"` | The worker's own budget within the process's, from the cancellation of its token, for it and for what it has started; then these are aborted and reported. In a stop of the process the exit code is 124, otherwise it counts as a failure. For work that is not worth the whole budget. | the process's budget |
 /// | `on_timeout = "log"` | What it means that the `stop_timeout` of this worker passes: `"log"` writes a log line, and nothing has failed. For work that may be cut off, such as the connection of a slow client. | `"fail"` |
 /// | `stop = "early"` | When its token is cancelled: `"early"`, at the beginning of the drain, for workers that accept new work; `"late"`, after main and the ordinary workers, for workers that these depend on; `"last"`, after all others, for health and metrics. | together with main |
@@ -264,6 +264,7 @@ pub fn worker(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// The test runs as `main` would: it may spawn workers, start the stop and wait for it. It installs no signal
 /// handlers, and tests that run in parallel are independent. The test fails when it panics, and when one of
 /// its workers failed, panicked or had to be aborted and the test did not take that result from its handle.
+/// No signal stops it: a test of a stop calls `graceful::stop()`.
 ///
 /// ```
 /// #[graceful::worker]
@@ -282,7 +283,7 @@ pub fn worker(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | option | meaning | default |
 /// |---|---|---|
-/// | `stop_timeout = "5s"` | The budget of the test's stop: text with units, or any expression of type [`Duration`](core::time::Duration). | as for `main` |
+/// | `stop_timeout = "5s"` | The budget of the test's stop: text with units, or any expression of type [`Duration`](https://doc.rust-lang.org/std/time/struct.Duration.html). | as for `main` |
 /// | `start_paused` | tokio's paused clock: when every task waits, the time advances to the next timer at once. For tests of timeouts. Needs the feature `test-util`. Pending input and output, and threads of other runtimes, do not keep the clock from advancing. | off |
 /// | `flavor = "multi_thread"` | tokio's runtime with several threads; `"current_thread"` for one. | `"current_thread"` |
 /// | `worker_threads = 2` | How many threads poll tasks: a number above zero, or any expression of type `usize`. | one for each core |

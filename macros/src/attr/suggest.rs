@@ -14,15 +14,18 @@ const ALIASES: &[(&str, &str)] = &[
     ("flavor", "runtime"),
     ("signals", "signal"),
     ("start_paused", "paused"),
-    ("every", "interval period"),
+    ("every", "interval period cron schedule"),
     ("initial_delay", "delay first first_run start_after"),
-    ("on_failure", "restart"),
+    ("on_failure", "on_error on_panic"),
     ("max_restarts", "restarts"),
     ("stop", "stage"),
     ("essential", "critical"),
     ("blocking", "spawn_blocking"),
     ("crate", "graceful package"),
 ];
+
+/// Options of other crates that are a value of an option here, and how it is written.
+const VALUES: &[(&str, &str, &str)] = &[("restart", "on_failure", "on_failure = \"restart\"")];
 
 /// Options of other crates that there is no need for here.
 const NEEDLESS: &[(&str, &str)] =
@@ -39,6 +42,10 @@ pub(crate) fn unknown(attribute: Attribute, key: &Ident) -> Error {
         format!("`{word}` is an option of `{other}`, not of `{written}`")
     } else if let Some(near) = nearest(&word, keys()).or_else(|| alias(attribute, &word)) {
         format!("unknown option `{word}`: did you mean `{near}`?")
+    } else if let Some((.., value)) =
+        VALUES.iter().find(|(name, key, _)| *name == word && attribute.option(key).is_some())
+    {
+        format!("unknown option `{word}`: write `{value}`")
     } else if let Some((_, why)) = NEEDLESS.iter().find(|(name, _)| *name == word) {
         format!("unknown option `{word}`: {why}; remove it")
     } else {

@@ -1,6 +1,9 @@
 //! The options of each attribute: one row for each option.
 //!
-//! To add an option, add a row here and a row to the documentation in `lib.rs`.
+//! To add an option, add a row here, a row to the documentation in `lib.rs` and
+//! the method that the row names: of the runtime's `run/builder.rs` for `main`
+//! and `test`; of `life/function.rs`, with a field in `model/policy.rs`, for
+//! `worker`.
 //! A new kind of value needs a variant of `Kind`, an arm in `attr::value::read`
 //! and one in `expand::chain::arguments`. An option that contradicts another
 //! one needs a rule in `valid::conflict`.

@@ -72,6 +72,7 @@ fn duration(spec: &Spec, expr: Expr) -> Result<Value, Error> {
     match text(&expr) {
         Some(text) => match duration::parse(&text.value()) {
             Ok(duration) => Ok(Value::Duration(duration, text.span())),
+            Err(_) if text.value() == "none" => Err(Error::new_spanned(text, none(spec))),
             Err(message) => Err(Error::new_spanned(text, message)),
         },
         None if is_literal(&expr) => Err(match literal::unquoted_duration(&expr) {
@@ -79,6 +80,16 @@ fn duration(spec: &Spec, expr: Expr) -> Result<Value, Error> {
             _ => spec.error("is a duration with a unit", expr),
         }),
         None => Ok(Value::Expr(expr)),
+    }
+}
+
+/// The message for `"none"` where it is no value.
+fn none(spec: &Spec) -> String {
+    let key = spec.key;
+    match key {
+        "drain" => "`none` is not a duration: no drain is `drain = \"0s\"`".to_owned(),
+        "stop_timeout" => format!("`none` is not a duration: without `{key}` it has the process's budget"),
+        _ => format!("`none` is not a duration: leave `{key}` out"),
     }
 }
 
@@ -156,6 +167,7 @@ fn word(spec: &Spec, words: &[&'static str], expr: &Expr) -> Result<Value, Error
     let key = spec.key;
     let message = match suggest::nearest(&found, words.iter().copied()) {
         Some(near) => format!("unknown value for `{key}`: did you mean `\"{near}\"`?"),
+        None if key == "stop" => format!("`{key}` takes {}, or is left out", listed(words)),
         None => format!("`{key}` takes {}", listed(words)),
     };
     Err(Error::new_spanned(expr, message))

@@ -62,7 +62,7 @@ fn drain(options: &Options, errors: &mut Errors) {
     };
     if drain.saturating_mul(2) > budget {
         let message =
-            format!("`drain` is half of `stop_timeout` at the most{unless}: shorten it, or lengthen that one");
+            format!("`drain` is more than half of `stop_timeout`{unless}: shorten `drain`, or lengthen `stop_timeout`");
         errors.push(Error::new(*span, message));
     }
 }

@@ -20,6 +20,8 @@ pub(crate) use platform::{Handlers, Inbox, Setup, Wakeup, closing, inbox, replac
 /// the system's shutdown and, but for services, the user's logoff are [`Terminate`](Signal::Terminate); the others never
 /// come. Windows ends the process 5 s after its console is closed, whatever the budget is; a line says so where the
 /// budget is longer.
+// A new one takes its number in `signal/unix.rs` and `signal/windows.rs`, its name in `macros/src/attr/signal.rs`, and a
+// place in the row of `signals` in `macros/src/lib.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Signal {

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use tokio::runtime;
 
+#[cfg(not(all(feature = "systemd", feature = "upgrade")))]
+mod missing;
+
 use crate::model::label::Label;
 use crate::model::settings::{NO_LIMIT, Settings, Source};
 use crate::model::text;
@@ -114,8 +117,8 @@ impl Builder {
 
     /// How long the start may take under systemd, whatever `TimeoutStartSec=` of the unit says: until
     /// [`ready`](crate::ready()) systemd is asked for more time, up to this, counted from the start of the process. What
-    /// the unit grants is never made less. It needs the feature `systemd` and a unit of `Type=notify`; elsewhere it means
-    /// nothing.
+    /// the unit grants is never made less. In a unit of `Type=notify`; elsewhere it means nothing. Feature `systemd`.
+    #[cfg(feature = "systemd")]
     pub fn extend_start(mut self, longest: Duration) -> Self {
         self.settings.extend_start = Some(longest);
         self
@@ -165,25 +168,6 @@ impl Builder {
     pub fn pid_file(mut self, path: impl Into<std::path::PathBuf>) -> Self {
         self.settings.upgrade.pid_file = Some(path.into());
         self
-    }
-
-    /// What it is without the feature: an error that says so.
-    #[cfg(not(feature = "upgrade"))]
-    #[doc(hidden)]
-    pub fn upgrade(self, signals: impl NeedsTheFeatureUpgrade) -> Self {
-        signals.cannot_be_called(self)
-    }
-
-    #[cfg(not(feature = "upgrade"))]
-    #[doc(hidden)]
-    pub fn upgrade_timeout(self, longest: impl NeedsTheFeatureUpgrade) -> Self {
-        longest.cannot_be_called(self)
-    }
-
-    #[cfg(not(feature = "upgrade"))]
-    #[doc(hidden)]
-    pub fn pid_file(self, path: impl NeedsTheFeatureUpgrade) -> Self {
-        path.cannot_be_called(self)
     }
 
     #[track_caller]
@@ -275,7 +259,8 @@ impl Builder {
 /// What an annotated function may return: [`Termination`], with the words of the attribute.
 #[diagnostic::on_unimplemented(
     message = "`main` returns `()`, `Result<(), E>` with `E: Debug`, `ExitCode` or `Result<ExitCode, E>`, not `{Self}`",
-    label = "this is not a result of `main`"
+    label = "this is not a result of `main`",
+    note = "the error of a `Result` needs `#[derive(Debug)]`"
 )]
 pub trait MainResult: Termination {}
 
@@ -296,22 +281,6 @@ pub fn main<F: Future<Output: MainResult>>(builder: Builder, main: F) -> ExitCod
 #[track_caller]
 pub fn run<F: Future<Output: MainResult>>(builder: Builder, run: F) -> ExitCode {
     builder.block_on(run)
-}
-
-/// No value is one: what takes it needs the feature `upgrade`.
-///
-/// ```compile_fail,E0277
-/// let _ = graceful::Builder::new().pid_file("/run/app.pid");
-/// ```
-#[cfg(not(feature = "upgrade"))]
-#[diagnostic::on_unimplemented(
-    message = "`upgrade`, `upgrade_timeout` and `pid_file` need the feature `upgrade` of `graceful-runtime`",
-    label = "there is no upgrade in place without it",
-    note = "write `features = [\"upgrade\"]` in Cargo.toml"
-)]
-pub trait NeedsTheFeatureUpgrade {
-    #[doc(hidden)]
-    fn cannot_be_called(self, builder: Builder) -> Builder;
 }
 
 /// The clock of a test that starts with `start_paused`.

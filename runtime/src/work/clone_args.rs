@@ -7,7 +7,7 @@
 #[diagnostic::on_unimplemented(
     message = "`on_failure = \"restart\"` runs the worker again with copies of its arguments, and `{Self}` is not `Clone`",
     label = "this argument cannot be copied for the next run",
-    note = "derive `Clone` for it, or take an `Arc`"
+    note = "derive `Clone` for it, or take an `Arc`; a receiver goes into an `Arc<tokio::sync::Mutex<_>>`"
 )]
 pub trait Restart {
     /// A copy for the next run.
@@ -26,7 +26,7 @@ impl<T: Clone> Restart for T {
 #[diagnostic::on_unimplemented(
     message = "`every` runs the worker again with copies of its arguments, and `{Self}` is not `Clone`",
     label = "this argument cannot be copied for the next run",
-    note = "derive `Clone` for it, or take an `Arc`"
+    note = "derive `Clone` for it, or take an `Arc`; a receiver goes into an `Arc<tokio::sync::Mutex<_>>`"
 )]
 pub trait Every {
     /// A copy for the next run.

@@ -20,3 +20,8 @@ fn main() {
 async fn show(_text: impl std::fmt::Display + Send + 'static) -> Result<(), String> {
     Ok(())
 }
+
+#[graceful::worker(on_failure = "restart")]
+async fn drain(mut jobs: tokio::sync::mpsc::Receiver<u8>) -> Result<(), String> {
+    jobs.recv().await.map(drop).ok_or_else(String::new)
+}

@@ -15,3 +15,9 @@ async fn too_long() {}
 
 #[graceful::main(stop_timeout = "")]
 async fn main() {}
+
+#[graceful::main(drain = "none")]
+async fn without_a_drain() {}
+
+#[graceful::worker(stop_timeout = "none", every = "none")]
+async fn without_a_budget_of_its_own() {}

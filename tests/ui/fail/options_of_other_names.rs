@@ -18,3 +18,12 @@ async fn fetch() {}
 
 #[graceful::test(unhandled_panic = "shutdown_runtime")]
 async fn works() {}
+
+#[graceful::worker(restart = true, on_panic = "log")]
+async fn restarted() {}
+
+#[graceful::worker(on_error = "log", cron = "1h")]
+async fn repeated() {}
+
+#[graceful::worker(schedule = "1h")]
+async fn scheduled() {}

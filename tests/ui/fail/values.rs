@@ -17,3 +17,6 @@ async fn failing() {}
 
 #[graceful::worker(when_stopping = "reject")]
 async fn refused() {}
+
+#[graceful::worker(stop = "main")]
+async fn with_main() {}

@@ -1,0 +1,6 @@
+struct Broken;
+
+#[graceful::main]
+async fn main() -> Result<(), Broken> {
+    Err(Broken)
+}
