@@ -222,7 +222,7 @@ fn whoever_sits_down_while_the_stop_comes_is_woken_or_sees_it() {
             })
         };
         is_cancelled.store(true, Ordering::SeqCst);
-        seats.wake_those(|_, stage| stage == Stage::Main);
+        seats.wake_those(&mut |_, stage| stage == Stage::Main);
         let has_seen = sitter.join().expect("it ends");
         assert!(has_seen || calls.0.load(Plain::SeqCst) == 1);
     });
@@ -316,7 +316,7 @@ fn whoever_has_left_is_not_woken_for_the_next_in_its_place() {
                 second
             })
         };
-        seats.wake_those(|_, stage| stage == Stage::Main);
+        seats.wake_those(&mut |_, stage| stage == Stage::Main);
         let second = mover.join().expect("it ends");
         assert_ne!(first, second);
         assert_eq!(new.0.load(Plain::SeqCst), 0);
