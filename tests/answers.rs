@@ -92,9 +92,9 @@ fn a_worker_whose_failures_are_logged_leaves_the_code_to_main() {
 fn a_start_up_that_hangs_is_told_what_ends_it() {
     let end = stop("starting");
     end.assert_code(124);
-    end.assert_said("  main never checked its token: ");
-    end.assert_said("  graceful::ready() was never called: a start-up that waits");
-    end.assert_said("run_until_stopping()");
+    end.assert_said("  main never asked whether it is stopping: ");
+    end.assert_said("  graceful::ready() was never called: if main was starting up");
+    end.assert_said("run_until_stopping(..)");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_service_that_was_ready_is_told_of_its_token_alone() {
     for case in ["serving", "beside_a_worker"] {
         let end = stop(case);
         end.assert_code(124);
-        end.assert_said("  main never checked its token: ");
+        end.assert_said("  main never asked whether it is stopping: ");
         end.assert_silent_about("was never called");
     }
 }
@@ -116,7 +116,7 @@ fn a_main_whose_server_a_worker_has_stopped_is_not_told_to_look_at_its_token() {
     end.assert_said(
         "  main does not wait for the stop itself: if another part of the program is to end what main awaits",
     );
-    end.assert_silent_about("never checked its token");
+    end.assert_silent_about("never asked whether it is stopping");
 }
 
 #[test]
@@ -136,6 +136,16 @@ fn restarts_that_become_a_habit_are_said_at_growing_intervals() {
     for times in [30, 50, 70] {
         end.assert_silent_about(&format!(" {times} failures in a row"));
     }
+}
+
+#[test]
+fn a_worker_that_fails_once_more_than_it_is_restarted_is_said_to_have_been_restarted() {
+    let end = start(&["fails_too_often"]).end();
+    end.assert_code(1);
+    let said =
+        "worker `never_well` failed: \"no route to host\"; it was restarted 3 times within 60 s, its max_restarts";
+    end.assert_said(&format!("graceful: {said}"));
+    end.assert_said(&format!("exit code 1: {said}"));
 }
 
 #[test]

@@ -196,7 +196,7 @@ fn the_first_interrupt_ends_the_drain() {
         let end = child.end();
         end.assert_code(0);
         drained_for(&end, ended, Duration::ZERO);
-        end.assert_said("SIGINT received; the drain ends");
+        end.assert_said("SIGINT received; the drain ends; another one quits now");
         end.assert_printed("worker told: stopping");
     }
 }

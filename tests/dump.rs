@@ -90,7 +90,7 @@ fn who_blocks_the_runtime_is_named_with_its_thread() {
         let child = service(case, flavour);
         child.prints("spinning");
         let asked = child.send(Signal::SIGUSR1);
-        let said = child.says(&format!("blocking {thread}"));
+        let said = child.says(&format!("blocking thread `{thread}`"));
         assert!(said - asked < PROMPTLY, "{child}");
         assert_eq!(child.to_string().matches("stopping").count(), 0, "{child}");
         let asked = child.terminate();
@@ -99,7 +99,7 @@ fn who_blocks_the_runtime_is_named_with_its_thread() {
         end.assert_gone_between(asked, Duration::from_millis(340), Duration::from_millis(550));
         let spins = row(&end, "spin");
         assert_eq!(spins[2], "1", "{end}");
-        assert!(spins.join(" ").contains(&format!("blocking {thread} for ")), "{end}");
+        assert!(spins.join(" ").contains(&format!("blocking thread `{thread}` for ")), "{end}");
         assert!(row(&end, "wait").contains(&"waiting,"), "{end}");
     }
 }
@@ -140,7 +140,7 @@ fn quit_is_a_dump_where_that_was_asked_for_and_else_what_it_always_is() {
     let child = service("spins", "quit");
     child.prints("spinning");
     let asked = child.send(Signal::SIGQUIT);
-    let said = child.says("blocking main for ");
+    let said = child.says("blocking thread `main` for ");
     assert!(said - asked < PROMPTLY, "{child}");
     child.terminate();
     child.end().assert_code(124);

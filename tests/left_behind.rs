@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 /// The variable with the tag.
-pub const TAG: &str = "GRACEFUL_TESTS_RUN";
+pub const TAG: &str = "TESTS_RUN";
 
 /// How long a process that was killed may take to disappear.
 const DYING: Duration = Duration::from_millis(500);

@@ -437,7 +437,7 @@ async fn a_workers_error_says_what_became_of_it_and_hands_on_the_source() {
 }
 
 /// Names what the test below does; unset where it runs as any other.
-const TASK: &str = "GRACEFUL_TESTS_TASK";
+const TASK: &str = "TESTS_TASK";
 
 #[graceful::test(stop_timeout = "100ms")]
 async fn in_a_process_of_its_own() {

@@ -129,14 +129,14 @@ fn who_was_not_told_is_not_waited_for() {
 fn a_worker_that_ends_by_itself_is_one_line() {
     let child = Child::start(&mut child("ended"));
     child.prints("up");
-    child.says("worker warm-up (tests/children/reports.rs:");
-    child.says("worker migrate (tests/children/reports.rs:");
+    child.says("worker `warm-up` (tests/children/reports.rs:");
+    child.says("worker `migrate` (tests/children/reports.rs:");
     child.terminate();
     let end = child.end();
     end.assert_code(0);
     let lines = end.stderr.iter().filter(|line| line.text.contains("ended by itself; none is running now"));
     assert_eq!(lines.count(), 2, "{end}");
-    for running_or_failed in ["worker consume", "worker in turn (", "worker fails ("] {
+    for running_or_failed in ["worker `consume`", "worker `in turn` (", "worker `fails` ("] {
         end.assert_silent_about(running_or_failed);
     }
 }

@@ -47,6 +47,28 @@ fn a_value_that_is_not_text_is_refused() {
 }
 
 #[test]
+fn a_name_in_the_environment_that_means_nothing_is_said_once() {
+    let child = Child::start(service().env("GRACEFUL_STOPTIMEOUT", "5s"));
+    child.says(
+        "in the environment: GRACEFUL_STOPTIMEOUT means nothing here; there are GRACEFUL_STOP_TIMEOUT, GRACEFUL_DRAIN, ",
+    );
+    child.terminate();
+    let end = child.end();
+    end.assert_code(0);
+    assert_eq!(end.stderr.iter().filter(|line| line.text.contains("means nothing here")).count(), 1, "{end}");
+}
+
+#[test]
+fn a_drain_that_is_cut_is_said() {
+    let child = Child::start(service().envs([("GRACEFUL_STOP_TIMEOUT", "3s"), ("GRACEFUL_DRAIN", "2500ms")]));
+    child.says(
+        "drain is 2.5 s, more than half of stop_timeout (3 s), and cut to 1.5 s: set GRACEFUL_DRAIN to less, or ",
+    );
+    child.terminate();
+    child.end().assert_code(0);
+}
+
+#[test]
 fn outside_any_lifecycle_the_missing_attribute_is_named() {
     for case in ["worker", "spawn", "spawn_blocking", "stop", "keep"] {
         let end = Child::start(Command::new(env!("CARGO_BIN_EXE_outside")).arg(case)).end_in_panic();

@@ -219,7 +219,8 @@
 //! `GRACEFUL_STOP_TIMEOUT` and `GRACEFUL_DRAIN` win over the code: `30s`, `1m 30s`, `500ms`; for the first one
 //! also `none`. `GRACEFUL_REPORT` is `text` or `json`: one line of JSON, times in milliseconds, with the feature
 //! `serde`. Any other value, and a drain that is not shorter than the budget, is one line on standard error and
-//! exit code 2, before main runs.
+//! exit code 2, before main runs; so is a variable whose feature is missing. Another name that begins with `GRACEFUL_` is a
+//! warning.
 //!
 //! Where `KUBERNETES_SERVICE_HOST` is set, as it is in every container of Kubernetes, the drain is 5 s unless set, or a
 //! quarter of the budget if that is less: endpoints take that long to learn that a pod is not ready any more. The

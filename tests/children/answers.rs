@@ -137,6 +137,10 @@ async fn run() -> ExitCode {
             never_well().spawn();
             up().await
         }
+        "fails_too_often" => {
+            never_well().max_restarts(3, Duration::from_secs(60)).spawn();
+            up().await
+        }
         "leaves_in_time" => {
             graceful::keep(Says("kept"));
             graceful::after_stop("close", || async { println!("closed") });

@@ -75,12 +75,16 @@ fn ended_by_main() -> Vec<Row> {
             .silent_about("exit code"),
         case("main Ok with idle workers", "main_returns_beside_idlers")
             .act(|scene| scene.prints("up"))
-            .says("main ended while workers were still running; stopping them: idle")
+            .says(
+                "main ended while workers were still running; stopping them: idle; to run until a signal, main awaits ",
+            )
             .silent_about("exit code"),
         case("main Ok, alone", "main_returns_alone").by_itself().look(is_silent),
         drained("main Err", "main_fails")
             .act(|scene| drained_after(scene, r#"Error: "out of luck""#))
             .code(1)
+            .says("main failed while workers were still running; stopping them: drain")
+            .silent_about("main awaits graceful::stopping()")
             .silent_about("exit code")
             .look(|end| {
                 let lines = end.stderr.iter().filter(|line| line.text.contains("out of luck"));
@@ -102,7 +106,7 @@ fn ended_by_main() -> Vec<Row> {
             .panics(1)
             .silent_about("fetch"),
         drained("ExitCode 7 from main", "main_gives_7")
-            .act(|scene| drained_after(scene, "main ended while workers were still running; stopping them: drain"))
+            .act(|scene| drained_after(scene, "main failed while workers were still running; stopping them: drain"))
             .code(7),
         case("ExitCode 7 from main, then the deadline", "main_gives_7_and_leaves_one_stuck")
             .act(|scene| scene.prints("up"))

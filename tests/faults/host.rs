@@ -26,7 +26,7 @@ fn blocks(name: &'static str) -> Row {
 /// Less than usual.
 fn little() -> Vec<Row> {
     vec![
-        idle("no environment").inside("env", "-i GRACEFUL_FAULTS_RUN=\"$GRACEFUL_FAULTS_RUN\""),
+        idle("no environment").inside("env", "-i TESTS_RUN=\"$TESTS_RUN\""),
         idle("16 open files").after("ulimit -n 16"),
         blocks("16 open files, a blocking worker").after("ulimit -n 16"),
         idle("a stack of 64 kB").after("ulimit -s 64"),

@@ -30,7 +30,7 @@ fn budgets() -> Vec<Row> {
             scene.terminate();
             scene.says("still waiting for: waits (1 s)");
             scene.interrupt();
-            scene.says("SIGINT received; already stopping");
+            scene.says("SIGINT received; already stopping; another one quits now");
             pause(200);
             scene.interrupt()
         })

@@ -75,7 +75,7 @@ pub(crate) fn rows() -> Vec<Row> {
                 let asked = scene.terminate();
                 scene.says("stopping: SIGTERM");
                 scene.interrupt();
-                scene.says("SIGINT received; already stopping");
+                scene.says("SIGINT received; already stopping; another one quits now");
                 asked
             })
             .aborted(),

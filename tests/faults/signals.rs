@@ -76,7 +76,7 @@ fn seconds() -> Vec<Row> {
             scene.terminate();
             scene.says("stopping: SIGTERM");
             scene.interrupt();
-            scene.says("SIGINT received; already stopping");
+            scene.says("SIGINT received; already stopping; another one quits now");
             job_done(scene)
         }),
         forced("SIGTERM, then SIGINT, then SIGINT", "waits").act(|scene| {
@@ -84,7 +84,7 @@ fn seconds() -> Vec<Row> {
             scene.terminate();
             scene.says("stopping: SIGTERM");
             scene.interrupt();
-            scene.says("SIGINT received; already stopping");
+            scene.says("SIGINT received; already stopping; another one quits now");
             pause(200);
             scene.interrupt()
         }),

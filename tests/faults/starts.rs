@@ -44,7 +44,7 @@ fn starts() -> Vec<Row> {
             }),
         row("SIGTERM during a start-up longer than the budget", "starts_up_for_ever")
             .forced()
-            .says("  main: still running, blocking its thread (main for "),
+            .says("  main: still running, blocking its thread (thread `main` for "),
         row("SIGTERM during the teardown", "tears_down").budget("15s").act(|scene| {
             scene.prints("tearing down");
             scene.terminate();

@@ -9,7 +9,7 @@ use crate::row::{BUDGET, PROMPTLY, Row, row};
 use crate::scene::again_unless;
 
 /// The hint for a main that cannot know of the stop.
-const HINT: &str = "main never checked its token";
+const HINT: &str = "main never asked whether it is stopping";
 
 /// Waiting in an `.await`, or at least polled now and then.
 const AWAITING: &str = "still running after ";
@@ -35,6 +35,7 @@ fn waiting() -> Vec<Row> {
             .aborted()
             .names("waits", AWAITING)
             .says(", waiting in an await")
+            .says("  the stop interrupts no await: waits would end by graceful::stopping() or ")
             .says("graceful: exit code 124: out of time, still running: waits")
             .silent_about(HINT)
             .silent_about("untracked"),
@@ -46,7 +47,8 @@ fn waiting() -> Vec<Row> {
         case("awaits its own handle", "awaits_itself")
             .aborted()
             .names("awaits", AWAITING)
-            .says("deadlock: `awaits` awaits its own handle; only the deadline resolves it"),
+            .says("deadlock: `awaits` awaits its own handle; only the deadline resolves it")
+            .silent_about("the stop interrupts no await"),
         case("two await each other's handle", "await_each_other").aborted().names("awaits", "2 still running after "),
         case("awaits an untracked spawn_blocking that does not end", "awaits_a_thread")
             .aborted()
@@ -57,7 +59,7 @@ fn waiting() -> Vec<Row> {
             .unhurried()
             .names("awaits_untracked", AWAITING)
             .says(", waiting in an await")
-            .says("  1 untracked task was dropped")
+            .says("  1 task of a bare tokio::spawn was dropped: start it with graceful::spawn")
             .prints("dropped: the untracked task's value"),
         case("several of a function are counted", "many")
             .forced()
@@ -75,6 +77,11 @@ fn waiting() -> Vec<Row> {
 fn blocking() -> Vec<Row> {
     vec![
         case("spins on the only thread", "spins").forced().alone().names("spins", BLOCKING),
+        case("spins on the only thread, and main waits", "spins")
+            .on(&["current_thread"])
+            .forced()
+            .alone()
+            .says("  `spins` blocks the runtime's only thread: nothing else was polled"),
         case("spins on every thread", "spins_on_two")
             .on(&["two_threads"])
             .forced()
@@ -212,7 +219,7 @@ fn main_itself() -> Vec<Row> {
         case("main spins", "main_spins")
             .forced()
             .alone()
-            .says("  main: still running, blocking its thread (main for ")
+            .says("  main: still running, blocking its thread (thread `main` for ")
             .says(HINT),
         case("main looks at its token and stays", "main_looks_and_stays")
             .aborted()

@@ -127,7 +127,7 @@ fn viewers_have_the_last_of_a_stop_that_the_deadline_ends() {
     let last = viewer.until(|view| view["is_last"] == true);
     assert_eq!(last["end"][0], 124);
     let notes = last["stop"]["notes"].to_string();
-    assert!(notes.contains("at the abort: ") && notes.contains("blocking its thread (main for "), "{notes}");
+    assert!(notes.contains("at the abort: ") && notes.contains("blocking its thread (thread `main` for "), "{notes}");
     let end = child.end();
     end.assert_code(124);
     end.assert_gone_between(told, Duration::from_millis(900), Duration::from_millis(1500));

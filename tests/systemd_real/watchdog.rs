@@ -23,11 +23,11 @@ fn blocked(host: &Host) {
     unit.is(&[("Result", "watchdog"), ("ExecMainCode", "2"), ("ExecMainStatus", "6")]);
     let line = unit.said("the watchdog is not fed; systemd ends the process in ", 3);
     assert!(line.contains("worker blocker (tests/children/managed.rs:"), "{line}");
-    assert!(line.contains(" has blocked thread main for "), "{line}");
+    assert!(line.contains(" has blocked thread `main` for "), "{line}");
     unit.said("SIGABRT received: the process ends", 3);
     let journal = unit.journal();
     let row = journal.iter().map(|entry| &entry.text).find(|text| text.starts_with("graceful:   blocker "));
-    assert!(row.is_some_and(|row| row.contains("blocking main for ")), "{journal:#?}");
+    assert!(row.is_some_and(|row| row.contains("blocking thread `main` for ")), "{journal:#?}");
 }
 
 fn healthy(host: &Host) {

@@ -133,6 +133,19 @@ fn its_before_stop_hooks_run_only_once_it_has_been_ready() {
 }
 
 #[test]
+fn it_binds_a_port_that_the_old_one_has() {
+    let folder = Folder::new("binds");
+    let service = Service::of(&folder);
+    let old = service.process(1);
+    service.ask(old);
+    service.child.says("upgrade failed: the new process ended before it was ready: ");
+    service
+        .child
+        .says("upgrade: no socket is from graceful::listen(): the new process cannot bind a port that this one has");
+    service.stop(old);
+}
+
+#[test]
 fn its_program_is_missing() {
     let missing = |folder: &Folder| fs::remove_file(folder.program()).expect("it is there");
     fails("", missing, &["could not be started: ", "/service: No such file"]);

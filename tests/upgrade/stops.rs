@@ -117,7 +117,7 @@ fn a_process_that_stops_or_starts_refuses() {
     child.be_patient(crate::service::PATIENCE);
     child.prints("never ready");
     kill(child.pid(), Signal::SIGUSR2).expect("it is there");
-    child.says("graceful[http]: upgrade refused: this process is not ready yet: ask again when it is");
+    child.says("graceful[http]: upgrade refused: this process has not called graceful::ready(): ask again when it has");
     drop(child);
 
     let folder = Folder::new("");

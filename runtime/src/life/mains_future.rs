@@ -10,6 +10,8 @@ pub(crate) struct MainsFuture {
     alive: AtomicBool,
     /// What wakes main's thread: the runtime's own waker, so any thread may call it.
     waker: OnceLock<Waker>,
+    /// Set when it has ended with an error, a panic or a code of its own.
+    failed: AtomicBool,
     /// Set when main asks for its token, its flag or its future.
     asked: AtomicBool,
     /// Set when other code does: it may tell main, through a handle of the server that main runs.
@@ -27,6 +29,7 @@ impl Default for MainsFuture {
         Self {
             alive: AtomicBool::new(true),
             waker: OnceLock::new(),
+            failed: AtomicBool::new(false),
             asked: AtomicBool::new(false),
             others_asked: AtomicBool::new(false),
             polls: AtomicU32::new(0),
@@ -43,6 +46,15 @@ impl MainsFuture {
 
     pub(crate) fn left(&self) {
         self.alive.store(false, Ordering::Release);
+    }
+
+    /// Main has ended badly. Noted before it has [`left`](Self::left).
+    pub(crate) fn note_failed(&self) {
+        self.failed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
     }
 
     pub(crate) fn count_poll(&self) {

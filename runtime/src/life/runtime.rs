@@ -1,7 +1,7 @@
 //! The runtime that workers run on, from when it is built.
 
 use std::sync::OnceLock;
-use std::thread::{self, ThreadId};
+use std::thread::{self, Thread};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
@@ -10,13 +10,13 @@ pub(crate) struct Runtime {
     /// `None` inside if it could not be built.
     handle: OnceLock<Option<Handle>>,
     /// The thread that builds it.
-    builder: ThreadId,
+    builder: Thread,
 }
 
 impl Runtime {
     /// A runtime that this thread will build.
     pub(super) fn to_be_built() -> Self {
-        Self { handle: OnceLock::new(), builder: thread::current().id() }
+        Self { handle: OnceLock::new(), builder: thread::current() }
     }
 
     /// The runtime. While it is being built, a thread older than the lifecycle, or one of the runtime's own, waits
@@ -28,7 +28,7 @@ impl Runtime {
 
     #[cold]
     fn wait_elsewhere(&self) -> Option<&Handle> {
-        if thread::current().id() == self.builder {
+        if thread::current().id() == self.builder.id() {
             return None;
         }
         self.handle.wait().as_ref()
@@ -52,6 +52,11 @@ impl Runtime {
     /// Whether it is neither built nor given up.
     pub(crate) fn is_building(&self) -> bool {
         self.handle.get().is_none()
+    }
+
+    /// The name of the thread that runs all tasks, if it is one.
+    pub(crate) fn only_thread(&self) -> Option<&str> {
+        self.builder.name().filter(|_| self.is_on_one_thread())
     }
 
     /// Whether main's thread is the one that runs the tasks.

@@ -33,6 +33,8 @@ pub(crate) struct Failure {
     pub(crate) subject: Subject,
     pub(crate) kind: FailureKind,
     pub(crate) code: u8,
+    /// How many restarts within how long came before it: as many as its worker is allowed.
+    pub(crate) restarted: Option<(u32, Duration)>,
     task: Option<Id>,
 }
 
@@ -90,7 +92,7 @@ impl Failure {
             (FailureKind::Panic(_) | FailureKind::Destructor, _) => PANICKED,
             _ => FAILED,
         };
-        Self { subject, kind, code, task: None }
+        Self { subject, kind, code, restarted: None, task: None }
     }
 
     /// A member of what this one has started has passed its failure up.
@@ -107,6 +109,12 @@ impl Failure {
     /// The failure as the reason of an exit code.
     pub(crate) fn reason(&self) -> String {
         if self.is_mains() { MAINS_OWN.to_owned() } else { self.to_string() }
+    }
+
+    /// The worker is allowed no more restarts than these.
+    pub(crate) fn after_restarts(mut self, allowed: Option<(u32, Duration)>) -> Self {
+        self.restarted = allowed;
+        self
     }
 
     /// Records the worker's task, so that its handle can mark the failure as observed.

@@ -23,8 +23,17 @@ pub(crate) const NO_LIMIT: Duration = Duration::MAX;
 const STOP_TIMEOUT: &str = "GRACEFUL_STOP_TIMEOUT";
 const DRAIN: &str = "GRACEFUL_DRAIN";
 const REPORT: &str = "GRACEFUL_REPORT";
-#[cfg(feature = "page")]
 const TIMELINE: &str = "GRACEFUL_TIMELINE";
+
+/// All of them.
+pub(crate) const VARIABLES: [&str; 4] = [STOP_TIMEOUT, DRAIN, REPORT, TIMELINE];
+
+/// How they begin.
+const PREFIX: &str = "GRACEFUL_";
+
+/// Names the end of the channel that a process has from the one before it, and that process: `7:4711`. Taken away before
+/// main runs.
+pub(crate) const PREDECESSOR: &str = "GRACEFUL_PREDECESSOR";
 
 /// The variable that Kubernetes sets in every container.
 const KUBERNETES: &str = "KUBERNETES_SERVICE_HOST";
@@ -77,6 +86,8 @@ pub(crate) struct Settings {
     /// Where the stop is drawn, once it is over.
     #[cfg(feature = "page")]
     pub(crate) timeline: Option<std::path::PathBuf>,
+    /// Variables that are called as those above might be.
+    pub(crate) unknown: Vec<String>,
     /// What kills the process if its stop takes too long.
     pub(crate) platform: Option<Platform>,
     /// A test: no signals, no environment, and its failures are the test's.
@@ -133,6 +144,7 @@ impl Default for Settings {
             report: Format::default(),
             #[cfg(feature = "page")]
             timeline: None,
+            unknown: Vec::new(),
             platform: None,
             is_test: false,
             test: None,
@@ -152,9 +164,12 @@ impl Settings {
             let is_for_us = name != platform::CONTAINER || is_first_process();
             env::var_os(name).filter(|_| is_for_us).map(|value| cut(&value.to_string_lossy()))
         };
-        let settings = self.resolve(in_environment)?;
+        let mut settings = self.resolve(in_environment)?;
+        settings.unknown = unknown(env::vars_os().map(|(name, _)| name));
         #[cfg(feature = "page")]
-        let settings = Self { timeline: env::var_os(TIMELINE).map(parse_path).transpose()?, ..settings };
+        {
+            settings.timeline = env::var_os(TIMELINE).map(parse_path).transpose()?;
+        }
         Ok(settings)
     }
 
@@ -164,7 +179,7 @@ impl Settings {
             self.stop_timeout_from = Source::Environment;
         }
         if let Some(text) = variable(DRAIN) {
-            self.drain = duration::parse(&text).map_err(|why| format!("{DRAIN}={text}: {why}"))?;
+            self.drain = parse_drain(&text).map_err(|why| format!("{DRAIN}={text}: {why}"))?;
             self.drain_from = Source::Environment;
         } else if self.drain_from == Source::Default && variable(KUBERNETES).is_some() {
             self.drain = KUBERNETES_DRAIN.min(self.stop_timeout / 4);
@@ -173,6 +188,10 @@ impl Settings {
         self.platform = Platform::of(&variable);
         if let Some(text) = variable(REPORT) {
             self.report = parse_format(&text).map_err(|why| format!("{REPORT}={text}: {why}"))?;
+        }
+        #[cfg(not(feature = "page"))]
+        if let Some(text) = variable(TIMELINE) {
+            return Err(format!("{TIMELINE}={text}: this needs the feature `page` of graceful-runtime"));
         }
         if !self.drain.is_zero() && self.drain >= self.stop_timeout {
             let (drain, from) = (self.drain, self.drain_from);
@@ -207,6 +226,18 @@ impl Settings {
 /// A duration, or `none`.
 fn parse_limit(text: &str) -> Result<Duration, String> {
     if text == "none" { Ok(NO_LIMIT) } else { duration::parse(text) }
+}
+
+fn parse_drain(text: &str) -> Result<Duration, String> {
+    if text == "none" { Err("no drain is 0s".to_owned()) } else { duration::parse(text) }
+}
+
+/// Those that are called as a variable of this crate might be.
+fn unknown(names: impl Iterator<Item = std::ffi::OsString>) -> Vec<String> {
+    names
+        .filter_map(|name| name.into_string().ok())
+        .filter(|name| name.starts_with(PREFIX) && name != PREDECESSOR && !VARIABLES.contains(&name.as_str()))
+        .collect()
 }
 
 fn parse_format(text: &str) -> Result<Format, &'static str> {
@@ -296,5 +327,19 @@ mod tests {
         assert!(why.contains("not shorter than the stop_timeout"), "{why}");
         assert!(resolve(&[(DRAIN, "24s")]).is_ok());
         assert!(resolve(&[(DRAIN, "soon")]).unwrap_err().starts_with("GRACEFUL_DRAIN=soon: "));
+        assert_eq!(resolve(&[(DRAIN, "none")]).unwrap_err(), "GRACEFUL_DRAIN=none: no drain is 0s");
+    }
+
+    #[cfg(not(feature = "page"))]
+    #[test]
+    fn a_timeline_needs_its_feature() {
+        let why = resolve(&[(TIMELINE, "x.svg")]).unwrap_err();
+        assert_eq!(why, "GRACEFUL_TIMELINE=x.svg: this needs the feature `page` of graceful-runtime");
+    }
+
+    #[test]
+    fn a_name_that_is_nearly_one_of_these_is_unknown() {
+        let names = ["GRACEFUL_STOPTIMEOUT", "GRACEFUL_STOP_TIMEOUT", "GRACEFUL_PREDECESSOR", "graceful_drain", "PATH"];
+        assert_eq!(unknown(names.into_iter().map(Into::into)), ["GRACEFUL_STOPTIMEOUT"]);
     }
 }

@@ -82,6 +82,11 @@ impl Stuck {
         }
     }
 
+    /// Those that wait in an await, although they were told to stop.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.count.saturating_sub(self.blocking.len() as u64 + self.polled + self.not_started + self.untold)
+    }
+
     /// `consume ×3`.
     pub(crate) fn tally(&self) -> String {
         let name = self.name();
@@ -111,8 +116,7 @@ impl fmt::Display for Stuck {
         if let Some(oldest) = self.oldest {
             write!(f, " after {}", span(oldest))?;
         }
-        let blocking = self.blocking.len() as u64;
-        let waiting = self.count.saturating_sub(blocking + self.polled + self.not_started + self.untold);
+        let (blocking, waiting) = (self.blocking.len() as u64, self.waiting());
         let threads = listed(self.blocking.iter().map(Blocking::to_string));
         let kinds = [
             (blocking, &*format!("blocking its thread ({threads})")),
@@ -133,7 +137,7 @@ impl fmt::Display for Stuck {
 
 impl fmt::Display for Blocking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} for {} at least", self.thread, span(self.at_least))
+        write!(f, "thread `{}` for {} at least", self.thread, span(self.at_least))
     }
 }
 
@@ -226,8 +230,8 @@ mod tests {
         };
         assert_eq!(
             stuck.to_string(),
-            "consume (src/main.rs:7): 3 still running after 12 s, 1 of them blocking its thread (tokio-rt-worker \
-             for 900 ms at least), 2 of them waiting in an await"
+            "consume (src/main.rs:7): 3 still running after 12 s, 1 of them blocking its thread (thread \
+             `tokio-rt-worker` for 900 ms at least), 2 of them waiting in an await"
         );
     }
 }

@@ -47,6 +47,23 @@ fn hints(life: &Lifecycle, main: &Stuck, waits: &[Found]) -> Vec<&'static str> {
     [lines::MAIN_NEVER_LOOKED].into_iter().chain(starting).collect()
 }
 
+/// What to say to workers that did not end.
+fn workers_hint(life: &Lifecycle, report: &StopFacts) -> Option<String> {
+    let only = life.runtime.only_thread();
+    let blocks = |stuck: &&Stuck| stuck.blocking.iter().any(|blocking| Some(&*blocking.thread) == only);
+    if let Some(blocking) = report.stuck.iter().find(blocks) {
+        let others = report.stuck.iter().any(|stuck| stuck.waiting() > 0);
+        return others.then(|| lines::blocks_the_only_thread(&blocking.name()));
+    }
+    // One that waits for a worker's handle, or that nothing could wake, needs other advice.
+    if report.is_held_up || !report.waits.is_empty() {
+        return None;
+    }
+    let waits = |stuck: &&Stuck| stuck.label().is_some_and(|label| !label.is_hold) && stuck.waiting() > 0;
+    let workers: Vec<_> = report.stuck.iter().filter(waits).map(Stuck::name).collect();
+    (!workers.is_empty()).then(|| lines::waited_on(&workers))
+}
+
 /// Everything a report says.
 pub(crate) struct Facts<'a> {
     pub(crate) code: u8,
@@ -79,6 +96,7 @@ impl<'a> Facts<'a> {
         hints.extend(is_late_at_the_end.then_some(lines::HELD_UP_AT_THE_END));
         hints.extend(&report.mains_hints);
         let mut hints: Vec<_> = hints.into_iter().map(str::to_owned).collect();
+        hints.extend(workers_hint(life, report));
         let replaced = if life.settings.is_test { Vec::new() } else { signal::replaced() };
         if !replaced.is_empty() {
             hints.push(signals::replaced(&replaced));

@@ -155,9 +155,13 @@ impl Started {
                 // The budget runs before std prints an error, which may block forever.
                 life.begin_stop(Cause::MainEnded);
                 #[cfg(all(unix, feature = "upgrade"))]
-                return crate::with::upgrade::report(&life, || result.report());
+                let code = crate::with::upgrade::report(&life, || result.report());
                 #[cfg(not(all(unix, feature = "upgrade")))]
-                result.report()
+                let code = result.report();
+                if failure::number(code) != 0 {
+                    life.members.main.note_failed();
+                }
+                code
             };
             run_main(&life, main).await;
             driver.joined(&life).await;

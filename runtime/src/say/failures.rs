@@ -13,6 +13,13 @@ impl fmt::Display for Failure {
             Subject::Main => write!(f, "main {}", self.kind),
             Subject::Worker(worker, _) => write!(f, "worker `{}` {}", name(worker), self.kind),
             Subject::Hook(stage, hook) => write!(f, "{stage} hook `{}` {}", name(hook), self.kind),
+        }?;
+        match self.restarted {
+            Some((1, within)) => write!(f, "; it was restarted once within {}, its max_restarts", span(within)),
+            Some((times, within)) => {
+                write!(f, "; it was restarted {times} times within {}, its max_restarts", span(within))
+            }
+            None => Ok(()),
         }
     }
 }
@@ -53,4 +60,20 @@ pub(crate) fn restarts_again_and_again(failure: &Failure, times: u32, lately: u6
         failure.kind
     ))
     .by(&failure.subject)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_used_up_its_restarts_is_said_to_have_had_them() {
+        let subject = Subject::Worker("flaky".into(), "src/main.rs:7".into());
+        let failure = Failure::new(subject, FailureKind::Error("\"no\"".to_owned()));
+        assert_eq!(failure.to_string(), "worker `flaky` failed: \"no\"");
+        let after = |allowed| failure.clone().after_restarts(Some(allowed)).to_string();
+        let said = "worker `flaky` failed: \"no\"; it was restarted ";
+        assert_eq!(after((3, Duration::from_secs(60))), format!("{said}3 times within 60 s, its max_restarts"));
+        assert_eq!(after((1, Duration::from_secs(5))), format!("{said}once within 5 s, its max_restarts"));
+    }
 }

@@ -1,4 +1,5 @@
-//! Every line this crate prints.
+//! The lines of start, stop and report; the other files of `say` have those of their subject. What a stuck worker or a
+//! cause is called is its `Display` in `model`.
 
 use std::any::Any;
 use std::io::{self, IsTerminal};
@@ -11,7 +12,7 @@ use crate::model::failure;
 use crate::model::failure::Subject;
 use crate::model::hook::{HookStage, Progress};
 use crate::model::label::Label;
-use crate::model::settings::{NO_LIMIT, Settings, Source};
+use crate::model::settings::{NO_LIMIT, Settings, Source, VARIABLES};
 use crate::model::stall::Why;
 use crate::model::state::{Cause, State};
 use crate::model::still_running::{Cycle, Stuck};
@@ -25,11 +26,29 @@ pub(crate) fn started(settings: &Settings) -> Line {
     let signals = settings.signals.iter().map(|signal| signal.name()).collect::<Vec<_>>().join(", ");
     let (timeout, from) = (limit(settings.stop_timeout), settings.stop_timeout_from);
     let (drain, drain_from) = (span(settings.drain), settings.drain_from);
-    let half = settings.stop_timeout / 2;
-    let cut =
-        if settings.drain > half { format!(", cut to {}: half the stop_timeout", span(half)) } else { String::new() };
     let start = settings.extend_start.map_or_else(String::new, |longest| format!("; extend_start {}", limit(longest)));
-    Line::debug(format!("stop_timeout {timeout} ({from}); drain {drain} ({drain_from}){cut}; signals {signals}{start}"))
+    Line::debug(format!("stop_timeout {timeout} ({from}); drain {drain} ({drain_from}); signals {signals}{start}"))
+}
+
+/// A drain is half of the budget at the most.
+pub(crate) fn drain_is_cut(settings: &Settings) -> Option<Line> {
+    let half = settings.stop_timeout / 2;
+    let (drain, budget) = (span(settings.drain), limit(settings.stop_timeout));
+    (settings.drain > half).then(|| {
+        Line::warn(format!(
+            "drain is {drain}, more than half of stop_timeout ({budget}), and cut to {}: set GRACEFUL_DRAIN to less, or \
+             GRACEFUL_STOP_TIMEOUT to more",
+            span(half)
+        ))
+    })
+}
+
+/// Names that begin as those of this crate do, and mean nothing to it.
+pub(crate) fn unknown_variables(settings: &Settings) -> Option<Line> {
+    let unknown = settings.unknown.iter().map(|variable| name(variable)).collect::<Vec<_>>();
+    let known = VARIABLES.join(", ");
+    let list = listed(unknown.into_iter());
+    (!list.is_empty()).then(|| Line::warn(format!("in the environment: {list} means nothing here; there are {known}")))
 }
 
 /// The budget is no shorter than what the platform grants: SIGKILL comes first. Where that can be set and the budget
@@ -90,8 +109,13 @@ pub(crate) fn stood_still(late: Duration, why: Why) -> Line {
     ))
 }
 
-pub(crate) fn main_ended_first(left: &[Stuck]) -> Line {
-    Line::warn(format!("main ended while workers were still running; stopping them: {}", names(left)))
+pub(crate) fn main_ended_first(left: &[Stuck], has_failed: bool) -> Line {
+    let (how, advice) = if has_failed {
+        ("failed", "")
+    } else {
+        ("ended", "; to run until a signal, main awaits graceful::stopping()")
+    };
+    Line::warn(format!("main {how} while workers were still running; stopping them: {}{advice}", names(left)))
 }
 
 pub(crate) fn still_waiting(left: &[Stuck], waited: Duration, remaining: Option<Duration>) -> Line {
@@ -133,7 +157,8 @@ pub(crate) fn ended_early(worker: &Label, ended: u64) -> Line {
         1 => String::new(),
         ended => format!(" ({ended} so far)"),
     };
-    Line::info(format!("worker {worker} ended by itself{times}; none is running now")).of(worker)
+    let (who, place) = (name(&worker.name), worker.location());
+    Line::info(format!("worker `{who}` ({place}) ended by itself{times}; none is running now")).of(worker)
 }
 
 pub(crate) fn stopped(cause: Option<&Cause>, took: Duration, code: u8) -> Line {
@@ -204,14 +229,27 @@ pub(crate) fn test_never_yields(test: Option<&Label>) -> Line {
 
 // ----- the report -----
 
-pub(crate) const MAIN_NEVER_LOOKED: &str =
-    "main never checked its token: select! on graceful::stopping(), or pass it to with_graceful_shutdown";
+pub(crate) const MAIN_NEVER_LOOKED: &str = "main never asked whether it is stopping: await graceful::stopping(), wrap what it waits for in \
+    graceful::run_until_stopping(..), or serve with graceful::http::serve";
 
 pub(crate) const MAIN_LEFT_IT_TO_OTHERS: &str = "main does not wait for the stop itself: \
     if another part of the program is to end what main awaits, that has not happened";
 
-pub(crate) const NEVER_READY: &str = "graceful::ready() was never called: a start-up that waits, as a connection that is \
-    tried again and again does, ends at a stop inside graceful::run_until_stopping()";
+pub(crate) const NEVER_READY: &str = "graceful::ready() was never called: if main was starting up, what it waits for belongs in \
+    graceful::run_until_stopping(..)";
+
+/// What to say to workers that waited when they were told to stop, and went on waiting.
+pub(crate) fn waited_on(workers: &[String]) -> String {
+    let names = listed(workers.iter().cloned());
+    format!(
+        "the stop interrupts no await: {names} would end by graceful::stopping() or graceful::run_until_stopping(..)"
+    )
+}
+
+/// What else would have ended was not polled.
+pub(crate) fn blocks_the_only_thread(who: &str) -> String {
+    format!("`{who}` blocks the runtime's only thread: nothing else was polled")
+}
 
 pub(crate) const HELD_UP: &str = "a waker is blocking the stop: code woken by a cancelled token has not returned";
 
@@ -247,11 +285,18 @@ pub(crate) fn more_places(more: usize) -> String {
     format!("and in {more} more places")
 }
 
-/// `2 untracked tasks were dropped`.
+/// `2 tasks of a bare tokio::spawn were dropped: …`.
 pub(crate) fn untracked(tasks: usize) -> String {
     match tasks {
-        1 => "1 untracked task was dropped".to_owned(),
-        tasks => format!("{tasks} untracked tasks were dropped"),
+        1 => {
+            "1 task of a bare tokio::spawn was dropped: start it with graceful::spawn(name, ..) if the stop is to wait \
+              for it"
+                .to_owned()
+        }
+        tasks => format!(
+            "{tasks} tasks of a bare tokio::spawn were dropped: start them with graceful::spawn(name, ..) if the stop is \
+             to wait for them"
+        ),
     }
 }
 

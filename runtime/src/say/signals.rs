@@ -12,11 +12,16 @@ pub(crate) fn held_at_exec(signal: Signal) -> Line {
 }
 
 pub(crate) fn drain_ended(signal: Signal) -> Line {
-    Line::info(format!("{signal} received; the drain ends")).signal(signal)
+    Line::info(format!("{signal} received; the drain ends{}", next(signal))).signal(signal)
 }
 
 pub(crate) fn already_stopping(signal: Signal) -> Line {
-    Line::info(format!("{signal} received; already stopping")).signal(signal)
+    Line::info(format!("{signal} received; already stopping{}", next(signal))).signal(signal)
+}
+
+/// What the next one does.
+fn next(signal: Signal) -> &'static str {
+    if signal == Signal::Interrupt { "; another one quits now" } else { "" }
 }
 
 /// The status follows.

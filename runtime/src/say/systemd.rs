@@ -36,9 +36,7 @@ pub(crate) fn watchdog_not_fed(stuck: &[Stuck], silent: Duration, left: Duration
             (None, true) => "main".to_owned(),
             (None, false) => format!("hook `{}`", one.name()),
         };
-        let thread = |thread: &Blocking| {
-            format!("{who} has blocked thread {} for {} at least", thread.thread, span(thread.at_least))
-        };
+        let thread = |thread: &Blocking| format!("{who} has blocked {thread}");
         blocking.extend(one.blocking.iter().map(thread));
     }
     let why = if blocking.is_empty() {

@@ -23,6 +23,11 @@ pub(crate) fn done(generation: u32, process: u32, took: Duration) -> Line {
     .after(took)
 }
 
+/// The new process found an address in use, and there was nothing to hand over.
+pub(crate) fn has_no_socket() -> Line {
+    Line::warn("upgrade: no socket is from graceful::listen(): the new process cannot bind a port that this one has")
+}
+
 pub(crate) fn failed(error: &UpgradeError) -> Line {
     Line::error(failure(error))
 }
@@ -63,7 +68,9 @@ pub(crate) fn cannot_write_pid_file(path: &Path, error: &impl Display) -> Line {
 
 // ----- why nothing was tried -----
 
-pub(crate) const NOT_READY: &str = "this process is not ready yet: ask again when it is";
+pub(crate) const NOT_READY: &str = "this process has not called graceful::ready(): ask again when it has";
+
+pub(crate) const NOT_SERVING: &str = "the process before this one has not made way: ask again when it has";
 
 pub(crate) const IS_STOPPING: &str = "this process stops";
 

@@ -91,7 +91,7 @@ impl Stop {
         }
         let left = census::workers(life);
         if !left.is_empty() {
-            life.writer.say(lines::main_ended_first(&left));
+            life.writer.say(lines::main_ended_first(&left, life.members.main.has_failed()));
         }
         self.phase = Phase::Runs(Plan::new(budget, life.settings.drain));
         Next::Step

@@ -50,7 +50,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout_at};
 
 #[cfg(all(unix, feature = "upgrade"))]
-pub(crate) use self::handed_on::{Sent, begin as begin_to_hand_on, close_unclaimed, inherit, send_next};
+pub(crate) use self::handed_on::{Sent, begin as begin_to_hand_on, close_unclaimed, has_any, inherit, send_next};
 #[cfg(unix)]
 pub(crate) use self::handed_over::note as note_handed_over;
 pub use self::listen::{ListenError, listen};

@@ -156,7 +156,7 @@ fn refusal(life: &Lifecycle) -> Option<String> {
     let of_state = match life.phase.state() {
         _ if life.settings.is_test => Some(upgrades::IN_A_TEST),
         State::Starting => Some(upgrades::NOT_READY),
-        State::Ready if life.succession.is_waiting() => Some(upgrades::NOT_READY),
+        State::Ready if life.succession.is_waiting() => Some(upgrades::NOT_SERVING),
         State::Ready => None,
         _ => Some(upgrades::IS_STOPPING),
     };

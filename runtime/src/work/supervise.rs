@@ -321,8 +321,9 @@ impl<'a> Supervisor<'a> {
                 failing::pass_up(self.life, self.parent, failure.clone().of_task(tokio::task::try_id()));
                 false
             }
-            OnFailure::Stop | OnFailure::Restart => {
-                self.life.fail(failure.clone().of_task(tokio::task::try_id()));
+            meaning @ (OnFailure::Stop | OnFailure::Restart) => {
+                let used_up = self.policy.max_restarts.filter(|_| meaning == OnFailure::Restart);
+                self.life.fail(failure.clone().after_restarts(used_up).of_task(tokio::task::try_id()));
                 false
             }
         }

@@ -101,6 +101,16 @@ async fn run(folder: PathBuf, mode: String) -> Result<(), Broken> {
     if has(&mode, "starts_slowly") {
         sleep(Duration::from_millis(700)).await;
     }
+    if has(&mode, "binds") {
+        let at = folder.join("bound");
+        let address = fs::read_to_string(&at).unwrap_or_else(|_| "127.0.0.1:0".to_owned());
+        let listener = tokio::net::TcpListener::bind(address).await.expect("nobody has the port");
+        let bound = listener.local_addr().expect("it is TCP");
+        fs::write(at, bound.to_string()).expect("it can be written");
+        up(Some(bound));
+        graceful::stopping().await;
+        return Ok(());
+    }
     let address = fs::read_to_string(folder.join("address")).unwrap_or_else(|_| "127.0.0.1:0".to_owned());
     let listener = graceful::listen("http", &address).await.map_err(|why| {
         eprintln!("{why}");

@@ -53,7 +53,8 @@ impl Lifecycle {
     pub(crate) fn introduce(&self) {
         if self.phase.introduce() && !self.settings.is_test {
             self.writer.say(lines::started(&self.settings));
-            if let Some(line) = lines::killed_before_the_deadline(&self.settings) {
+            let warnings = [lines::unknown_variables, lines::drain_is_cut, lines::killed_before_the_deadline];
+            for line in warnings.into_iter().filter_map(|warning| warning(&self.settings)) {
                 self.writer.say(line);
             }
         }

@@ -10,7 +10,10 @@ use crate::say::failures;
 impl Lifecycle {
     pub(crate) fn fail(&self, failure: Failure) {
         let cause = match &failure.subject {
-            Subject::Main => Cause::MainEnded,
+            Subject::Main => {
+                self.members.main.note_failed();
+                Cause::MainEnded
+            }
             Subject::Worker(name, _) | Subject::Hook(_, name) => Cause::Failure(Arc::clone(name)),
         };
         // Std has printed main's error.

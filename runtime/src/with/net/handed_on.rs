@@ -76,6 +76,11 @@ pub(crate) fn begin() -> Sent {
     Sent::default()
 }
 
+/// Whether a successor gets any.
+pub(crate) fn has_any() -> bool {
+    !OPEN.lock().is_empty()
+}
+
 /// Sends the next one. `Ok(None)`: all are sent; `Ok(Some(false))`: there is no room now.
 pub(crate) fn send_next(channel: &UnixStream, sent: &mut Sent) -> io::Result<Option<bool>> {
     // Locked meanwhile, so that its number is its own.

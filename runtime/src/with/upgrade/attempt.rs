@@ -57,6 +57,9 @@ pub(super) fn conclude(life: &Lifecycle, outcome: &Result<(), UpgradeError>) {
     let answers = life.succession.end_attempt(outcome, life.now());
     if let Err(error) = outcome {
         life.writer.say(upgrades::failed(error));
+        if finds_an_address_in_use(error) && !net::has_any() {
+            life.writer.say(upgrades::has_no_socket());
+        }
         #[cfg(feature = "systemd")]
         crate::with::systemd::upgrade_failed(life, error);
     }
@@ -227,6 +230,12 @@ fn with_status(error: UpgradeError, successor: &mut Successor, handing: &mut Han
         }
         error => error,
     }
+}
+
+/// As far as its last words tell: `Debug` and `Display` of the error differ.
+fn finds_an_address_in_use(error: &UpgradeError) -> bool {
+    let UpgradeError::Ended { why: Some(why), .. } = error else { return false };
+    why.contains("AddrInUse") || why.contains("Address already in use")
 }
 
 /// The number of the process that is ready.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::life::lifecycle::Lifecycle;
 use crate::life::succession;
-use crate::model::settings::Settings;
+use crate::model::settings::{PREDECESSOR, Settings};
 use crate::model::state::State;
 use crate::model::text;
 use crate::os::channel::{self, Kind, VERSION};
@@ -15,7 +15,6 @@ use crate::os::sys;
 use crate::say::upgrades;
 use crate::with::net;
 use crate::with::upgrade::program;
-use crate::with::upgrade::program::PREDECESSOR;
 
 /// What a successor has from its predecessor beside the sockets.
 #[derive(Debug)]

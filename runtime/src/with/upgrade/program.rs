@@ -7,15 +7,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use crate::model::settings::PREDECESSOR;
 use crate::os::sys;
 use crate::os::sys::Image;
 use crate::say::upgrades;
 
 /// As it was when the lifecycle began.
 static PROGRAM: OnceLock<Program> = OnceLock::new();
-
-/// Names the inherited end of the channel, and the process that has made it: `7:4711`. Taken away before main runs.
-pub(super) const PREDECESSOR: &str = "GRACEFUL_PREDECESSOR";
 
 /// Variables that speak of one process, by its number. The next one has another.
 const OF_ONE_PROCESS: [&str; 6] =

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::model::settings::PREDECESSOR;
 use crate::os::sys;
 use crate::os::sys::{Image, Parent};
-use crate::with::upgrade::program::PREDECESSOR;
 
 /// The group of the successor, from its start until it is ready or gone; 0 if there is none.
 static GROUP: AtomicI32 = AtomicI32::new(0);
