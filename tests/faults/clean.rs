@@ -81,9 +81,8 @@ fn ended_by_main() -> Vec<Row> {
             .silent_about("exit code"),
         case("main Ok, alone", "main_returns_alone").by_itself().look(is_silent),
         drained("main Err", "main_fails")
-            .act(|scene| drained_after(scene, r#"Error: "out of luck""#))
+            .act(|scene| drained_after(scene, "main failed while workers were still running; stopping them: drain"))
             .code(1)
-            .says("main failed while workers were still running; stopping them: drain")
             .silent_about("main awaits graceful::stopping()")
             .silent_about("exit code")
             .look(|end| {
