@@ -75,13 +75,11 @@ fn ended_by_main() -> Vec<Row> {
             .silent_about("exit code"),
         case("main Ok with idle workers", "main_returns_beside_idlers")
             .act(|scene| scene.prints("up"))
-            .says(
-                "main ended while workers were still running; stopping them: idle; to run until a signal, main awaits ",
-            )
+            .says("main ended while workers were still running; stopping them: idle")
             .silent_about("exit code"),
         case("main Ok, alone", "main_returns_alone").by_itself().look(is_silent),
         drained("main Err", "main_fails")
-            .act(|scene| drained_after(scene, "main failed while workers were still running; stopping them: drain"))
+            .act(|scene| drained_after(scene, " while workers were still running; stopping them: drain"))
             .code(1)
             .silent_about("main awaits graceful::stopping()")
             .silent_about("exit code")
@@ -105,7 +103,7 @@ fn ended_by_main() -> Vec<Row> {
             .panics(1)
             .silent_about("fetch"),
         drained("ExitCode 7 from main", "main_gives_7")
-            .act(|scene| drained_after(scene, "main failed while workers were still running; stopping them: drain"))
+            .act(|scene| drained_after(scene, " while workers were still running; stopping them: drain"))
             .code(7),
         case("ExitCode 7 from main, then the deadline", "main_gives_7_and_leaves_one_stuck")
             .act(|scene| scene.prints("up"))

@@ -53,8 +53,11 @@ impl MainsFuture {
         self.failed.store(true, Ordering::Release);
     }
 
-    pub(crate) fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Acquire)
+    /// Whether it has ended badly. `None` while it may still turn out.
+    pub(crate) fn has_failed(&self) -> Option<bool> {
+        let may_turn_out = self.is_alive();
+        let failed = self.failed.load(Ordering::Acquire);
+        (failed || !may_turn_out).then_some(failed)
     }
 
     pub(crate) fn count_poll(&self) {

@@ -109,11 +109,12 @@ pub(crate) fn stood_still(late: Duration, why: Why) -> Line {
     ))
 }
 
-pub(crate) fn main_ended_first(left: &[Stuck], has_failed: bool) -> Line {
-    let (how, advice) = if has_failed {
-        ("failed", "")
-    } else {
-        ("ended", "; to run until a signal, main awaits graceful::stopping()")
+/// `has_failed`: as far as is known.
+pub(crate) fn main_ended_first(left: &[Stuck], has_failed: Option<bool>) -> Line {
+    let (how, advice) = match has_failed {
+        Some(true) => ("failed", ""),
+        Some(false) => ("ended", "; to run until a signal, main awaits graceful::stopping()"),
+        None => ("ended", ""),
     };
     Line::warn(format!("main {how} while workers were still running; stopping them: {}{advice}", names(left)))
 }
@@ -307,4 +308,19 @@ pub(crate) fn names(stuck: &[Stuck]) -> String {
 
 pub(super) fn limit(duration: Duration) -> String {
     if duration == NO_LIMIT { "none".to_owned() } else { span(duration) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_main_that_has_ended_well_gets_advice() {
+        let said = |has_failed| main_ended_first(&[], has_failed).text;
+        assert!(said(Some(true)).starts_with("main failed while "));
+        assert!(
+            said(Some(false)).starts_with("main ended while ") && said(Some(false)).contains("graceful::stopping()")
+        );
+        assert!([Some(true), None].into_iter().all(|it| !said(it).contains("graceful::stopping()")));
+    }
 }
