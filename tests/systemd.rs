@@ -241,7 +241,7 @@ fn who_keeps_the_watchdog_from_being_fed_is_said_before_systemd_acts() {
         assert_eq!(about.len(), 1, "{end}");
         assert!(about[0].text.contains(who), "{end}");
         let thread = if flavour == "current_thread" { "main" } else { "tokio-rt-worker" };
-        let is_named = about[0].text.contains(&format!(" has blocked thread {thread} for "));
+        let is_named = about[0].text.contains(&format!(" has blocked thread `{thread}` for "));
         assert_eq!(is_named, mode == "crunches", "{end}");
     }
 }
