@@ -43,15 +43,15 @@ fn fails(first: &str, replace: impl Fn(&Folder), said: &[&str]) {
     folder.next_version("");
     service.ask(old);
     service.child.says("generation 2 serves");
-    service.child.prints_part("up 2 pid ");
     until_gone(old);
     assert_eq!(service.generation(), 2);
     let now = last_process(&service);
     service.stop(now);
 }
 
-/// The process that was up last.
+/// The process that was up last, once one is.
 fn last_process(service: &Service) -> Pid {
+    service.child.prints_part("up 2 pid ");
     let printed = service.child.to_string();
     let (_, last) = printed.rsplit_once("up 2 ").expect("it was up");
     number_after(last, "pid ").expect("a number follows")
