@@ -92,8 +92,9 @@ impl Attempt<'_> {
         let started = Successor::start(image, &theirs, supervisor::parent_of_successors());
         drop(theirs);
         let mut successor = started.map_err(|error| not_started(upgrades::no_program(program.path(), &error)))?;
-        // What fits is there before the successor asks for it: that takes it longer.
-        handing.go_on().map_err(of_system)?;
+        // What fits is there before the successor asks for it: that takes it longer. One that has ended already has said
+        // why before that.
+        let _ = handing.go_on();
         match self.wait(&mut successor, &mut handing) {
             Ok(process) => self.make_way(successor, &ours, generation, process),
             Err(error) => {
