@@ -57,15 +57,32 @@ pub trait Body: Send + 'static {
     #[doc(hidden)]
     fn start(self, registration: Registration, runtime: &Handle) -> JoinHandle<Completion<Self::Output>>;
 
-    /// One tracked task in the background, under the policy if that asks for more than one run, and in a span if that is
-    /// wanted.
+    /// One tracked task in the background, in a span: runs under this policy, or one under the worker's own.
+    #[doc(hidden)]
+    fn supervise(
+        self,
+        registration: Registration,
+        runtime: &Handle,
+        policy: Option<Box<Policy>>,
+    ) -> JoinHandle<Completion<Self::Output>>;
+
+    /// The short way, unless the policy asks for more than one run, or a span is wanted: a body that blocks enters that by
+    /// itself.
     #[doc(hidden)]
     fn launch(
         self,
         registration: Registration,
         runtime: &Handle,
         supervised: Option<Box<Policy>>,
-    ) -> JoinHandle<Completion<Self::Output>>;
+    ) -> JoinHandle<Completion<Self::Output>>
+    where
+        Self: Sized,
+    {
+        if supervised.is_none() && (self.blocks() || !Span::is_wanted()) {
+            return self.start(registration, runtime);
+        }
+        self.supervise(registration, runtime, supervised)
+    }
 }
 
 /// Spawns runs under a policy, in the worker's span. `next` makes a run, or says that there is no other.
@@ -151,18 +168,15 @@ where
         runtime.spawn(Tracked::new(self.future, settle(self.judge), registration))
     }
 
-    fn launch(
+    fn supervise(
         self,
         registration: Registration,
         runtime: &Handle,
-        supervised: Option<Box<Policy>>,
+        policy: Option<Box<Policy>>,
     ) -> JoinHandle<Completion<F::Output>> {
-        if supervised.is_none() && !Span::is_wanted() {
-            return self.start(registration, runtime);
-        }
         let Self { future, judge } = self;
         let mut future = Some(future);
-        supervise(registration, runtime, supervised, move || future.take(), judge)
+        supervise(registration, runtime, policy, move || future.take(), judge)
     }
 }
 
@@ -196,17 +210,14 @@ where
         runtime.spawn(Tracked::new(async move { make().await }, settle(judge), registration))
     }
 
-    fn launch(
+    fn supervise(
         self,
         registration: Registration,
         runtime: &Handle,
-        supervised: Option<Box<Policy>>,
+        policy: Option<Box<Policy>>,
     ) -> JoinHandle<Completion<Fut::Output>> {
-        if supervised.is_none() && !Span::is_wanted() {
-            return self.start(registration, runtime);
-        }
         let Self { mut make, judge } = self;
-        supervise(registration, runtime, supervised, move || Some(make()), judge)
+        supervise(registration, runtime, policy, move || Some(make()), judge)
     }
 }
 
@@ -236,19 +247,16 @@ where
         block(registration, runtime, self.run, self.judge)
     }
 
-    fn launch(
+    fn supervise(
         self,
         registration: Registration,
         runtime: &Handle,
-        supervised: Option<Box<Policy>>,
+        policy: Option<Box<Policy>>,
     ) -> JoinHandle<Completion<R>> {
-        if supervised.is_none() {
-            return self.start(registration, runtime);
-        }
         let Self { run, judge } = self;
         let mut run = Some(run);
         let next = move || run.take().map(blocking::on_the_pool);
-        supervise(registration, runtime, supervised, next, judge)
+        supervise(registration, runtime, policy, next, judge)
     }
 }
 
@@ -279,18 +287,15 @@ where
         block(registration, runtime, self.make, self.judge)
     }
 
-    fn launch(
+    fn supervise(
         self,
         registration: Registration,
         runtime: &Handle,
-        supervised: Option<Box<Policy>>,
+        policy: Option<Box<Policy>>,
     ) -> JoinHandle<Completion<R>> {
-        if supervised.is_none() {
-            return self.start(registration, runtime);
-        }
         let Self { make, judge } = self;
         let next = move || Some(blocking::on_the_pool(make.clone()));
-        supervise(registration, runtime, supervised, next, judge)
+        supervise(registration, runtime, policy, next, judge)
     }
 }
 

@@ -34,11 +34,11 @@ trait AnyBody<R>: Send {
     fn repeats(&self) -> bool;
     fn inline(self: Box<Self>) -> BoxedRun<R>;
     fn start(self: Box<Self>, registration: Registration, runtime: &Handle) -> JoinHandle<Completion<R>>;
-    fn launch(
+    fn supervise(
         self: Box<Self>,
         registration: Registration,
         runtime: &Handle,
-        supervised: Option<Box<Policy>>,
+        policy: Option<Box<Policy>>,
     ) -> JoinHandle<Completion<R>>;
 }
 
@@ -62,13 +62,13 @@ impl<B: Body> AnyBody<B::Output> for B {
         Body::start(*self, registration, runtime)
     }
 
-    fn launch(
+    fn supervise(
         self: Box<Self>,
         registration: Registration,
         runtime: &Handle,
-        supervised: Option<Box<Policy>>,
+        policy: Option<Box<Policy>>,
     ) -> JoinHandle<Completion<B::Output>> {
-        Body::launch(*self, registration, runtime, supervised)
+        Body::supervise(*self, registration, runtime, policy)
     }
 }
 
@@ -92,12 +92,12 @@ impl<R: Returned> Body for Boxed<R> {
         self.0.start(registration, runtime)
     }
 
-    fn launch(
+    fn supervise(
         self,
         registration: Registration,
         runtime: &Handle,
-        supervised: Option<Box<Policy>>,
+        policy: Option<Box<Policy>>,
     ) -> JoinHandle<Completion<R>> {
-        self.0.launch(registration, runtime, supervised)
+        self.0.supervise(registration, runtime, policy)
     }
 }

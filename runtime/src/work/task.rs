@@ -69,7 +69,7 @@ where
         let interest = registration.interest();
         if registration.is_aborted(interest) {
             if !registration.only_waits() {
-                return aborted(body, registration, context);
+                return end_early(body, registration, None, context);
             }
             registration.abort_children();
         }
@@ -95,7 +95,7 @@ where
             Ok(Poll::Ready(judged)) => end_with_care(body, registration, judged, context),
             Ok(Poll::Pending) => match registration.pends(interest, context) {
                 None => Poll::Pending,
-                Some(failure) => failed_by_child(body, registration, &failure, context),
+                Some(failure) => end_early(body, registration, Some(&failure), context),
             },
             Err(payload) => panicked(body, registration, payload, returned, context),
         }
@@ -116,26 +116,19 @@ fn end_with_care<R>(
     end(code, registration, completion, context)
 }
 
+/// Its own code ends early: with this failure of a member, or aborted.
 #[cold]
-fn aborted<R>(
+fn end_early<R>(
     mut code: Pin<&mut dyn AnyCode<R>>,
     registration: &mut Registration,
+    failure: Option<&Failure>,
     context: &mut Context<'_>,
 ) -> Poll<Completion<R>> {
     registration.drop_early(code.as_mut());
-    let completion = registration.aborted();
-    end(code, registration, completion, context)
-}
-
-#[cold]
-fn failed_by_child<R>(
-    mut code: Pin<&mut dyn AnyCode<R>>,
-    registration: &mut Registration,
-    failure: &Failure,
-    context: &mut Context<'_>,
-) -> Poll<Completion<R>> {
-    registration.drop_early(code.as_mut());
-    let completion = registration.failed_by_child(failure);
+    let completion = match failure {
+        Some(failure) => registration.failed_by_child(failure),
+        None => registration.aborted(),
+    };
     end(code, registration, completion, context)
 }
 
