@@ -298,7 +298,8 @@ mod unix {
             &raw const self.0
         }
 
-        fn of(signals: &[i32]) -> Self {
+        /// These signals.
+        pub(super) fn of(signals: &[i32]) -> Self {
             let mut set = MaybeUninit::<libc::sigset_t>::uninit();
             // SAFETY: `sigemptyset` initialises the set before anything reads it.
             unsafe {

@@ -235,9 +235,7 @@ impl Start {
             take_default_actions();
             #[cfg(target_os = "linux")]
             libc::sched_setscheduler(0, self.scheduling.0, &raw const self.scheduling.1);
-            let mut nothing = MaybeUninit::<libc::sigset_t>::uninit();
-            libc::sigemptyset(nothing.as_mut_ptr());
-            libc::pthread_sigmask(libc::SIG_SETMASK, nothing.as_ptr(), ptr::null_mut());
+            Mask::of(&[]).apply();
             let environment = self.environment.as_ptr();
             libc::execve(self.path, self.arguments.as_ptr(), environment);
             if io::Error::last_os_error().raw_os_error() == Some(libc::ENOEXEC) {
@@ -306,9 +304,7 @@ unsafe fn take_default_actions() {
 unsafe fn wait_and_end_like(child: libc::pid_t, highest: RawFd) -> ! {
     // SAFETY: system calls that are allowed between `fork` and `exec`; the pointers are valid for the calls.
     unsafe {
-        let mut all = MaybeUninit::<libc::sigset_t>::uninit();
-        libc::sigfillset(all.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), ptr::null_mut());
+        Mask::all().apply();
         #[cfg(target_os = "linux")]
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         close_all(highest);

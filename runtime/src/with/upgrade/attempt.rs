@@ -40,13 +40,9 @@ pub(super) fn run(life: &Arc<Lifecycle>) {
     let held = crate::work::hold::take(life, "upgrade", Stage::Main);
     let attempt = Attempt { life, began: Instant::now() };
     let outcome = if held.is_some() { attempt.run() } else { Err(UpgradeError::Stopped) };
-    let (outcome, successor) = match outcome {
-        Ok(successor) => (Ok(()), Some(successor)),
-        Err(error) => (Err(error), None),
-    };
-    conclude(life, &outcome);
+    conclude(life, &outcome.as_ref().map(|_| ()).map_err(Clone::clone));
     drop(held);
-    if let Some(mut successor) = successor {
+    if let Ok(mut successor) = outcome {
         successor.reap();
     }
 }

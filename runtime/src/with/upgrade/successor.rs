@@ -90,9 +90,7 @@ impl Successor {
             sys::signal_group(self.child, libc::SIGKILL);
         }
         GROUP.store(0, Ordering::SeqCst);
-        if self.ended.is_none() {
-            self.ended = Some(Ended(sys::wait(self.child, true).ok().flatten()));
-        }
+        self.reap();
         // What is left of the group is not reaped here: the init does that.
         for _ in 0..LEAVING.as_millis() {
             if !sys::has_group(self.child) {
@@ -119,8 +117,8 @@ impl Successor {
         }
     }
 
-    /// It has been released: waits until the child of this process has ended. A successor that ends before this process
-    /// does would stay a zombie until then.
+    /// Waits until the child of this process has ended. A successor that ends before this process does would stay a zombie
+    /// until then.
     pub(super) fn reap(&mut self) {
         if self.ended.is_none() {
             self.ended = Some(Ended(sys::wait(self.child, true).ok().flatten()));
