@@ -230,14 +230,14 @@ pub(crate) fn test_never_yields(test: Option<&Label>) -> Line {
 
 // ----- the report -----
 
-pub(crate) const MAIN_NEVER_LOOKED: &str = "main never asked whether it is stopping: await graceful::stopping(), wrap what it waits for in \
-    graceful::run_until_stopping(..), or serve with graceful::http::serve";
+pub(crate) const MAIN_NEVER_LOOKED: &str = "main never asked whether it is stopping: await graceful::stopping(), \
+    wrap what it waits for in graceful::run_until_stopping(..), or serve with graceful::http::serve";
 
 pub(crate) const MAIN_LEFT_IT_TO_OTHERS: &str = "main does not wait for the stop itself: \
     if another part of the program is to end what main awaits, that has not happened";
 
-pub(crate) const NEVER_READY: &str = "graceful::ready() was never called: if main was starting up, what it waits for belongs in \
-    graceful::run_until_stopping(..)";
+pub(crate) const NEVER_READY: &str = "graceful::ready() was never called: if main was starting up, \
+    what it waits for belongs in graceful::run_until_stopping(..)";
 
 /// What to say to workers that waited when they were told to stop, and went on waiting.
 pub(crate) fn waited_on(workers: &[String]) -> String {
